@@ -1,0 +1,122 @@
+"""Reverse-mode differentiation: walks a graph backwards and asks the table for each operand's share.
+
+Works in time linear in the nodes between the loss and what it is differentiated by. Builds gradients only
+for values on such a path. Knows no operator; broadcasting is undone and contributions are summed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import onnx_ir as ir
+
+from dslc import graph as g
+from dslc.autodiff import rules  # noqa: F401 - fills the table
+from dslc.autodiff.table import Rule, is_known, rule_for
+from dslc.errors.training import NO_GRADIENT
+from dslc.graph import Builder, Tensor, type_of
+from dslc.types import Shape
+
+__all__ = ["gradients"]
+
+
+def gradients(loss: Tensor, wrt: Sequence[Tensor], seed: Tensor | None = None) -> list[Tensor | None]:
+    """Return the gradient of a loss by each tensor of ``wrt``, of that tensor's type; None where it is zero.
+
+    ``seed``, of the loss's type, is the gradient by the loss itself; without it, ones: the sum of the
+    loss's elements is differentiated. Raises E0590 at an operator that the table doesn't know.
+    """
+    order = _ancestors(loss.value)
+    active = _active(order, (tensor.value for tensor in wrt))
+    builder = loss.builder
+    arrived: dict[ir.Value, list[Tensor]] = {}
+    if loss.value in active:
+        arrived[loss.value] = [seed or g.full(loss, 1.0, loss.type)]
+    wanted = {tensor.value for tensor in wrt}
+    found: dict[ir.Value, Tensor] = {}
+
+    def gradient_of(value: ir.Value) -> Tensor | None:
+        contributions = arrived.pop(value, None)
+        if contributions is None:
+            return None
+        gradient = _summed(contributions, type_of(value).shape)
+        if value in wanted:
+            found[value] = gradient
+        return gradient
+
+    for node in reversed(order):
+        if not any(value in arrived for value in node.outputs):
+            continue
+        with builder.scope(f"{node.name}/gradient", node.metadata_props.get("origin")):
+            dy = tuple(gradient_of(value) for value in node.outputs)
+            for index, value in enumerate(node.inputs):
+                rule = rule_for(node.op_type, index)
+                if rule is not None and value is not None and value in active:
+                    contribution = _apply(rule, builder, node, dy)
+                    if contribution is not None:
+                        arrived.setdefault(value, []).append(_reduced(contribution, type_of(value).shape))
+    for tensor in wrt:  # what is left belongs to inputs and weights
+        with builder.scope(f"{tensor.value.name}/gradient"):
+            gradient_of(tensor.value)
+    return [found.get(tensor.value) for tensor in wrt]
+
+
+def _ancestors(value: ir.Value) -> list[ir.Node]:
+    """Return the nodes that a value is computed from, operands first."""
+    order: list[ir.Node] = []
+    seen: set[ir.Node] = set()
+    stack: list[tuple[ir.Node, bool]] = [(node, False) for node in _producers([value])]
+    while stack:
+        node, is_complete = stack.pop()
+        if is_complete:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((producer, False) for producer in _producers(node.inputs) if producer not in seen)
+    return order
+
+
+def _producers(values: Iterable[ir.Value | None]) -> list[ir.Node]:
+    return [node for value in values if value is not None and (node := value.producer()) is not None]
+
+
+def _active(order: Sequence[ir.Node], sources: Iterable[ir.Value]) -> set[ir.Value]:
+    """Return the values that a gradient by the sources flows through."""
+    active = set(sources)
+    for node in order:
+        operands = [index for index, value in enumerate(node.inputs) if value in active]
+        if not operands:
+            continue
+        if node.domain or not is_known(node.op_type):
+            place = node.metadata_props.get("origin", node.name)
+            raise NO_GRADIENT(f"the operator {node.op_type} has no gradient ({place})")
+        if any(rule_for(node.op_type, index) for index in operands):
+            active.update(v for v in node.outputs if type_of(v).element.is_float and not v.meta.get("detached"))
+    return active
+
+
+def _apply(rule: Rule, builder: Builder, node: ir.Node, dy: tuple[Tensor | None, ...]) -> Tensor | None:
+    operands = [Tensor(builder, value) if value is not None else None for value in node.inputs]
+    outputs = tuple(Tensor(builder, value) for value in node.outputs)
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    if len(outputs) == 1:
+        return rule(dy[0], outputs[0], *operands, **attributes)
+    return rule(dy, outputs, *operands, **attributes)
+
+
+def _reduced(gradient: Tensor, shape: Shape) -> Tensor:
+    """Sum over the axes along which a value of this shape was broadcast."""
+    added = gradient.rank - len(shape)
+    if added < 0:
+        return gradient
+    repeated = [axis for axis, size in enumerate(shape, start=added) if size == 1 and gradient.shape[axis] != 1]
+    total = g.reduce_sum(gradient, [*range(added), *repeated], keepdims=bool(repeated))
+    return g.squeeze(total, range(added)) if added and repeated else total
+
+
+def _summed(contributions: Sequence[Tensor], shape: Shape) -> Tensor:
+    """Add contributions, which may be smaller than the value that they belong to."""
+    gradient = g.expand(g.total(*contributions), shape)
+    assert gradient.shape == shape
+    return gradient

@@ -1,0 +1,5 @@
+"""The table of gradients, by family of operators. Importing it fills the table."""
+
+from dslc.autodiff.rules import elementwise, linear, reductions, shaping, windows
+
+__all__ = ["elementwise", "linear", "reductions", "shaping", "windows"]

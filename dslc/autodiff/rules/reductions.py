@@ -1,0 +1,99 @@
+"""Gradients of reductions and normalizations. A result that lost axes gets them back at size one; the engine repeats
+it along them."""
+# ruff: noqa: ARG001, ARG005 - all rules have the same parameters
+
+from __future__ import annotations
+
+from dslc import graph as g
+from dslc.autodiff.table import no_gradient, vjp
+from dslc.graph import Tensor, constant_of
+from dslc.types import Dimension
+
+
+def _axes(x: Tensor, axes: Tensor | None) -> tuple[int, ...]:
+    """Return the axes that were reduced; absent means all."""
+    known = None if axes is None else constant_of(axes)
+    assert axes is None or known is not None
+    return g.normal_axes(None if known is None else known.tolist(), x.rank)
+
+
+def _restored(y: Tensor, x: Tensor, axes: Tensor | None, keepdims: int) -> Tensor:
+    """Put the reduced axes of x back into y, with size one."""
+    return y if keepdims else g.unsqueeze(y, _axes(x, axes))
+
+
+def _count(x: Tensor, axes: Tensor | None) -> Tensor:
+    """How many elements of x make one of its mean."""
+    count: Dimension = 1
+    for axis in _axes(x, axes):
+        count = count * x.shape[axis]
+    if isinstance(count, int):
+        return x.builder.constant(count, x.element)
+    return g.reshape(g.cast(x.builder.dimension(count), x.element), ())
+
+
+def _extreme(dy: Tensor, y: Tensor, x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1) -> Tensor:
+    """Equal extremes share the gradient."""
+    is_extreme = g.cast(g.equal(x, _restored(y, x, axes, keepdims)), x.element)
+    return is_extreme * (_restored(dy, x, axes, keepdims) / g.reduce_sum(is_extreme, _axes(x, axes), keepdims=True))
+
+
+vjp("ReduceSum", lambda dy, y, x, axes=None, *, keepdims=1: _restored(dy, x, axes, keepdims))
+vjp("ReduceMean", lambda dy, y, x, axes=None, *, keepdims=1: _restored(dy / _count(x, axes), x, axes, keepdims))
+vjp("ReduceMax", _extreme)
+vjp("ReduceMin", _extreme)
+
+
+def _softmax(dy: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Tensor:
+    return y * (dy - g.reduce_sum(dy * y, [axis], keepdims=True))
+
+
+def _log_softmax(dy: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Tensor:
+    return dy - g.exp(y) * g.reduce_sum(dy, [axis], keepdims=True)
+
+
+vjp("Softmax", _softmax)
+vjp("LogSoftmax", _log_softmax)
+
+
+def _per_channel(t: Tensor, x: Tensor) -> Tensor:
+    """Lay (C,) along axis 1 of x."""
+    return g.unsqueeze(t, range(1, x.rank - 1))
+
+
+def _over_channels(t: Tensor) -> Tensor:
+    return g.reduce_sum(t, [0, *range(2, t.rank)])
+
+
+def _batch_norm_input(
+    dy: Tensor, y: Tensor, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor,
+    *, epsilon: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    return dy * _per_channel(scale / g.sqrt(variance + epsilon), x)
+
+
+def _batch_norm_scale(
+    dy: Tensor, y: Tensor, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor,
+    *, epsilon: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    return _over_channels(dy * (x - _per_channel(mean, x))) / g.sqrt(variance + epsilon)
+
+
+def _batch_norm_shift(dy: Tensor, y: Tensor, *operands: Tensor, epsilon: float = 1e-5) -> Tensor:
+    return _over_channels(dy)
+
+
+# with stored statistics, which are not trained; in training they are computed by plain operators
+vjp("BatchNormalization", _batch_norm_input, _batch_norm_scale, _batch_norm_shift)
+
+
+def _top_k(
+    dy: tuple[Tensor | None, ...], y: tuple[Tensor, ...], x: Tensor, k: Tensor, *, axis: int = -1
+) -> Tensor | None:
+    values, _ = dy
+    return None if values is None else g.scatter_elements_add(g.full(x, 0.0, x.type), y[1], values, axis)
+
+
+vjp("TopK", _top_k)
+
+no_gradient("ArgMax", "Shape", "Range")

@@ -1,0 +1,177 @@
+"""What went wrong, where, and what to do about it, as plain data.
+
+A *code* is declared once, with its explanation, in ``dslc/errors``. Library code that finds a fault
+raises a :class:`Problem` with a bare message; whoever knows the place attaches the span with
+:meth:`Problem.at`. Stages collect into a :class:`Diagnostics` and go on, so that one run reports all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dslc.source import Span
+
+__all__ = ["Code", "Diagnostic", "Diagnostics", "Failure", "Label", "Problem", "did_you_mean", "register"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A stable code such as ``E0312``, with what ``dslc explain`` tells about it."""
+
+    id: str
+    title: str
+    explanation: str
+    wrong: str = ""
+    right: str = ""
+
+    @property
+    def severity(self) -> str:
+        return "warning" if self.id.startswith("W") else "error"
+
+    def __call__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        labels: Iterable[Label] = (),
+        span: Span | None = None,
+    ) -> Problem:
+        """Make the exception that reports this code; raise it, or ``.at(span)`` it."""
+        return Problem(Diagnostic(self, message, span, tuple(labels), hint))
+
+
+CODES: dict[str, Code] = {}
+
+
+def register(id: str, title: str, explanation: str, *, wrong: str = "", right: str = "") -> Code:
+    """Declare a code. Codes are unique and never change their meaning."""
+    if id in CODES:
+        raise ValueError(f"code {id} is declared twice")
+    CODES[id] = code = Code(id, title, explanation, wrong, right)
+    return code
+
+
+@dataclass(frozen=True)
+class Label:
+    """A second place that matters, with what is to be seen there."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding. ``span`` is None where there is no place to show (a missing program, say)."""
+
+    code: Code
+    message: str
+    span: Span | None = None
+    labels: tuple[Label, ...] = ()
+    hint: str | None = None
+
+    @property
+    def severity(self) -> str:
+        return self.code.severity
+
+    def as_json(self) -> dict[str, Any]:
+        """The form of ``dslc check --json``: places are 1-based, in characters."""
+        return {
+            "code": self.code.id,
+            "severity": self.severity,
+            "message": self.message,
+            **_place(self.span),
+            "labels": [{"text": label.text, **_place(label.span)} for label in self.labels],
+            "hint": self.hint,
+        }
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    if span is None:
+        return dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
+    (line, column), (end_line, end_column) = span.first, span.last
+    return {"file": span.source.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column}
+
+
+class Problem(Exception):
+    """One diagnostic on its way to whoever collects it."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.code.id}: {diagnostic.message}")
+        self.diagnostic = diagnostic
+
+    def at(self, span: Span | None, *labels: Label) -> Problem:
+        """Attach a place (an inner place that is already known wins) and further labels."""
+        known = self.diagnostic
+        return Problem(
+            Diagnostic(known.code, known.message, known.span or span, known.labels + labels, known.hint)
+        )
+
+
+class Failure(Exception):
+    """A stage ended with errors; carries every diagnostic found, sorted by place."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.code.id}: {d.message}" for d in self.diagnostics))
+
+    @property
+    def exit_code(self) -> int:
+        """1: the spec is wrong; 3: data or a file; 4: the run or its environment failed."""
+        families = {d.code.id[1:3] for d in self.diagnostics if d.severity == "error"}
+        if families & {"01", "02", "03"}:
+            return 1
+        if "04" in families:
+            return 3
+        return 4 if "06" in families else 1
+
+
+@dataclass
+class Diagnostics:
+    """Collects diagnostics. The same finding at the same place counts once, whatever its sizes.
+
+    A block is checked once per application, so one mistake in it is found with several shapes.
+    """
+
+    _found: dict[tuple[str, Span | None, str], Diagnostic] = field(default_factory=dict)
+
+    def add(self, finding: Diagnostic | Problem) -> None:
+        """Record a finding."""
+        diagnostic = finding.diagnostic if isinstance(finding, Problem) else finding
+        sizeless = re.sub(r"\[[^\]]*\]|\d+", "", diagnostic.message)
+        self._found.setdefault((diagnostic.code.id, diagnostic.span, sizeless), diagnostic)
+
+    def extend(self, findings: Iterable[Diagnostic]) -> None:
+        for finding in findings:
+            self.add(finding)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(self._found.values(), key=_order))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.severity == "error" for d in self._found.values())
+
+    def raise_errors(self) -> None:
+        """Raise :class:`Failure` with everything found, if an error is among it."""
+        if self.has_errors:
+            raise Failure(self)
+
+
+def _order(d: Diagnostic) -> tuple[str, int, int, str]:
+    if d.span is None:
+        return ("", -1, -1, d.code.id)
+    return (d.span.source.name, d.span.start, d.span.end, d.code.id)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Suggest the known name closest to a misspelt one, within a third of its length."""
+    lowered = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=2 / 3)
+    return f"did you mean '{lowered[close[0]]}'?" if close else None

@@ -1,0 +1,146 @@
+"""E04xx: what is wrong with the data, its files and how they are split. Exit code 3."""
+
+from __future__ import annotations
+
+from dslc.diagnostics import register
+
+SOURCE_UNAVAILABLE = register(
+    "E0401",
+    "this kind of source is not available yet",
+    "The language knows this kind of source, but this version of dslc cannot read it. Convert the data to one of the "
+    "kinds that the message lists; csv and npz hold almost everything.",
+    wrong='data d {\n  source parquet("data/digits.parquet")\n  field  label: int64 = column("digit")\n}',
+    right='data d {\n  source csv("data/digits.csv")\n  field  label: int64 = column("digit")\n}',
+)
+OUTSIDE = register(
+    "E0402",
+    "a path leaves the data folders",
+    "A spec reads data only from its own folder, from the folders given with --data and from those in DSLC_DATA, so "
+    "that a spec from a stranger cannot read other files. Absolute paths, '..' that climbs out of these folders, and "
+    "links that lead out of them are refused. Name the folder on the command line with --data and write the path "
+    "relative to it.",
+    wrong='data d {\n  source csv("/etc/passwd")\n  field  label: int64 = column("digit")\n}',
+    right='data d {\n  source csv("data/digits.csv")\n  field  label: int64 = column("digit")\n}',
+)
+FILE_MISSING = register(
+    "E0403",
+    "a data file is missing",
+    "The path was looked for beside the spec, then in each --data folder, then in those of DSLC_DATA, with and without "
+    "'.gz'. The hint lists the folders that were tried.",
+)
+UNREADABLE = register(
+    "E0404",
+    "a data file cannot be opened",
+    "The path exists, but it is a folder or a device, or the system does not let this user read it.",
+)
+EMPTY = register(
+    "E0405",
+    "a data file holds no rows",
+    "The file is empty, or has a header and nothing below it. There is nothing to learn from.",
+)
+BROKEN = register(
+    "E0406",
+    "a data file is damaged or of another format",
+    "The file does not follow the format that the spec names: a wrong signature at its beginning, a size that "
+    "contradicts its header, or compressed data that ends early or fails its checksum. An interrupted download is the "
+    "usual cause; fetch the file again and compare its size.",
+)
+NOT_UTF8 = register(
+    "E0407",
+    "a text file is not UTF-8",
+    "Text files are read as UTF-8, with or without a byte order mark. Save the file as UTF-8: 'iconv -f latin1 -t "
+    "utf-8' does it on a command line, 'CSV UTF-8' in a spreadsheet program.",
+)
+BAD_CSV = register(
+    "E0408",
+    "a csv file cannot be split into cells",
+    "A quote that is opened must be closed, and after a closing quote comes a delimiter or the end of the line. A "
+    "quote inside a quoted cell is written twice. Options of csv choose another delimiter or quote character.",
+)
+RAGGED = register(
+    "E0409",
+    "a row has more or fewer cells than the header",
+    "Every row of a csv file has one cell per column. A cell that contains the delimiter must be quoted; a file whose "
+    "first row is data already is read with header = false.",
+)
+DUPLICATE_COLUMN = register(
+    "E0410",
+    "two columns bear the same name",
+    "A column is found by its name, so names in a header must differ.",
+)
+UNKNOWN_COLUMN = register(
+    "E0411",
+    "there is no such column",
+    "The source has no column of that name, or none that matches the pattern. Names are compared exactly, upper and "
+    "lower case included; patterns know '*', '?' and '[...]'.",
+)
+NOT_A_NUMBER = register(
+    "E0412",
+    "text where a number is due",
+    "The field has a numeric type, and column(...) converts each cell to it, but this cell is not a number. Mend the "
+    'data, name the text that stands for a missing value (csv(..., missing = "NA")), or use category(...) where the '
+    "column holds names.",
+)
+NOT_WHOLE = register(
+    "E0413",
+    "a fraction where a whole number is due",
+    "The field has an integer type, but this cell has digits behind the decimal point. Nothing is rounded silently: "
+    "give the field a float type, or read a float and round it.",
+)
+OUT_OF_TYPE = register(
+    "E0414",
+    "a number does not fit the type",
+    "The value lies outside what the field's element type can hold, for instance 300 in uint8. Choose a wider type.",
+)
+MISSING_VALUE = register(
+    "E0415",
+    "a value is missing",
+    'An empty cell, or a NaN, reached a field. Missing values are filled with impute(x, "mean"), turned into a field '
+    "of their own with is_missing(x), or removed from the file.",
+)
+ROW_COUNTS = register(
+    "E0416",
+    "columns have different numbers of rows",
+    "All columns of a source describe the same examples, row by row, so they have equally many rows.",
+)
+UNSUPPORTED_ARRAY = register(
+    "E0417",
+    "an array that cannot be a column",
+    "A column is an array of numbers, booleans or text whose first axis counts the examples. Scalars have no rows; "
+    "Python objects are refused because reading them could run code hidden in the file; complex numbers, dates and "
+    "records have no element type here.",
+)
+EMPTY_SPLIT = register(
+    "E0418",
+    "a split gets no examples",
+    "With so few rows, or so few groups to keep together, one part of the split would be empty. Use more data, larger "
+    "shares, or fewer parts.",
+)
+UNSEEN_CATEGORY = register(
+    "E0419",
+    "a category that training never saw",
+    "category(x) numbers the values of the training split. This value occurs elsewhere only, so it has no number. "
+    "With category(x, unknown = true) such values share the number K.",
+)
+OUT_OF_RANGE = register(
+    "E0420",
+    "a value outside its range",
+    "An index or label must lie in the range that its use allows: a label for cross_entropy over K logits is 0 to K-1. "
+    "Labels that start at 1, or that are marked with -1, are the usual cause.",
+)
+UNKNOWN_FORMAT = register(
+    "E0421",
+    "the format is not known by this suffix",
+    "Inputs and outputs named on the command line have their format told by the suffix of the file.",
+)
+UNWRITABLE = register(
+    "E0422",
+    "a result cannot be written",
+    "The system did not let the output file be written: the folder is missing or protected, or the disk is full.",
+)
+NOT_FINITE = register(
+    "E0423",
+    "an infinite value in a field",
+    "A field holds infinity. It stands so in the data, or the field's expression made it, for instance by dividing by "
+    "zero or taking the logarithm of zero.",
+)

@@ -1,0 +1,88 @@
+"""E06xx and W06xx: what is wrong with the machine, the runtime or the files of a run."""
+
+from __future__ import annotations
+
+from dslc.diagnostics import register
+
+NO_RUNTIME = register(
+    "E0601",
+    "ONNX Runtime is not installed",
+    "Training, evaluation and prediction run on ONNX Runtime, which comes in one package per kind of hardware, so "
+    "that the right one has to be chosen: the extra 'cpu' for any computer, 'cuda' for NVIDIA graphics cards, "
+    "'directml' for any graphics card under Windows, 'training' for Microsoft's on-device training artifacts. They "
+    "install the same module and exclude each other: take one. Checking and compiling work without.",
+)
+NO_PROVIDER = register(
+    "E0602",
+    "the provider asked for is not available",
+    "A provider is what ONNX Runtime runs a graph on: the processor, CUDA or DirectML. The one asked for is not part "
+    "of the installed package, or its drivers and libraries could not be loaded. Another one is never taken in its "
+    "place without being asked for; leave --provider out to run on the best that there is.",
+)
+UNKNOWN_PROVIDER = register(
+    "E0603",
+    "there is no such provider",
+    "The providers are cpu, cuda and directml.",
+)
+RUN_FAILED = register(
+    "E0604",
+    "a computation failed while it ran",
+    "ONNX Runtime stopped in the middle of a graph. The message names the operation that failed, and the line of the "
+    "spec that it comes from where that is known. Frequent causes are indices outside of a table (a token or a class "
+    "number beyond the vocabulary) and too little memory; a smaller batch helps against the latter.",
+)
+GRAPH_REFUSED = register(
+    "E0605",
+    "ONNX Runtime refuses a graph",
+    "The runtime could not load a graph: the file is damaged or missing, or it uses an operator set or an operator "
+    "that this version or this provider does not have. A newer onnxruntime, or compiling with a lower --opset, helps "
+    "in the second case.",
+)
+STATE_MISFIT = register(
+    "E0606",
+    "the state does not fit the graph",
+    "A training graph and a checkpoint belong together: the names, types and shapes of the tensors must agree. They "
+    "do not when files of different runs were mixed or the spec was changed in between.",
+)
+INPUT_MISFIT = register(
+    "E0607",
+    "an array does not fit an input of the graph",
+    "Each input has a name, an element type and a shape, whose first dimension counts the examples and is the same for "
+    "all inputs. The message says which of these differs.",
+)
+DAMAGED_CHECKPOINT = register(
+    "E0608",
+    "a checkpoint is damaged",
+    "Checkpoints carry a hash of all they hold. This one is cut short, was changed, or was written by another version "
+    "of the format, so that training cannot go on from it.",
+)
+DISK_FULL = register(
+    "E0609",
+    "the disk is full",
+    "There is no room for what has to be written. What was written before is whole: free some space and go on with "
+    "--resume.",
+)
+UNWRITABLE = register(
+    "E0610",
+    "a file cannot be written",
+    "The folder does not exist, is write-protected or belongs to somebody else, or something else stands where the "
+    "file should be.",
+)
+BAD_THREADS = register(
+    "E0611",
+    "the number of threads is not understood",
+    "The number of threads is a positive whole number, from --threads or the environment variable DSLC_THREADS. Left "
+    "out, it is the number of the processor's cores that this process may use.",
+)
+SKIPPED_CHECKPOINT = register(
+    "W0601",
+    "a damaged checkpoint was passed over",
+    "The newest checkpoint is cut short, was changed, or has another version of the format, so the whole one before "
+    "it is used. The training steps between the two are done again.",
+)
+ENVIRONMENT_CHANGED = register(
+    "W0602",
+    "the run goes on in another environment",
+    "A resumed run ends bit for bit like an uninterrupted one if the versions, the provider, the number of threads and "
+    "the features of the processor are the same. One of them is not, so the results may differ in the last digits.",
+)

@@ -1,0 +1,123 @@
+"""E034x to E036x: types of losses and metrics, and options of theirs, of optimizers and schedules that contradict."""
+
+from __future__ import annotations
+
+from dslc.diagnostics import register
+
+__all__ = [
+    "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
+    "SHAPES_DIFFER", "SOFTMAX_TWICE", "WEIGHT_SHAPE", "WRONG_COUNT",
+]  # fmt: skip
+
+
+def _model(output: str, *inputs: str) -> str:
+    return "".join(["model M {\n", *(f"  input  {i}\n" for i in inputs), f"  output y = {output}\n}}"])
+
+
+def _train(optimizer: str) -> str:
+    model = _model("x -> Dense(2)", "x: float32[N, 4]")
+    return f"{model}\n{_DATA}\ntrain t {{\n  data d\n  minimize mse(M(x), t) using {optimizer}\n  steps 100\n}}"
+
+
+def _classify(model: str) -> str:
+    minimize = "minimize cross_entropy(M(x), label) using Adam()"
+    return f"{_model(model, 'x: float32[N, 4]')}\n{_DATA}\ntrain t {{\n  data d\n  {minimize}\n  steps 100\n}}"
+
+
+_DATA = """data d {
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  t: float32[2] = columns("t*")
+  field  label: int64 = column("label")
+}"""
+
+
+SHAPES_DIFFER = register(
+    "E0340",
+    "a prediction and its target have different shapes",
+    "Losses and metrics compare a prediction with a target element by element and never broadcast one against the "
+    "other: [N, 1] against [N] would compare every example with every other one and still train. Give both the same "
+    "shape, with 'squeeze(y, axis = 1)' for instance.",
+    wrong=_model("mse(x, t)", "x: float32[N, 1]", "t: float32[N]"),
+    right=_model("mse(squeeze(x, axis = 1), t)", "x: float32[N, 1]", "t: float32[N]"),
+)
+NOT_FLOAT = register(
+    "E0341",
+    "a loss or metric needs floating-point numbers",
+    "Losses of real values compute with floating-point numbers of one type, and types never mix implicitly. Convert "
+    "the operand with 'cast(y, float32)', or declare the field as float32.",
+    wrong=_model("binary_cross_entropy(x, label)", "x: float32[N]", "label: int64[N]"),
+    right=_model("binary_cross_entropy(x, cast(label, float32))", "x: float32[N]", "label: int64[N]"),
+)
+CLASS_INDICES = register(
+    "E0342",
+    "the target does not fit the logits",
+    "Classes lie on axis 1 of the logits, or on the axis that 'axis' names. The target has the logits' shape without "
+    "that axis and holds whole numbers, the index of the right class. (The target of 'cross_entropy' may also have "
+    "the logits' own shape and hold a probability for each class.)",
+    wrong=_model("cross_entropy(x, label)", "x: float32[N, T, 50]", "label: int64[N, T]"),
+    right=_model("cross_entropy(x, label, axis = -1)", "x: float32[N, T, 50]", "label: int64[N, T]"),
+)
+CLASS_COUNT = register(
+    "E0343",
+    "the number of classes does not fit",
+    "A choice between classes needs at least two of them and a number that is known when the spec is compiled; a "
+    "single logit for two classes is for 'binary_cross_entropy' and the two-class metrics, with the target's own "
+    "shape. Per-class options, and the k of 'top_k', must fit the number of classes.",
+    wrong=_model("cross_entropy(x, label)", "x: float32[N, 1]", "label: int64[N]"),
+    right=_model(
+        "binary_cross_entropy(squeeze(x, axis = 1), cast(label, float32))", "x: float32[N, 1]", "label: int64[N]"
+    ),
+)
+WEIGHT_SHAPE = register(
+    "E0344",
+    "the weight does not fit the target",
+    "'weight' says how much each example counts: one number per example, [N], or per element of the target's first "
+    "axes, such as [N, T] for a target [N, T, 3]. It is a floating-point number of the prediction's type.",
+    wrong=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N, 1]"),
+    right=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N]"),
+)
+NEEDS_NETWORK = register(
+    "E0345",
+    "a penalty is taken of a network's weights",
+    "'l1' and 'l2' sum over the kernels and embeddings of networks. Of the tensors named here there are none, or they "
+    "are not floating-point numbers.",
+)
+CONTRADICTION = register(
+    "E0360",
+    "two options contradict each other",
+    "Each of the options is fine by itself, but together they have no meaning. The message says which ones.",
+    wrong=_train("SGD(lr = 0.1, nesterov = true)"),
+    right=_train("SGD(lr = 0.1, momentum = 0.9, nesterov = true)"),
+)
+NEEDS_LENGTH = register(
+    "E0361",
+    "a schedule before 'then' needs its own length",
+    "In 'a then b', b begins when a has ended, so a must say how many updates it lasts: 'steps = ...'. Only the last "
+    "schedule lasts to the end of training.",
+    wrong=_train("SGD(lr = cosine(0.1, 0.01) then 0.01)"),
+    right=_train("SGD(lr = cosine(0.1, 0.01, steps = 1_000) then 0.01)"),
+)
+NEEDS_SUCCESSOR = register(
+    "E0362",
+    "'warmup' rises to what follows it",
+    "'warmup(steps)' rises from 0 to the value with which the next schedule begins, so something must follow it.",
+    wrong=_train("Adam(lr = warmup(500))"),
+    right=_train("Adam(lr = warmup(500) then 1e-3)"),
+)
+WRONG_COUNT = register(
+    "E0363",
+    "a list has the wrong number of items, or an item outside its range",
+    "The message says how many items the option takes and what each may be.",
+    wrong=_train("Adam(betas = [0.9])"),
+    right=_train("Adam(betas = [0.9, 0.999])"),
+)
+SOFTMAX_TWICE = register(
+    "W0301",
+    "a softmax before a loss that applies one",
+    "'cross_entropy' takes logits and applies the softmax itself, which is exact where probabilities would round to 0 "
+    "or 1. Applied to probabilities it still runs, but learns slowly and to a wrong optimum. Give it what the "
+    "softmax was given; the same goes for 'sigmoid' and 'binary_cross_entropy'.",
+    wrong=_classify("x -> Dense(3) -> Softmax"),
+    right=_classify("x -> Dense(3)"),
+)

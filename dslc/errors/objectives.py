@@ -1,0 +1,71 @@
+"""E05xx: what ``train`` and ``data`` blocks ask for."""
+
+from __future__ import annotations
+
+from dslc.diagnostics import register
+
+NOT_EXACT = register(
+    "E0501", "this cannot be measured exactly over a split",
+    "Losses and metrics are computed over a whole split, batch by batch, and come out the same whatever the batches "
+    "are. That works for sums finished by a formula: means, sums, minima, maxima and variances over the examples, the "
+    "losses and metrics of the library, and arithmetic over the finished values.",
+)  # fmt: skip
+NOT_SCALAR = register(
+    "E0502", "an objective is one number",
+    "What is minimized is a scalar of floating point. Losses reduce over the examples; a tensor is reduced with mean or sum.",
+)  # fmt: skip
+NO_GRADIENT_REACHES = register(
+    "E0503", "no gradient reaches this",
+    "The optimizer was given parameters that the objective does not depend on, or that are frozen, or there are none "
+    "at all. Gradients do not pass through detach, comparisons, whole numbers and argmax.",
+)  # fmt: skip
+GROUPS_OVERLAP = register(
+    "E0504", "a parameter is in two groups",
+    "Each parameter is updated by one optimizer of an objective, so the groups of a `minimize` must not overlap.",
+)  # fmt: skip
+NO_SUCH_PATH = register(
+    "E0505", "no parameter has this path",
+    "`over` and `freeze` take networks, prefixes of parameter paths such as `Net.backbone`, and globs in quotes such as "
+    '"*.bias". `dslc show` lists all paths.',
+)  # fmt: skip
+BAD_SETTING = register(
+    "E0506", "a training setting does not fit",
+    "Epochs, steps, batch sizes and intervals are whole numbers of at least one; limits of clipping are positive; the decay "
+    "of an average lies between 0 and 1; a seed is a whole number that is not negative.",
+)  # fmt: skip
+BAD_CONDITION = register(
+    "E0507", "this figure cannot be watched",
+    "`stop when` and `keep` see `train.loss`, `validation.*` with the losses and metrics that `train` declares, `epoch` and "
+    "`step`, joined by arithmetic, comparisons and `stalled`. They never see the test split, which would leak into the "
+    "choice of the model, and they need a validation split.",
+)  # fmt: skip
+BAD_SPLIT = register(
+    "E0508", "a split does not add up",
+    "`split` names its parts with fractions above zero that sum to one; `seed`, `by`, `order` and `group` say how rows are "
+    "dealt. Beside ready-made splits it names further ones, cut from `train`.",
+)  # fmt: skip
+BAD_FIELD = register(
+    "E0509", "a field does not have its declared type",
+    "A field's expression gives one example's value; its element type must be the declared one, and it must have as many "
+    "elements. `column` converts to the declared element type before arithmetic.",
+)  # fmt: skip
+BAD_FITTED = register(
+    "E0510", "this looks across rows in a way that is not known",
+    "standardize, minmax, impute and category are fitted on the training split. category codes a column as it stands; "
+    "original undoes the outermost standardize or minmax of a field; classes counts the categories of a field that is "
+    "made with category.",
+)  # fmt: skip
+NEEDS_NAME = register(
+    "E0511", "several objectives need names",
+    "With several `minimize` statements each has a name: `minimize generator = ... using ...`.",
+)  # fmt: skip
+OWNER_NEEDED = register(
+    "E0512", "a layer with parameters stands outside of a model",
+    "Parameters belong to networks, so layers that have any are applied in models and blocks. In `train`, call a network: "
+    "`let logits = Net(image)`.",
+)  # fmt: skip
+NAME_CLASH = register(
+    "E0513", "names clash in the artifacts",
+    "Data fields, model inputs and state tensors are inputs of one graph, and a tensor's successor bears its name with "
+    "`.next`, so no two may share a name.",
+)  # fmt: skip

@@ -1,0 +1,279 @@
+"""Identities that replace a node by a cheaper one, or by a value that is there already.
+
+Each rule looks at one node and what makes its operands, and says whether it changed something. Scalars are
+combined in the element type, as the runtime would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile
+
+import numpy as np
+import onnx_ir as ir
+
+from dslc.graph.builder import add_constant, constant_value, stamp, type_of
+from dslc.types import BroadcastError, Dimension, broadcast
+
+__all__ = ["rewrite"]
+
+Rule = Callable[[ir.Node], bool]
+
+
+def rewrite(node: ir.Node) -> bool:
+    """Apply the first rule that fits a node; say whether one did."""
+    if node.domain:
+        return False
+    return any(rule(node) for rule in RULES.get(node.op_type, ()))
+
+
+# --- looking and changing --------------------------------------------------------------------------
+
+
+def _made_by(value: ir.Value | None, operator: str) -> ir.Node | None:
+    """Return the node that makes a value, if it is this operator."""
+    node = value.producer() if value is not None else None
+    return node if node is not None and node.op_type == operator and not node.domain else None
+
+
+def _scalar(value: ir.Value) -> np.ndarray | None:
+    """Return the number that a constant of one element holds, as an array without axes."""
+    array = constant_value(value)
+    return array.reshape(()) if array is not None and array.size == 1 else None
+
+
+def _constant(node: ir.Node, name: str, number: np.ndarray) -> ir.Value:
+    assert node.graph is not None
+    return add_constant(node.graph, name, np.asarray(number))
+
+
+def _is_used_once(value: ir.Value) -> bool:
+    return len(value.uses()) == 1 and not value.is_graph_output()
+
+
+def _become_value(node: ir.Node, value: ir.Value) -> bool:
+    """Use a value instead of the node's, where they have one type and no output's name would be lost."""
+    result = node.outputs[0]
+    if result.is_graph_output() or type_of(result) != type_of(value) or not result.uses():
+        return False
+    result.replace_all_uses_with(value)
+    return True
+
+
+def _become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attributes: Sequence[int]) -> bool:
+    """Turn the node into another operator of the same result."""
+    node.op_type = operator
+    node.resize_inputs(len(operands))
+    for index, value in enumerate(operands):
+        node.replace_input_with(index, value)
+    node.attributes.clear()
+    for name, values in attributes.items():
+        node.attributes[name] = ir.AttrInt64s(name, list(values))
+    return True
+
+
+# --- neutral elements and scalars --------------------------------------------------------------------
+
+
+def _drop_neutral(node: ir.Node) -> bool:
+    """x + 0, x - 0, x * 1, x / 1, x ** 1, Identity."""
+    left = _operand(node, 0)
+    if node.op_type == "Identity":
+        return _become_value(node, left)
+    right = _operand(node, 1)
+    neutral = 0 if node.op_type in {"Add", "Sub"} else 1
+    if _scalar(right) == neutral:
+        return _become_value(node, left)
+    return node.op_type in {"Add", "Mul"} and _scalar(left) == neutral and _become_value(node, right)
+
+
+def _scaled(node: ir.Node) -> tuple[ir.Value, np.ndarray, bool] | None:
+    """Read x * c, c * x, x / c or -x as (x, c, is it a division?)."""
+    if node.op_type == "Neg":
+        return _operand(node, 0), np.asarray(-1, type_of(_operand(node, 0)).element.numpy), False
+    if node.op_type not in {"Mul", "Div"}:
+        return None
+    left, right = (_operand(node, index) for index in (0, 1))
+    if (factor := _scalar(right)) is not None:
+        return left, factor, node.op_type == "Div"
+    if node.op_type == "Mul" and (factor := _scalar(left)) is not None:
+        return right, factor, False
+    return None
+
+
+def _join_factors(node: ir.Node) -> bool:
+    """(x * a) * b = x * (a b), and so with divisions and signs."""
+    outer = _scaled(node)
+    maker = outer[0].producer() if outer and _is_used_once(outer[0]) else None
+    inner = _scaled(maker) if maker is not None and not maker.domain else None
+    if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
+        return False
+    (_, b, divides_b), (x, a, divides_a) = outer, inner
+    if (divides_a or divides_b) and not type_of(x).element.is_float:
+        return False
+    with np.errstate(all="ignore"):
+        factor = a * b if divides_a == divides_b else (b / a if divides_a else a / b)
+    if type_of(x).element.is_float and not _is_ordinary(factor):
+        return False
+    operator = "Div" if divides_a and divides_b else "Mul"
+    return _become(node, operator, [x, _constant(node, f"{node.name}/factor", factor)])
+
+
+def _is_ordinary(number: np.ndarray) -> bool:
+    """Not infinite, not lost to underflow."""
+    return bool(np.isfinite(number) and abs(number) >= np.finfo(str(number.dtype)).tiny)
+
+
+def _join_terms(node: ir.Node) -> bool:
+    """(x + a) + b = x + (a + b), and so with differences."""
+    outer = _shifted(node)
+    maker = outer[0].producer() if outer and _is_used_once(outer[0]) else None
+    inner = _shifted(maker) if maker is not None and not maker.domain else None
+    if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
+        return False
+    with np.errstate(all="ignore"):
+        term = inner[1] + outer[1]
+    return _become(node, "Add", [inner[0], _constant(node, f"{node.name}/term", term)])
+
+
+def _shifted(node: ir.Node) -> tuple[ir.Value, np.ndarray] | None:
+    """Read x + c, c + x or x - c as (x, c)."""
+    if node.op_type not in {"Add", "Sub"}:
+        return None
+    left, right = (_operand(node, index) for index in (0, 1))
+    if (term := _scalar(right)) is not None:
+        return left, (term if node.op_type == "Add" else -term)
+    if node.op_type == "Add" and (term := _scalar(left)) is not None:
+        return right, term
+    return None
+
+
+def _drop_signs(node: ir.Node) -> bool:
+    """x + (-y) = x - y, (-x) + y = y - x, x - (-y) = x + y."""
+    left, right = (_operand(node, index) for index in (0, 1))
+    if negated := _made_by(right, "Neg"):
+        return _become(node, "Sub" if node.op_type == "Add" else "Add", [left, _operand(negated, 0)])
+    if node.op_type == "Add" and (negated := _made_by(left, "Neg")):
+        return _become(node, "Sub", [right, _operand(negated, 0)])
+    return False
+
+
+# --- shapes ----------------------------------------------------------------------------------------------
+
+SAME_ELEMENTS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Identity"})
+"""What keeps all elements in their order."""
+
+
+def _join_reshapes(node: ir.Node) -> bool:
+    """A chain of reshapes that ends in the type it began with is nothing; a Reshape of one needs only itself."""
+    source = node.inputs[0]
+    while source is not None and (maker := source.producer()) and maker.op_type in SAME_ELEMENTS and not maker.domain:
+        source = maker.inputs[0]
+    if source is None:
+        return False
+    if type_of(source) == type_of(node.outputs[0]) and _become_value(node, source):
+        return True
+    if node.op_type == "Reshape" and source is not node.inputs[0]:
+        node.replace_input_with(0, source)
+        return True
+    return False
+
+
+def _join_transposes(node: ir.Node) -> bool:
+    """A Transpose of a Transpose is one, or none."""
+    inner = _made_by(node.inputs[0], "Transpose")
+    if inner is None:
+        return False
+    permutation = [inner.attributes["perm"].as_ints()[axis] for axis in node.attributes["perm"].as_ints()]
+    if permutation == list(range(len(permutation))):
+        return _become_value(node, _operand(inner, 0))
+    return _become(node, "Transpose", [_operand(inner, 0)], perm=permutation)
+
+
+def _transpose_product(node: ir.Node) -> bool:
+    """(A' B)' = B' A, where A' is a Transpose: the runtime fuses a transposed operand into the product."""
+    product = _made_by(node.inputs[0], "MatMul")
+    left = _made_by(product.inputs[0], "Transpose") if product else None
+    if product is None or left is None or not _is_used_once(product.outputs[0]):
+        return False
+    a, b = _operand(left, 0), _operand(product, 1)
+    if type_of(a).rank != 2 or type_of(b).rank != 2:
+        return False
+    # reuse the node of A' for B': its own result has no other use, or stays for those who have one
+    other = _made_by(b, "Transpose")
+    if other is not None:
+        return _become(node, "MatMul", [_operand(other, 0), a])
+    if not _is_used_once(left.outputs[0]):
+        return False
+    _become(node, "MatMul", [_transposed(node, b), a])
+    return True
+
+
+def _transposed(before: ir.Node, matrix: ir.Value) -> ir.Value:
+    """Insert a Transpose of a matrix in front of a node."""
+    type = type_of(matrix)
+    name = f"{before.name}/transposed"
+    node = ir.Node("", "Transpose", [matrix], [ir.AttrInt64s("perm", [1, 0])], name=name)
+    node.metadata_props.update(before.metadata_props)
+    stamp(node.outputs[0], name, type.with_shape(reversed(type.shape)))
+    before.prepend(node)
+    return node.outputs[0]
+
+
+def _drop_cast(node: ir.Node) -> bool:
+    """A Cast to the type that is there already."""
+    return _become_value(node, _operand(node, 0))
+
+
+BROADCASTING = ("Max", "Min", "Sum", "Where", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+
+
+def _skip_broadcast(node: ir.Node) -> bool:
+    """Leave to the operator what Expand, or leading axes of size one, do for it."""
+    shapes = [type_of(value).shape for value in node.inputs if value is not None]
+    result = type_of(node.outputs[0]).shape
+    for index, value in enumerate(node.inputs):
+        maker = value.producer() if value is not None else None
+        if maker is None or maker.domain or maker.op_type not in {"Expand", "Unsqueeze", "Reshape"}:
+            continue
+        source = _operand(maker, 0)
+        shape = type_of(source).shape
+        if maker.op_type != "Expand" and _significant(shape) != _significant(shapes[index]):
+            continue
+        try:
+            if broadcast(*shapes[:index], shape, *shapes[index + 1 :]) != result:
+                continue
+        except BroadcastError:
+            continue
+        node.replace_input_with(index, source)
+        return True
+    return False
+
+
+def _significant(shape: Sequence[Dimension]) -> list[Dimension]:
+    """A shape without its leading ones."""
+    return list(dropwhile(lambda size: size == 1, shape))
+
+
+def _operand(node: ir.Node, index: int) -> ir.Value:
+    value = node.inputs[index]
+    assert value is not None
+    return value
+
+
+RULES: Mapping[str, Sequence[Rule]] = {
+    "Identity": [_drop_neutral],
+    "Add": [_drop_neutral, _join_terms, _drop_signs, _skip_broadcast],
+    "Sub": [_drop_neutral, _join_terms, _drop_signs, _skip_broadcast],
+    "Mul": [_drop_neutral, _join_factors, _skip_broadcast],
+    "Div": [_drop_neutral, _join_factors, _skip_broadcast],
+    "Pow": [_drop_neutral, _skip_broadcast],
+    "Neg": [_join_factors],
+    "Cast": [_drop_cast],
+    "Transpose": [_join_transposes, _transpose_product],
+    "Reshape": [_join_reshapes],
+    "Squeeze": [_join_reshapes],
+    "Unsqueeze": [_join_reshapes],
+    **{operator: [_skip_broadcast] for operator in BROADCASTING},
+}
+"""The identities by operator, tried in order."""

@@ -1,0 +1,365 @@
+"""Building ONNX graphs from typed tensors.
+
+A :class:`Builder` owns one graph; a :class:`Tensor` is a value of it with its exact type. The functions
+in the neighbouring modules make nodes; each derives its result's type, so every value is typed from
+birth and no shape inference is needed. Types are kept with the values (:func:`type_of`).
+
+Names: a node's outputs are named ``<scope>/<operator>``, counted where that repeats; graph inputs, state
+and outputs bear the names that the artifacts promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Union
+
+import numpy as np
+import onnx_ir as ir
+
+from dslc.types import INT64, Dimension, ElementType, Shape, Symbolic, TensorType, evaluate, symbols_of
+
+__all__ = ["DEFAULT_OPSET", "IR_VERSION", "Builder", "Operand", "Tensor", "constant_of", "dimensions_of", "onnx_type", "type_of"]
+
+DEFAULT_OPSET = 18
+"""The first operator set with the bitwise operators; ONNX Runtime 1.19 and every runtime tried reads it."""
+IR_VERSION = 8
+"""The file format that belongs to it."""
+
+Number = Union[int, float, bool]
+Operand = Union["Tensor", int, float, bool]
+Attribute = Union[int, float, str, Sequence[int], Sequence[float]]
+
+
+def type_of(value: ir.Value) -> TensorType:
+    """Return the exact type that the builder stamped on a value."""
+    known: TensorType = value.meta["type"]
+    return known
+
+
+def onnx_type(element: ElementType) -> ir.DataType:
+    """Return ONNX's name of an element type."""
+    return ir.DataType.STRING if element is ElementType.STRING else ir.DataType.from_numpy(element.numpy)
+
+
+def stamp(value: ir.Value, name: str, type: TensorType) -> None:
+    """Name a value and give it its type, for ONNX and exactly."""
+    value.name = name
+    value.type = ir.TensorType(onnx_type(type.element))
+    value.shape = ir.Shape([d if isinstance(d, int) else str(d) for d in type.shape])
+    value.meta["type"] = type
+
+
+def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
+    """Add a constant to a graph under a name, counted if that is taken; see :meth:`Builder.constant`."""
+    unique, count = name, 1
+    while unique in graph.initializers:
+        count += 1
+        unique = f"{name}_{count}"
+    value = ir.Value(const_value=ir.Tensor(array, name=unique))
+    stamp(value, unique, TensorType(ElementType.of(array.dtype), array.shape))
+    value.meta["constant"] = True
+    graph.initializers[unique] = value
+    return value
+
+
+def constant_value(value: ir.Value) -> np.ndarray | None:
+    """Return the value of a constant (not of state or a parameter), None of anything else."""
+    return value.const_value.numpy() if value.meta.get("constant") and value.const_value is not None else None
+
+
+def constant_of(tensor: Tensor) -> np.ndarray | None:
+    """Return what :func:`constant_value` does, of a tensor."""
+    return constant_value(tensor.value)
+
+
+def dimensions_of(tensor: Tensor) -> Shape:
+    """Return the dimensions that an int64 operand made by :meth:`Builder.shape` stands for."""
+    constant = constant_of(tensor)
+    dimensions: Shape = tensor.value.meta["dimensions"] if constant is None else tuple(constant.tolist())
+    return dimensions
+
+
+class Tensor:
+    """A typed value of a graph under construction, with NumPy's operators."""
+
+    __slots__ = ("builder", "type", "value")
+    __array_priority__ = 1000
+
+    def __init__(self, builder: Builder, value: ir.Value) -> None:
+        self.builder = builder
+        self.value = value
+        self.type = type_of(value)
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def rank(self) -> int:
+        return self.type.rank
+
+    @property
+    def element(self) -> ElementType:
+        return self.type.element
+
+    def _binary(self, operator: str, other: Operand, *, swapped: bool = False) -> Tensor:
+        from dslc.graph.elementwise import binary
+
+        return binary(operator, other, self) if swapped else binary(operator, self, other)
+
+    def __add__(self, other: Operand) -> Tensor:
+        return self._binary("Add", other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return self._binary("Add", other, swapped=True)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return self._binary("Sub", other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return self._binary("Sub", other, swapped=True)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return self._binary("Mul", other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return self._binary("Mul", other, swapped=True)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return self._binary("Div", other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return self._binary("Div", other, swapped=True)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return self._binary("Pow", other)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return self._binary("Pow", other, swapped=True)
+
+    def __neg__(self) -> Tensor:
+        return self.builder.node("Neg", [self], [self.type])
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        from dslc.graph.linear import matmul
+
+        return matmul(self, other)
+
+    @property
+    def mT(self) -> Tensor:
+        """The tensor with its last two axes exchanged."""
+        from dslc.graph.shaping import transpose
+
+        return transpose(self, (*range(self.rank - 2), self.rank - 1, self.rank - 2))
+
+    def __repr__(self) -> str:
+        return f"<{self.value.name}: {self.type}>"
+
+
+class Builder:
+    """Builds one ONNX graph. ``opset`` is that of the standard domain."""
+
+    def __init__(self, name: str, *, opset: int = DEFAULT_OPSET) -> None:
+        self.graph = ir.Graph([], [], nodes=[], opset_imports={"": opset}, name=name)
+        self._counts: dict[str, int] = {}
+        self._scope: list[str] = []
+        self._origin: str | None = None
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+        self._symbols: dict[str, tuple[Tensor, int]] = {}
+        self._dimensions: dict[Dimension, Tensor] = {}
+
+    # --- names and places -------------------------------------------------------------------
+
+    @contextmanager
+    def scope(self, name: str, origin: str | None = None) -> Iterator[None]:
+        """Name what is built inside after ``name``; remember ``origin``, its place in the spec."""
+        before = self._origin
+        self._scope.append(name)
+        self._origin = origin or before
+        try:
+            yield
+        finally:
+            self._scope.pop()
+            self._origin = before
+
+    def unique(self, name: str) -> str:
+        """Return the name, counted from its second use on."""
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        return name if count == 0 else self.unique(f"{name}_{count + 1}")
+
+    # --- values --------------------------------------------------------------------------------
+
+    def _value(self, name: str, type: TensorType, value: ir.Value | None = None) -> ir.Value:
+        value = value or ir.Value(name=name)
+        stamp(value, name, type)
+        return value
+
+    def input(self, name: str, type: TensorType, doc: str | None = None) -> Tensor:
+        """Add a graph input. A symbol first met in its shape is read from it at run time."""
+        self._counts[name] = self._counts.get(name, 0) + 1
+        value = self._value(name, type)
+        value.doc_string = doc
+        self.graph.inputs.append(value)
+        tensor = Tensor(self, value)
+        for axis, dimension in enumerate(type.shape):
+            if isinstance(dimension, Symbolic) and str(dimension) in symbols_of(dimension):
+                self._symbols.setdefault(str(dimension), (tensor, axis))
+        return tensor
+
+    def parameter(self, name: str, array: np.ndarray) -> Tensor:
+        """Add a weight that lives inside the graph."""
+        self._counts[name] = self._counts.get(name, 0) + 1
+        return self._initializer(name, array)
+
+    def constant(self, value: np.ndarray | Number | Sequence[int], element: ElementType | None = None) -> Tensor:
+        """Return a constant; equal ones are stored once."""
+        array = np.asarray(value, dtype=element.numpy if element else None)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            text = f"constant/{array.item()}" if array.ndim == 0 else "constant/array"
+            self._constants[key] = self._initializer(self.unique(text), array.copy())
+            self._constants[key].value.meta["constant"] = True
+        return self._constants[key]
+
+    def _initializer(self, name: str, array: np.ndarray) -> Tensor:
+        value = self._value(name, TensorType(ElementType.of(array.dtype), array.shape))
+        value.const_value = ir.Tensor(array, name=name)
+        self.graph.initializers[name] = value
+        return Tensor(self, value)
+
+    def node(
+        self,
+        operator: str,
+        operands: Sequence[Tensor | None],
+        types: Sequence[TensorType],
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        domain: str = "",
+    ) -> Tensor:
+        """Add a node with one output of the given type; see :meth:`nodes` for several."""
+        return self.nodes(operator, operands, types, attributes, domain=domain)[0]
+
+    def nodes(
+        self,
+        operator: str,
+        operands: Sequence[Tensor | None],
+        types: Sequence[TensorType],
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        domain: str = "",
+    ) -> tuple[Tensor, ...]:
+        """Add a node; return its outputs, which have the given types."""
+        name = self.unique("/".join([*self._scope[-1:], operator]))
+        node = ir.Node(
+            domain,
+            operator,
+            [operand.value if operand is not None else None for operand in operands],
+            [_attribute(key, value) for key, value in (attributes or {}).items()],
+            num_outputs=len(types),
+            name=name,
+        )
+        if self._origin:
+            node.metadata_props["origin"] = self._origin
+        for index, (value, type) in enumerate(zip(node.outputs, types, strict=True)):
+            self._value(name if index == 0 else f"{name}:{index}", type, value)
+        if domain and domain not in self.graph.opset_imports:
+            self.graph.opset_imports[domain] = ML_OPSET
+        self.graph.append(node)
+        return tuple(Tensor(self, value) for value in node.outputs)
+
+    def as_tensor(self, operand: Operand, element: ElementType) -> Tensor:
+        """Return a tensor as it is, a number as a constant of the element type."""
+        return operand if isinstance(operand, Tensor) else self.constant(operand, element)
+
+    # --- shapes at run time --------------------------------------------------------------------
+
+    def dimension(self, dimension: Dimension) -> Tensor:
+        """Return a dimension's run-time value as int64[1]."""
+        if isinstance(dimension, int):
+            return self.constant([dimension], INT64)
+        if dimension not in self._dimensions:
+            total: Tensor | None = None
+            for monomial, coefficient in dimension.terms.items():
+                product: Tensor | None = None
+                for atom in monomial:
+                    factor = self._atom(dimension, atom)
+                    product = factor if product is None else product * factor
+                if product is None:
+                    product = self.constant([coefficient], INT64)
+                elif coefficient != 1:
+                    product = product * self.constant([coefficient], INT64)
+                total = product if total is None else total + product
+            assert total is not None
+            self._dimensions[dimension] = total
+        return self._dimensions[dimension]
+
+    def _atom(self, dimension: Symbolic, atom: object) -> Tensor:
+        operator = getattr(atom, "operator", "")
+        if not operator:
+            tensor, axis = self._symbols[str(atom)]
+            return self.node("Shape", [tensor], [TensorType(INT64, (1,))], {"start": axis, "end": axis + 1})
+        numerator, divisor = (self.dimension(d) for d in dimension.operands(atom))  # type: ignore[arg-type]
+        return self.node("Div" if operator == "//" else "Mod", [numerator, divisor], [TensorType(INT64, (1,))])
+
+    def shape(self, shape: Sequence[Dimension]) -> Tensor:
+        """Return a shape's run-time value as int64[rank]."""
+        if all(isinstance(d, int) for d in shape):
+            return self.constant(np.array([evaluate(d, {}) for d in shape], dtype=np.int64))
+        parts = [self.dimension(d) for d in shape]
+        type = TensorType(INT64, (len(shape),))
+        result = parts[0] if len(parts) == 1 else self.node("Concat", parts, [type], {"axis": 0})
+        result.value.meta["dimensions"] = tuple(shape)
+        return result
+
+    # --- results -------------------------------------------------------------------------------
+
+    def output(self, name: str, tensor: Tensor, doc: str | None = None) -> None:
+        """Make a tensor a graph output of that name.
+
+        What is an input, a weight, a constant or an output already is passed on by an Identity, since ONNX
+        gives a value one name only.
+        """
+        value = tensor.value
+        taken = value.is_graph_output() or value.producer() is None
+        if taken:
+            value = self.node("Identity", [tensor], [tensor.type]).value
+        self._counts[name] = self._counts.get(name, 0) + 1
+        value.name = name
+        value.doc_string = doc
+        self.graph.outputs.append(value)
+
+    def model(self, *, doc: str | None = None, metadata: Mapping[str, str] | None = None) -> ir.Model:
+        """Return the finished model."""
+        from dslc import __version__
+
+        model = ir.Model(
+            self.graph, ir_version=IR_VERSION, producer_name="dslc", producer_version=__version__, doc_string=doc
+        )
+        model.metadata_props.update(metadata or {})
+        return model
+
+
+ML_OPSET = 3
+"""The operator set of ``ai.onnx.ml`` that belongs to the default one."""
+
+
+def _attribute(name: str, value: Attribute) -> ir.Attr:
+    if isinstance(value, str):
+        return ir.AttrString(name, value)
+    if isinstance(value, (bool, int, np.integer)):
+        return ir.AttrInt64(name, int(value))
+    if isinstance(value, float):
+        return ir.AttrFloat32(name, value)
+    values = list(value)
+    if values and isinstance(values[0], str):
+        return ir.AttrStrings(name, values)
+    if values and isinstance(values[0], float):
+        return ir.AttrFloat32s(name, [float(v) for v in values])
+    return ir.AttrInt64s(name, [int(v) for v in values])
+
+
+def tensors(builder: Builder, values: Iterable[ir.Value]) -> list[Tensor]:
+    """Wrap values of the builder's graph."""
+    return [Tensor(builder, value) for value in values]

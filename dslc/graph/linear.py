@@ -1,0 +1,94 @@
+"""Products and windows: MatMul, Einsum, Conv and its transpose, the pools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dslc.graph.builder import Tensor
+from dslc.types import Dimension, Shape, broadcast
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """NumPy's matrix product: (..., m, k) @ (..., k, n), with vectors as NumPy has them."""
+    if a.rank == 1 and b.rank == 1:
+        shape: Shape = ()
+    elif a.rank == 1:
+        shape = (*b.shape[:-2], b.shape[-1])
+    elif b.rank == 1:
+        shape = a.shape[:-1]
+    else:
+        shape = (*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    return a.builder.node("MatMul", [a, b], [a.type.with_shape(shape)])
+
+
+def einsum(equation: str, *operands: Tensor) -> Tensor:
+    """Einstein summation with an explicit result, ``"bid,bjd->bij"``; letters only, no ellipsis."""
+    inputs, output = equation.replace(" ", "").split("->")
+    sizes: dict[str, Dimension] = {}
+    for term, operand in zip(inputs.split(","), operands, strict=True):
+        sizes.update(zip(term, operand.shape, strict=True))
+    shape = [sizes[letter] for letter in output]
+    return operands[0].builder.node(
+        "Einsum", operands, [operands[0].type.with_shape(shape)], {"equation": f"{inputs}->{output}"}
+    )
+
+
+def window_size(size: Dimension, kernel: int, stride: int, dilation: int, before: int, after: int) -> Dimension:
+    """Return how many windows fit along an axis."""
+    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _window_shape(
+    spatial: Sequence[Dimension], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
+    before: Sequence[int], after: Sequence[int],
+) -> list[Dimension]:  # fmt: skip
+    return [window_size(*axis) for axis in zip(spatial, kernel, strides, dilations, before, after, strict=True)]
+
+
+def conv(
+    x: Tensor, w: Tensor, b: Tensor | None, *, strides: Sequence[int], dilations: Sequence[int],
+    before: Sequence[int], after: Sequence[int], groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlate x (N, C, *spatial) with w (M, C / groups, *kernel), plus b (M); zeros around x."""
+    kernel = [int(k) for k in w.shape[2:]]
+    spatial = _window_shape(x.shape[2:], kernel, strides, dilations, before, after)
+    attributes = {
+        "kernel_shape": kernel, "strides": list(strides), "dilations": list(dilations),
+        "pads": [*before, *after], "group": groups,
+    }  # fmt: skip
+    operands = [x, w] if b is None else [x, w, b]
+    return x.builder.node("Conv", operands, [x.type.with_shape((x.shape[0], w.shape[0], *spatial))], attributes)
+
+
+def conv_transpose(
+    x: Tensor, w: Tensor, *, strides: Sequence[int], dilations: Sequence[int], before: Sequence[int],
+    after: Sequence[int], output_padding: Sequence[int], groups: int, shape: Shape,
+) -> Tensor:  # fmt: skip
+    """The transpose of :func:`conv`: x (N, M, *spatial), w (M, C / groups, *kernel); the result has ``shape``."""
+    attributes = {
+        "kernel_shape": [int(k) for k in w.shape[2:]], "strides": list(strides), "dilations": list(dilations),
+        "pads": [*before, *after], "output_padding": list(output_padding), "group": groups,
+    }  # fmt: skip
+    return x.builder.node("ConvTranspose", [x, w], [x.type.with_shape(shape)], attributes)
+
+
+def max_pool(
+    x: Tensor, size: Sequence[int], *, strides: Sequence[int], before: Sequence[int], after: Sequence[int]
+) -> Tensor:
+    """Maximum over windows of x (N, C, *spatial); what is padded never wins."""
+    spatial = _window_shape(x.shape[2:], size, strides, [1] * len(size), before, after)
+    attributes = {"kernel_shape": list(size), "strides": list(strides), "pads": [*before, *after]}
+    return x.builder.node("MaxPool", [x], [x.type.with_shape((*x.shape[:2], *spatial))], attributes)
+
+
+def average_pool(
+    x: Tensor, size: Sequence[int], *, strides: Sequence[int], before: Sequence[int], after: Sequence[int],
+    count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """Mean over windows of x (N, C, *spatial); padding counts as zeros, as in PyTorch, unless told otherwise."""
+    spatial = _window_shape(x.shape[2:], size, strides, [1] * len(size), before, after)
+    attributes = {
+        "kernel_shape": list(size), "strides": list(strides), "pads": [*before, *after],
+        "count_include_pad": int(count_include_pad),
+    }  # fmt: skip
+    return x.builder.node("AveragePool", [x], [x.type.with_shape((*x.shape[:2], *spatial))], attributes)

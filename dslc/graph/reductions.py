@@ -1,0 +1,72 @@
+"""Reductions and normalizations along axes. ``axes=None`` means all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dslc.graph.builder import Tensor
+from dslc.graph.shaping import normal_axes, normal_axis
+from dslc.types import INT64, TensorType
+
+
+def reduced_type(type: TensorType, axes: Sequence[int], keepdims: bool) -> TensorType:
+    """Return the type after a reduction over (non-negative) axes."""
+    if keepdims:
+        return type.with_shape(1 if i in axes else d for i, d in enumerate(type.shape))
+    return type.with_shape(d for i, d in enumerate(type.shape) if i not in axes)
+
+
+def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool) -> Tensor:
+    axes = normal_axes(axes, x.rank)
+    if not axes:  # an empty list would mean all axes to ONNX
+        return x
+    result = reduced_type(x.type, axes, keepdims)
+    return x.builder.node(
+        operator, [x, x.builder.constant(list(axes), INT64)], [result], {"keepdims": int(keepdims)}
+    )
+
+
+def reduce_sum(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """Sum over axes."""
+    return _reduce("ReduceSum", x, axes, keepdims)
+
+
+def reduce_mean(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """Mean over axes."""
+    return _reduce("ReduceMean", x, axes, keepdims)
+
+
+def reduce_max(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """Maximum over axes."""
+    return _reduce("ReduceMax", x, axes, keepdims)
+
+
+def reduce_min(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """Minimum over axes."""
+    return _reduce("ReduceMin", x, axes, keepdims)
+
+
+def argmax(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
+    """Index (int64) of the first maximum along an axis."""
+    axis = normal_axis(axis, x.rank)
+    result = reduced_type(x.type, (axis,), keepdims).with_element(INT64)
+    return x.builder.node("ArgMax", [x], [result], {"axis": axis, "keepdims": int(keepdims)})
+
+
+def top_k(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the k largest values along the last axis, largest first, and their indices (int64)."""
+    result = x.type.with_last(k)
+    values, indices = x.builder.nodes(
+        "TopK", [x, x.builder.constant([k], INT64)], [result, result.with_element(INT64)], {"axis": -1}
+    )
+    return values, indices
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return x.builder.node("Softmax", [x], [x.type], {"axis": normal_axis(axis, x.rank)})
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """x - log(sum(exp(x))) along an axis."""
+    return x.builder.node("LogSoftmax", [x], [x.type], {"axis": normal_axis(axis, x.rank)})

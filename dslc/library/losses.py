@@ -1,0 +1,360 @@
+"""Losses: weighted means over examples, and penalties on weights.
+
+A loss is a :class:`Mean`: per batch it gives a weighted sum and the sum of the weights, so it is exact over a
+split whatever the batches. Definitions and defaults are those of ``torch.nn.functional`` unless a docstring says
+otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dslc import graph as g
+from dslc.errors import losses as errors
+from dslc.graph import Tensor
+from dslc.library.operations import Context, Function, Statistic, function, option
+from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
+
+__all__ = [
+    "Mean", "binary_cross_entropy", "class_axis", "cross_entropy", "huber", "kl_divergence", "l1", "l2", "mae",
+    "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "weighted_mean", "weights_of",
+]  # fmt: skip
+
+
+# --- Type rules that losses and metrics share ----------------------------------------------------------
+
+
+def match_shapes(name: str, prediction: TensorType, target: TensorType) -> None:
+    """Refuse operands that are not of one float type and one shape."""
+    for operand in (prediction, target):
+        if not operand.element.is_float:
+            raise errors.NOT_FLOAT(
+                f"'{name}' compares floating-point numbers, and one operand is {operand}",
+                hint="convert it with cast(y, float32)",
+            )
+    if prediction.element is not target.element:
+        raise errors.NOT_FLOAT(f"'{name}' is given {prediction} and {target}, which do not mix", hint="cast one")
+    if prediction.shape != target.shape:
+        raise errors.SHAPES_DIFFER(
+            f"'{name}' is given a prediction {prediction} and a target {target}; their shapes must be equal",
+            hint=_shape_hint(prediction.shape, target.shape),
+        )
+
+
+def _shape_hint(prediction: Shape, target: Shape) -> str | None:
+    for one, other, side in ((prediction, target, "prediction"), (target, prediction, "target")):
+        for axis in range(1, len(one)):
+            if one[axis] == 1 and (*one[:axis], *one[axis + 1 :]) == other:
+                return f"take the axis of size one away from the {side}: squeeze(y, axis = {axis})"
+    return None
+
+
+def match_weight(name: str, weight: TensorType | None, target: Shape, element: ElementType) -> None:
+    """Refuse a weight that is not one number per example, or per element of the target's first axes."""
+    if weight is None:
+        return
+    if weight.rank == 0 or weight.shape != target[: weight.rank]:
+        raise errors.WEIGHT_SHAPE(
+            f"the weight of '{name}' is {weight}, and the target has the shape {shape_text(target)}",
+            hint=f"give one number per example: {shape_text(target[:1])}" if target else None,
+        )
+    if weight.element is not element:
+        raise errors.WEIGHT_SHAPE(
+            f"the weight of '{name}' is {weight}, and the prediction is {element}", hint=f"cast(w, {element})"
+        )
+
+
+def class_axis(name: str, logits: TensorType, axis: int) -> int:
+    """Return the axis of the classes counted from the front; refuse logits without one."""
+    if not logits.element.is_float:
+        raise errors.NOT_FLOAT(f"'{name}' takes logits, and is given {logits}", hint="give it what a network returned")
+    if not -logits.rank <= axis < logits.rank or axis % logits.rank == 0:
+        raise errors.CLASS_INDICES(
+            f"'{name}' takes logits with the examples on axis 0 and the classes on axis {axis}, and is given {logits}"
+        )
+    return axis % logits.rank
+
+
+def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) -> tuple[int, int]:
+    """Refuse class indices that do not fit the logits; return the axis of the classes and their number."""
+    if logits.rank < target.rank and _shape_hint(logits.shape, target.shape):
+        raise errors.SHAPES_DIFFER(
+            f"'{name}' is given logits {logits} and a target {target}", hint=_shape_hint(logits.shape, target.shape)
+        )
+    axis = class_axis(name, logits, axis)
+    classes = logits.shape[axis]
+    rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+    if target.shape != rest:
+        on_last = logits.rank > 2 and target.shape == logits.shape[:-1]
+        raise errors.CLASS_INDICES(
+            f"'{name}' is given logits {logits} with the classes on axis {axis}, so class indices have the shape "
+            f"{shape_text(rest)}, but the target is {target}",
+            hint="are the classes on the last axis? say axis = -1" if on_last else _shape_hint(target.shape, rest),
+        )
+    if not target.element.is_integer:
+        raise errors.CLASS_INDICES(
+            f"'{name}' takes class indices, which are whole numbers, and the target is {target}",
+            hint="declare the field as int64, or convert it with cast(label, int64)",
+        )
+    if not isinstance(classes, int):
+        raise errors.CLASS_COUNT(f"'{name}' must know how many classes there are, and the logits are {logits}")
+    if classes < 2:
+        raise errors.CLASS_COUNT(
+            f"'{name}' chooses between classes, and the logits {logits} are of {classes}",
+            hint=f"a single logit for two classes is compared with a target of its shape: squeeze(y, axis = {axis})",
+        )
+    return axis, classes
+
+
+# --- Emissions that losses and metrics share -------------------------------------------------------------
+
+
+def weights_of(weight: Tensor, rank: int) -> Tensor:
+    """Give a weight axes of size one up to the rank, so that it multiplies what it weighs."""
+    return g.unsqueeze(weight, range(weight.rank, rank)) if weight.rank < rank else weight
+
+
+class Mean(Statistic):
+    """A weighted mean: ``sum(weight * value) / sum(weight)`` over all elements, the weight 1 unless it is given.
+
+    Where the weights sum to 0 (every target ignored, say) it is 0, where PyTorch has NaN.
+    """
+
+    direction: ClassVar[str | None] = "lowest"
+
+    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+        total, weight = accumulators["sum"], accumulators["weight"]
+        if total.element.is_integer:
+            total = g.cast(total, element)
+        return g.cast(total / g.cast(nonzero(weight), total.element), element)
+
+
+def nonzero(x: Tensor) -> Tensor:
+    """Return x with 1 in place of 0, for a divisor whose dividend is 0 then."""
+    return x + g.cast(g.equal(x, 0), x.element)
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
+    """Accumulate the mean of values of shape (N, ...), each weighted by its example's weight."""
+    builder = values.builder
+    if weight is None:
+        return {"sum": g.reduce_sum(values), "weight": g.reshape(builder.dimension(values.type.count), ())}
+    total = g.reduce_sum(weight)
+    repeats = element_count(values.shape[weight.rank :])
+    if repeats != 1:
+        total = total * g.cast(g.reshape(builder.dimension(repeats), ()), weight.element)
+    return {"sum": g.reduce_sum(values * weights_of(weight, values.rank)), "weight": total}
+
+
+# --- Losses of real values ------------------------------------------------------------------------------
+
+
+class ElementwiseLoss(Mean):
+    """The weighted mean of a value of each element of a prediction and a target of one shape."""
+
+    def type(self, prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        match_shapes(self.name, prediction, target)
+        match_weight(self.name, weight, target.shape, prediction.element)
+        return TensorType(prediction.element)
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each element."""
+        raise NotImplementedError
+
+    def accumulate(
+        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return weighted_mean(self.value(prediction, target), weight)
+
+
+@function
+class mse(ElementwiseLoss):
+    """Mean squared error: the mean of ``(prediction - target) ** 2``."""
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        error = prediction - target
+        return error * error
+
+
+@function
+class mae(ElementwiseLoss):
+    """Mean absolute error: the mean of ``abs(prediction - target)`` (PyTorch's ``l1_loss``)."""
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return g.absolute(prediction - target)
+
+
+@function
+class huber(ElementwiseLoss):
+    """Huber's loss: half the square of errors up to ``delta``, and beyond it linear in them.
+
+    P. J. Huber, Robust estimation of a location parameter, 1964.
+    """
+
+    delta: float = option("The error where the square ends and the line begins.", default=1.0, above=0)
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        error = prediction - target
+        near = g.clip(error, -self.delta, self.delta)
+        return near * (error - near * 0.5)
+
+
+@function
+class binary_cross_entropy(ElementwiseLoss):
+    """Cross entropy of two classes: the mean of ``-y log(p) - (1 - y) log(1 - p)`` with ``p = sigmoid(logits)``.
+
+    It takes logits, not probabilities (PyTorch's ``binary_cross_entropy_with_logits``), and targets from 0 to 1.
+    """
+
+    pos_weight: float | tuple[float, ...] = option(
+        "How much the positive targets count; a list has one number for each position on the last axis.", default=1.0
+    )
+
+    def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        if isinstance(self.pos_weight, tuple) and (logits.rank == 0 or logits.shape[-1] != len(self.pos_weight)):
+            raise errors.CLASS_COUNT(f"'pos_weight' has {len(self.pos_weight)} numbers, and the logits are {logits}")
+        return super().type(logits, target, weight)
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        if self.pos_weight == 1.0:
+            return g.softplus(prediction) - prediction * target
+        positive = target * _constant_like(target, self.pos_weight)
+        return g.softplus(prediction) * (positive - target + 1.0) - prediction * positive
+
+
+def _constant_like(x: Tensor, value: float | Sequence[float] | np.ndarray[Any, Any]) -> Tensor:
+    """Return numbers as a constant of a tensor's element type."""
+    return x.builder.constant(np.asarray(value), x.element)
+
+
+@function
+class kl_divergence(Mean):
+    """Kullback and Leibler's divergence: the sum of ``target * (log(target) - log_prediction)``, meaned over examples.
+
+    As PyTorch's ``kl_div``, the prediction is in logarithms and the target in probabilities. The mean is the
+    mathematical one, over examples only (``reduction = "batchmean"``). A target of 0 adds nothing.
+    """
+
+    def type(self, log_prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        match_shapes(self.name, log_prediction, target)
+        match_weight(self.name, weight, target.shape[:1], log_prediction.element)
+        return TensorType(target.element)
+
+    def accumulate(
+        self, context: Context, log_prediction: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        smallest = 1e-30  # a target of 0 times its logarithm is 0
+        values = target * (g.log(g.maximum(target, smallest)) - log_prediction)
+        return weighted_mean(g.reduce_sum(values, range(1, values.rank)), weight)
+
+
+# --- Cross entropy ------------------------------------------------------------------------------------------
+
+
+@function
+class cross_entropy(Mean):
+    """Cross entropy of several classes: the mean of ``-log(softmax(logits))`` at the right class.
+
+    Logits have the classes on axis 1, as in PyTorch (``[N, K]``, or ``[N, K, H, W]`` for an image), or on the
+    axis named by ``axis``; ``axis = -1`` suits ``[N, T, K]``. The target holds class indices and has the logits'
+    shape without that axis, or has the logits' own shape and holds a probability for each class.
+    A mean over class indices is weighted by ``class_weight`` and leaves ignored ones out.
+    """
+
+    axis: int = option("Where the classes are.", default=1)
+    class_weight: tuple[float, ...] | None = option("How much each class counts, one number for each.", default=None)
+    label_smoothing: float = option(
+        "The share of a target that is spread evenly over all classes.", default=0.0, minimum=0, maximum=1
+    )
+    ignore_index: int = option("Targets with this index do not count.", default=-100)
+
+    def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        if target.shape == logits.shape:
+            axis = class_axis(self.name, logits, self.axis)
+            match_shapes(self.name, logits, target)
+            classes = logits.shape[axis]
+            positions: Shape = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+        else:
+            _, classes = match_classes(self.name, logits, target, self.axis)
+            positions = target.shape
+        match_weight(self.name, weight, positions, logits.element)
+        if self.class_weight is not None and len(self.class_weight) != classes:
+            raise errors.CLASS_COUNT(f"'class_weight' has {len(self.class_weight)} numbers for {classes} classes")
+        return TensorType(logits.element)
+
+    def accumulate(
+        self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        axis = self.axis % logits.rank
+        log_probability = g.log_softmax(logits, axis)
+        if target.shape == logits.shape:
+            goal = target
+            if self.label_smoothing:
+                goal = target * (1 - self.label_smoothing) + self.label_smoothing / float(logits.type.shape[axis])
+            if self.class_weight is not None:
+                goal = goal * self._along(logits, axis)
+            return weighted_mean(-g.reduce_sum(goal * log_probability, [axis]), weight)
+
+        index, valid = _valid_targets(target, self.ignore_index)
+        mask = g.cast(valid, logits.element)
+        if weight is not None:
+            mask = mask * weights_of(weight, mask.rank)
+        right = mask
+        if self.class_weight is not None:
+            right = mask * g.gather(_constant_like(logits, self.class_weight), index)
+        picked = g.squeeze(g.gather_elements(log_probability, g.unsqueeze(index, [axis]), axis), [axis])
+        total = g.reduce_sum(right * picked) * (self.label_smoothing - 1)
+        if self.label_smoothing:
+            even = log_probability if self.class_weight is None else log_probability * self._along(logits, axis)
+            share = self.label_smoothing / float(logits.type.shape[axis])
+            total = total - g.reduce_sum(mask * g.reduce_sum(even, [axis])) * share
+        return {"sum": total, "weight": g.reduce_sum(right)}
+
+    def _along(self, logits: Tensor, axis: int) -> Tensor:
+        assert self.class_weight is not None
+        shape = [-1 if i == axis else 1 for i in range(logits.rank)]
+        return _constant_like(logits, np.reshape(self.class_weight, shape))
+
+
+def _valid_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Return class indices as int64 with 0 where they are to be ignored, and where they are not (int64 0 or 1)."""
+    target = g.cast(target, INT64)
+    valid = g.cast(g.logical_not(g.equal(target, ignore_index)), INT64)
+    return target * valid, valid
+
+
+# --- Penalties ---------------------------------------------------------------------------------------------
+
+
+class Penalty(Function):
+    """A function of networks: its operands are the kernels and embeddings of the networks that it is given."""
+
+    def type(self, *weights: TensorType) -> TensorType:
+        if not weights or not all(w.element is weights[0].element and w.element.is_float for w in weights):
+            raise errors.NEEDS_NETWORK(
+                f"'{self.name}' finds no kernels to sum over" if not weights else
+                f"'{self.name}' takes a network, and is given {', '.join(map(str, weights))}"
+            )
+        return TensorType(weights[0].element)
+
+
+@function
+class l2(Penalty):
+    """The sum of squares of a network's kernels and embeddings; biases, scales and shifts are left out.
+
+    As part of a loss, ``a * l2(net)`` pulls these weights to 0 with strength ``2 * a``.
+    """
+
+    def emit(self, context: Context, *weights: Tensor) -> Tensor:
+        return g.total(*(g.reduce_sum(w * w) for w in weights))
+
+
+@function
+class l1(Penalty):
+    """The sum of absolute values of a network's kernels and embeddings; biases, scales and shifts are left out."""
+
+    def emit(self, context: Context, *weights: Tensor) -> Tensor:
+        return g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))

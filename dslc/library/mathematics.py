@@ -1,0 +1,150 @@
+"""Functions of real numbers, element by element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from dslc import graph as g
+from dslc.errors.types import COMBINATION
+from dslc.graph import Tensor
+from dslc.library.checks import compute, need_float, need_number
+from dslc.library.operations import Context, Function, function, option
+from dslc.types import Symbolic, TensorType, Undecided
+
+__all__: list[str] = []
+
+
+class _Real(Function):
+    """A function of floating-point numbers that is one operator, and a function of numbers."""
+
+    emission: ClassVar[Callable[..., Tensor]]
+    value: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def number(cls, x: Any) -> Any:
+        return compute(cls.name, cls.value, x)
+
+    def type(self, x: TensorType) -> TensorType:
+        need_float(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return self.emission(x)
+
+
+class _Signed(_Real):
+    """The same for integers too."""
+
+    def type(self, x: TensorType) -> TensorType:
+        need_number(self.name, x)
+        return x
+
+
+@function
+class exp(_Real):
+    """The exponential function, e to the power of x."""
+
+    emission, value = staticmethod(g.exp), staticmethod(math.exp)
+
+
+@function
+class log(_Real):
+    """The natural logarithm."""
+
+    emission, value = staticmethod(g.log), staticmethod(math.log)
+
+
+@function
+class sqrt(_Real):
+    """The square root."""
+
+    emission, value = staticmethod(g.sqrt), staticmethod(math.sqrt)
+
+
+@function
+class sin(_Real):
+    """The sine, of radians."""
+
+    emission, value = staticmethod(g.sin), staticmethod(math.sin)
+
+
+@function
+class cos(_Real):
+    """The cosine, of radians."""
+
+    emission, value = staticmethod(g.cos), staticmethod(math.cos)
+
+
+@function
+class erf(_Real):
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
+
+    emission, value = staticmethod(g.erf), staticmethod(math.erf)
+
+
+@function
+class floor(_Real):
+    """The largest whole number that is not above x; the gradient is zero."""
+
+    emission, value = staticmethod(g.floor), staticmethod(math.floor)
+
+
+@function
+class ceil(_Real):
+    """The smallest whole number that is not below x; the gradient is zero."""
+
+    emission, value = staticmethod(g.ceil), staticmethod(math.ceil)
+
+
+@function
+class round(_Real):
+    """The nearest whole number, the even one of two; the gradient is zero."""
+
+    emission, value = staticmethod(g.round_half_even), staticmethod(round)
+
+
+def _sign(x: float) -> int:
+    return (x > 0) - (x < 0)
+
+
+@function
+class sign(_Signed):
+    """-1, 0 or 1; the gradient is zero."""
+
+    emission, value = staticmethod(g.sign), staticmethod(_sign)
+
+
+def _absolute(x: float) -> float:
+    if isinstance(x, Symbolic):
+        raise Undecided(f"the sign of '{x}' is not known before run time")
+    return x if x >= 0 else -x
+
+
+@function
+class abs(_Signed):
+    """The absolute value."""
+
+    emission, value = staticmethod(g.absolute), staticmethod(_absolute)
+
+
+@function
+class clip(Function):
+    """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
+
+    min: float | int | None = option("The lower limit; none for no limit.", default=None)
+    max: float | int | None = option("The upper limit; none for no limit.", default=None)
+
+    def type(self, x: TensorType) -> TensorType:
+        need_number(self.name, x)
+        if self.min is None and self.max is None:
+            raise COMBINATION("clip without a limit", hint="give `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise COMBINATION(f"clip: the lower limit, {self.min}, is above the upper one, {self.max}")
+        if x.element.is_integer and any(isinstance(limit, float) for limit in (self.min, self.max)):
+            raise COMBINATION(f"clip of {x} takes whole numbers as limits")
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return g.clip(x, self.min, self.max)

@@ -1,0 +1,232 @@
+"""Layers and functions: words that are applied to tensors.
+
+Both are an :class:`Operation`: a type rule (what comes out, checked when the spec is compiled) and an emission
+(the ONNX that computes it). The type that the emission really has is checked against the rule.
+
+Operands are the parameters of ``type`` beside ``self``: ``def type(self, x, y=None)`` takes one tensor and
+perhaps a second one; ``def type(self, *parts)`` takes any number. Options are the fields.
+A layer takes its operands from the flow (``x -> Dense(3)``, ``(a, b) -> Attention``) and may own variables.
+A function takes them as arguments, before its options, by position or by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Union
+
+import numpy as np
+
+from dslc.graph import Builder, Tensor
+from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, word_decorator
+from dslc.types import Dimension, ElementType, Shape, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph.random import Randomness
+
+__all__ = [
+    "Context", "Function", "Initializer", "Layer", "Operand", "Operation", "Role", "Statistic", "Types", "Variable",
+    "function", "initializer", "layer", "operands_of", "option",
+    "word_of_symbol",
+]  # fmt: skip
+
+Types = Union[TensorType, tuple[TensorType, ...]]
+Tensors = Union[Tensor, tuple[Tensor, ...]]
+
+
+class Initializer(Word):
+    """How a parameter starts."""
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
+        """Draw an array (float64; the caller casts). Fans are those of the variable, see :class:`Variable`."""
+        raise NotImplementedError
+
+
+initializer = word_decorator("initializer", INITIALIZERS)
+
+
+class Role(Enum):
+    """What a variable is for; decides what regularizers and optimizers do with it."""
+
+    KERNEL = "kernel"
+    """A weight that ``l2`` and ``l1`` count."""
+    EMBEDDING = "embedding"
+    """A table; counted by ``l2`` and ``l1`` too."""
+    BIAS = "bias"
+    SCALE = "scale"
+    """Scales and shifts of normalization layers."""
+    STATISTIC = "statistic"
+    """A running statistic: state that no optimizer touches."""
+
+    @property
+    def regularized(self) -> bool:
+        return self in (Role.KERNEL, Role.EMBEDDING)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A tensor that a layer owns. Fans default to those of a kernel of shape (in, out)."""
+
+    name: str
+    shape: Shape
+    initializer: Initializer
+    role: Role
+    fan_in: Dimension | None = None
+    fan_out: Dimension | None = None
+    element: ElementType = ElementType.FLOAT32
+
+
+@dataclass
+class Context:
+    """What an operation has at hand while it emits itself.
+
+    ``context["weight"]`` is its variable of that name. Where ``training`` holds, it behaves as in
+    training (dropout, batch statistics). ``site`` tells one application from all others.
+    """
+
+    builder: Builder
+    training: bool = False
+    variables: Mapping[str, Tensor] = field(default_factory=dict)
+    updates: dict[str, Tensor] = field(default_factory=dict)
+    """New values of running statistics, by variable name; filled by the emission."""
+    site: str = ""
+    randomness: Randomness | None = None
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.variables[name]
+
+    def uniform(self, type: TensorType) -> Tensor:
+        """Draw from [0, 1), anew each step, reproducibly from the seed, the step and the site."""
+        assert self.randomness is not None
+        return self.randomness.uniform(type, self.site)
+
+    def normal(self, type: TensorType) -> Tensor:
+        """Draw from the standard normal distribution, as :meth:`uniform` does."""
+        assert self.randomness is not None
+        return self.randomness.normal(type, self.site)
+
+    def chance(self, type: TensorType, probability: float) -> Tensor:
+        """Draw 1 with that probability and 0 otherwise, as :meth:`uniform` does."""
+        assert self.randomness is not None
+        return self.randomness.chance(type, self.site, probability)
+
+
+class Operation(Word):
+    """A layer or a function."""
+
+    leading: ClassVar[tuple[str, ...]] = ()
+    """Options that stand before the operands where they are given by position: ``einsum("ij->ji", x)``."""
+    rest: ClassVar[str | None] = None
+    """The option, a list, that takes all further arguments given by position: ``Reshape(1, 8, 8)``."""
+    keywords: ClassVar[str | None] = None
+    """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
+    random: ClassVar[bool] = False
+    """Draws random numbers in training (and, if it is a function, always)."""
+
+    def type(self, *operands: TensorType) -> Types:
+        """Return the result's type; raise a Problem where the operands do not fit."""
+        raise NotImplementedError
+
+    def variables(self, *operands: TensorType) -> Sequence[Variable]:
+        """Return the tensors that it owns when it is first applied to such operands."""
+        return ()
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensors:
+        """Build the nodes that compute it."""
+        raise NotImplementedError
+
+    def multiply_adds(self, *operands: TensorType) -> Dimension:
+        """Return how many multiply-add operations one application takes; element-wise work is not counted."""
+        return 0
+
+
+class Layer(Operation):
+    """An operation that is configured on the right of ``->``."""
+
+
+class Function(Operation):
+    """An operation of tensors that owns nothing."""
+
+    symbol: ClassVar[str | None] = None
+    """The operator that means it: ``+``, ``and``; see :func:`word_of_symbol`."""
+
+    @classmethod
+    def number(cls, *values: Any) -> Any:
+        """Compute it for compile-time numbers; functions that can't be are not for numbers."""
+        raise NotImplementedError
+
+    @classmethod
+    def folds(cls) -> bool:
+        """Can it be computed for compile-time numbers?"""
+        return any("number" in vars(base) for base in cls.__mro__ if base is not Function)
+
+
+class Statistic(Function):
+    """A function that reduces over examples, taken apart so that it is exact over a split in any batches.
+
+    ``value = finish(merge(accumulate(batch 1), accumulate(batch 2), ...))``; in a single batch it is
+    ``finish(accumulate(batch))``. Counts are int64, everything else float32 inside a batch; the compiler
+    carries float accumulators in float64 across batches.
+    """
+
+    direction: ClassVar[str | None] = None
+    """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
+
+    def over_examples(self, *operands: TensorType) -> bool:
+        """Does it reduce over the first axis, so that it can and must be taken apart?"""
+        return True
+
+    def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch."""
+        raise NotImplementedError
+
+    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
+        return {name: total[name] + batch[name] for name in total}
+
+    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+        """Return the value, in the element type of the result; accumulators may be float32 or float64."""
+        raise NotImplementedError
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+        result = self.type(*(o.type for o in operands))
+        assert isinstance(result, TensorType)
+        return self.finish(context, self.accumulate(context, *operands), result.element)
+
+
+layer = word_decorator("layer", LAYERS)
+function = word_decorator("function", FUNCTIONS)
+
+
+class Operand:
+    """Marks an option that may be a tensor; see :func:`operands_of` for the usual ones."""
+
+
+@dataclass(frozen=True)
+class OperandSpec:
+    """One tensor that an operation takes. ``variadic`` ones take any number, at least one."""
+
+    name: str
+    required: bool
+    variadic: bool
+
+
+@cache
+def operands_of(word: type[Operation]) -> tuple[OperandSpec, ...]:
+    """Return the operands of an operation, read off the signature of its ``type`` method."""
+    parameters = list(inspect.signature(word.type).parameters.values())[1:]
+    return tuple(
+        OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL)
+        for p in parameters
+    )
+
+
+def word_of_symbol(symbol: str, operands: int) -> type[Function]:
+    """Return the function that an operator means: ``("-", 2)`` is ``subtract``, ``("-", 1)`` ``negative``."""
+    return next(
+        word for word in FUNCTIONS.values()
+        if word.symbol == symbol and len(operands_of(word)) == operands
+    )

@@ -1,0 +1,144 @@
+"""What a word of the language is: a class whose docstring, typed fields and methods say everything about it.
+
+A *word* is declared once, as a class with a decorator such as :func:`layer`. The class's docstring is its
+documentation, its fields are its options (see :func:`option`), and its methods are its meaning. Argument
+checks, "did you mean", hover text, the language reference and the tests all derive from the class.
+
+To add a word, write its class in the module of its family. Nothing else lists it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from typing_extensions import dataclass_transform
+
+__all__ = [
+    "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Word",
+    "option", "options_of", "word_decorator",
+]  # fmt: skip
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a word.
+
+    ``kinds`` are what its values may be: ``int``, ``float``, ``bool``, ``str``, ``type(None)``,
+    ``Dimension``, ``Operand``, a word class such as ``Initializer``, or ``tuple`` for a list of ints.
+    """
+
+    name: str
+    kinds: tuple[Any, ...]
+    default: Any
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[Any, ...] | None = None
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+def option(
+    doc: str,
+    *,
+    default: Any = REQUIRED,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Sequence[Any] | None = None,
+) -> Any:
+    """Declare a field as an option: its documentation, default and limits.
+
+    ``minimum`` and ``maximum`` belong to the allowed range, ``above`` and ``below`` do not.
+    """
+    metadata = {
+        "doc": doc, "minimum": minimum, "maximum": maximum, "above": above, "below": below,
+        "choices": tuple(choices) if choices is not None else None,
+    }  # fmt: skip
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
+class Word:
+    """Base of everything a spec can name from the library."""
+
+    name: ClassVar[str]
+    """How a spec writes it."""
+    family: ClassVar[str]
+    """``layer``, ``function``, ``optimizer``, ..., for messages and documentation."""
+
+    @classmethod
+    def doc(cls) -> str:
+        """Return the documentation, as Markdown."""
+        return inspect.getdoc(cls) or ""
+
+
+@cache
+def options_of(word: type[Word]) -> tuple[Option, ...]:
+    """Return a word's options in the order of their declaration."""
+    hints = get_type_hints(word)
+    found = []
+    for field in dataclasses.fields(word):  # type: ignore[arg-type]
+        default = REQUIRED if field.default is dataclasses.MISSING else field.default
+        found.append(Option(field.name, _kinds(hints[field.name]), default, **field.metadata))
+    return tuple(found)
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(kind for member in get_args(hint) for kind in _kinds(member))
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    return (hint,)
+
+
+W = TypeVar("W", bound=type[Word])
+
+LAYERS: dict[str, type[Any]] = {}
+FUNCTIONS: dict[str, type[Any]] = {}
+INITIALIZERS: dict[str, type[Any]] = {}
+OPTIMIZERS: dict[str, type[Any]] = {}
+SCHEDULES: dict[str, type[Any]] = {}
+SOURCES: dict[str, type[Any]] = {}
+
+
+def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W], W]:
+    """Make the decorator that turns a class into a frozen dataclass and files it under its name."""
+
+    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
+    def decorate(cls: W) -> W:
+        word: Any = dataclass(frozen=True, kw_only=True)(cls)
+        word.family = family
+        word.name = cls.__dict__.get("name", cls.__name__)
+        if word.name in registry:
+            raise ValueError(f"{family} {word.name} is declared twice")
+        registry[word.name] = word
+        return word  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def describe(word: Word) -> Mapping[str, Any]:
+    """Return every option of a word with its value, defaults included."""
+    return {o.name: getattr(word, o.name) for o in options_of(type(word))}

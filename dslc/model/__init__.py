@@ -1,0 +1,81 @@
+"""From tree to checked model: names, arguments, shapes, and all errors at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dslc.library
+from dslc.diagnostics import Diagnostics, Problem
+from dslc.errors import names
+from dslc.limits import Limits
+from dslc.model.builtins import BUILTINS, classes
+from dslc.model.checked import CheckedTrain, Facts
+from dslc.model.data import check_data
+from dslc.model.elaboration import Elaboration
+from dslc.model.expressions import Evaluator
+from dslc.model.networks import bind_formals, elaborate_alone
+from dslc.model.program import Loader, Program, resolve_program
+from dslc.model.scope import Scope
+from dslc.model.train import check_train
+from dslc.model.values import POISON
+
+__all__ = ["CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "resolve_program"]
+
+
+def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
+    return Elaboration(diagnostics, limits, functions=dict(BUILTINS))
+
+
+def check_train_block(
+    program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
+) -> CheckedTrain | None:
+    """Check one train block with what is known of its data; None where it can't be compiled."""
+    node, file = program.scope.trains[name]
+    elaboration = _elaboration(diagnostics, limits)
+    try:
+        return check_train(node, file, elaboration, facts or Facts())
+    except Problem as problem:  # a limit was reached: nothing after it can be told
+        diagnostics.add(problem.at(node.name_span))
+        return None
+
+
+def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | None = None) -> None:
+    """Check everything that a spec declares, as far as that goes without its data."""
+    limits = limits or Limits()
+    applied: set[int] = set()
+    used_data: set[int] = set()
+    for name, (node, file) in program.scope.trains.items():
+        elaboration = _elaboration(diagnostics, limits)
+        try:
+            checked = check_train(node, file, elaboration, Facts())
+        except Problem as problem:
+            diagnostics.add(problem.at(node.name_span))
+            checked = None
+        applied |= elaboration.elaborated
+        used_data |= {id(declaration) for s in node.body for key, (declaration, _) in file.data.items() if getattr(s, "name", None) == key}
+    elaboration = _elaboration(diagnostics, limits)
+    for declaration, file in program.scope.data.values():
+        if id(declaration) not in used_data:
+            data = check_data(declaration, file, elaboration, Facts())
+            elaboration.functions["classes"] = lambda call, data=data: classes(call, data, Facts())
+    elaboration.functions.setdefault("classes", lambda call: classes(call, None, Facts()))
+    for block in program.scope.blocks.values():
+        if id(block) in applied or block.node.kind != "model":
+            continue
+        if any(formal.default is None for formal in block.node.formals):
+            continue
+        evaluator = Evaluator(elaboration, Scope(block.file))
+        try:
+            arguments = bind_formals(evaluator, block, [], block.node.name_span)
+            if arguments is not POISON:
+                elaborate_alone(evaluator, block, arguments, block.node.name)
+        except Problem as problem:
+            diagnostics.add(problem.at(block.node.name_span))
+    applied |= elaboration.elaborated
+    for block in program.scope.blocks.values():
+        if id(block) not in applied:
+            diagnostics.add(names.UNUSED_BLOCK(
+                f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
+            ).at(block.node.name_span))  # fmt: skip

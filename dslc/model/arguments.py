@@ -1,0 +1,266 @@
+"""Binding what stands in parentheses to what a word, block or model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dslc.diagnostics import Diagnostics, Problem, did_you_mean
+from dslc.errors import names as errors
+from dslc.library.operations import Operation, operands_of
+from dslc.library.words import Option, Word, options_of
+from dslc.model.values import POISON, is_number, kind_of
+from dslc.source import Span
+from dslc.types import Symbolic
+
+__all__ = ["Given", "bind", "bind_word"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An argument as written: its name (None if by position), its value, its place."""
+
+    name: str | None
+    value: Any
+    span: Span
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Arguments by the name of what they were bound to. ``extra`` are those that only ``**names`` take."""
+
+    by_name: dict[str, Given]
+    rest: tuple[Given, ...]
+    """Positional arguments that a variadic operand takes."""
+    extra: dict[str, Given]
+    failed: bool
+
+
+def bind(
+    given: Sequence[Given],
+    positional: Sequence[str],
+    keyword_only: Iterable[str],
+    *,
+    of: str,
+    diagnostics: Diagnostics,
+    variadic: bool = False,
+    takes_extra: bool = False,
+) -> Bound:
+    """Match arguments to names, reporting each that fits nowhere."""
+    by_name: dict[str, Given] = {}
+    rest: list[Given] = []
+    extra: dict[str, Given] = {}
+    failed = False
+    known = [*positional, *keyword_only]
+    position = 0
+    for argument in given:
+        name = argument.name
+        if name is None:
+            if variadic:
+                rest.append(argument)
+                continue
+            if position >= len(positional):
+                count = len(positional)
+                takes = "no arguments" if not known else (
+                    f"{count} argument{'s' * (count != 1)} by position" if count else "its arguments by name only")
+                diagnostics.add(errors.TOO_MANY_ARGUMENTS(
+                    f"{of} takes {takes}",
+                    hint=f"name the argument: {', '.join(f'{k} = ...' for k in known if k not in by_name)}"
+                    if set(known) - set(by_name) else None,
+                ).at(argument.span))  # fmt: skip
+                failed = True
+                continue
+            name = positional[position]
+            position += 1
+        if name in by_name or name in extra:
+            diagnostics.add(errors.GIVEN_TWICE(f"{of} is given '{name}' twice").at(argument.span))
+            failed = True
+        elif name in known:
+            by_name[name] = argument
+        elif takes_extra:
+            extra[name] = argument
+        else:
+            hint = did_you_mean(name, known) or (f"it takes {', '.join(known)}" if known else "it takes no arguments")
+            diagnostics.add(errors.UNKNOWN_ARGUMENT(f"{of} has no argument '{name}'", hint=hint).at(argument.span))
+            failed = True
+    return Bound(by_name, tuple(rest), extra, failed)
+
+
+def make_word(
+    word: type[Word], bound: Mapping[str, Given], span: Span, diagnostics: Diagnostics,
+    pairs: Mapping[str, Mapping[str, Given]] | None = None,
+) -> Any:  # fmt: skip
+    """Make a word from its options; POISON where one of them does not fit.
+
+    ``pairs`` holds the options that are made of keyword arguments of any name.
+    """
+    values: dict[str, Any] = {}
+    failed = False
+    for option in options_of(word):
+        if pairs and option.name in pairs:
+            found = {name: _pair(word, name, given, diagnostics) for name, given in pairs[option.name].items()}
+            failed |= POISON in found.values()
+            if found or not option.required:
+                values[option.name] = tuple(found.items())
+                continue
+        given = bound.get(option.name)
+        if given is None:
+            if option.required:
+                diagnostics.add(
+                    errors.MISSING_ARGUMENT(
+                        f"{word.name} needs '{option.name}'", hint=f"{option.name}: {option.doc}"
+                    ).at(span)
+                )
+                failed = True
+            continue
+        value = check_option(word.name, option, given, diagnostics)
+        failed |= value is POISON
+        values[option.name] = value
+    if failed:
+        return POISON
+    try:
+        return word(**values)
+    except Problem as problem:  # options that do not fit together
+        diagnostics.add(problem.at(span))
+        return POISON
+
+
+def bind_word(
+    word: type[Word], given: Sequence[Given], span: Span, diagnostics: Diagnostics, *, operands: bool = False
+) -> tuple[Any, list[Given]]:
+    """Configure a word from written arguments; return it (or POISON) and the arguments that are its operands.
+
+    Positional order: ``leading`` options, operands, the other options, and what ``rest`` takes.
+    """
+    specs = operands_of(word) if operands and issubclass(word, Operation) else ()
+    variadic = any(spec.variadic for spec in specs)
+    leading, rest, keywords = (getattr(word, name, default) for name, default in
+                               (("leading", ()), ("rest", None), ("keywords", None)))  # fmt: skip
+    options = [o.name for o in options_of(word) if o.name != keywords]
+    named = [spec.name for spec in specs if not spec.variadic]
+    others = [o for o in options if o not in leading and o != rest]
+    positional = [*leading, *named, *([] if variadic or rest else others)]
+    keyword_only = [*(others if variadic or rest else ()), *([rest] if rest else ())]
+    bound = bind(
+        given, positional, keyword_only, of=word.name, diagnostics=diagnostics,
+        variadic=variadic or rest is not None, takes_extra=keywords is not None,
+    )  # fmt: skip
+    if bound.failed:
+        return POISON, []
+    by_name = {name: one for name, one in bound.by_name.items() if name not in named}
+    found = list(bound.rest) if variadic else [bound.by_name[name] for name in named if name in bound.by_name]
+    if rest and bound.rest:
+        if rest in by_name:
+            diagnostics.add(errors.GIVEN_TWICE(f"{word.name} is given '{rest}' twice").at(bound.rest[0].span))
+            return POISON, []
+        values = [one.value for one in bound.rest]
+        whole = len(values) == 1 and isinstance(values[0], (list, tuple))
+        by_name[rest] = Given(rest, values[0] if whole else tuple(values), bound.rest[0].span)
+    missing = [spec.name for spec in specs if spec.required and not spec.variadic and spec.name not in bound.by_name]
+    if missing or (variadic and not found):
+        wanted_operands = " and ".join(f"'{name}'" for name in missing) or "a tensor"
+        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {wanted_operands}").at(span))
+        return POISON, []
+    made = make_word(word, by_name, span, diagnostics, pairs={keywords: bound.extra} if keywords else {})
+    return made, found
+
+
+def _pair(word: type[Word], name: str, given: Given, diagnostics: Diagnostics) -> Any:
+    """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
+    value = given.value
+    fits = isinstance(value, str) if word.family == "source" else (
+        isinstance(value, (int, Symbolic)) and not isinstance(value, bool))  # fmt: skip
+    if value is POISON or fits:
+        return value
+    wants = "a path in quotes" if word.family == "source" else "a whole number"
+    diagnostics.add(errors.WRONG_KIND(f"'{name}' of {word.name} must be {wants}, not {kind_of(value)}").at(given.span))
+    return POISON
+
+
+def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics) -> Any:
+    """Return the value in the option's type, or POISON with a diagnostic."""
+    if given.value is POISON:
+        return POISON
+    value = _fit(option, given.value)
+    if value is POISON:
+        diagnostics.add(
+            errors.WRONG_KIND(
+                f"'{option.name}' of {of} must be {wanted(option)}, not {kind_of(given.value)}",
+                hint=f"{option.name}: {option.doc}",
+            ).at(given.span)
+        )
+        return POISON
+    problem = _limit(option, value)
+    if problem:
+        diagnostics.add(errors.OUT_OF_RANGE(f"'{option.name}' of {of} must be {problem}, not {_text(value)}").at(given.span))
+        return POISON
+    return value
+
+
+def _text(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _fit(option: Option, value: Any) -> Any:
+    kinds = option.kinds
+    if isinstance(value, bool):
+        return value if bool in kinds else POISON
+    if value is None:
+        return None if type(None) in kinds else POISON
+    if isinstance(value, Symbolic):
+        return value if Symbolic in kinds else POISON
+    if isinstance(value, int) and int in kinds:
+        return value
+    if is_number(value) and float in kinds:
+        return float(value)
+    if isinstance(value, str):
+        return value if str in kinds else POISON
+    if isinstance(value, (list, tuple)):
+        return tuple(value) if tuple in kinds and all(is_number(v) for v in value) else POISON
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Word) and isinstance(value, kind):
+            return value
+    return POISON
+
+
+_KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", tuple: "a list of numbers",
+               type(None): "none"}  # fmt: skip
+
+
+def wanted(option: Option) -> str:
+    """Say what an option takes, in the user's words."""
+    if option.choices and str in option.kinds:
+        texts = [_text(c) for c in option.choices]
+        others = [_KIND_NAMES[k] for k in option.kinds if k in _KIND_NAMES and k is not str]
+        return "one of " + ", ".join(texts + others)
+    names: list[str] = []
+    for kind in option.kinds:
+        if kind is Symbolic or (kind is int and float in option.kinds):
+            continue
+        name = _KIND_NAMES.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__.lower()}"
+        if name not in names:
+            names.append(name)
+    return " or ".join(names)
+
+
+def _limit(option: Option, value: Any) -> str | None:
+    if option.choices is not None and not isinstance(value, tuple) and value not in option.choices:
+        if isinstance(value, str) or not {int, float, tuple} & set(option.kinds):
+            return "one of " + ", ".join(_text(c) for c in option.choices)
+    if isinstance(value, tuple):
+        return next((f"made of numbers each {p}" for v in value if (p := _limit(option, v))), None)
+    if not is_number(value) or isinstance(value, Symbolic):
+        return None
+    parts = []
+    ok = value == value and abs(value) != float("inf")
+    for bound, words, holds in (
+        (option.minimum, "at least", lambda b: value >= b),
+        (option.above, "more than", lambda b: value > b),
+        (option.maximum, "at most", lambda b: value <= b),
+        (option.below, "less than", lambda b: value < b),
+    ):
+        if bound is not None:
+            parts.append(f"{words} {bound:g}")
+            ok = ok and holds(bound)
+    return None if ok else " and ".join(parts) or "finite"

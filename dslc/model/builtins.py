@@ -1,0 +1,74 @@
+"""Functions of compile-time values that every expression knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dslc.errors import names
+from dslc.model.checked import CheckedData, Facts
+from dslc.model.values import POISON, kind_of
+from dslc.types import Symbolic
+
+if TYPE_CHECKING:
+    from dslc.model.expressions import CallSite
+
+__all__ = ["BUILTINS", "classes"]
+
+
+def _positional(call: CallSite, least: int, most: int) -> list[Any]:
+    named = next((a for a in call.arguments if a.name is not None), None)
+    if named is not None:
+        raise names.UNKNOWN_ARGUMENT(f"{call.name} takes its arguments by position only").at(named.span)
+    if not least <= len(call.arguments) <= most:
+        takes = f"{least}" if least == most else f"{least} to {most}"
+        raise names.TOO_MANY_ARGUMENTS(f"{call.name} takes {takes} argument{'s' * (most != 1)}, and is given {len(call.arguments)}")
+    return [a.value for a in call.arguments]
+
+
+def range_(call: CallSite) -> Any:
+    """``range(n)``, ``range(start, stop)``, ``range(start, stop, step)``: whole numbers, the stop excluded."""
+    values = _positional(call, 1, 3)
+    if POISON in values:
+        return POISON
+    for value, argument in zip(values, call.arguments, strict=True):
+        if isinstance(value, Symbolic):
+            raise names.NOT_KNOWN_YET(f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time").at(argument.span)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise names.WRONG_KIND(f"range takes whole numbers, not {kind_of(value)}").at(argument.span)
+    if len(values) == 3 and values[2] == 0:
+        raise names.OUT_OF_RANGE("the step of a range must not be 0").at(call.arguments[2].span)
+    return range(*values)
+
+
+def len_(call: CallSite) -> Any:
+    """``len(list)``: how many items a list, tuple or range has."""
+    (value,) = _positional(call, 1, 1)
+    if value is POISON:
+        return POISON
+    if not isinstance(value, (list, tuple, range)):
+        raise names.WRONG_KIND(f"len counts the items of a list, not of {kind_of(value)}").at(call.arguments[0].span)
+    return len(value)
+
+
+def int_(call: CallSite) -> Any:
+    """``int(x)``: a number with its fraction cut off."""
+    (value,) = _positional(call, 1, 1)
+    if value is POISON or isinstance(value, Symbolic):
+        return value
+    if not isinstance(value, (int, float)):
+        raise names.WRONG_KIND(f"int takes a number, not {kind_of(value)}").at(call.arguments[0].span)
+    return int(value)
+
+
+def classes(call: CallSite, data: CheckedData | None, facts: Facts) -> Any:
+    """``classes(field)``: how many categories a field has."""
+    from dslc.model.data import class_count
+
+    _positional(call, 1, 1)
+    if data is None:
+        raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
+    return class_count(data, call.arguments[0].span.text, facts)
+
+
+BUILTINS: dict[str, Callable[[CallSite], Any]] = {"range": range_, "len": len_, "int": int_}

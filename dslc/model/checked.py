@@ -1,0 +1,189 @@
+"""A spec after checking: what the later stages compile, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dslc.library.operations import Statistic
+from dslc.model.columns import ColumnUse
+from dslc.model.values import Application, ParameterRecord, Value
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import TensorType
+
+if TYPE_CHECKING:
+    from dslc.model.conditions import Condition
+    from dslc.model.networks import Network
+
+__all__ = [
+    "CheckedData", "CheckedField", "CheckedTrain", "Facts", "Fit", "Group", "Keep", "Measure", "Objective", "SplitPlan",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only the data can tell, by data set; empty while no data has been read."""
+
+    row_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shape per row of each raw input of the fields graph, by its key."""
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    """Number of categories, by field."""
+
+    @property
+    def known(self) -> bool:
+        return bool(self.row_shapes)
+
+
+@dataclass(eq=False)
+class Fit:
+    """A step of a field that is fitted on the training split."""
+
+    key: str
+    """``town/category``, ``price/standardize``; the name under which its constants are kept."""
+    kind: str
+    """``standardize``, ``minmax``, ``impute`` or ``category``."""
+    field: str
+    operand: Value | None
+    """What it is fitted on; None for a category, which codes a raw column."""
+    column: str | None
+    """Key of the raw column that a category codes."""
+    fill: str | float | None
+    """What ``impute`` puts in: "mean", "median" or a number."""
+    unknown: bool
+    span: Span
+
+
+@dataclass(eq=False)
+class CheckedField:
+    """A field of a data set; ``type`` is per example, ``value`` has the batch axis."""
+
+    name: str
+    type: TensorType
+    value: Value | None
+    """None where the expression can be checked with the data at hand only, or is wrong."""
+    span: Span
+    doc: str | None
+    fits: tuple[Fit, ...]
+    outermost: Fit | None
+    """The fitted step that the whole expression is, which ``original`` undoes."""
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How rows are split; ``fractions`` are empty where named sources give the splits."""
+
+    fractions: Mapping[str, float]
+    seed: int
+    by: str | None
+    order: str | None
+    group: str | None
+    span: Span | None
+
+
+@dataclass(eq=False)
+class CheckedData:
+    """A data set."""
+
+    name: str
+    span: Span
+    sources: Mapping[str | None, Any]
+    """Source words; None is the one that ``split`` cuts."""
+    source_spans: Mapping[str | None, Span]
+    fields: Mapping[str, CheckedField]
+    columns: Mapping[str, ColumnUse]
+    split: SplitPlan
+    doc: str | None
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """Return the names of all splits, training first."""
+        found = [*(n for n in self.sources if n), *self.split.fractions]
+        return tuple(sorted(dict.fromkeys(found), key=lambda n: (n != "train", n == "test")))
+
+
+@dataclass(eq=False)
+class Measure:
+    """A scalar (or a confusion matrix) over a split, taken apart into accumulators.
+
+    ``sites`` are the applications of statistics whose accumulators are carried across batches;
+    ``carried`` are values that do not depend on the batch and are carried as they are.
+    """
+
+    name: str
+    value: Value
+    sites: tuple[Application, ...]
+    carried: tuple[Value, ...]
+    direction: str | None
+    span: Span
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        return tuple(site.operation for site in self.sites)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that one optimizer updates, by path."""
+
+    optimizer: Any
+    paths: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Objective:
+    """One ``minimize``: ``loss`` in training mode, ``measure`` over a split in evaluation mode."""
+
+    name: str
+    loss: Value
+    groups: tuple[Group, ...]
+    statistics: tuple[str, ...]
+    """Paths of the running statistics that its step updates."""
+    measure: Measure
+    span: Span
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which checkpoint becomes the model: the one where ``figure`` is highest, or lowest."""
+
+    figure: Condition
+    highest: bool
+    span: Span
+
+
+@dataclass(eq=False)
+class CheckedTrain:
+    """A ``train`` block, ready to be compiled."""
+
+    name: str
+    node: tree.Train
+    doc: str | None
+    data: CheckedData
+    networks: Mapping[str, Network]
+    parameters: Mapping[str, ParameterRecord]
+    frozen: frozenset[str]
+    """Paths of the parameters and statistics that do not change."""
+    objectives: tuple[Objective, ...]
+    metrics: tuple[Measure, ...]
+    outputs: Mapping[str, Value] | None
+    """What ``output`` statements ship, None where every network ships as it is."""
+    shipped: Mapping[str, Mapping[str, Value]]
+    """Outputs of each network elaborated alone, by network, where there are no ``output`` statements."""
+    epochs: int | None
+    steps: int | None
+    batch: int
+    shuffle: bool
+    drop_last: bool
+    evaluate_every: int | None
+    stop: Condition | None
+    keep: Keep | None
+    clip_norm: float | None
+    clip_value: float | None
+    accumulate: int
+    average: float | None
+    load: tuple[tree.String, ...]
+    seed: int
+    file: Any
+    """The file's scope, which resolves the paths of ``load``."""

@@ -1,0 +1,500 @@
+"""Evaluating expressions: numbers are computed, tensors become applications, faults become poison."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dslc.diagnostics import Problem, did_you_mean
+from dslc.errors import matching, names
+from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
+from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
+from dslc.model import networks
+from dslc.model.arguments import Given, bind_word
+from dslc.model.columns import RawColumn
+from dslc.model.elaboration import Elaboration
+from dslc.model.matching import Silent
+from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
+from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import Symbolic, Undecided
+
+__all__ = ["CallSite", "Evaluator"]
+
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A call as a context function (``column``, ``classes``) sees it."""
+
+    name: str
+    arguments: Sequence[Given]
+    span: Span
+    evaluator: Evaluator
+
+
+@dataclass
+class Evaluator:
+    """Evaluates expressions in a scope.
+
+    ``prefix`` is the path of the network part being elaborated; ``bound`` what the statement binds, with
+    the indices of the loops around it: together they name the layers applied in the statement.
+    """
+
+    elaboration: Elaboration
+    scope: Scope
+    network: str = ""
+    prefix: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()
+    components: dict[Span, str] = field(default_factory=dict)
+    """The last part of the path of everything that is applied, by the place where that stands."""
+
+    # --- entry ---------------------------------------------------------------------------------
+
+    def evaluate(self, expression: tree.Expression) -> Any:
+        """Return the value of an expression, POISON (with diagnostics) where it has none."""
+        try:
+            return self._evaluate(expression)
+        except Silent:
+            return POISON
+        except Problem as problem:
+            return self.elaboration.report(problem, expression.span)
+        except Undecided as undecided:
+            return self.elaboration.report(names.NOT_KNOWN_YET(str(undecided)), expression.span)
+
+    def _evaluate(self, e: tree.Expression) -> Any:
+        match e:
+            case tree.Number() | tree.String() | tree.Constant():
+                return e.value
+            case tree.Name():
+                return self._name(e)
+            case tree.ListOf():
+                return self._all(list, e.items)
+            case tree.TupleOf():
+                return self._all(tuple, e.items)
+            case tree.Binary() | tree.Pipe():
+                return self._chain(e)
+            case tree.Unary():
+                return self._unary(e)
+            case tree.Conditional():
+                chosen = self.condition(e.condition, "'if'")
+                return POISON if chosen is POISON else self.evaluate(e.value if chosen else e.otherwise)
+            case tree.Call():
+                return self._call(e)
+            case tree.Member():
+                return self._member(e)
+            case tree.Index():
+                return self._index(e)
+            case tree.Then():
+                return self._then(e)
+        raise AssertionError(f"no rule for {type(e).__name__}")
+
+    def _all(self, kind: type, items: Sequence[tree.Expression]) -> Any:
+        found = [self.evaluate(item) for item in items]
+        return POISON if POISON in found else kind(found)
+
+    def condition(self, expression: tree.Expression, of: str) -> Any:
+        """Return a compile-time boolean, or POISON with a diagnostic."""
+        value = self.evaluate(expression)
+        if value is POISON or isinstance(value, bool):
+            return value
+        if isinstance(value, Value):
+            hint = "choose element by element with where(condition, a, b)"
+            problem = names.NOT_KNOWN_YET(f"{of} is decided when the spec is compiled, and this is {kind_of(value)}", hint=hint)
+        else:
+            problem = names.BAD_ARITHMETIC(f"{of} needs true or false, not {kind_of(value)}")
+        return self.elaboration.report(problem, expression.span)
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def _name(self, e: tree.Name) -> Any:
+        if e.id == "training":
+            return self.elaboration.training
+        value = self.scope.lookup(e.id)
+        if value is not MISSING:
+            return value
+        found = self.resolve(e, missing_ok=True)
+        if isinstance(found, type) and issubclass(found, Word) and found.family not in ("layer", "function"):
+            return bind_word(found, (), e.span, self.elaboration.diagnostics)[0]
+        if isinstance(found, networks.Network):
+            return found
+        if found is not MISSING:
+            raise names.NOT_APPLICABLE(f"'{e.id}' is {_described(found)}, not a value", hint=_usage(e.id, found))
+        raise names.UNKNOWN_NAME(f"there is no value '{e.id}' here", hint=self._suggest(e.id))
+
+    def _suggest(self, name: str) -> str | None:
+        return did_you_mean(name, {*self.scope.names()})
+
+    def resolve(self, target: tree.Expression, *, missing_ok: bool = False) -> Any:
+        """Return what a Name or Member names that can be applied or called.
+
+        Raises:
+            Problem: nothing of that name can be.
+        """
+        if isinstance(target, tree.Member):
+            owner = self.scope.lookup(target.target.id) if isinstance(target.target, tree.Name) else MISSING
+            if isinstance(owner, FileScope):
+                found = owner.blocks.get(target.name, MISSING)
+                if found is MISSING:
+                    raise names.UNKNOWN_MEMBER(
+                        f"the imported file declares no block or model '{target.name}'",
+                        hint=did_you_mean(target.name, owner.blocks),
+                    ).at(target.name_span)
+                return self._instance(found)
+            raise names.NOT_APPLICABLE(f"'{target.span.text}' cannot be applied").at(target.span)
+        if not isinstance(target, tree.Name):
+            raise names.NOT_APPLICABLE("only a name can be applied").at(target.span)
+        found = self.scope.find(target.id)
+        if found is not MISSING:
+            return self._instance(found)
+        if target.id in self.elaboration.functions:
+            return self.elaboration.functions[target.id]
+        for registry in REGISTRIES:
+            if target.id in registry:
+                return registry[target.id]
+        if missing_ok:
+            return MISSING
+        value = self.scope.lookup(target.id)
+        if value is not MISSING:
+            if value is POISON:
+                raise Silent
+            raise names.NOT_APPLICABLE(f"'{target.id}' is {kind_of(value)} and cannot be applied").at(target.span)
+        known = {*self.scope.callable_names(), *self.elaboration.functions, *(name for registry in REGISTRIES for name in registry)}
+        raise names.UNKNOWN_LAYER(
+            f"there is no layer, block or function '{target.id}'", hint=did_you_mean(target.id, known)
+        ).at(target.span)
+
+    def _instance(self, found: Any) -> Any:
+        """A bare model's name is its default network where networks are called."""
+        if isinstance(found, BlockDeclaration) and found.node.kind == "model" and "" in self.scope.callables:
+            return self.scope.callables[""](found)
+        return found
+
+    # --- operators -------------------------------------------------------------------------------
+
+    def _chain(self, e: tree.Binary | tree.Pipe) -> Any:
+        """Evaluate a left-leaning chain from its innermost part on, without recursion."""
+        links: list[tree.Binary | tree.Pipe] = []
+        inner: tree.Expression = e
+        while isinstance(inner, (tree.Binary, tree.Pipe)):
+            links.append(inner)
+            inner = inner.left if isinstance(inner, tree.Binary) else inner.flow
+        value, span = self.evaluate(inner), inner.span
+        for link in reversed(links):
+            try:
+                if isinstance(link, tree.Pipe):
+                    value = self._pipe(value, span, link)
+                else:
+                    value = self._binary(link, value)
+            except Silent:
+                value = POISON
+            except Undecided as undecided:
+                value = self.elaboration.report(names.NOT_KNOWN_YET(str(undecided)), link.span)
+            except Problem as problem:
+                value = self.elaboration.report(problem, link.span)
+            span = link.span
+        return value
+
+    def _binary(self, e: tree.Binary, left: Any) -> Any:
+        if e.operator in ("and", "or") and isinstance(left, bool):
+            if left is (e.operator == "or"):
+                return left
+            return self.condition(e.right, f"'{e.operator}'")
+        right = self.evaluate(e.right)
+        if left is POISON or right is POISON:
+            return POISON
+        if isinstance(left, (Value, RawColumn)) or isinstance(right, (Value, RawColumn)):
+            if (left is None or right is None) and e.operator in ("==", "!="):
+                return e.operator == "!="  # a tensor is never none
+            if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic)) for v in (left, right)):
+                raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}")
+            operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
+            return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span)
+        return compute(e.operator, left, right)
+
+    def _unary(self, e: tree.Unary) -> Any:
+        if e.operator == "not":
+            value = self.evaluate(e.operand)
+            if isinstance(value, bool):
+                return not value
+        else:
+            value = self.evaluate(e.operand)
+            if is_number(value):
+                return -value
+        if value is POISON:
+            return POISON
+        if isinstance(value, RawColumn):
+            value = value.tensor(self.elaboration, e.operand.span)
+        if isinstance(value, Value):
+            return self.elaboration.apply(word_of_symbol(e.operator, 1)(), [value], e.span)
+        raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(value)}")
+
+    def _then(self, e: tree.Then) -> Any:
+        first, second = self.evaluate(e.first), self.evaluate(e.second)
+        if first is POISON or second is POISON:
+            return POISON
+        from dslc.library.schedules import chain
+
+        for value, part in ((first, e.first), (second, e.second)):
+            if not (is_number(value) or getattr(type(value), "family", "") == "schedule"):
+                raise names.BAD_ARITHMETIC(f"'then' joins schedules, and this is {kind_of(value)}").at(part.span)
+        return chain(first, second)
+
+    # --- application -----------------------------------------------------------------------------
+
+    def path(self, target: tree.Expression) -> tuple[str, ...]:
+        """Return the path of what is applied at a place."""
+        return (*self.prefix, *self.bound, self.components.get(target.span, "applied"))
+
+    def _pipe(self, flow: Any, flow_span: Span, e: tree.Pipe) -> Any:
+        target = e.layer
+        callee = target.function if isinstance(target, tree.Call) else target
+        given = self.given(target.arguments) if isinstance(target, tree.Call) else []
+        found = self.resolve(callee)
+        if flow is POISON or any(g.value is POISON for g in given):
+            return POISON
+        flows = list(flow) if isinstance(flow, tuple) else [flow]
+        spans = [flow_span] * len(flows)
+        if isinstance(found, type) and issubclass(found, Function):
+            given = [*(Given(None, f, flow_span) for f in flows), *given]
+            return self._function(found, given, target)
+        if isinstance(found, type) and issubclass(found, Layer):
+            operation = self.make_layer(found, given, target.span)
+            if operation is POISON:
+                return POISON
+            operands = self.elaboration.tensors(flows, spans)
+            self.count_operands(type(operation), operands, callee.span)
+            return self.elaboration.apply(
+                operation, operands, target.span, path=".".join(self.path(target)), network=self.network
+            )
+        apply = getattr(found, "apply", None)
+        if isinstance(found, BlockDeclaration):
+            operands = self.elaboration.tensors(flows, spans)
+            return networks.apply_block(self, found, given, operands, target.span, self.path(target))
+        if apply is not None:
+            if given:
+                raise names.NOT_APPLICABLE(
+                    f"'{callee.span.text}' is configured where it is declared", hint="leave the parentheses away"
+                ).at(target.span)
+            return apply(self, self.elaboration.tensors(flows, spans), target.span)
+        raise names.NOT_APPLICABLE(f"'{callee.span.text}' is {_described(found)} and cannot stand behind '->'").at(callee.span)
+
+    def make_layer(self, word: type[Layer], given: Sequence[Given], span: Span) -> Any:
+        """Configure a layer; POISON where its options do not fit."""
+        return bind_word(word, given, span, self.elaboration.diagnostics)[0]
+
+    def count_operands(self, word: type[Any], operands: Sequence[Value], span: Span) -> None:
+        """Refuse a wrong number of tensors.
+
+        Raises:
+            Problem: the word takes more or fewer.
+        """
+        specs = operands_of(word)
+        if any(s.variadic for s in specs):
+            return
+        least = sum(s.required for s in specs)
+        if not least <= len(operands) <= len(specs):
+            takes = f"{least}" if least == len(specs) else f"{least} to {len(specs)}"
+            raise matching.WRONG_COUNT(
+                f"{word.name} takes {takes} tensor{'s' * (len(specs) != 1)}, and {len(operands)} flow into it"
+            ).at(span)
+
+    def given(self, arguments: Sequence[tree.Argument]) -> list[Given]:
+        """Evaluate arguments."""
+        return [Given(a.name, self.evaluate(a.value), a.span) for a in arguments]
+
+    def _call(self, e: tree.Call) -> Any:
+        given = self.given(e.arguments)
+        try:
+            found = self.resolve(e.function)
+        except Silent:
+            return POISON
+        if isinstance(found, type) and issubclass(found, Function):
+            return POISON if any(g.value is POISON for g in given) else self._function(found, given, e)
+        if isinstance(found, networks.Network):
+            return POISON if any(g.value is POISON for g in given) else found.call(self, given, e.span)
+        if isinstance(found, (BlockDeclaration, networks.LayerInstance)) or (isinstance(found, type) and issubclass(found, Layer)):
+            name = e.function.span.text
+            flow = "x"
+            if given and e.arguments[0].name is None:
+                flow = e.arguments[0].value.span.text
+            raise names.NOT_APPLICABLE(
+                f"'{name}' is {_described(found)}; it is applied with '->'", hint=f"write {flow} -> {name}"
+            )
+        if isinstance(found, type):
+            return bind_word(found, given, e.span, self.elaboration.diagnostics)[0]
+        if callable(found):
+            return found(CallSite(e.function.span.text, given, e.span, self))
+        raise names.NOT_APPLICABLE(f"'{e.function.span.text}' is {_described(found)} and cannot be called")
+
+    def _function(self, word: type[Function], given: Sequence[Given], e: tree.Expression) -> Any:
+        """Call a function of the library on tensors, or compute it for numbers."""
+        operation, found = bind_word(word, given, e.span, self.elaboration.diagnostics, operands=True)
+        if operation is POISON:
+            return POISON
+        values: list[Any] = []
+        spans: list[Span] = []
+        for one in found:
+            parts = self._parts(one.value)
+            values.extend(parts)
+            spans.extend([one.span] * len(parts))
+        numeric = values and all(is_number(v) or isinstance(v, bool) for v in values)
+        if numeric and word.folds():
+            return bounded(lambda: word.number(*values))
+        operands = self.elaboration.tensors(values, spans)
+        return self.elaboration.apply(operation, operands, e.span, path=".".join(self.path(e)) if word.random else "")
+
+    def _parts(self, value: Any) -> list[Any]:
+        """A list stands for its items; a network for its parameters that regularizers count."""
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        if isinstance(value, networks.Network):
+            return value.regularized(self.elaboration)
+        return [value]
+
+    # --- members and indices -----------------------------------------------------------------------
+
+    def _member(self, e: tree.Member) -> Any:
+        if isinstance(e.target, tree.Name) and self.scope.lookup(e.target.id) is MISSING:
+            layer = self.scope.find(e.target.id)
+            if isinstance(layer, networks.LayerInstance):
+                return layer.member(self, e)
+        target = self.evaluate(e.target)
+        if target is POISON:
+            return POISON
+        if isinstance(target, Outputs):
+            if e.name not in target.values:
+                raise names.UNKNOWN_MEMBER(
+                    f"{target.of} has no output '{e.name}'",
+                    hint=did_you_mean(e.name, target.values) or f"its outputs are {', '.join(target.values)}",
+                ).at(e.name_span)
+            return target.values[e.name]
+        if isinstance(target, FileScope):
+            if e.name in target.params:
+                return target.params[e.name]
+            raise names.UNKNOWN_MEMBER(f"the imported file has no param '{e.name}'",
+                                       hint=did_you_mean(e.name, target.params)).at(e.name_span)  # fmt: skip
+        hint = None
+        if isinstance(target, Value):
+            hint = f"it is the only output of its network: leave '.{e.name}' away"
+        raise names.UNKNOWN_MEMBER(f"{kind_of(target)} has no member '{e.name}'", hint=hint).at(e.name_span)
+
+    def _index(self, e: tree.Index) -> Any:
+        target = self.evaluate(e.target)
+        items = [self._index_item(item) for item in e.items]
+        if target is POISON or POISON in items:
+            return POISON
+        if isinstance(target, Value):
+            return networks.index(self.elaboration, target, items, e)
+        if isinstance(target, (list, tuple)) and len(items) == 1:
+            number = items[0]
+            if isinstance(number, int) and not isinstance(number, bool) and -len(target) <= number < len(target):
+                return target[number]
+            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(number)}").at(e.items[0].span)
+        raise names.BAD_INDEX(f"{kind_of(target)} cannot be indexed")
+
+    def _index_item(self, item: tree.Expression | tree.Slice | tree.Ellipsis_) -> Any:
+        if isinstance(item, tree.Ellipsis_):
+            return Ellipsis
+        if not isinstance(item, tree.Slice):
+            return self.evaluate(item)
+        parts = [None if part is None else self.evaluate(part) for part in (item.start, item.stop, item.step)]
+        if POISON in parts:
+            return POISON
+        for part in parts:
+            if part is not None and (not isinstance(part, (int, Symbolic)) or isinstance(part, bool)):
+                raise names.BAD_INDEX(f"a slice is made of whole numbers, not {kind_of(part)}").at(item.span)
+        return slice(*parts)
+
+
+REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, SOURCES)
+
+
+def _described(found: Any) -> str:
+    if isinstance(found, type):
+        family = getattr(found, "family", "word")
+        return f"{'an' if family[0] in 'aeiou' else 'a'} {family}"
+    return str(getattr(found, "described", "a function"))
+
+
+def _usage(name: str, found: Any) -> str | None:
+    if isinstance(found, type) and found.family == "function":
+        return f"call it: {name}(...)"
+    return f"apply it: x -> {name}"
+
+
+# --- compile-time arithmetic ---------------------------------------------------------------------
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
+}  # fmt: skip
+_ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
+
+
+def compute(sign: str, left: Any, right: Any) -> Any:
+    """Compute an operator of compile-time values.
+
+    Raises:
+        Problem: it does not work on such values, or the result is too large.
+    """
+    if sign in ("==", "!="):
+        if isinstance(left, Symbolic) or isinstance(right, Symbolic):
+            from dslc.types import same_value
+
+            if is_number(left) and is_number(right) and not isinstance(left, float) and not isinstance(right, float):
+                same = same_value(left, right)
+                if same is None:
+                    raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
+                return same if sign == "==" else not same
+        comparable = type(left) is type(right) or (is_number(left) and is_number(right)) or None in (left, right)
+        if not comparable:
+            raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
+        return (left == right) is (sign == "==")
+    numeric = is_number(left) and is_number(right)
+    if sign in _ORDER and (numeric or (isinstance(left, str) and isinstance(right, str))):
+        return _ORDER[sign](left, right)
+    if sign in _ARITHMETIC and numeric:
+        return bounded(lambda: _ARITHMETIC[sign](left, right))
+    if sign == "**" and numeric:
+        return bounded(lambda: _power(left, right))
+    if sign == "+" and isinstance(left, list) and isinstance(right, list):
+        return left + right
+    raise names.BAD_ARITHMETIC(f"'{sign}' does not work on {kind_of(left)} and {kind_of(right)}")
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(exponent, Symbolic) or (isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)):
+        raise names.BAD_ARITHMETIC("a dimension can be raised to a small whole number only")
+    if isinstance(base, int) and isinstance(exponent, int):
+        if exponent >= 0 and abs(base) > 1 and exponent * (abs(base).bit_length() - 1) > 64:
+            raise OverflowError
+        if exponent > 64:
+            return base**2 if exponent % 2 == 0 else base  # 0, 1 and -1
+    return base**exponent
+
+
+def bounded(computation: Callable[[], Any]) -> Any:
+    """Run compile-time arithmetic inside its bounds.
+
+    Raises:
+        Problem: it divides by zero, leaves the real numbers, or grows beyond 64 bits.
+    """
+    try:
+        result = computation()
+    except ZeroDivisionError:
+        raise names.BAD_ARITHMETIC("this divides by zero") from None
+    except OverflowError:
+        raise names.BAD_ARITHMETIC("this number is too large") from None
+    except (ValueError, TypeError) as fault:
+        raise names.BAD_ARITHMETIC(f"this cannot be computed: {fault}") from None
+    if isinstance(result, complex):
+        raise names.BAD_ARITHMETIC("the result is not a real number")
+    if isinstance(result, int) and abs(result) > LARGEST:
+        raise names.BAD_ARITHMETIC("this number is too large")
+    if isinstance(result, float) and (result != result or abs(result) == float("inf")):
+        raise names.BAD_ARITHMETIC("the result is not a finite number")
+    return result

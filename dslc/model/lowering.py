@@ -1,0 +1,92 @@
+"""From the checked model to ONNX: every application emits itself, in the order of elaboration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dslc.graph import Builder, Tensor, cast, reshape
+from dslc.graph.random import Randomness
+from dslc.library.operations import Context
+from dslc.model.elaboration import DimensionOf
+from dslc.model.measures import applications_of
+from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
+from dslc.source import Span
+
+__all__ = ["Lowering", "origin_of"]
+
+
+def origin_of(span: Span | None) -> str | None:
+    """Return the place of a span as nodes carry it: ``digits.dl:12:14``."""
+    if span is None:
+        return None
+    line, column = span.first
+    return f"{span.source.name}:{line}:{column}"
+
+
+@dataclass
+class Lowering:
+    """Emits values into one graph, each application once.
+
+    ``given`` finds what placeholders stand for, ``parameters`` the variables by path. New values of running
+    statistics gather in ``updates``, by path.
+    """
+
+    builder: Builder
+    given: Callable[[str], Tensor]
+    parameters: Callable[[str], Tensor]
+    randomness: Randomness | None = None
+    site_prefix: str = ""
+    updates: dict[str, Tensor] = field(default_factory=dict)
+    _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def emit(self, *values: Value) -> list[Tensor]:
+        """Return the tensors of values."""
+        for application in applications_of(*values):
+            if id(application) not in self._emitted:
+                self._emitted[id(application)] = self._emit(application, self.operands(application))
+        return [self.tensor(value) for value in values]
+
+    def tensor(self, value: Value) -> Tensor:
+        """Return the tensor of a value that has been emitted."""
+        outputs = value.application.outputs
+        return self._emitted[id(value.application)][next(i for i, o in enumerate(outputs) if o is value)]
+
+    def operands(self, application: Application) -> list[Tensor]:
+        """Return the tensors of an application's operands, which have been emitted."""
+        return [self.tensor(operand) for operand in application.operands]
+
+    def put(self, application: Application, tensors: Sequence[Tensor]) -> None:
+        """Say what an application's outputs are, in place of its emission."""
+        self._emitted[id(application)] = tuple(tensors)
+
+    def context(self, application: Application) -> Context:
+        """Return what an application has at hand while it emits itself."""
+        variables: Mapping[str, Tensor] = {n: self.parameters(p) for n, p in application.variables.items()}
+        return Context(
+            builder=self.builder, training=application.training, variables=variables,
+            site=self.site_prefix + application.site, randomness=self.randomness,
+        )  # fmt: skip
+
+    def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:
+        operation = application.operation
+        match operation:
+            case Placeholder(key=key):
+                return (self.given(key),)
+            case ParameterOf(path=path):
+                return (self.parameters(path),)
+            case Literal(array=array):
+                return (self.builder.constant(array),)
+            case DimensionOf(dimension=dimension):
+                return (cast(reshape(self.builder.dimension(dimension), ()), operation.given.element),)
+        context = self.context(application)
+        name = application.site or operation.name
+        with self.builder.scope(name, origin_of(application.span)):
+            result = operation.emit(context, *operands)
+        for own, tensor in context.updates.items():
+            self.updates[application.variables[own]] = tensor
+        tensors = (result,) if isinstance(result, Tensor) else result
+        expected = [output.type for output in application.outputs]
+        if [t.type for t in tensors] != expected:
+            raise AssertionError(f"{operation.name} promised {expected} and emitted {[t.type for t in tensors]}")
+        return tuple(tensors)

@@ -1,0 +1,102 @@
+"""Taking losses and metrics apart, so that they are exact over a split whatever the batches.
+
+A value is *per batch* if it has the batch among its dimensions, or derives from such a value other than through
+a statistic over the examples. It is *finished* if it derives from such statistics. Everything else (a penalty on
+the weights, say) does not depend on the batch, and is carried along as it is.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from dslc.errors import objectives as errors
+from dslc.library.operations import Statistic
+from dslc.model.checked import Measure
+from dslc.model.elaboration import Elaboration
+from dslc.model.values import Application, Literal, Placeholder, Value
+from dslc.source import Span
+
+__all__ = ["BATCH", "applications_of", "measure"]
+
+BATCH = "batch"
+"""The symbol of the number of examples in a batch."""
+
+
+class _Kind(Enum):
+    FIXED = 0
+    BATCH = 1
+    FINISHED = 2
+
+
+def applications_of(*values: Value) -> list[Application]:
+    """Return everything that values derive from, in topological order."""
+    found: dict[int, Application] = {}
+    open_ = [value.application for value in values]
+    while open_:
+        application = open_.pop()
+        if id(application) in found:
+            continue
+        found[id(application)] = application
+        open_.extend(operand.application for operand in application.operands)
+    return sorted(found.values(), key=lambda application: application.number)
+
+
+def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Measure:
+    """Take a loss or metric apart; a tensor over the examples is averaged over all its elements.
+
+    Raises:
+        Problem: it reduces over the examples in a way that batches can't be joined in.
+    """
+    kinds: dict[int, _Kind] = {}
+    sites: list[Application] = []
+    if _is_batch(value):
+        value = elaboration.call("mean", [value], span)
+    for application in applications_of(value):
+        operands = [kinds[id(o.application)] for o in application.operands]
+        kind = _Kind.FIXED
+        if _Kind.BATCH in operands:
+            kind = _Kind.BATCH
+            if not any(map(_is_batch, application.outputs)):
+                if isinstance(application.operation, Statistic):
+                    kind = _Kind.FINISHED
+                    sites.append(application)
+                elif any(map(_is_batch, application.operands)):
+                    raise errors.NOT_EXACT(
+                        f"'{application.operation.name}' looks across the examples of a batch, and its value over a whole "
+                        "split does not follow from its values over batches",
+                        hint="reduce with mean, sum, min, max or var, or with a loss or metric of the library",
+                    ).at(application.span or span)
+            if _Kind.FINISHED in operands:
+                raise errors.NOT_EXACT(
+                    f"'{application.operation.name}' joins figures over the whole split with single examples",
+                    hint="reduce each over the examples first, then join the results",
+                ).at(application.span or span)
+        elif _Kind.FINISHED in operands:
+            kind = _Kind.FINISHED
+        elif isinstance(application.operation, Placeholder) and any(map(_is_batch, application.outputs)):
+            kind = _Kind.BATCH
+        elif any(map(_is_batch, application.outputs)):
+            kind = _Kind.BATCH
+        kinds[id(application)] = kind
+    if kinds[id(value.application)] is _Kind.BATCH:
+        raise errors.NOT_EXACT(
+            "this depends on single examples, and is no mean, loss or metric over them",
+            hint="reduce with mean, sum, min, max or var over the examples",
+        ).at(span)
+    carried: dict[int, Value] = {}
+    if kinds[id(value.application)] is _Kind.FIXED:
+        carried[id(value)] = value
+    for application in applications_of(value):
+        if kinds[id(application)] is _Kind.FINISHED and application not in sites:
+            for operand in application.operands:
+                if kinds[id(operand.application)] is _Kind.FIXED and not isinstance(operand.application.operation, Literal):
+                    carried[id(operand)] = operand
+    direction = None
+    operation = value.application.operation
+    if isinstance(operation, Statistic):
+        direction = operation.direction
+    return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+
+
+def _is_batch(value: Value) -> bool:
+    return BATCH in value.type.symbols

@@ -1,0 +1,129 @@
+"""Names in force: values in one namespace, what can be applied in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dslc.errors import names as errors
+from dslc.source import Span
+from dslc.syntax import tree
+
+__all__ = ["MISSING", "BlockDeclaration", "FileScope", "Scope"]
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+
+
+@dataclass(eq=False)
+class BlockDeclaration:
+    """A block or model, with the file in whose scope its body stands."""
+
+    node: tree.Block
+    file: FileScope
+
+    @property
+    def described(self) -> str:
+        return f"the {self.node.kind} {self.node.name}"
+
+
+@dataclass(eq=False)
+class FileScope:
+    """The declarations of one file and of what it imports."""
+
+    params: dict[str, Any] = field(default_factory=dict)
+    blocks: dict[str, BlockDeclaration] = field(default_factory=dict)
+    data: dict[str, tuple[tree.Data, FileScope]] = field(default_factory=dict)
+    trains: dict[str, tuple[tree.Train, FileScope]] = field(default_factory=dict)
+    aliases: dict[str, FileScope] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    """Where each name was declared."""
+
+    described = "an imported file"
+
+
+@dataclass(eq=False)
+class Scope:
+    """The names of one block (or ``train``, or ``data``), inside those of its file.
+
+    ``functions`` are words that only this kind of place knows, such as ``column`` in ``data``.
+    """
+
+    file: FileScope
+    parent: Scope | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    callables: dict[str, Any] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def lookup(self, name: str) -> Any:
+        """Return the value of a name, MISSING where it has none."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.parent
+        if name in self.file.params:
+            return self.file.params[name]
+        return self.file.aliases.get(name, MISSING)
+
+    def __contains__(self, name: str) -> bool:
+        return self.lookup(name) is not MISSING
+
+    def find(self, name: str) -> Any:
+        """Return what a name can be applied as, of what the file itself declares; else MISSING."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.callables:
+                return scope.callables[name]
+            if name in scope.functions:
+                return scope.functions[name]
+            scope = scope.parent
+        return self.file.blocks.get(name, MISSING)
+
+    def bind(self, name: str, value: Any) -> None:
+        """Bind a name: where it was bound first in this block, else here."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                scope.values[name] = value
+                return
+            scope = scope.parent
+        self.values[name] = value
+
+    def check_shadowing(self, name: str, span: Span) -> None:
+        """Refuse to bind a name that the file uses for a value.
+
+        Raises:
+            Problem: the name is a param or an import's alias.
+        """
+        if name in self.file.params or name in self.file.aliases:
+            what = "a param" if name in self.file.params else "an imported file"
+            from dslc.diagnostics import Label
+
+            declared = self.file.spans.get(name)
+            labels = [Label(declared, "declared here")] if declared else []
+            raise errors.SHADOWED(f"'{name}' is {what} already", hint="choose another name for one of them", labels=labels).at(span)
+
+    def names(self) -> Iterator[str]:
+        """Yield every value's name, for suggestions."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.values
+            scope = scope.parent
+        yield from self.file.params
+        yield from self.file.aliases
+
+    def callable_names(self) -> Iterator[str]:
+        """Yield the names of everything that the file can apply, for suggestions."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.callables
+            yield from scope.functions
+            scope = scope.parent
+        yield from self.file.blocks

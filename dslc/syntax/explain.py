@@ -1,0 +1,325 @@
+"""What to tell a person about the word at which the parser had to stop."""
+
+from __future__ import annotations
+
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors.syntax import (
+    BAD_NUMBER,
+    BAD_PIPE,
+    CHAINED_COMPARISON,
+    MISSING_COMMA,
+    MISSING_EXPRESSION,
+    PIPE_AFTER_ELSE,
+    RESERVED,
+    UNCLOSED,
+    UNEXPECTED,
+    UNKNOWN_STATEMENT,
+    UNOPENED,
+    WRONG_SIGN,
+)
+from dslc.syntax.mistake import PARTNER, Mistake, describe, ends_operand, is_end, is_name, starts_operand
+from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
+from dslc.syntax.words import END, RESERVED_WORDS, Word
+
+__all__ = ["explain"]
+
+_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+_ARITHMETIC = {"+", "-", "*", "/", "//", "%", "@", "**"}
+_OPERATORS = _COMPARISONS | _ARITHMETIC | {"and", "or", "not", "->", "."}
+_NAMING = {"as", "over", "freeze", "for", "net", "let", "metric", "layer", "field"}
+
+
+def explain(mistake: Mistake) -> tuple[Problem, str | None]:
+    """Return the diagnostic, and the keyword that was probably meant where an unknown one was found."""
+    for check in _CHECKS:
+        problem = check(mistake)
+        if problem is not None:
+            return problem, None
+    return _unknown_statement(mistake) or (_generic(mistake), None)
+
+
+# --- One kind of mistake each; None where it is another kind ---------------------------------------
+
+
+def _missing_brace(m: Mistake) -> Problem | None:
+    opener = m.block_opener
+    declares = m.level is not Level.FILE and m.at == m.start and begins_declaration(m.words, m.at)
+    ends = m.found.type == END and m.opener is None and m.level is not Level.FILE and (m.at == m.start or m.whole)
+    if opener is None or not (declares or ends):
+        return None
+    return UNCLOSED(
+        "this '{' is never closed",
+        hint=f"a '}}' is missing before {describe(m.found)}",
+        labels=[Label(m.found.span, "still open here")] if declares else (),
+    ).at(opener.span)
+
+
+def _bracket(m: Mistake) -> Problem | None:
+    found, opener = m.found, m.opener
+    if opener is not None:
+        partner = PARTNER[str(opener)]
+        next_line = found.starts_line and begins_statement(m.words, m.at, m.level)
+        if found.type == END or next_line or (str(found) == "}" and partner != "}"):
+            return UNCLOSED(
+                f"this '{opener}' is never closed",
+                hint=f"a '{partner}' is missing",
+                labels=[Label(found.span, f"expected '{partner}' before this")] if found.type != END else (),
+            ).at(opener.span)
+        if str(found) in {")", "]", "}"} and str(found) != partner:
+            return UNOPENED(
+                f"'{found}' cannot close '{opener}'",
+                hint=f"write '{partner}'",
+                labels=[Label(opener.span, "opened here")],
+            ).at(found.span)
+    elif str(found) in {")", "]"} or (str(found) == "}" and m.level is Level.FILE and m.whole):
+        return UNOPENED(f"this '{found}' closes nothing", hint="remove it").at(found.span)
+    return None
+
+
+def _pipe(m: Mistake) -> Problem | None:
+    found, previous = m.found, m.previous
+    if previous is None:
+        return None
+    if str(previous) == "->" and not is_name(found):
+        what = "nothing follows it" if is_end(found) else f"not {describe(found)}"
+        return BAD_PIPE(
+            f"right of '->' stands a layer: a name, a member or a call; {what}",
+            hint="for example 'x -> Dense(10) -> Relu'",
+        ).at(found.span if found.type != END else previous.span)
+    goes_on = _ARITHMETIC | _COMPARISONS | {"and", "or", "[", "("}
+    if str(found) not in goes_on or "->" not in map(str, m.before({"->"})):
+        return None
+    begin = m.before({"=", ",", "output", "minimize", "then", "else", "when"})
+    text = " ".join(found.span.source.text[_flow_start(m, begin) : previous.span.end].split())
+    operation = "indexing" if str(found) == "[" else "calling" if str(found) == "(" else f"'{found}'"
+    shown = text if len(text) <= 60 else f"... -> {text.rsplit('->', 1)[1].strip()}"
+    rest = "[...]" if str(found) == "[" else "(...)" if str(found) == "(" else f" {found} ..."
+    following = m.words[m.at + 1]
+    if rest.endswith(" ...") and following.type in {"NUMBER", "NAME"}:
+        rest = f" {found} {following}"
+    return BAD_PIPE(
+        f"a pipe ends with a layer; {operation} needs parentheses around the pipe", hint=f"write ({shown}){rest}"
+    ).at(found.span)
+
+
+def _flow_start(m: Mistake, begin: list[Word]) -> int:
+    if begin and str(begin[0]) in {"=", ",", "output", "minimize", "then", "else", "when"}:
+        begin = begin[1:]
+    opener = m.opener
+    inner = begin[0].span.start if begin else m.first.span.start
+    # Brackets are left out of `begin`: a flow may start with a tuple.
+    between = [
+        w for w in m.words[m.start : m.at] if w.span.start < inner and (not opener or w.span.start > opener.span.start)
+    ]
+    for word in reversed(between):
+        if str(word) in {"=", ",", "output", "minimize", "then", "else", "when"}:
+            break
+        inner = word.span.start
+    return inner
+
+
+def _pipe_after_else(m: Mistake) -> Problem | None:
+    since = m.before({"else"})
+    if str(m.found) != "->" or not since or str(since[0]) != "else":
+        return None
+    source = m.found.span.source
+    branch = " ".join(source.text[since[0].span.end : m.found.span.start].split())
+    layer = m.words[m.at + 1]
+    return PIPE_AFTER_ELSE(
+        "a pipe after 'else' needs parentheses",
+        hint=f"write else ({branch} -> {layer}...), or put the whole 'if' in parentheses to pipe both results",
+        labels=[Label(since[0].span, "this 'else'")],
+    ).at(m.found.span)
+
+
+def _chained(m: Mistake) -> Problem | None:
+    if str(m.found) not in _COMPARISONS:
+        return None
+    since = m.before({"and", "or", "not", "=", ",", "->", "if", "when", "then", "else"})
+    earlier = [word for word in since if str(word) in _COMPARISONS]
+    if not earlier:
+        return None
+    return CHAINED_COMPARISON(
+        f"'{earlier[0]}' and '{m.found}' cannot be chained",
+        hint="join two comparisons with 'and': a < b and b < c",
+        labels=[Label(earlier[0].span, "the first comparison")],
+    ).at(m.found.span)
+
+
+def _sign(m: Mistake) -> Problem | None:
+    found, keyword = str(m.found), str(m.first)
+    if found == "=" and "COLON" in m.expected and m.opener is None:
+        return WRONG_SIGN(f"the type of '{m.words[m.at - 1]}' is missing before '='", hint=_form(m, keyword)).at(
+            m.found.span
+        )
+    if found == "=" and m.opener is None and keyword in {"if", "stop"}:
+        return WRONG_SIGN("'=' gives a name its value; to compare, write '=='").at(m.found.span)
+    takes_no_name = "EQUAL" not in m.expected and m.level is Level.TRAIN
+    if found == "=" and m.at <= m.start + 2 and takes_no_name and keyword in FORMS[m.level]:
+        return WRONG_SIGN(f"'{keyword}' is written without '='", hint=_form(m, keyword)).at(m.found.span)
+    if found == ":" and m.opener is not None and str(m.opener) == "(":
+        return WRONG_SIGN("an argument gets its value with '='", hint=f"write {m.words[m.at - 1]} = ...").at(
+            m.found.span
+        )
+    if found == ":" and "EQUAL" in m.expected:
+        return WRONG_SIGN("expected '=' here, not ':'", hint=_form(m, keyword)).at(m.found.span)
+    return None
+
+
+def _reserved(m: Mistake) -> Problem | None:
+    word = str(m.found)
+    if word not in RESERVED_WORDS or not _follows(m, "="):
+        wants_name = "NAME" in m.expected and "NUMBER" not in m.expected and not m.whole
+        if word not in RESERVED_WORDS or not wants_name:
+            return None
+    elif "NAME" not in m.expected and not m.whole:
+        return None
+    return RESERVED(f"'{word}' is reserved and cannot be a name", hint=f"for example '{word}_'").at(m.found.span)
+
+
+def _missing_comma(m: Mistake) -> Problem | None:
+    previous, found = m.previous, m.found
+    if previous is None or not (ends_operand(previous) and starts_operand(found)):
+        return None
+    entry = m.opener is None and str(m.first) in {"split", "batch"} and _follows(m, "=")
+    if "COMMA" not in m.expected or not (entry or (m.opener is not None and str(m.opener) != "{") or _in_choice(m)):
+        return None
+    end = previous.span.end
+    return MISSING_COMMA(f"a comma is missing between {describe(previous)} and {describe(found)}").at(
+        found.span.source.span(end, max(end + 1, found.span.start))
+    )
+
+
+def _missing_expression(m: Mistake) -> Problem | None:
+    previous, found = m.previous, m.found
+    if previous is None or "NUMBER" not in m.expected:
+        return None
+    place = previous.span if is_end(found) else found.span
+    if str(previous) in PARTNER and str(found) == PARTNER[str(previous)]:
+        return MISSING_EXPRESSION(f"there is nothing in these brackets '{previous}{found}'").at(
+            previous.span | found.span
+        )
+    what = "" if is_end(found) else f"; {describe(found)} cannot start one"
+    hint = _form(m, str(m.first))
+    return MISSING_EXPRESSION(f"an expression is missing after '{previous}'{what}", hint=hint).at(place)
+
+
+def _decimal_point(m: Mistake) -> Problem | None:
+    """``.5`` and ``5.``"""
+    for place in range(m.at, max(m.at - 3, m.start), -1):
+        point, before = m.words[place], m.words[place - 1]
+        if str(point) != ".":
+            continue
+        if before.type == "NUMBER" and before.span.end == point.span.start:
+            return BAD_NUMBER("digits are missing behind the decimal point", hint=f"write {before}.0").at(point.span)
+        if place == m.at and "NUMBER" in m.expected and m.words[place + 1].type == "NUMBER":
+            hint = f"write 0.{m.words[place + 1]}"
+            return BAD_NUMBER("a digit is missing before the decimal point", hint=hint).at(point.span)
+    return None
+
+
+def _nothing_before_line(m: Mistake) -> Problem | None:
+    """``a =`` at the end of a line takes the first word of the next line for its value."""
+    if m.at - 2 < m.start or not m.words[m.at - 1].starts_line:
+        return None
+    at_top = m.level is Level.FILE and str(m.found) == "="
+    if not (at_top or begins_statement(m.words, m.at - 1, m.level)):
+        return None
+    last = m.words[m.at - 2]
+    if ends_operand(last) and str(last) not in {"using", "over"}:
+        return None
+    what = "a name" if str(last) in _NAMING else "an expression"
+    return MISSING_EXPRESSION(
+        f"{what} is missing after '{last}'",
+        hint=_form(m, str(m.first)),
+        labels=[Label(m.words[m.at - 1].span, f"'{m.words[m.at - 1]}' was read as it")],
+    ).at(last.span)
+
+
+_CHECKS = (
+    _decimal_point, _nothing_before_line, _missing_brace, _bracket, _pipe, _pipe_after_else, _chained, _sign, _reserved,
+    _missing_comma, _missing_expression,
+)  # fmt: skip
+
+
+def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
+    """An unknown word, or one of another kind of block, where a statement should begin."""
+    body = m.level is Level.BODY
+    # A name may begin a binding, so the parser stops one word later in a body.
+    word = m.words[m.at - 1] if body and m.at == m.start + 1 and "EQUAL" in m.expected else m.found
+    if not word.is_wordlike or not (word is m.first or m.whole):
+        return None
+    if str(word) in RESERVED_WORDS or (body and not word.starts_line):
+        return UNEXPECTED(f"{describe(word)} does not belong here").at(word.span), None
+    if word is m.found and word is not m.first and not word.starts_line and not did_you_mean(word, KEYWORDS[m.level]):
+        return None
+    what = {Level.FILE: "a declaration", Level.BODY: "a statement of a model or block"}.get(m.level)
+    what = what or f"a statement of '{m.level.name.lower()}'"
+    if m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
+        hint = f"a value for the whole file is a param: param {word}: int = ..."
+        return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
+    homes = [level for level in Level if str(word) in KEYWORDS[level] and level is not m.level]
+    suggestion = did_you_mean(str(word), KEYWORDS[m.level])
+    if homes and not suggestion:
+        place = {Level.FILE: "the top of the file", Level.BODY: "'model' and 'block'"}
+        home = place.get(homes[0], f"'{homes[0].name.lower()}'")
+        return UNKNOWN_STATEMENT(f"'{word}' belongs in {home}, it is not {what}").at(word.span), None
+    if body and suggestion is None:
+        return UNEXPECTED(
+            f"this is no statement: after '{word}' stands {describe(m.found)}",
+            hint=f"a result gets a name, '{word} = ...', or is an 'output'",
+        ).at(word.span), None
+    meant = next((k for k in KEYWORDS[m.level] if suggestion == f"did you mean '{k}'?"), None)
+    known = suggestion or f"{what} starts with one of {', '.join(KEYWORDS[m.level])}"
+    problem = UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=known).at(word.span)
+    usable = meant is not None and word is m.found and meant.upper() in m.expected
+    return problem, meant if usable else None
+
+
+def _generic(m: Mistake) -> Problem:
+    expected, found = _expectation(m), m.found
+    hint = _form(m, str(m.first))
+    if not expected:
+        return UNEXPECTED(f"{describe(found)} does not belong here", hint=hint).at(found.span)
+    if m.previous is not None and (found.starts_line or found.type == END):
+        end = m.previous.span.end
+        place = found.span.source.span(end, end + (end < len(found.span.source.text)))
+        return UNEXPECTED(f"expected {expected} after {describe(m.previous)}", hint=hint).at(place)
+    return UNEXPECTED(f"expected {expected}, found {describe(found)}", hint=hint).at(found.span)
+
+
+def _expectation(m: Mistake) -> str:
+    if "NUMBER" in m.expected:
+        return "an expression"
+    if "NAME" in m.expected and not m.whole:
+        return "a name" if "STRING" not in m.expected else "a name or a string"
+    if m.expected == {"STRING"}:
+        return "a string in double quotes"
+    statements = {k.upper() for k in KEYWORDS[m.level]} if m.whole else set()
+    words = {_spelling(t) for t in m.expected - statements - {END, "NAME", "NUMBER", "STRING", "PERCENTAGE"}}
+    # Where an operator may follow, brackets and members are but ways of going on.
+    wanted = words - _OPERATORS - ({"(", "["} if "+" in words else set())
+    if m.whole:
+        wanted = {word for word in wanted if word != "}" and not word.isidentifier()}
+    if len(wanted) > 1 or m.whole:
+        wanted -= {"=", "then"}
+    return " or ".join(f"'{word}'" for word in sorted(wanted)) if len(wanted) <= 4 else ""
+
+
+def _spelling(type: str) -> str:
+    from dslc.syntax.language import language
+
+    return str(language().get_terminal(type).pattern.value)
+
+
+def _form(m: Mistake, keyword: str) -> str | None:
+    form = FORMS[m.level].get(keyword)
+    return f"for example: {form}" if form else None
+
+
+def _follows(m: Mistake, text: str) -> bool:
+    return m.at + 1 < len(m.words) and str(m.words[m.at + 1]) == text
+
+
+def _in_choice(m: Mistake) -> bool:
+    return m.opener is not None and str(m.opener) == "{" and str(m.first) == "param"

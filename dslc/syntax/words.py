@@ -1,0 +1,234 @@
+"""Text -> words: what the parser is fed, and what the formatter lays out.
+
+Faults within a word (an unclosed string, a stray character) are reported here and replaced by something harmless,
+so that the parser never sees them and every other fault of the file is still found.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import unicodedata
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from lark import Lark, Token
+
+from dslc.diagnostics import Diagnostics, Problem
+from dslc.errors.syntax import BAD_CHARACTER, BAD_NUMBER, BAD_STRING
+from dslc.source import Source, Span
+
+__all__ = ["END", "MOST_ERRORS", "RESERVED_WORDS", "Word", "Words", "name_of", "read_words"]
+
+END = "$END"
+MOST_ERRORS = 50
+"""So many faults of one kind are reported; more would only hide the first ones."""
+RESERVED_WORDS = frozenset({"if", "then", "else", "and", "or", "not", "true", "false", "none"})
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LOOKALIKES = {
+    ";": "statements need no ';' behind them: remove it",
+    "→": "write '->'",
+    "⟶": "write '->'",
+    "×": "write '*'",
+    "·": "write '*'",
+    "÷": "write '/'",
+    "−": "write '-'",
+    "–": "write '-'",
+    "—": "write '-'",
+    "≤": "write '<='",
+    "≥": "write '>='",
+    "≠": "write '!='",
+    "…": "write '...'",
+    "“": 'strings stand in double quotes: "..."',
+    "”": 'strings stand in double quotes: "..."',
+    "「": 'strings stand in double quotes: "..."',
+    "，": "write ','",
+    "：": "write ':'",
+    "（": "write '('",
+    "）": "write ')'",
+    "＝": "write '='",
+    "!": "write 'not' for negation, '!=' for 'differs from'",
+    "&": "write 'and'",
+    "|": "write 'or'",
+    "^": "powers are written with '**'",
+    "~": "write 'not'",
+}
+
+
+class Word(Token):
+    """A token that knows its place, its value if it is a literal, and the ``##`` comment above it.
+
+    A ``faulty`` one has been reported already. ``is_name`` tells a keyword that serves as a name, once it is parsed.
+    ``operand``, ``follows_value`` and ``spaced`` are the layout's: whether a value ends here, or
+    right before, and whether a space stands before.
+    """
+
+    span: Span
+    place: int
+    doc: str | None
+    literal: int | float | str | None
+    faulty: bool
+    is_name: bool
+    spaced: bool
+    operand: bool
+    follows_value: bool
+
+    @staticmethod
+    def make(type: str, text: str, span: Span) -> Word:
+        """Make a word of a terminal of the grammar."""
+        word = Word(type, text, span.start, end_pos=span.end)
+        word.span, word.place, word.doc, word.literal = span, -1, None, None
+        word.faulty, word.is_name = False, type == "NAME"
+        word.spaced = word.operand = word.follows_value = False
+        return word
+
+    @property
+    def starts_line(self) -> bool:
+        """Whether nothing but space stands before this on its line."""
+        text, start = self.span.source.text, self.span.start
+        return not text[text.rfind("\n", 0, start) + 1 : start].strip(" \t\ufeff")
+
+    @property
+    def is_wordlike(self) -> bool:
+        """Whether this is a name or a keyword."""
+        return self.isidentifier() or self.type == "NAME"
+
+
+@dataclass
+class Words:
+    """The words of a source, in order, closed by one of type ``END``; and its comments."""
+
+    words: list[Word] = field(default_factory=list)
+    comments: list[Word] = field(default_factory=list)
+
+
+def name_of(word: Word) -> str:
+    """Return a name as it is compared: two ways of writing one Unicode text are one name."""
+    text = str(word)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words:
+    """Split a text into words and comments; report what is no word."""
+    _forbid_characters(source, diagnostics)
+    found = Words()
+    docs: list[str] = []
+    faults = 0
+    skipped = False
+    for token in grammar.lex(source.text, dont_ignore=True):
+        start = token.start_pos or 0
+        span = source.span(start, start + len(token))
+        if token.type == "SPACE":
+            continue
+        word = Word.make(token.type, str(token), span)
+        if token.type == "COMMENT":
+            found.comments.append(word)
+            if token.startswith("##") and word.starts_line:
+                docs.append(token[2:].strip())
+            continue
+        try:
+            _check(word)
+        except Problem as problem:
+            word.faulty = True
+            faults += 1
+            if faults <= MOST_ERRORS:
+                diagnostics.add(problem.at(span))
+        if word.type == "BAD_CHARACTER":
+            skipped = True
+            if found.words and not word.starts_line:
+                found.words[-1].faulty = True
+            continue
+        word.faulty, skipped = word.faulty or (skipped and not word.starts_line), False
+        word.doc, docs = "\n".join(docs) or None, []
+        word.place = len(found.words)
+        found.words.append(word)
+    end = Word.make(END, "", source.span(len(source.text), len(source.text)))
+    end.place = len(found.words)
+    end.faulty = skipped
+    found.words.append(end)
+    return found
+
+
+def _forbid_characters(source: Source, diagnostics: Diagnostics) -> None:
+    match = _FORBIDDEN.search(source.text)
+    if match is None:
+        return
+    kind = "changes the direction of writing" if match[0][0] > "\u2000" else "is a control character"
+    diagnostics.add(
+        BAD_CHARACTER(
+            f"the character U+{ord(match[0][0]):04X} {kind}; no spec may hold it",
+            hint="remove it, also from strings and comments",
+        ).at(source.span(match.start(), match.end()))
+    )
+
+
+def _check(word: Word) -> None:
+    """Give a literal its value, or raise what is wrong with it and leave a harmless word in its place."""
+    text = str(word)
+    if word.type in {"NUMBER", "PERCENTAGE"}:
+        word.literal = 0
+        word.literal = _number(text)
+    elif word.type == "STRING":
+        word.literal = ""
+        word.literal = _string(text)
+    elif word.type == "BAD_NUMBER":
+        word.type, word.literal = "NUMBER", 0
+        raise _explain_number(text)
+    elif word.type == "BAD_STRING":
+        word.type, word.literal = "STRING", ""
+        raise BAD_STRING("this string is not closed", hint="a string ends with '\"' on the line it began on")
+    elif word.type == "BAD_QUOTES":
+        word.type, word.literal = "STRING", ""
+        raise BAD_STRING("strings stand in double quotes", hint=f'write "{text.strip(chr(39))}"')
+    elif word.type == "BAD_CHARACTER" and not _FORBIDDEN.match(text):
+        shown = text if text.isprintable() else f"U+{ord(text):04X}"
+        name = f" ({unicodedata.name(text, 'unnamed').lower()})" if not text.isascii() else ""
+        raise BAD_CHARACTER(f"the character '{shown}'{name} means nothing here", hint=_LOOKALIKES.get(text))
+
+
+def _number(text: str) -> int | float:
+    digits = text.replace("_", "")
+    if len(digits) > 400:
+        raise BAD_NUMBER(f"this number has {len(digits)} characters; the largest whole number is 2**63")
+    if digits.isdigit():
+        if int(digits) > 2**63:
+            raise BAD_NUMBER("this whole number does not fit in 64 bits", hint="write it as a float: 1e30")
+        return int(digits)
+    try:
+        value = float(Decimal(digits[:-1]) / 100) if digits.endswith("%") else float(digits)
+    except ArithmeticError:
+        value = math.inf
+    if math.isinf(value):
+        raise BAD_NUMBER(f"this number is larger than any float64 ({sys.float_info.max:.3g})")
+    return value
+
+
+def _explain_number(text: str) -> Problem:
+    match = re.fullmatch(r"([0-9]+(?:_[0-9]+)*)([^\W\d_]\w*)", text)
+    if re.fullmatch(r"0[xXoObB]\w+", text):
+        return BAD_NUMBER(f"'{text}' is not a number of this language", hint="numbers are written in base ten")
+    if match:
+        return BAD_NUMBER(
+            f"'{text}' is neither a number nor a name",
+            hint=f"names do not start with a digit; if two words are meant, write '{match[1]} {match[2]}'",
+        )
+    if "_" in text:
+        return BAD_NUMBER(f"'{text}' is not a number", hint="an underscore stands between two digits, as in 1_000")
+    hint = 'paths with an index in them stand in quotes: "Net.h.1.*"' if "." in text else None
+    return BAD_NUMBER(f"'{text}' is not a number", hint=hint)
+
+
+def _string(text: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in _ESCAPES:
+            raise BAD_STRING(
+                f"'\\{match[1]}' means nothing in a string",
+                hint='write \\\\ for a backslash; paths are written with forward slashes: "data/train.csv"',
+            )
+        return _ESCAPES[match[1]]
+
+    return _ESCAPE.sub(replace, text[1:-1])

@@ -1,0 +1,1 @@
+"""Data, the train step, the session, the loop and checkpoints."""

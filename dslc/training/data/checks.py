@@ -1,0 +1,67 @@
+"""Checks on evaluated fields that only the data can answer, each misfit told with its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import numpy as np
+
+from dslc.diagnostics import Problem
+from dslc.errors import data as errors
+from dslc.training.data.convert import HANDFUL, Array, Origin, raise_some
+from dslc.training.data.table import Table, chunks
+
+__all__ = ["Where", "check_finite", "check_range", "where_in"]
+
+Where = Callable[[int, int], Origin]
+"""Tells where element ``e`` (counted flat) of row ``r`` of an array came from: ``where(r, e)``."""
+
+
+def where_in(table: Table, columns: Sequence[str]) -> Where:
+    """Return the origins of an array that was made from these columns, one value per element or all from the first."""
+
+    def where(row: int, element: int) -> Origin:
+        return table.origin(row, columns[element] if element < len(columns) else columns[0])
+
+    return where
+
+
+def check_finite(field: str, values: Array, where: Where) -> None:
+    """Refuse NaN (E0415) and infinity (E0423) in a field, (rows, ...); integers pass."""
+    if values.dtype.kind != "f":
+        return
+
+    def problem(value: float, origin: Origin) -> Problem:
+        if np.isnan(value):
+            return errors.MISSING_VALUE(
+                f"field '{field}' has no value: an empty cell or NaN ({origin})",
+                hint='fill it with impute(..., "mean"), or mend the data; is_missing(...) tells a model of it',
+            )
+        return errors.NOT_FINITE(f"field '{field}' is infinite ({origin})")
+
+    _refuse(values, lambda piece: ~np.isfinite(piece), problem, where)
+
+
+def check_range(field: str, values: Array, low: float, high: float, where: Where) -> None:
+    """Refuse values of a field outside [low, high], both included (E0420)."""
+
+    def problem(value: float, origin: Origin) -> Problem:
+        return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {low} to {high} ({origin})")
+
+    _refuse(values, lambda piece: (piece < low) | (piece > high), problem, where)
+
+
+def _refuse(
+    values: Array, wrong_in: Callable[[Array], Array], problem: Callable[[float, Origin], Problem], where: Where
+) -> None:
+    total, found = 0, list[Problem]()
+    for piece in chunks(values):
+        part = values[piece].reshape(piece.stop - piece.start, -1)
+        wrong = wrong_in(part)
+        if wrong.any():
+            total += int(wrong.sum())
+            for row, element in islice(zip(*np.nonzero(wrong), strict=True), HANDFUL - len(found)):
+                found.append(problem(part[row, element], where(piece.start + int(row), int(element))))
+    if total:
+        raise_some(total, iter(found))

@@ -1,0 +1,99 @@
+"""Finding and opening data files, and only those that the user let the spec read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from dslc.diagnostics import Problem, did_you_mean
+from dslc.errors import data as errors
+from dslc.library.sources import check_path
+
+__all__ = ["data_folders", "fingerprint", "locate", "open_bytes", "reading"]
+
+GZIP_MAGIC = b"\x1f\x8b"
+PIECE = 1 << 20
+
+
+def data_folders(beside: Path, options: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return the folders that data may come from: the spec's own, each ``--data``, those of ``DSLC_DATA``."""
+    environment = [Path(folder) for folder in os.environ.get("DSLC_DATA", "").split(os.pathsep) if folder]
+    return tuple(dict.fromkeys((beside, *options, *environment)))
+
+
+def locate(path: str, folders: Sequence[Path]) -> Path:
+    """Find a spec's data file in the first folder that has it; ``x.gz`` and ``x`` stand for each other.
+
+    Raises:
+        Problem: E0402 if the path leaves the folders, E0403 if no folder has it, E0404 if it is not a file.
+    """
+    check_path(path)
+    roots = [folder.resolve() for folder in folders]
+    other = path.removesuffix(".gz") if path.endswith(".gz") else f"{path}.gz"
+    strays = False
+    for root in roots:
+        for name in (path, other):
+            found = (root / name).resolve()
+            if not any(found.is_relative_to(allowed) for allowed in roots):
+                strays = True
+            elif found.is_file():
+                return found
+            elif found.exists():
+                raise errors.UNREADABLE(f"'{path}' is a {'folder' if found.is_dir() else 'device'}, not a file")
+    if strays:
+        raise errors.OUTSIDE(
+            f"'{path}' leads out of the data folders", hint="allow the folder that it lies in with --data DIR"
+        )
+    raise _missing(path, roots)
+
+
+def _missing(path: str, roots: Sequence[Path]) -> Problem:
+    parts = PurePosixPath(path)
+    beside = [root / parts.parent for root in roots]
+    known = [str(parts.parent / entry.name) for folder in beside if folder.is_dir() for entry in folder.iterdir()]
+    tried = "looked in " + ", ".join(map(str, roots))
+    suggestion = did_you_mean(path, known)
+    return errors.FILE_MISSING(f"there is no file '{path}'", hint=f"{suggestion} ({tried})" if suggestion else tried)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn the ways in which reading a file fails into E0403, E0404 and E0406 under the name the user gave it."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise errors.BROKEN(f"'{name}' holds damaged compressed data: {error}") from None
+    except FileNotFoundError:
+        raise errors.FILE_MISSING(f"there is no file '{name}'") from None
+    except OSError as error:
+        raise errors.UNREADABLE(f"'{name}' cannot be read: {error.strerror or error}") from None
+
+
+def open_bytes(path: Path, name: str) -> IO[bytes]:
+    """Open a file for reading, decompressing it if its first bytes say gzip; call within :func:`reading`."""
+    file = path.open("rb")
+    magic = file.read(2)
+    file.seek(0)
+    if magic == GZIP_MAGIC:
+        file.close()
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if path.suffix == ".gz" and magic:
+        file.close()
+        raise errors.BROKEN(f"'{name}' is named .gz but is not a gzip file")
+    return file
+
+
+def fingerprint(path: Path) -> dict[str, int | str]:
+    """Return the size in bytes and the SHA-256 of a file, for the manifest."""
+    digest, size = hashlib.sha256(), 0
+    with reading(path.name), path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return {"size": size, "sha256": digest.hexdigest()}

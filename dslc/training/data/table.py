@@ -1,0 +1,144 @@
+"""A table: named columns of equally many rows, read without requiring that a file fits in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import IO, Any
+
+import numpy as np
+
+from dslc.diagnostics import Failure, did_you_mean
+from dslc.errors import data as errors
+from dslc.training.data.convert import Array, Origin
+from dslc.types import ElementType
+
+__all__ = ["MEMORY", "Table", "Text", "allocate", "chunks", "map_file"]
+
+MEMORY = 256 << 20
+"""Bytes of one file's data beyond which it lives in a temporary file instead of memory."""
+CHUNK = 8 << 20
+"""Bytes that one step of a pass over an array takes."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A column of text: for each row the position of its value in a vocabulary of distinct values."""
+
+    codes: Array
+    vocabulary: tuple[str, ...]
+
+    def strings(self) -> Array:
+        """Return the values as an array of Python strings (equal ones are one object)."""
+        texts: Array = np.array(self.vocabulary, object)[self.codes]
+        return texts
+
+
+def map_file(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> Array:
+    """Map an open temporary file; the file vanishes with the last array that shows it."""
+    return np.memmap(file, dtype, "r+", offset, shape)
+
+
+def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], memory: int) -> Array:
+    """Return an array to fill: in memory, or in an unnamed temporary file if it takes more than ``memory`` bytes."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if size <= memory:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        return map_file(file, dtype, shape)
+
+
+def chunks(array: Array) -> Iterator[slice]:
+    """Cut the first axis into pieces of about :data:`CHUNK` bytes."""
+    row = max(1, array.nbytes // max(1, len(array)))
+    step = max(1, CHUNK // row)
+    return (slice(start, min(start + step, len(array))) for start in range(0, len(array), step))
+
+
+class Table(ABC):
+    """Columns read from files. Names keep the file's order.
+
+    ``row_shape`` is the shape of one row of a column: ``()`` for a number per row, ``(28, 28)`` for an image.
+    """
+
+    title: str
+    """What messages call the table: the names of its files."""
+    names: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """How many rows every column has; columns that differ are an error (E0416)."""
+
+    @abstractmethod
+    def row_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one row of a column."""
+
+    @abstractmethod
+    def element(self, name: str) -> ElementType:
+        """Return the element type that the column has by itself."""
+
+    @abstractmethod
+    def read(self, name: str, element: ElementType | None = None) -> Array:
+        """Return a column, (rows, *row_shape), as ``element``, or as its own type; text as an array of objects.
+
+        A missing value is NaN where ``element`` is a float.
+
+        Raises:
+            Failure: values that do not fit (E0412 to E0415), the first few with their places.
+        """
+
+    @abstractmethod
+    def read_block(self, names: Sequence[str], element: ElementType | None = None) -> Array:
+        """Return several columns side by side, (rows, elements of a row): the values of ``columns(...)``."""
+
+    @abstractmethod
+    def text(self, name: str) -> Text:
+        """Return a column as text, however it looks; a missing value is ''."""
+
+    @abstractmethod
+    def origin(self, row: int, name: str) -> Origin:
+        """Return where a row of a column stands."""
+
+    @abstractmethod
+    def select(self, names: Sequence[str]) -> Table:
+        """Return the table of these columns only, in the given order."""
+
+    def require(self, name: str) -> str:
+        """Return the name if there is such a column; else raise E0411 with what was probably meant."""
+        if name not in self.names:
+            shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
+            raise errors.UNKNOWN_COLUMN(
+                f"there is no column '{name}' in {self.title}",
+                hint=did_you_mean(name, self.names) or f"the columns are {shown}",
+            )
+        return name
+
+    def match(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that match any of the patterns, in the file's order.
+
+        Raises:
+            Failure: patterns that match nothing (E0411).
+        """
+        idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in self.names)]
+        if idle:
+            raise Failure(
+                errors.UNKNOWN_COLUMN(
+                    f"no column of {self.title} matches '{pattern}'",
+                    hint=did_you_mean(pattern.strip("*"), self.names) or f"the first column is '{self.names[0]}'",
+                ).diagnostic
+                for pattern in idle
+            )
+        return tuple(name for name in self.names if any(fnmatchcase(name, p) for p in patterns))
+
+
+def common_rows(counts: Mapping[str, int]) -> int:
+    """Return the one number of rows, or raise E0416 with all of them."""
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"'{name}' has {count:,}" for name, count in counts.items())
+        raise errors.ROW_COUNTS(f"columns have different numbers of rows: {listed}")
+    return next(iter(counts.values()))

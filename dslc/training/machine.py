@@ -1,0 +1,130 @@
+"""What a run computes on: cores, processor features, versions of what takes part."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dslc.diagnostics import Diagnostic
+from dslc.errors.environment import BAD_THREADS, ENVIRONMENT_CHANGED
+
+if TYPE_CHECKING:
+    from dslc.training.session import Settings
+
+__all__ = ["environment", "environment_changes", "physical_cores", "processor_features", "thread_count"]
+
+THREADS_VARIABLE = "DSLC_THREADS"
+FEATURES = frozenset({
+    "amx_bf16", "amx_int8", "amx_tile", "asimd", "asimddp", "asimdhp", "avx", "avx2", "avx512_bf16",
+    "avx512_fp16", "avx512_vnni", "avx512bw", "avx512dq", "avx512f", "avx512vl", "avx_vnni", "bf16", "f16c",
+    "fma", "fphp", "i8mm", "sse4_1", "sse4_2", "sve", "sve2",
+})  # fmt: skip
+"""The processor features, as Linux names them, that select kernels and so decide over the last bits."""
+
+
+def physical_cores() -> int:
+    """Return the number of cores that this process may use; hardware threads of one core count once.
+
+    Where the operating system does not tell cores from hardware threads (other than Linux), these are counted.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = os.sched_getaffinity(0)
+    cores = {_core(cpu) for cpu in allowed}
+    return max(1, min(len(cores), _quota() or len(cores)))
+
+
+def _core(cpu: int) -> tuple[str, ...]:
+    topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+    try:
+        return tuple((topology / name).read_text().strip() for name in ("physical_package_id", "core_id"))
+    except OSError:
+        return (str(cpu),)
+
+
+def _quota() -> int | None:
+    """Return the whole cores that a container's time quota amounts to."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, int(quota) // int(period))
+
+
+def thread_count(asked: int | None = None) -> int:
+    """Return the number of threads to compute with: as asked, else from DSLC_THREADS, else the cores.
+
+    Raises:
+        Problem: E0611, the number is not a positive whole one.
+    """
+    text = str(asked) if asked is not None else os.environ.get(THREADS_VARIABLE, "")
+    if not text:
+        return physical_cores()
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 4096):
+        raise BAD_THREADS(f"'{text}' is not a number of threads", hint=f"this machine has {physical_cores()} cores")
+    return int(text)
+
+
+def processor_features() -> list[str]:
+    """Return those features of the processor that decide which kernels run, sorted."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in ("flags", "Features"):
+            return sorted(FEATURES.intersection(value.split()))
+    return []
+
+
+def environment(settings: Settings | None = None) -> dict[str, Any]:
+    """Return versions, providers, threads and processor features, for the manifest and ``dslc doctor``.
+
+    ``provider`` is None where no settings are given; ``onnxruntime`` and ``providers`` are None and empty where no
+    runtime is installed.
+    """
+    from dslc import __version__
+    from dslc.diagnostics import Problem
+    from dslc.training.session import available_providers, runtime
+
+    try:
+        version, providers = runtime().__version__, [provider.value for provider in available_providers()]
+    except Problem:
+        version, providers = None, []
+    return {
+        "dslc": __version__,
+        "onnxruntime": version,
+        "onnx": metadata.version("onnx"),
+        "numpy": metadata.version("numpy"),
+        "python": platform.python_version(),
+        "providers": providers,
+        "provider": settings.provider.value if settings else None,
+        "threads": settings.threads if settings else thread_count(),
+        "processor": platform.machine(),
+        "processor_features": processor_features(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+DECISIVE = ("onnxruntime", "provider", "threads", "processor", "processor_features")
+"""What must agree for a resumed run to end bit for bit like an uninterrupted one."""
+
+
+def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diagnostic]:
+    """Return a warning (W0602) for each decisive entry in which two environments differ."""
+    differing = [name for name in DECISIVE if before.get(name) != now.get(name)]
+    return [
+        ENVIRONMENT_CHANGED(
+            f"{name.replace('_', ' ')}: {_text(before.get(name))} before, {_text(now.get(name))} now"
+        ).diagnostic
+        for name in differing
+    ]
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

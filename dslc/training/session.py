@@ -1,0 +1,372 @@
+"""ONNX Runtime's boundary: providers, sessions, device buffers, and what its failures mean.
+
+Nothing else imports ``onnxruntime``, and this only inside of functions, since that takes long and many
+commands do without.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dslc.diagnostics import Diagnostic, Problem, did_you_mean
+from dslc.errors.environment import (
+    GRAPH_REFUSED,
+    INPUT_MISFIT,
+    NO_PROVIDER,
+    NO_RUNTIME,
+    RUN_FAILED,
+    UNKNOWN_PROVIDER,
+)
+from dslc.training.machine import thread_count
+
+__all__ = [
+    "Graph", "Model", "NodeFailure", "Port", "Provider", "Settings", "allocate", "available_providers",
+    "choose_provider", "element_dtype", "place", "runtime", "runtime_errors",
+]  # fmt: skip
+
+Model = bytes | Path
+"""A serialized ONNX model or the file that holds one."""
+SPIN_VARIABLE = "DSLC_SPIN"
+
+
+def runtime() -> Any:
+    """Return the module ``onnxruntime``.
+
+    Raises:
+        Problem: E0601, it is not installed (or a half-removed one is).
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise _no_runtime("ONNX Runtime is not installed") from error
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise _no_runtime("ONNX Runtime is only half there, as after removing one of two of its packages")
+    onnxruntime.set_default_logger_severity(3)
+    return onnxruntime
+
+
+def _no_runtime(message: str) -> Problem:
+    return NO_RUNTIME(message, hint='pip install "dslc[cpu]" (or one of dslc[cuda], dslc[directml], dslc[training])')
+
+
+@cache
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that ONNX Runtime raises; they share no base class but ``Exception``."""
+    runtime()
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = (getattr(state, name) for name in dir(state))
+    return (RuntimeError, *(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)))
+
+
+# --- Providers -------------------------------------------------------------------------------
+
+
+class Provider(Enum):
+    """What graphs run on, best first."""
+
+    CUDA = "cuda"
+    DIRECTML = "directml"
+    CPU = "cpu"
+
+    @property
+    def runtime_name(self) -> str:
+        """ONNX Runtime's name of the provider."""
+        return {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}[
+            self.value
+        ]
+
+    @property
+    def device(self) -> str:
+        """ONNX Runtime's name of the memory it computes in."""
+        return "dml" if self is Provider.DIRECTML else self.value
+
+
+def available_providers() -> list[Provider]:
+    """Return the providers of the installed ONNX Runtime, best first; their drivers may yet be missing."""
+    names = runtime().get_available_providers()
+    return [provider for provider in Provider if provider.runtime_name in names]
+
+
+def choose_provider(asked: Provider | str | None = None) -> Provider:
+    """Return the provider to run on: the one asked for, or the best that works.
+
+    Raises:
+        Problem: E0602, the one asked for is not there; E0603, it does not exist.
+    """
+    if asked is None:
+        return next(provider for provider in available_providers() if _works(provider))
+    names = [provider.value for provider in Provider]
+    if isinstance(asked, str) and asked not in names:
+        raise UNKNOWN_PROVIDER(
+            f"there is no provider '{asked}'", hint=did_you_mean(asked, names) or f"it is one of {', '.join(names)}"
+        )
+    provider = Provider(asked)
+    if provider not in available_providers():
+        there = ", ".join(p.value for p in available_providers())
+        raise NO_PROVIDER(
+            f"the provider {provider.value} is not part of the installed ONNX Runtime, which has {there}",
+            hint=f'pip uninstall onnxruntime, then pip install "dslc[{provider.value}]"',
+        )
+    if not _works(provider):
+        raise _not_loadable(provider)
+    return provider
+
+
+def _not_loadable(provider: Provider) -> Problem:
+    needs = "an NVIDIA driver, CUDA 12 and cuDNN 9" if provider is Provider.CUDA else "Windows with DirectX 12"
+    return NO_PROVIDER(
+        f"the provider {provider.value} is installed but could not be loaded", hint=f"it needs {needs}; see dslc doctor"
+    )
+
+
+@cache
+def _works(provider: Provider) -> bool:
+    """Whether a session comes up on the provider, rather than fall back to the processor."""
+    if provider is Provider.CPU:
+        return True
+    from onnx import TensorProto, helper
+
+    if provider is Provider.CUDA and hasattr(runtime(), "preload_dlls"):
+        runtime().preload_dlls()  # the libraries of NVIDIA's own packages, if these are installed
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "probe", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    try:
+        session = runtime().InferenceSession(model.SerializeToString(), providers=[provider.runtime_name])
+    except runtime_errors():
+        return False
+    return provider.runtime_name in session.get_providers()
+
+
+# --- Sessions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How sessions run. ``Settings.of`` fills in what this machine offers."""
+
+    provider: Provider
+    threads: int
+    """Threads that compute within one operator."""
+    deterministic: bool = False
+    """Choose deterministic kernels where a provider has faster ones that are not (CUDA)."""
+    arena: bool = True
+    """Keep freed memory for reuse; without, memory peaks lower and runs are slower."""
+    spin: bool = True
+    """Let idle threads wait awake. On cores of one's own, small graphs run up to 1.6 times as fast by it; where other
+    programs want the cores too, half as fast."""
+    static_shapes: int = 4
+    """For how many sizes of batches a session of its own is made."""
+
+    @classmethod
+    def of(
+        cls, provider: Provider | str | None = None, threads: int | None = None, *, deterministic: bool = False
+    ) -> Settings:
+        """Return the settings for a provider (None: the best) and threads (None: one per core).
+
+        The environment variable DSLC_SPIN=0 is for machines that are shared, see :attr:`spin`.
+
+        Raises:
+            Problem: E0601 to E0603, E0611.
+        """
+        spin = os.environ.get(SPIN_VARIABLE) != "0"
+        return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a graph; a symbolic dimension is its symbol."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | str, ...]
+
+    def match(self, array: np.ndarray, symbols: dict[str, int]) -> None:
+        """Check an array against the type; record in ``symbols`` what the symbolic dimensions are.
+
+        Raises:
+            Problem: E0607.
+        """
+        if array.dtype != self.dtype:
+            raise INPUT_MISFIT(f"'{self.name}' is {array.dtype}, but the graph takes {self.dtype}")
+        fits = array.ndim == len(self.shape)
+        for dimension, size in zip(self.shape, array.shape, strict=False):
+            fits &= size == (symbols.setdefault(dimension, size) if isinstance(dimension, str) else dimension)
+        if not fits:
+            known = {name: size for name, size in symbols.items() if name in self.shape}
+            wanted = ", ".join(str(known.get(d, d) if isinstance(d, str) else d) for d in self.shape)
+            raise INPUT_MISFIT(f"'{self.name}' has shape {list(array.shape)}, but the graph takes [{wanted}]")
+
+
+@dataclass
+class Graph:
+    """A model and its sessions, one for each of the first few assignments of its symbolic dimensions.
+
+    Static shapes let the runtime plan memory and fold the arithmetic on shapes.
+
+    Raises:
+        Problem: E0605 on construction or by :meth:`session`, the model can't be loaded.
+    """
+
+    model: Model
+    settings: Settings
+    inputs: dict[str, Port] = field(init=False)
+    outputs: dict[str, Port] = field(init=False)
+    _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        proto = self._proto()
+        weights = {tensor.name for tensor in proto.graph.initializer}
+        self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
+        self.outputs = {v.name: _port(v) for v in proto.graph.output}
+
+    def session(self, symbols: Mapping[str, int]) -> Any:
+        """Return the ``InferenceSession`` for these sizes of the symbolic dimensions."""
+        key = tuple(sorted(symbols.items()))
+        if key not in self._sessions and (len(self._sessions) >= self.settings.static_shapes or 0 in symbols.values()):
+            key = ()
+        if key not in self._sessions:
+            self._sessions[key] = self._open(dict(key))
+        return self._sessions[key]
+
+    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True) -> Any:
+        ort, provider = runtime(), self.settings.provider
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.settings.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.use_deterministic_compute = self.settings.deterministic
+        options.enable_cpu_mem_arena = self.settings.arena
+        options.enable_mem_pattern = provider is not Provider.DIRECTML
+        levels = ort.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
+        for name, size in symbols.items():
+            options.add_free_dimension_override_by_name(name, size)
+        names = dict.fromkeys((provider.runtime_name, Provider.CPU.runtime_name))
+        source = self.model if isinstance(self.model, bytes) else str(self.model)
+        try:
+            session = ort.InferenceSession(source, options, providers=list(names))
+        except runtime_errors() as error:
+            raise GRAPH_REFUSED(f"ONNX Runtime refuses {self._title}: {_plain(str(error))}") from error
+        if provider.runtime_name not in session.get_providers():
+            raise _not_loadable(provider)
+        return session
+
+    @property
+    def _title(self) -> str:
+        return "a graph" if isinstance(self.model, bytes) else str(self.model)
+
+    def _proto(self) -> Any:
+        import onnx
+        from google.protobuf.message import DecodeError
+
+        try:
+            if isinstance(self.model, bytes):
+                return onnx.load_model_from_string(self.model)
+            return onnx.load(self.model, load_external_data=False)
+        except (OSError, DecodeError) as error:
+            raise GRAPH_REFUSED(f"{self._title} can't be read: {error}") from error
+
+    def failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> NodeFailure:
+        """Return what to raise when a run on ``feeds`` ended with ``error``: the node's name and origin are found."""
+        nodes = {node.name: node for node in _nodes(self._proto().graph)}
+        kind, name, text = _parse(error)
+        if name not in nodes:  # an optimized graph has fused nodes: the plain one fails in a node that we made
+            try:
+                self._open({}, optimize=False).run(None, dict(feeds))
+            except runtime_errors() as plain:
+                kind, name, text = _parse(plain)
+        node = nodes.get(name)
+        origin = None
+        if node is not None:
+            origin = next((entry.value for entry in node.metadata_props if entry.key == "origin"), None)
+        return NodeFailure.of(kind, name, origin, text)
+
+
+class NodeFailure(Problem):
+    """E0604 with the node that failed and its origin, the text that the compiler left in its metadata."""
+
+    node: str = ""
+    origin: str | None = None
+
+    @classmethod
+    def of(cls, operator: str, node: str, origin: str | None, text: str) -> NodeFailure:
+        """Make the failure of one node."""
+        place = f" from {origin}" if origin else f" in '{node}'" if node else ""
+        subject = f"{operator}{place} failed" if operator else "the run failed"
+        failure = cls(Diagnostic(RUN_FAILED, f"{subject}: {text}"))
+        failure.node, failure.origin = node, origin
+        return failure
+
+
+FAILED_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
+
+
+def _parse(error: Exception) -> tuple[str, str, str]:
+    """Return operator, node name and reason of a run's failure, empty where ONNX Runtime does not say."""
+    found = FAILED_NODE.search(str(error))
+    return (found[1], found[2], _plain(found[3])) if found else ("", "", _plain(str(error)))
+
+
+def _plain(message: str) -> str:
+    """Return a message of ONNX Runtime without its code, its source lines and its signatures."""
+    message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
+    message = re.sub(r"\S+\.(?:cc|h|cu|cuh):\d+ (?:[^()\n]*\([^()\n]*\)(?: const| mutable)? (?=\S))?", "", message)
+    return " ".join(message.split())
+
+
+def _nodes(graph: Any) -> list[Any]:
+    """Return the nodes of a graph and of the graphs inside of them."""
+    found = []
+    for node in graph.node:
+        found.append(node)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found += _nodes(inner)
+    return found
+
+
+def _port(value: Any) -> Port:
+    tensor = value.type.tensor_type
+    shape = tuple(
+        d.dim_value if d.HasField("dim_value") else d.dim_param or f"{value.name}:{axis}"
+        for axis, d in enumerate(tensor.shape.dim)
+    )
+    return Port(value.name, element_dtype(tensor.elem_type), shape)
+
+
+def element_dtype(code: int) -> np.dtype[Any]:
+    """Return the NumPy type of ONNX's code of an element type."""
+    from onnx import helper
+
+    return np.dtype(helper.tensor_dtype_to_np_dtype(code))
+
+
+# --- Buffers ---------------------------------------------------------------------------------
+
+
+def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], provider: Provider) -> Any:
+    """Return an ``OrtValue`` with memory of the provider's own.
+
+    Kernels sum in an order that depends on where in memory a tensor begins; the runtime's own memory is
+    always aligned alike, so that equal runs give equal bits.
+    """
+    return runtime().OrtValue.ortvalue_from_shape_and_type(list(shape), dtype.type, provider.device, 0)
+
+
+def place(array: np.ndarray, provider: Provider) -> Any:
+    """Return an ``OrtValue`` that holds a copy of an array."""
+    value = allocate(array.shape, array.dtype, provider)
+    value.update_inplace(np.require(array, requirements="C"))
+    return value

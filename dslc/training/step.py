@@ -1,0 +1,227 @@
+"""Running graphs whose outputs become their inputs: the training step, and evaluation with accumulators.
+
+State lives on the device in two sets of buffers. A graph reads a tensor ``NAME`` from the one and writes
+``NAME.next`` to the other, so nothing is copied and nothing crosses to Python between steps. Whatever
+number of graphs change a tensor within one step, after two steps it is back where it began: two sets of
+bindings serve all steps.
+
+Fields are copied into buffers of the runtime's: binding NumPy's memory instead measured no faster, since the
+copy warms the cache, and would make the last bits depend on where an array happens to lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
+from dslc.training.session import Graph, Model, Settings, allocate, element_dtype, place, runtime_errors
+
+__all__ = ["NEXT", "SEED", "Recurrence", "TrainStep"]
+
+NEXT = ".next"
+SEED = "seed"
+HOST = (np.ndarray, np.generic)
+"""What lies in NumPy's memory; arithmetic on 0-d arrays gives scalars of the second kind."""
+
+
+@dataclass
+class _Run:
+    """One graph with its inputs and outputs bound, in one phase."""
+
+    graph: Graph
+    session: Any
+    binding: Any
+    inputs: dict[str, Any]
+    """The bound ``OrtValue`` of each input."""
+
+
+@dataclass
+class _Plan:
+    """All that a step on fields of certain shapes needs."""
+
+    fields: list[tuple[str, np.dtype[Any], Any]]
+    """Name, type and input buffer of each field."""
+    phases: tuple[list[_Run], list[_Run]]
+    """The runs of even and of odd steps."""
+
+
+class Recurrence:
+    """Graphs run in order over batches, on a state that they change.
+
+    The inputs of a graph are, by name, tensors of the state, ``seed``, and else fields of the batch; its output
+    ``NAME.next`` is the new value of the state's ``NAME``, all others are results.
+
+    Args:
+        graphs: the graphs, in the order in which they run within a step.
+        state: the initial state: arrays, which are copied, or ``OrtValue`` on loan from another recurrence, which
+            no graph may change.
+        settings: how to run them.
+
+    Raises:
+        Problem: E0606, a graph does not fit the state.
+    """
+
+    def __init__(self, graphs: Sequence[Graph], state: Mapping[str, Any], settings: Settings) -> None:
+        self.settings = settings
+        self.graphs = graphs
+        self._changed = [
+            [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)] for graph in self.graphs
+        ]
+        changing = {name for names in self._changed for name in names}
+        self._buffers: dict[str, tuple[Any, Any]] = {}
+        for name, given in state.items():
+            value = place(np.asarray(given), settings.provider) if isinstance(given, HOST) else given
+            other = allocate(tuple(value.shape()), _dtype(given), settings.provider) if name in changing else value
+            self._buffers[name] = (value, other)
+        self._check(state)
+        self.fields = {
+            port.name: port
+            for graph in self.graphs
+            for port in graph.inputs.values()
+            if port.name != SEED and port.name not in state
+        }
+        self._seed = place(np.array(0, np.int64), settings.provider)
+        self._parity = dict.fromkeys(state, 0)
+        self._phase = 0
+        self._plans: dict[tuple[tuple[int, ...], ...], _Plan] = {}
+        self._last: list[_Run] = []
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        for graph, changed in zip(self.graphs, self._changed, strict=True):
+            for name in changed:
+                if name not in state:
+                    raise STATE_MISFIT(f"the state lacks '{name}', which a graph changes")
+            for port in graph.inputs.values():
+                if port.name in state:
+                    shape, dtype = tuple(self._buffers[port.name][0].shape()), _dtype(state[port.name])
+                    if (shape, dtype) != (port.shape, port.dtype):
+                        raise STATE_MISFIT(
+                            f"'{port.name}' is {dtype}{list(shape)}, but the graph takes {port.dtype}{list(port.shape)}"
+                        )
+
+    # --- running -------------------------------------------------------------------------------
+
+    def step(self, batch: Mapping[str, np.ndarray], seed: int = 0) -> None:
+        """Run every graph once on a batch (fields by name; those that no graph reads are ignored).
+
+        After a failure the state holds parts of both steps; go on from a checkpoint.
+
+        Raises:
+            Problem: E0607, the batch does not fit; E0604 (:class:`~dslc.training.session.NodeFailure`).
+        """
+        try:
+            plan = self._plans.get(tuple([batch[name].shape for name in self.fields])) or self._prepare(batch)
+        except KeyError as error:
+            raise INPUT_MISFIT(f"the batch lacks the field {error}") from error
+        for name, dtype, value in plan.fields:
+            array = batch[name]
+            if array.dtype != dtype:
+                self.fields[name].match(array, {})
+            value.update_inplace(np.ascontiguousarray(array))
+        self._seed.update_inplace(np.array(seed, np.int64))
+        self._last = plan.phases[self._phase]
+        try:
+            for run in self._last:
+                run.session.run_with_iobinding(run.binding)
+        except runtime_errors() as error:
+            raise run.graph.failure(error, {name: value.numpy() for name, value in run.inputs.items()}) from error
+        self._phase ^= 1
+
+    def results(self, graph: int = 0) -> dict[str, np.ndarray]:
+        """Return copies of what a graph put out in the last step besides state."""
+        run = self._last[graph]
+        names = [name for name in run.graph.outputs if not name.endswith(NEXT)]
+        return {name: np.array(value.numpy()) for name, value in zip(names, run.binding.get_outputs(), strict=False)}
+
+    def _prepare(self, batch: Mapping[str, np.ndarray]) -> _Plan:
+        """Bind the graphs for the shapes of a batch's fields."""
+        symbols: dict[str, int] = {}
+        for name, port in self.fields.items():
+            port.match(batch[name], symbols)
+        buffers = {
+            name: allocate(batch[name].shape, port.dtype, self.settings.provider) for name, port in self.fields.items()
+        }
+        parity = dict.fromkeys(self._buffers, 0)
+        phases: tuple[list[_Run], list[_Run]] = ([], [])
+        for phase in phases:
+            for graph, changed in zip(self.graphs, self._changed, strict=True):
+                phase.append(self._bind(graph, changed, symbols, buffers, parity))
+                for name in changed:
+                    parity[name] ^= 1
+        plan = _Plan([(name, port.dtype, buffers[name]) for name, port in self.fields.items()], phases)
+        if len(self._plans) > 2 * self.settings.static_shapes:  # sizes beyond number: keep no buffers for them
+            self._plans.popitem()
+        self._plans[tuple(batch[name].shape for name in self.fields)] = plan
+        return plan
+
+    def _bind(
+        self, graph: Graph, changed: list[str], symbols: dict[str, int], fields: dict[str, Any], parity: dict[str, int]
+    ) -> _Run:
+        used = {name: size for name, size in symbols.items() if any(name in p.shape for p in graph.inputs.values())}
+        session = graph.session(used)
+        binding = session.io_binding()
+        inputs: dict[str, Any] = {}
+        for name in graph.inputs:
+            state = self._buffers.get(name)
+            inputs[name] = state[parity[name]] if state else self._seed if name == SEED else fields[name]
+            binding.bind_ortvalue_input(name, inputs[name])
+        for name in graph.outputs:
+            if not name.endswith(NEXT):  # results come first, so that their places among the outputs are known
+                binding.bind_output(name, self.settings.provider.device)
+        for name in changed:
+            binding.bind_ortvalue_output(name + NEXT, self._buffers[name][parity[name] ^ 1])
+        return _Run(graph, session, binding, inputs)
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def _place_of(self, name: str) -> int:
+        """Return which of its two buffers holds a tensor now."""
+        flips = sum(name in changed for changed in self._changed)
+        return flips & self._phase & 1
+
+    def lend(self) -> dict[str, Any]:
+        """Return the buffers (``OrtValue``) that hold the state now, for reading, until the next step."""
+        return {name: pair[self._place_of(name)] for name, pair in self._buffers.items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return a copy of the state."""
+        return {name: np.array(value.numpy()) for name, value in self.lend().items()}
+
+    def set_state(self, name: str, array: np.ndarray) -> None:
+        """Overwrite one tensor of the state.
+
+        Raises:
+            Problem: E0606, its type or shape differs.
+        """
+        value = self.lend()[name]
+        shape, dtype = tuple(value.shape()), _dtype(value)
+        if (array.shape, array.dtype) != (shape, dtype):
+            raise STATE_MISFIT(f"'{name}' is {dtype}{list(shape)}, not {array.dtype}{list(array.shape)}")
+        value.update_inplace(np.require(array, requirements="C"))
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    return value.dtype if isinstance(value, HOST) else element_dtype(value.element_type())
+
+
+class TrainStep(Recurrence):
+    """The training step: one graph, or several that each minimize something, on shared state.
+
+    Raises:
+        Problem: E0605, a model can't be read; E0606, it does not fit the state.
+    """
+
+    def __init__(self, models: Sequence[Model], state: Mapping[str, np.ndarray], settings: Settings) -> None:
+        super().__init__([Graph(model, settings) for model in models], state, settings)
+
+    def losses(self, graph: int = 0) -> dict[str, float]:
+        """Return the loss of the last step and its named terms; asking for it is what fetches it."""
+        return {name: float(value) for name, value in self.results(graph).items() if value.ndim == 0}
+
+    def loss(self, graph: int = 0) -> float:
+        """Return the loss of the last step, of one of the graphs."""
+        return self.losses(graph)["loss"]

@@ -1,0 +1,265 @@
+"""The training step as a graph: forward, loss, backward, clipping, optimizer, averages, counters.
+
+``train.onnx`` is a pure function of plain operators: batch fields and state in, loss and the next state out.
+With several objectives there is a graph for each, run in order; the last one advances counters and averages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from dslc import graph as g
+from dslc.autodiff import gradients
+from dslc.graph import Builder, Tensor
+from dslc.graph.random import Randomness
+from dslc.library.optimizers import Update
+from dslc.library.schedules import Schedule
+from dslc.library.words import options_of
+from dslc.model.checked import CheckedTrain, Group, Objective
+from dslc.model.lowering import Lowering
+from dslc.model.measures import BATCH, applications_of
+from dslc.model.values import ParameterOf, Placeholder
+from dslc.training.constants import FittedConstants
+from dslc.training.state import (
+    COUNTER_BATCH,
+    COUNTER_STEP,
+    FLUSH,
+    TOTAL,
+    StateRole,
+    StateTensor,
+    average_name,
+    counter,
+    parameter_tensors,
+)
+from dslc.types import FLOAT32, INT64, TensorType, symbol
+
+__all__ = ["HostSchedule", "StepGraph", "step_graphs"]
+
+CLIP_EPSILON = 1e-6
+"""Added to the norm before dividing by it, as PyTorch's clip_grad_norm_ does."""
+
+
+@dataclass(frozen=True)
+class HostSchedule:
+    """A schedule that the host drives through a state scalar."""
+
+    state: str
+    schedule: Schedule
+
+
+@dataclass
+class StepGraph:
+    """One compiled objective."""
+
+    name: str
+    model: ir.Model
+    state: dict[str, StateTensor]
+    """Every state tensor that it reads."""
+    changes: tuple[str, ...]
+    """Those of which it returns the successor."""
+    random: bool
+    host_schedules: tuple[HostSchedule, ...]
+
+
+def step_graphs(train: CheckedTrain, constants: FittedConstants, *, opset: int) -> list[StepGraph]:
+    """Compile every objective of a train block."""
+    return [
+        _StepBuilder(train, objective, constants, opset, is_last=objective is train.objectives[-1]).build()
+        for objective in train.objectives
+    ]
+
+
+@dataclass
+class _StepBuilder:
+    train: CheckedTrain
+    objective: Objective
+    constants: FittedConstants
+    opset: int
+    is_last: bool
+    builder: Builder = field(init=False)
+    state: dict[str, tuple[StateTensor, Tensor]] = field(default_factory=dict)
+    next: dict[str, Tensor] = field(default_factory=dict)
+    fields: dict[str, Tensor] = field(default_factory=dict)
+    host_schedules: list[HostSchedule] = field(default_factory=list)
+    is_random: bool = False
+
+    def build(self) -> StepGraph:
+        self.builder = Builder(f"{self.train.name}.{self.objective.name}", opset=self.opset)
+        self.declare_inputs()
+        lowering = Lowering(
+            self.builder, self.given, lambda path: self.state[path][1], self.randomness(),
+            site_prefix=f"{self.objective.name}/" if len(self.train.objectives) > 1 else "",
+        )  # fmt: skip
+        (loss,) = lowering.emit(self.objective.loss)
+        self.builder.output("loss", loss)
+        paths = [path for group in self.objective.groups for path in group.paths]
+        found = gradients(loss, [self.state[path][1] for path in paths])
+        reached = dict(zip(paths, found, strict=True))
+        slopes = {p: d if d is not None else g.full(loss, 0.0, self.state[p][0].type) for p, d in reached.items()}
+        applies = self.accumulated(slopes)
+        slopes = self.clipped(slopes)
+        self.update(slopes, applies)
+        for path in self.objective.statistics:
+            if path in lowering.updates:
+                self.next[path] = lowering.updates[path]
+        if self.is_last:
+            self.advance(applies)
+        for name, tensor in self.next.items():
+            self.builder.output(f"{name}.next", tensor)
+        return StepGraph(
+            self.objective.name, self.builder.model(doc=self.train.doc), {n: s for n, (s, _) in self.state.items()},
+            tuple(self.next), self.is_random, tuple(self.host_schedules),
+        )  # fmt: skip
+
+    # --- inputs --------------------------------------------------------------------------------
+
+    def declare_inputs(self) -> None:
+        applications = applications_of(self.objective.loss)
+        keys = {a.operation.key for a in applications if isinstance(a.operation, Placeholder)}
+        for name, checked in self.train.data.fields.items():
+            if name in keys:
+                type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
+                self.fields[name] = self.builder.input(name, type, checked.doc)
+        used = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
+        used |= {path for a in applications for path in a.variables.values()}
+        used |= {path for group in self.objective.groups for path in group.paths}
+        for tensor in parameter_tensors(self.train):
+            if tensor.name in used or (self.is_last and tensor.name in self.averaged()):
+                self.add(tensor)
+        self.is_random = any(a.operation.random for a in applications)
+        if self.is_random:
+            self.seed = self.builder.input("seed", TensorType(INT64))
+        self.add(counter(COUNTER_STEP))
+        if self.train.accumulate > 1:
+            self.add(counter(COUNTER_BATCH))
+
+    def add(self, tensor: StateTensor) -> Tensor:
+        """Make a state tensor an input of the graph."""
+        if tensor.name not in self.state:
+            self.state[tensor.name] = (tensor, self.builder.input(tensor.name, tensor.type))
+        return self.state[tensor.name][1]
+
+    def given(self, key: str) -> Tensor:
+        return self.fields[key] if key in self.fields else self.constants.tensor(self.builder, key)
+
+    def randomness(self) -> Randomness | None:
+        """Random numbers follow from the seed, the number of batches seen, and the site."""
+        if not self.is_random:
+            return None
+        name = COUNTER_BATCH if self.train.accumulate > 1 else COUNTER_STEP
+        return Randomness(self.builder, self.seed, self.state[name][1])
+
+    # --- gradients -----------------------------------------------------------------------------
+
+    def label(self, kind: str, path: str) -> str:
+        """Name a state tensor that belongs to a parameter, and to this objective where there are several."""
+        owner = f"{self.objective.name}/" if len(self.train.objectives) > 1 else ""
+        return f"{kind}/{owner}{path}"
+
+    def accumulated(self, slopes: dict[str, Tensor]) -> Tensor | None:
+        """Average gradients over batches, weighted by examples; return whether this batch completes an update."""
+        if self.train.accumulate == 1:
+            return None
+        builder = self.builder
+        pending = self.add(StateTensor(self.label("pending", "examples"), TensorType(FLOAT32), StateRole.COUNTER, 0))
+        flush = self.add(StateTensor(FLUSH, TensorType(INT64), StateRole.HOST, 0))
+        since = self.add(counter(self.label("pending", "batches")))
+        full = g.greater_equal(since + 1, builder.constant(self.train.accumulate, INT64))
+        applies = g.logical_or(full, g.greater(flush, builder.constant(0, INT64)))
+        size = g.cast(g.reshape(builder.dimension(symbol(BATCH)), ()), FLOAT32)
+        examples = pending + size
+        stays = 1.0 - g.cast(applies, FLOAT32)
+        for path, slope in slopes.items():
+            tensor = StateTensor(self.label("pending", path), slope.type, StateRole.MOMENT, 0)
+            summed = self.add(tensor) + slope * size
+            slopes[path] = summed / examples
+            self.next[tensor.name] = summed * stays
+        self.next[self.label("pending", "examples")] = examples * stays
+        self.next[self.label("pending", "batches")] = (since + 1) * g.cast(stays, INT64)
+        return applies
+
+    def clipped(self, slopes: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Limit the gradients' norm, taken over all groups, and their elements."""
+        norm, value = self.train.clip_norm, self.train.clip_value
+        if norm is not None:
+            squares = [g.reduce_sum(slope * slope) for slope in slopes.values()]
+            total = g.sqrt(g.total(*squares))
+            factor = g.minimum(norm / (total + CLIP_EPSILON), 1.0)
+            slopes = {path: slope * factor for path, slope in slopes.items()}
+        if value is not None:
+            slopes = {path: g.clip(slope, -value, value) for path, slope in slopes.items()}
+        return slopes
+
+    # --- updates -------------------------------------------------------------------------------
+
+    def update(self, slopes: Mapping[str, Tensor], applies: Tensor | None) -> None:
+        host = {schedule: self.host_scalar(number, schedule) for number, schedule in enumerate(self.driven_schedules())}
+        update = Update(self.builder, self.state[COUNTER_STEP][1], self.total_steps(), host)
+        for group in self.objective.groups:
+            slots = group.optimizer.slots()
+            for path in group.paths:
+                self.update_parameter(update, group, slots, path, slopes[path], applies)
+
+    def update_parameter(
+        self, update: Update, group: Group, slots: Sequence[str], path: str, slope: Tensor, applies: Tensor | None
+    ) -> None:
+        weight = self.state[path][1]
+        names = {slot: self.label("moment", f"{path}/{slot}") for slot in slots}
+        before = {slot: self.add(StateTensor(name, weight.type, StateRole.MOMENT, 0)) for slot, name in names.items()}
+        with self.builder.scope(f"{path}/{group.optimizer.name}"):
+            after, moments = group.optimizer.update(update, weight, slope, before)
+            self.next[path] = _chosen(applies, after, weight)
+            for slot, name in names.items():
+                self.next[name] = _chosen(applies, moments[slot], before[slot])
+
+    def driven_schedules(self) -> list[Schedule]:
+        """Return the schedules that the host drives, in the order of the text."""
+        found: dict[Schedule, None] = {}
+        for group in self.objective.groups:
+            for option in options_of(type(group.optimizer)):
+                value = getattr(group.optimizer, option.name)
+                if isinstance(value, Schedule):
+                    found.update(dict.fromkeys(value.host_values()))
+        return list(found)
+
+    def host_scalar(self, number: int, schedule: Schedule) -> Tensor:
+        name = self.label("host", f"{type(schedule).name}_{number + 1}")
+        self.host_schedules.append(HostSchedule(name, schedule))
+        return self.add(StateTensor(name, TensorType(FLOAT32), StateRole.HOST, schedule.host_values()[schedule]))
+
+    def total_steps(self) -> Tensor | None:
+        values = (getattr(group.optimizer, o.name) for group in self.objective.groups for o in options_of(type(group.optimizer)))
+        if not any(isinstance(value, Schedule) and value.needs_total for value in values):
+            return None
+        return self.add(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
+
+    # --- after the last objective ----------------------------------------------------------------
+
+    def averaged(self) -> list[str]:
+        """Return the parameters of which averages are kept: all that any objective trains."""
+        if self.train.average is None:
+            return []
+        return list(dict.fromkeys(path for o in self.train.objectives for group in o.groups for path in group.paths))
+
+    def advance(self, applies: Tensor | None) -> None:
+        """Count, and move the averages."""
+        step = self.state[COUNTER_STEP][1]
+        self.next[COUNTER_STEP] = step + 1 if applies is None else step + g.cast(applies, INT64)
+        if self.train.accumulate > 1:
+            self.next[COUNTER_BATCH] = self.state[COUNTER_BATCH][1] + 1
+        if self.train.average is None:
+            return
+        done = g.cast(step, FLOAT32)
+        decay = g.minimum((done + 1.0) / (done + 10.0), self.train.average)
+        for path in self.averaged():
+            weight = self.next.get(path, self.state[path][1])
+            before = self.add(StateTensor(average_name(path), weight.type, StateRole.AVERAGE, None))
+            after = weight + (before - weight) * decay
+            self.next[average_name(path)] = _chosen(applies, after, before)
+
+
+def _chosen(applies: Tensor | None, after: Tensor, before: Tensor) -> Tensor:
+    return after if applies is None else g.where(applies, after, before)

@@ -1,0 +1,440 @@
+"""One row per way of using an operator: what to differentiate, at which shapes.
+
+Shapes may hold the symbols N and H, known only at run time; they are checked at N = 3 and H = 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dslc import graph as g
+from dslc.graph import Tensor
+from dslc.types import FLOAT32, Dimension, symbol
+
+N, H = symbol("N"), symbol("H")
+SIZES = {"N": 3, "H": 7}
+
+Draw = Callable[[np.random.Generator, "tuple[int, ...]"], np.ndarray]
+
+
+def normal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return random.standard_normal(shape)
+
+
+def positive(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return random.uniform(0.5, 2.0, shape)
+
+
+def index(limit: int, least: int = 0) -> Draw:
+    return lambda random, shape: random.integers(least, limit, shape)
+
+
+def coin(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return random.integers(0, 2, shape).astype(bool)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function of real tensors (``shapes``), then of others (``others``), whose result is ``operator``'s."""
+
+    operator: str
+    function: Callable[..., Tensor | Sequence[Tensor]]
+    shapes: tuple[tuple[Dimension, ...], ...]
+    draw: Draw = normal
+    others: tuple[tuple[tuple[Dimension, ...], Draw], ...] = ()
+    step: float = 1e-5
+
+    @property
+    def name(self) -> str:
+        return f"{self.operator}-{'-'.join('x'.join(map(str, shape)) or 'scalar' for shape in self.shapes)}"
+
+
+def unary(operator: str, function: Callable[[Tensor], Tensor], draw: Draw = normal, step: float = 1e-5) -> list[Case]:
+    return [Case(operator, function, (s,), draw, step=step) for s in ((2, 3), (), (1,), (0, 3), (N, 2))]
+
+
+def binary(operator: str, draw: Draw = normal) -> list[Case]:
+    return [Case(operator, lambda a, b: g.binary(operator, a, b), pair, draw) for pair in BROADCASTS]
+
+
+def on(operator: str, *rows: tuple[Callable[..., object], Iterable[tuple[Dimension, ...]]]) -> list[Case]:
+    return [Case(operator, function, tuple(shapes)) for function, shapes in rows]
+
+
+BROADCASTS = (
+    ((2, 3), (2, 3)),
+    ((2, 3), (3,)),
+    ((1, 3), (2, 1)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((4, 1, 3), (2, 1)),
+    ((0, 3), (3,)),
+    ((2, 0), (1, 1)),
+    ((N, 4), (4,)),
+    ((N, 4), (N, 1)),
+    ((1,), (N, 4)),
+    ((1, 1), (N, H)),
+)
+
+ELEMENTWISE = [
+    *binary("Add"),
+    *binary("Sub"),
+    *binary("Mul"),
+    *binary("Div", positive),
+    *binary("Pow", positive),
+    *binary("Max"),
+    *binary("Min"),
+    *on("Mul", (lambda x: x * x, [(2, 3)])),
+    *(Case("Pow", lambda x, n=n: x**n, ((2, 3),), positive) for n in (0.0, 1.0, 2.0, 3.0, 0.5, -1.5)),
+    *(Case("Pow", lambda x, n=n: x**n, ((2, 3),)) for n in (2.0, 3.0)),
+    *on("Pow", (lambda x: 2.0**x, [(2, 3)])),
+    *on("Sum", (g.total, [(2, 3)] * 3), (g.total, [(2, 3), (3,), (2, 1), ()]), (g.total, [(N, 4), (4,), (N, 1)])),
+    *unary("Neg", lambda x: -x),
+    *unary("Abs", g.absolute),
+    *unary("Reciprocal", g.reciprocal, positive),
+    *unary("Sqrt", g.sqrt, positive),
+    *unary("Identity", g.identity),
+    *unary("Cast", lambda x: g.cast(x, FLOAT32), step=1e-1),
+    *unary("Exp", g.exp),
+    *unary("Log", g.log, positive),
+    *unary("Sin", g.sin),
+    *unary("Cos", g.cos),
+    *unary("Tanh", g.tanh),
+    *unary("Sigmoid", g.sigmoid),
+    *unary("Softplus", g.softplus),
+    *unary("Erf", g.erf),
+    *unary("Relu", g.relu),
+    *(case for a in (0.0, 0.25, 1.0, 1.5, -0.5) for case in unary("LeakyRelu", lambda x, a=a: g.leaky_relu(x, a))),
+    *(case for a in (1.0, 0.5) for case in unary("Elu", lambda x, a=a: g.elu(x, a))),
+    *unary("Clip", lambda x: g.clip(x, -0.5, 0.5)),
+    *on(
+        "Clip",
+        (lambda x: g.clip(x, None, 0.5), [(5,)]),
+        (lambda x: g.clip(x, 0.5, None), [(5,)]),
+        (lambda x, low: g.clip(x, low, 3.0), [(4, 5), ()]),
+        (lambda x, high: g.clip(x, -3.0, high), [(4, 5), ()]),
+    ),
+    *(
+        Case("Where", lambda a, b, c: g.where(c, a, b), shapes[:2], others=((shapes[2], coin),))
+        for shapes in (
+            ((2, 3), (2, 3), (2, 3)),
+            ((), (2, 3), (3,)),
+            ((2, 1), (1, 3), (2, 3)),
+            ((3,), (), (2, 1)),
+            ((0, 3), (3,), (1, 3)),
+            ((N, 3), (), (N, 1)),
+        )
+    ),
+    Case("Where", lambda a, c: g.where(c, a, -10.0), ((2, 4, 4),), others=(((4, 4), coin),)),
+]
+
+AXES = (
+    ((2, 3), None, False),
+    ((2, 3), [0], True),
+    ((2, 3, 4), [1], False),
+    ((2, 3, 4), [-1, 0], False),
+    ((1, 3), [0], False),
+    ((N, 4), [0], True),
+    ((N, 4), None, False),
+    ((N, H, 2), [1], False),
+)
+
+REDUCTIONS = [
+    *(
+        Case(name, lambda x, reduce=reduce, axes=axes, keep=keep: reduce(x, axes, keep), (shape,))
+        for name, reduce in (
+            ("ReduceSum", g.reduce_sum),
+            ("ReduceMean", g.reduce_mean),
+            ("ReduceMax", g.reduce_max),
+            ("ReduceMin", g.reduce_min),
+        )
+        for shape, axes, keep in AXES
+    ),
+    *on("ReduceSum", (lambda x: g.reduce_sum(x, [0]), [(0, 3)]), (lambda x: g.reduce_sum(x, [1]), [(0, 3)])),
+    *(
+        Case(name, lambda x, f=f, axis=axis: f(x, axis), (shape,))
+        for name, f in (("Softmax", g.softmax), ("LogSoftmax", g.log_softmax))
+        for shape, axis in (((2, 3), -1), ((2, 3), 0), ((2, 1), 1), ((0, 3), 1), ((N, H, 2), 1), ((2, 3, 4, 2), 2))
+    ),
+    *(
+        Case("TopK", lambda x, k=k: g.top_k(x, k)[0], (shape,))
+        for shape, k in (((5,), 2), ((2, 4), 4), ((N, 4), 1), ((2, 3, 4), 3))
+    ),
+]
+
+
+def normalized(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    channels = int(scale.shape[0])
+    mean, variance = (x.builder.constant(np.arange(channels) + start, x.element) for start in (0.5, 1.5))
+    return x.builder.node("BatchNormalization", [x, scale, shift, mean, variance], [x.type], {"epsilon": 0.25})
+
+
+NORMALIZATIONS = on(
+    "BatchNormalization",
+    (normalized, [(4, 3), (3,), (3,)]),
+    (normalized, [(2, 3, 4, 5), (3,), (3,)]),
+    (normalized, [(N, 1, H), (1,), (1,)]),
+)
+
+LINEAR = [
+    *(
+        Case("MatMul", g.matmul, pair)
+        for pair in (
+            ((2, 3), (3, 4)),
+            ((3,), (3,)),
+            ((2, 3), (3,)),
+            ((3,), (3, 4)),
+            ((5, 2, 3), (3, 4)),
+            ((5, 2, 3), (3,)),
+            ((3,), (5, 3, 4)),
+            ((2, 3), (5, 3, 4)),
+            ((5, 2, 3), (5, 3, 4)),
+            ((6, 1, 2, 3), (5, 3, 4)),
+            ((1, 2, 3), (5, 3, 4)),
+            ((0, 3), (3, 2)),
+            ((2, 0), (0, 3)),
+            ((1, 1), (1, 1)),
+            ((N, 3), (3, 4)),
+            ((N, H, 3), (3, 4)),
+            ((N, 2, H, 3), (N, 2, 3, H)),
+            ((N, H, 3), (3,)),
+        )
+    ),
+    *(
+        Case("Einsum", lambda *xs, e=e: g.einsum(e, *xs), shapes)
+        for e, shapes in (
+            ("ij,jk->ik", ((2, 3), (3, 4))),
+            ("bid,bjd->bij", ((2, 3, 4), (2, 5, 4))),
+            ("ij,kj->", ((2, 3), (4, 3))),
+            ("ijk->ki", ((2, 3, 4),)),
+            ("ijk,j->k", ((2, 3, 4), (3,))),
+            ("i,j,k->ijk", ((2,), (3,), (4,))),
+            ("bhqd,bhkd->bhqk", ((N, 2, H, 3), (N, 2, H, 3))),
+            ("ij->ji", ((0, 2),)),
+        )
+    ),
+]
+
+SHAPING = [
+    *on(
+        "Reshape",
+        (lambda x: g.reshape(x, (3, 2)), [(2, 3)]),
+        (lambda x: g.reshape(x, ()), [(1, 1)]),
+        (lambda x: g.reshape(x, (0, 5)), [(0, 3)]),
+        (lambda x: g.reshape(x, (N * 4,)), [(N, 4)]),
+        (lambda x: g.reshape(x, (N * H, 2)), [(N, H, 2)]),
+    ),
+    *on(
+        "Transpose",
+        (lambda x: g.transpose(x, (1, 0)), [(2, 3)]),
+        (lambda x: g.transpose(x, (2, 0, 1)), [(2, 3, 4)]),
+        (lambda x: g.transpose(x, (1, 2, 3, 0)), [(N, 1, 0, 4)]),
+    ),
+    *on(
+        "Expand",
+        (lambda x: g.expand(x, (2, 3)), [(3,)]),
+        (lambda x: g.expand(x, (4, 2, 3)), [(2, 1)]),
+        (lambda x: g.expand(x, (N, 3)), [()]),
+        (lambda x: g.expand(x, (N, H, 3)), [(N, 1, 3)]),
+        (lambda x: g.expand(x, (0, 3)), [(1, 3)]),
+    ),
+    *on("Squeeze", (lambda x: g.squeeze(x, [1]), [(2, 1, 3)]), (lambda x: g.squeeze(x, [0, -1]), [(1, N, 1)])),
+    *on("Unsqueeze", (lambda x: g.unsqueeze(x, [0, 2]), [(2, 3)]), (lambda x: g.unsqueeze(x, [-1]), [(N,)])),
+    *on(
+        "Concat",
+        (lambda a, b: g.concat([a, b], 0), [(2, 3), (1, 3)]),
+        (lambda a, b, c: g.concat([a, b, c], -1), [(2, 3), (2, 0), (2, 1)]),
+        (lambda a, b: g.concat([a, b], 1), [(N, H, 2), (N, 3, 2)]),
+        (lambda a: g.concat([a, a], 0), [(2, 3)]),
+    ),
+    *on(
+        "Split",
+        (lambda x: g.split(x, [1, 2, 3], 1), [(2, 6)]),
+        (lambda x: g.split(x, [2, 0], 0), [(2, 6)]),
+        (lambda x: g.split(x, [1, 3], 0)[1], [(4, 2)]),
+        (lambda x: g.split(x, [H, 2], 1), [(N, H + 2)]),
+    ),
+    *on(
+        "Slice",
+        (lambda x: g.slice_(x, [1], [3], [0], [1]), [(4, 2)]),
+        (lambda x: g.slice_(x, [1, 0], [6, 3], [1, 0], [2, 1]), [(3, 7)]),
+        (lambda x: g.slice_(x, [0], [8], [0], [3]), [(8,)]),
+        (lambda x: g.slice_(x, [2], [8], [0], [3]), [(8,)]),
+        (lambda x: g.slice_(x, [1], [7], [0], [2]), [(9,)]),
+        (lambda x: g.slice_(x, [2], [2], [0], [1]), [(4, 2)]),
+        (lambda x: g.slice_(x, [1], [H], [1], [1]), [(N, H)]),
+        (lambda x: g.slice_(x, [H - 2], [H], [1], [1]), [(N, H)]),
+        (lambda x: g.slice_(x, [0], [H], [1], [2]), [(N, H)]),
+    ),
+    *on(
+        "Pad",
+        (lambda x: g.pad(x, [1, 0], [0, 2]), [(2, 3)]),
+        (lambda x: g.pad(x, [1], [2], value=5.0), [(3,)]),
+        (lambda x: g.pad(x, [0, 1], [0, H]), [(N, 2)]),
+    ),
+    *(
+        Case("Gather", lambda x, i, axis=axis: g.gather(x, i, axis), (shape,), others=((indices, index(3, -3)),))
+        for shape, axis, indices in (
+            ((3, 2), 0, (5,)),
+            ((3, 2), 0, (2, 2)),
+            ((2, 3), 1, (4,)),
+            ((2, 3, 2), 1, (2, 3)),
+            ((3,), 0, (4,)),
+            ((3, 2), 0, (0,)),
+            ((3, 2), 0, ()),
+            ((N, 3), 1, (2,)),
+            ((3, 2), 0, (N, H)),
+            ((2000, 2), 0, (5,)),
+            ((2, 2000), 1, (2, 2)),
+            ((H, 2), 0, (5,)),
+            ((2, H), 1, (N, 2)),
+        )
+    ),
+    *(
+        Case("Gather", lambda x, i=i, axis=axis: g.gather(x, x.builder.constant(np.array(i)), axis), (shape,))
+        for i, axis, shape in (
+            (1, 0, (3, 2)),
+            (-1, 1, (2, 3)),
+            ([2, 0, 1], 0, (3, 2)),
+            ([0, 0], 1, (2, 3)),
+            (2, 1, (N, H)),
+            (-1, 1, (N, H)),
+        )
+    ),
+    *(
+        Case(
+            "GatherElements",
+            lambda x, i, axis=axis: g.gather_elements(x, i, axis),
+            (shape,),
+            others=((indices, index(3, -3)),),
+        )
+        for shape, axis, indices in (
+            ((3, 2), 0, (5, 2)),
+            ((2, 3), 1, (2, 1)),
+            ((2, 3), 1, (1, 1)),
+            ((2, 3), -1, (2, 4)),
+            ((N, 3), 1, (N, 1)),
+            ((N, 3, 2), 1, (N, 1, 2)),
+            ((N, H), 1, (N, 1)),
+        )
+    ),
+    *(
+        Case(
+            "ScatterElements",
+            lambda x, u, i, axis=axis: g.scatter_elements_add(x, i, u, axis),
+            (shape, indices),
+            others=((indices, index(3)),),
+        )
+        for shape, axis, indices in (((3, 2), 0, (5, 2)), ((2, 3), 1, (2, 1)), ((N, 3), 1, (N, 4)))
+    ),
+]
+
+
+def convolution(
+    strides: Sequence[int], dilations: Sequence[int], before: Sequence[int], after: Sequence[int], groups: int = 1
+) -> Callable[..., Tensor]:
+    return lambda x, w, b=None: g.conv(
+        x, w, b, strides=strides, dilations=dilations, before=before, after=after, groups=groups
+    )
+
+
+def transposed(
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    before: Sequence[int],
+    after: Sequence[int],
+    extra: Sequence[int],
+    groups: int = 1,
+) -> Callable[..., Tensor]:
+    def apply(x: Tensor, w: Tensor) -> Tensor:
+        spatial = [
+            (n - 1) * s + (k - 1) * d + 1 - b - a + e
+            for n, k, s, d, b, a, e in zip(
+                x.shape[2:], w.shape[2:], strides, dilations, before, after, extra, strict=True
+            )
+        ]
+        return g.conv_transpose(
+            x,
+            w,
+            strides=strides,
+            dilations=dilations,
+            before=before,
+            after=after,
+            output_padding=extra,
+            groups=groups,
+            shape=(x.shape[0], w.shape[1] * groups, *spatial),
+        )
+
+    return apply
+
+
+def pool(
+    kind: Callable[..., Tensor],
+    size: Sequence[int],
+    strides: Sequence[int],
+    before: Sequence[int],
+    after: Sequence[int],
+    **more: bool,
+) -> Callable[[Tensor], Tensor]:
+    return lambda x: kind(x, size, strides=strides, before=before, after=after, **more)
+
+
+WINDOWS = [
+    *on(
+        "Conv",
+        (convolution([1], [1], [0], [0]), [(2, 3, 5), (4, 3, 2), (4,)]),
+        (convolution([2], [2], [1], [0]), [(2, 2, 8), (3, 2, 3), (3,)]),
+        (convolution([1], [1], [3], [3]), [(1, 1, 3), (1, 1, 2)]),
+        (convolution([1, 1], [1, 1], [1, 1], [1, 1]), [(2, 3, 4, 5), (2, 3, 3, 3), (2,)]),
+        (convolution([1, 1], [1, 1], [0, 0], [0, 0]), [(2, 3, 4, 5), (2, 3, 1, 1)]),
+        (convolution([2, 2], [1, 1], [0, 0], [0, 0]), [(2, 3, 5, 4), (2, 3, 1, 1)]),
+        (convolution([2, 3], [1, 2], [1, 0], [0, 2]), [(2, 2, 7, 9), (6, 2, 3, 2)]),
+        (convolution([2, 3], [1, 2], [1, 0], [0, 2], 2), [(2, 4, 7, 9), (6, 2, 3, 2), (6,)]),
+        (convolution([1, 2], [1, 1], [1, 1], [1, 1], 4), [(2, 4, 5, 5), (4, 1, 3, 3)]),
+        (convolution([1, 1], [2, 1], [2, 1], [2, 1], 2), [(1, 4, 6, 5), (4, 2, 3, 3)]),
+        (convolution([1, 2, 1], [1, 1, 1], [0, 1, 0], [0, 0, 1]), [(1, 2, 3, 5, 3), (2, 2, 2, 2, 2), (2,)]),
+        (convolution([1, 2], [1, 1], [1, 1], [1, 1]), [(2, 16, 4, 5), (3, 16, 3, 3)]),
+        (convolution([1, 1], [1, 2], [0, 1], [1, 1], 2), [(N, 32, H, 5), (4, 16, 2, 3)]),
+        (convolution([1, 1], [1, 1], [1, 1], [1, 1]), [(N, 2, H, H), (3, 2, 3, 3), (3,)]),
+        (convolution([2, 2], [1, 1], [1, 1], [1, 1]), [(N, 2, H, 6), (3, 2, 3, 3), (3,)]),
+        (convolution([2], [1], [0], [0]), [(N, 2, H + 1), (3, 2, 2)]),
+    ),
+    *on(
+        "ConvTranspose",
+        (transposed([2], [1], [0], [0], [0]), [(2, 3, 4), (3, 2, 2)]),
+        (transposed([2, 2], [1, 1], [1, 1], [1, 1], [1, 1]), [(2, 3, 3, 4), (3, 2, 3, 3)]),
+        (transposed([1, 3], [2, 1], [1, 0], [0, 1], [0, 2], 2), [(2, 4, 3, 3), (4, 2, 2, 3)]),
+        (transposed([2, 2], [1, 1], [0, 0], [0, 0], [0, 0]), [(N, 2, H, H), (2, 3, 2, 2)]),
+        (transposed([1], [3], [0], [0], [2]), [(2, 2, 4), (2, 3, 3)]),
+    ),
+    *on(
+        "MaxPool",
+        (pool(g.max_pool, [2], [2], [0], [0]), [(2, 2, 6)]),
+        (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(2, 3, 4, 6)]),
+        (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(2, 3, 5, 7)]),
+        (pool(g.max_pool, [3, 3], [2, 2], [1, 1], [1, 1]), [(2, 2, 6, 7)]),
+        (pool(g.max_pool, [3, 2], [1, 1], [1, 0], [0, 1]), [(1, 2, 5, 4)]),
+        (pool(g.max_pool, [2, 3], [3, 4], [0, 1], [1, 0]), [(1, 2, 7, 9)]),
+        (pool(g.max_pool, [2, 2, 2], [2, 1, 2], [0, 0, 0], [0, 0, 0]), [(1, 2, 4, 3, 5)]),
+        (pool(g.max_pool, [1, 1], [1, 1], [0, 0], [0, 0]), [(1, 2, 4, 3)]),
+        (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(N, 2, 6, 4)]),
+        (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(N, 2, H, H + 1)]),
+        (pool(g.max_pool, [3, 3], [2, 2], [1, 1], [1, 1]), [(N, 2, H, H + 1)]),
+        (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(0, 2, 4, 4)]),
+    ),
+    *on(
+        "AveragePool",
+        (pool(g.average_pool, [2], [2], [0], [0]), [(2, 2, 6)]),
+        (pool(g.average_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(2, 3, 5, 4)]),
+        (pool(g.average_pool, [3, 2], [2, 1], [1, 1], [1, 0]), [(2, 3, 6, 4)]),
+        (pool(g.average_pool, [3, 2], [2, 1], [1, 1], [1, 0], count_include_pad=False), [(2, 3, 6, 4)]),
+        (pool(g.average_pool, [3, 3], [1, 1], [1, 1], [1, 1], count_include_pad=False), [(N, 2, H, 5)]),
+        (pool(g.average_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(N, 2, H, 6)]),
+        (pool(g.average_pool, [2, 2, 2], [2, 2, 1], [0, 0, 0], [0, 0, 0]), [(1, 2, 4, 3, 5)]),
+    ),
+]
+
+CASES = [*ELEMENTWISE, *REDUCTIONS, *NORMALIZATIONS, *LINEAR, *SHAPING, *WINDOWS]

@@ -1,0 +1,51 @@
+"""What all tests share: golden files, and the large data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECS = ROOT / "specs"
+DATA = Path(os.environ.get("DSLC_DATA", ROOT / "data"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="store what is produced instead of comparing it")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
+    """`golden(text, path)` compares a text with the stored one; `pytest --update-golden` stores it."""
+
+    def compare(text: str, path: Path) -> None:
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; `pytest --update-golden` makes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+def _folder(name: str) -> Path:
+    """The folder of a data set that `make data` brings; where it is missing, a skip, or in CI a failure."""
+    if len(list((DATA / name).glob("*-ubyte"))) < 4:
+        reason = f"{DATA / name} is missing; `make data` brings it"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return DATA / name
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """The folder of MNIST's four IDX files."""
+    return _folder("mnist")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> Path:
+    """The folder of Fashion-MNIST's four IDX files."""
+    return _folder("fashion-mnist")

@@ -1,0 +1,122 @@
+"""The builder's types against ONNX's own shape inference, for every function that makes a node."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import pytest
+
+from dslc import graph as g
+from dslc.autodiff.table import is_known
+from dslc.graph import Builder, Tensor, elementwise, linear, reductions, shaping
+from dslc.graph.verify import verify
+from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
+
+N, T = symbol("N"), symbol("T")
+WINDOW = {"strides": [2, 1], "dilations": [1, 2], "before": [1, 2], "after": [0, 2]}
+
+
+def pooled(pool: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: pool(x, [3, 2], strides=[2, 2], before=[1, 0], after=[1, 0])
+
+
+UNARY = (
+    "absolute", "exp", "log", "sqrt", "reciprocal", "relu", "sigmoid", "tanh", "softplus", "erf", "sign", "floor",
+    "ceil", "round_half_even", "sin", "cos", "identity", "is_nan", "positive", "detach",
+)  # fmt: skip
+BINARY = ("maximum", "minimum", "equal", "less", "less_equal", "greater", "greater_equal")
+
+# the function, how it is called, and its operands: a shape of float32, or a shape with an element type
+CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] = [
+    *((name, getattr(g, name), (shape,)) for name in UNARY for shape in ((N, 3), ())),
+    *((name, getattr(g, name), pair) for name in BINARY for pair in (((N, 3), (3,)), ((2, 1), (4, 1, 3)))),
+    *((name, getattr(g, name), (TensorType(BOOL, (N, 3)), TensorType(BOOL, (3,))))
+      for name in ("logical_and", "logical_or", "logical_xor")),
+    *((name, getattr(g, name), (TensorType(INT32, (N, 3)), TensorType(INT32, (3,))))
+      for name in ("bitwise_and", "bitwise_xor", "modulo")),
+    ("logical_not", g.logical_not, (TensorType(BOOL, (N,)),)),
+    *(("binary", lambda a, b, o=o: g.binary(o, a, b), ((N, 1, 3), (T, 3)))
+      for o in ("Add", "Sub", "Mul", "Div", "Pow")),
+    ("unary", lambda x: g.unary("Neg", x), ((N, 3),)),
+    ("leaky_relu", lambda x: g.leaky_relu(x, 0.1), ((N, 3),)),
+    ("elu", lambda x: g.elu(x, 0.5), ((N, 3),)),
+    *(("cast", lambda x, e=e: g.cast(x, e), ((N, 3),))
+      for e in (INT64, BOOL, ElementType.FLOAT64, ElementType.FLOAT16)),
+    ("clip", lambda x: g.clip(x, None, 1.0), ((N, 3),)),
+    ("where", g.where, (TensorType(BOOL, (N, 1)), (3,), ())),
+    ("where", lambda c: g.where(c, 1.0, 0.0), (TensorType(BOOL, (N, 1)),)),
+    ("total", g.total, ((N, 3), (3,), ())),
+    *(("matmul", g.matmul, pair) for pair in (
+        ((2, 3), (3, 4)), ((3,), (3,)), ((N, 3), (3,)), ((3,), (N, 3, 4)), ((N, T, 3), (3, 4)),
+        ((N, 1, 2, 3), (5, 3, T)))),
+    ("einsum", lambda a, b: g.einsum("bid, bjd -> bij", a, b), ((2, 3, 4), (2, 5, 4))),
+    ("conv", lambda x, w, b: g.conv(x, w, b, **WINDOW, groups=2), ((N, 4, 9, 8), (6, 2, 3, 2), (6,))),
+    ("conv_transpose",
+     lambda x, w: g.conv_transpose(x, w, **WINDOW, output_padding=[1, 0], groups=2, shape=(N, 6, 7, 3)),
+     ((N, 4, 3, 5), (4, 3, 3, 2))),
+    ("max_pool", pooled(g.max_pool), ((N, 3, 8, 7),)),
+    ("average_pool", pooled(g.average_pool), ((N, 3, 8, 7),)),
+    *((name, lambda x, name=name, a=a, k=k: getattr(g, name)(x, a, k), ((N, 2, 3),))
+      for name in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")
+      for a in (None, [1], [-1, 0]) for k in (True, False)),
+    *(("argmax", lambda x, k=k: g.argmax(x, 1, k), ((N, 3, 2),)) for k in (True, False)),
+    ("top_k", lambda x: g.top_k(x, 2), ((N, 3),)),
+    ("softmax", lambda x: g.softmax(x, 1), ((N, 3, 2),)),
+    ("log_softmax", g.log_softmax, ((N, 3),)),
+    *(("reshape", lambda x, s=s: g.reshape(x, s), ((N, T, 6),))
+      for s in ((N * T, 6), (N, T, 2, 3), (N, T * 6), (6, N * T))),
+    ("reshape", lambda x: g.reshape(x, (0, 5)), ((3, 0),)),
+    ("flatten", lambda x: g.flatten(x, 2), ((N, 2, 3, 4),)),
+    ("transpose", lambda x: g.transpose(x, (2, 0, -2)), ((N, T, 3),)),
+    ("expand", lambda x: g.expand(x, (N, T, 3)), ((N, 1, 3), (T,))),
+    ("unsqueeze", lambda x: g.unsqueeze(x, [0, -1]), ((N, 3),)),
+    ("squeeze", lambda x: g.squeeze(x, [0, -1]), ((1, N, 1),)),
+    ("concat", lambda a, b: g.concat([a, b], 1), ((N, T, 3), (N, 2, 3))),
+    ("split", lambda x: g.split(x, [1, 2], -1), ((N, 3),)),
+    ("slice_", lambda x: g.slice_(x, [1, 0], [6, T], [2, 1], [2, 1]), ((N, T, 7),)),
+    ("slice_", lambda x: g.slice_(x, [T - 1], [T], [1], [1]), ((N, T),)),
+    ("pad", lambda x: g.pad(x, [0, 1, T], [0, 2, 0], -1.0), ((N, T, 7),)),
+    ("pad", lambda x: g.pad(x, [-1], [-2]), ((7,),)),
+    ("gather", lambda x, i: g.gather(x, i, 1), ((2, 9, 3), TensorType(INT64, (N, T)))),
+    ("gather", lambda x: g.gather(x, x.builder.constant(1, INT64)), ((9, 3),)),
+    ("gather_elements", lambda x, i: g.gather_elements(x, i, 1), ((N, 9), TensorType(INT64, (N, 2)))),
+    ("scatter_elements_add", lambda x, i, u: g.scatter_elements_add(x, i, u, 1),
+     ((N, 9), TensorType(INT64, (N, 2)), (N, 2))),
+    ("one_hot", lambda x, i: g.one_hot(i, 5, x), ((), TensorType(INT64, (N, T)))),
+    ("full", lambda x: g.full(x, 2.0, TensorType(FLOAT32, (N, T, 3))), ((N, T),)),
+]  # fmt: skip
+
+NO_NODE = {"reduced_type", "normal_axis", "normal_axes", "window_size", "scalar_type"}
+
+
+def build(function: Callable[..., object], operands: tuple[Shape | TensorType, ...]) -> Builder:
+    builder = Builder("case")
+    types = [operand if isinstance(operand, TensorType) else TensorType(FLOAT32, operand) for operand in operands]
+    inputs = [builder.input(f"x{i}", type) for i, type in enumerate(types)]
+    if len(function_parameters := inspect.signature(function).parameters) < len(inputs) and not any(
+        p.kind is p.VAR_POSITIONAL for p in function_parameters.values()
+    ):
+        inputs = inputs[: len(function_parameters)]  # the rest only says how long T is
+    results = function(*inputs)
+    for index, tensor in enumerate([results] if isinstance(results, Tensor) else results):  # type: ignore[arg-type]
+        builder.output(f"y{index}", tensor)
+    return builder
+
+
+@pytest.mark.parametrize(("name", "function", "operands"), CASES, ids=[case[0] for case in CASES])
+def test_types_are_those_that_onnx_derives(name: str, function: Callable[..., object], operands: tuple) -> None:
+    builder = build(function, operands)
+    verify(builder.model())
+    for node in builder.graph:
+        assert is_known(node.op_type), f"{node.op_type} is not in the table of gradients"
+
+
+def test_every_function_has_a_case() -> None:
+    public = {
+        name
+        for module in (elementwise, linear, reductions, shaping)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert {name for name, _, _ in CASES} == public - NO_NODE

@@ -1,0 +1,218 @@
+"""Each pass alone, on the smallest graph that shows what it does and what it must leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from dslc import graph as g
+from dslc.graph import Builder, Tensor, type_of
+from dslc.graph.passes import (
+    fold_constants,
+    merge_common_subexpressions,
+    remove_unused,
+    simplify,
+    simplify_algebra,
+)
+from dslc.graph.verify import verify
+from dslc.types import FLOAT32, FLOAT64, INT32, TensorType, symbol
+from tests.autodiff.harness import runner
+
+N = symbol("N")
+
+
+def model_of(function: Callable[..., Tensor], *shapes: tuple, element=FLOAT32) -> ir.Model:
+    builder = Builder("case")
+    result = function(*(builder.input(f"x{i}", TensorType(element, shape)) for i, shape in enumerate(shapes)))
+    builder.output("y", g.identity(result) if result.value.producer() is None else result)
+    return builder.model()
+
+
+def operators(model: ir.Model) -> list[str]:
+    return [node.op_type for node in model.graph]
+
+
+def values(model: ir.Model) -> np.ndarray:
+    random = np.random.default_rng(3)
+    feeds = {
+        str(value.name): np.asarray(
+            random.integers(1, 9, [d if isinstance(d, int) else 3 for d in type_of(value).shape])
+        ).astype(type_of(value).element.numpy)
+        for value in model.graph.inputs
+    }
+    return runner(model)(feeds)[0]
+
+
+def last(x: Tensor) -> Tensor:
+    """A node behind what is to be simplified, since an output's own node is kept for its name."""
+    return g.tanh(x)
+
+
+ALGEBRA = {
+    "x + 0": (lambda x: last(x + 0.0), ["Tanh"]),
+    "0 + x": (lambda x: last(0.0 + x), ["Tanh"]),
+    "x - 0": (lambda x: last(x - 0.0), ["Tanh"]),
+    "x * 1": (lambda x: last(x * 1.0), ["Tanh"]),
+    "1 * x": (lambda x: last(1.0 * x), ["Tanh"]),
+    "x / 1": (lambda x: last(x / 1.0), ["Tanh"]),
+    "x ** 1": (lambda x: last(x**1.0), ["Tanh"]),
+    "0 - x stays": (lambda x: last(0.0 - x), ["Sub", "Tanh"]),
+    "1 / x stays": (lambda x: last(1.0 / x), ["Div", "Tanh"]),
+    "identity": (lambda x: last(g.identity(x)), ["Tanh"]),
+    "x * 2 * 3": (lambda x: last(x * 2.0 * 3.0), ["Mul", "Tanh"]),
+    "2 * (3 * (4 * x))": (lambda x: last(2.0 * (3.0 * (4.0 * x))), ["Mul", "Tanh"]),
+    "x / 2 / 4": (lambda x: last(x / 2.0 / 4.0), ["Div", "Tanh"]),
+    "x / 2 * 4": (lambda x: last(x / 2.0 * 4.0), ["Mul", "Tanh"]),
+    "x * 2 / 4": (lambda x: last(x * 2.0 / 4.0), ["Mul", "Tanh"]),
+    "x * 2 / 2": (lambda x: last(x * 2.0 / 2.0), ["Tanh"]),
+    "-(-x)": (lambda x: last(g.unary("Neg", -x)), ["Tanh"]),
+    "-(x * 2)": (lambda x: last(-(x * 2.0)), ["Mul", "Tanh"]),
+    "overflow stays": (lambda x: last(x * 1e-30 * 1e-30), ["Mul", "Mul", "Tanh"]),
+    "x + 1 + 2": (lambda x: last(x + 1.0 + 2.0), ["Add", "Tanh"]),
+    "x - 1 + 2": (lambda x: last(x - 1.0 + 2.0), ["Add", "Tanh"]),
+    "x + (-x')": (lambda x: last(x + (-g.exp(x))), ["Exp", "Sub", "Tanh"]),
+    "(-x') + x": (lambda x: last(-g.exp(x) + x), ["Exp", "Sub", "Tanh"]),
+    "x - (-x')": (lambda x: last(x - (-g.exp(x))), ["Exp", "Add", "Tanh"]),
+    "transpose back": (lambda x: last(x.mT.mT), ["Tanh"]),
+    "two transposes": (
+        lambda x: last(g.transpose(g.transpose(g.unsqueeze(x, [0]), (1, 2, 0)), (1, 0, 2))),
+        ["Unsqueeze", "Transpose", "Tanh"],
+    ),
+    "reshape back": (lambda x: last(g.reshape(g.reshape(x, (12,)), (3, 4))), ["Tanh"]),
+    "unsqueeze and squeeze": (lambda x: last(g.squeeze(g.unsqueeze(x, [0]), [0])), ["Tanh"]),
+    "two reshapes": (lambda x: last(g.reshape(g.reshape(x, (12,)), (2, 6))), ["Reshape", "Tanh"]),
+    "cast to a wider type and back stays": (
+        lambda x: last(g.cast(g.cast(x, FLOAT64), FLOAT32)),
+        ["Cast", "Cast", "Tanh"],
+    ),
+    "expand before a product": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), ["ReduceSum", "Mul"]),
+    "expand that broadcasts alone stays": (
+        lambda x: g.expand(g.reduce_sum(x, [1], True), (3, 4)) * 2.0,
+        ["ReduceSum", "Expand", "Mul"],
+    ),
+    "product of a transpose, transposed": (
+        lambda x: last((x.mT @ g.exp(x)).mT),
+        ["Exp", "Transpose", "MatMul", "Tanh"],
+    ),
+    "a different type stays": (lambda x: last(x * x.builder.constant([[1.0]], FLOAT32)), ["Tanh"]),
+    "a larger neutral element stays": (
+        lambda x: last(x * x.builder.constant([[[1.0]]], FLOAT32)),
+        ["Mul", "Tanh"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALGEBRA)
+def test_algebra(name: str) -> None:
+    function, expected = ALGEBRA[name]
+    model = model_of(function, (3, 4))
+    before = values(model_of(function, (3, 4)))
+    simplify(model, [simplify_algebra, remove_unused])
+    verify(model)
+    assert operators(model) == expected
+    np.testing.assert_allclose(values(model), before, rtol=1e-6)
+
+
+def test_whole_numbers_wrap_as_they_do_at_run_time() -> None:
+    def scaled(x: Tensor) -> Tensor:
+        return g.bitwise_and(x * 2_000_000_011 * 1_000_003, 0xFFFF)
+
+    model = model_of(scaled, (5,), element=INT32)
+    simplify(model, [simplify_algebra, remove_unused])
+    assert operators(model) == ["Mul", "BitwiseAnd"]
+    np.testing.assert_array_equal(values(model), values(model_of(scaled, (5,), element=INT32)))
+
+
+def test_whole_number_division_is_left() -> None:
+    model = model_of(lambda x: g.absolute(x / 2 * 2), (5,), element=INT32)
+    simplify(model, [simplify_algebra, remove_unused])
+    assert operators(model) == ["Div", "Mul", "Abs"]
+
+
+def test_a_factor_that_others_use_is_not_joined() -> None:
+    def shared(x: Tensor) -> Tensor:
+        y = x * 2.0
+        return g.exp(y) + g.exp(y * 3.0)
+
+    model = model_of(shared, (2,))
+    simplify(model, [simplify_algebra])
+    assert operators(model).count("Mul") == 2
+
+
+def test_an_outputs_name_survives() -> None:
+    builder = Builder("case")
+    x = builder.input("x", TensorType(FLOAT32, (N, 2)))
+    builder.output("same", x * 1.0)
+    builder.output("twice", g.exp(x))
+    builder.output("once", g.exp(x))
+    model = simplify(builder.model())
+    verify(model)
+    assert [value.name for value in model.graph.outputs] == ["same", "twice", "once"]
+    assert [value.name for value in model.graph.inputs] == ["x"]
+    assert operators(model).count("Exp") == 1
+
+
+def test_constants_are_folded_and_parameters_are_not() -> None:
+    builder = Builder("case")
+    x = builder.input("x", TensorType(FLOAT32, (2,)))
+    w = builder.parameter("w", np.float32([1, 2]))
+    two = builder.constant(2.0, FLOAT32)
+    builder.output("y", x + g.exp(two * two) + g.exp(w))
+    model = simplify(builder.model(), [fold_constants, remove_unused])
+    verify(model)
+    assert sorted(operators(model)) == ["Add", "Add", "Exp"]
+    assert "w" in model.graph.initializers
+    x_value = np.float32([0, 1])
+    np.testing.assert_allclose(
+        runner(model)({"x": x_value})[0], x_value + np.exp(np.float32(4)) + np.exp(np.float32([1, 2])), rtol=1e-6
+    )
+
+
+def test_large_constants_stay_with_the_runtime() -> None:
+    model = model_of(lambda x: x + g.full(x, 1.0, TensorType(FLOAT32, (100, 100))), (100, 100))
+    assert not fold_constants(model)
+
+
+def test_common_subexpressions_differ_by_attribute_and_operand() -> None:
+    def twice(x: Tensor) -> Tensor:
+        return (
+            g.leaky_relu(x, 0.5) + g.leaky_relu(x, 0.25) + g.leaky_relu(x, 0.5) + (x * x.builder.constant(3.0, FLOAT32))
+        )
+
+    model = model_of(twice, (2, 2))
+    before = values(model)
+    assert merge_common_subexpressions(model)
+    verify(model)
+    assert operators(model).count("LeakyRelu") == 2
+    assert all("type" in value.meta for node in model.graph for value in node.outputs)
+    np.testing.assert_array_equal(values(model), before)
+
+
+def test_what_nothing_needs_is_removed() -> None:
+    builder = Builder("case")
+    x = builder.input("x", TensorType(FLOAT32, (2,)))
+    g.exp(g.tanh(x) + builder.parameter("w", np.zeros(2, np.float32)))
+    builder.output("y", g.sin(x))
+    model = builder.model()
+    assert remove_unused(model)
+    assert operators(model) == ["Sin"]
+    assert not model.graph.initializers
+    assert not remove_unused(model)
+
+
+@pytest.mark.parametrize("fault", ["order", "name", "type"])
+def test_verify_finds_faults(fault: str) -> None:
+    model = model_of(lambda x: g.exp(g.tanh(x) @ x.mT), (2, 2))
+    first, *_, last = model.graph
+    if fault == "order":
+        model.graph.remove(first)
+        last.append(first)
+    elif fault == "name":
+        first.outputs[0].name = last.outputs[0].name
+    else:
+        first.outputs[0].meta["type"] = TensorType(FLOAT32, (2, 3))
+    with pytest.raises(AssertionError):
+        verify(model)

@@ -1,0 +1,135 @@
+"""Losses against PyTorch's values and gradients (tools/oracles/losses.py), and their type rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dslc.autodiff import gradients
+from dslc.diagnostics import Problem
+from dslc.library import losses
+from dslc.library.operations import Context, Function, Statistic
+from dslc.library.words import FUNCTIONS
+from dslc.types import FLOAT32, INT64, TensorType, symbol
+from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
+
+ROWS = stored("losses.json")
+N, T = symbol("N"), symbol("T")
+
+
+def word_of(name: str, **options: object) -> Function:
+    return FUNCTIONS[name](**options)
+
+
+def test_every_loss_has_a_row():
+    words = {name for name, word in FUNCTIONS.items() if word.__module__ == losses.__name__}
+    assert words == {row["word"] for row in ROWS}
+
+
+@pytest.mark.parametrize("symbolic", [True, False], ids=["N", "fixed"])
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(ROWS)])
+def test_value_and_gradient_are_pytorch_s(row, symbolic):
+    word = word_of(row["word"], **listless(row["options"]))
+    arrays = [array_of(operand) for operand in row["operands"]]
+    types = [type_of_array(array, symbolic=symbolic and isinstance(word, Statistic)) for array in arrays]
+
+    def build(builder, *inputs):
+        value = word.emit(Context(builder), *inputs)
+        assert value.type == word.type(*types)
+        return [value, *gradients(value, [inputs[0]])]
+
+    value, gradient = compiled(build, types)(*arrays)
+    np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
+    expected = np.reshape(row["gradient"], arrays[0].shape)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=2e-7)
+
+
+OVER_EXAMPLES = [row for row in ROWS if issubclass(FUNCTIONS[row["word"]], Statistic)]
+
+
+@pytest.mark.parametrize("row", OVER_EXAMPLES, ids=lambda row: row["word"])
+def test_a_split_in_uneven_batches_gives_the_whole_value(row):
+    word = word_of(row["word"], **listless(row["options"]))
+    arrays = [array_of(operand) for operand in row["operands"]]
+    types = [type_of_array(array, symbolic=True) for array in arrays]
+    cut = 1
+
+    def build(builder, *inputs):
+        context = Context(builder)
+        parts = [word.accumulate(context, *inputs[: len(arrays)]), word.accumulate(context, *inputs[len(arrays) :])]
+        return [word.finish(context, word.merge(context, *parts), FLOAT32)]
+
+    second = [type.substitute({"N": symbol("M")}) for type in types]
+    (value,) = compiled(build, [*types, *second])(*(a[:cut] for a in arrays), *(a[cut:] for a in arrays))
+    np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
+def test_where_nothing_counts_the_value_and_the_gradient_are_0(name):
+    word = word_of(name)
+    target = TensorType(FLOAT32, (2, 3)) if name == "mse" else TensorType(INT64, (2,))
+
+    def build(builder, x, y, w):
+        value = word.emit(Context(builder), x, y, w)
+        return [value, *gradients(value, [x])]
+
+    run = compiled(build, [TensorType(FLOAT32, (2, 3)), target, TensorType(FLOAT32, (2,))])
+    value, gradient = run(np.ones((2, 3), np.float32), np.zeros(target.shape, target.element.numpy),
+                          np.zeros(2, np.float32))  # fmt: skip
+    assert value == 0
+    assert not gradient.any()
+
+
+def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite():
+    def build(builder, x, y):
+        value = word_of("cross_entropy").emit(Context(builder), x, y)
+        return [value, *gradients(value, [x])]
+
+    run = compiled(build, [TensorType(FLOAT32, (1, 3)), TensorType(INT64, (1,))])
+    value, gradient = run(np.array([[0.0, -np.inf, 0.0]], np.float32), np.array([0]))
+    np.testing.assert_allclose(value, np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(gradient, [[-0.5, 0, 0.5]], rtol=1e-6)
+
+
+def f32(*shape: object) -> TensorType:
+    return TensorType(FLOAT32, shape)
+
+
+def i64(*shape: object) -> TensorType:
+    return TensorType(INT64, shape)
+
+
+@pytest.mark.parametrize(
+    ("word", "operands", "code", "hint"),
+    [
+        (word_of("mse"), [f32(N, 1), f32(N)], "E0340", "squeeze(y, axis = 1)"),
+        (word_of("mae"), [f32(N), f32(N, 1)], "E0340", "from the target: squeeze(y, axis = 1)"),
+        (word_of("huber"), [f32(N, 2), f32(N, 3)], "E0340", None),
+        (word_of("mse"), [f32(N), i64(N)], "E0341", "cast(y, float32)"),
+        (word_of("binary_cross_entropy"), [f32(N), i64(N)], "E0341", "cast(y, float32)"),
+        (word_of("kl_divergence"), [f32(N, 3), f32(N, 4)], "E0340", None),
+        (word_of("cross_entropy"), [i64(N, 3), i64(N)], "E0341", None),
+        (word_of("cross_entropy"), [f32(N, 3), f32(N)], "E0342", "int64"),
+        (word_of("cross_entropy"), [f32(N, 3), i64(N, 1)], "E0342", "squeeze(y, axis = 1)"),
+        (word_of("cross_entropy"), [f32(N, T, 3), i64(N, T)], "E0342", "axis = -1"),
+        (word_of("cross_entropy"), [f32(N), i64(N)], "E0342", None),
+        (word_of("cross_entropy", axis=0), [f32(3, 4), i64(4)], "E0342", None),
+        (word_of("cross_entropy"), [f32(N, 1), i64(N)], "E0343", "squeeze(y, axis = 1)"),
+        (word_of("cross_entropy"), [f32(N, T), i64(N)], "E0343", None),
+        (word_of("cross_entropy", class_weight=(1.0, 2.0)), [f32(N, 3), i64(N)], "E0343", None),
+        (word_of("binary_cross_entropy", pos_weight=(1.0, 2.0)), [f32(N, 3), f32(N, 3)], "E0343", None),
+        (word_of("mse"), [f32(N, 2), f32(N, 2), f32(N, 1)], "E0344", "[N]"),
+        (word_of("mse"), [f32(N, 2), f32(N, 2), i64(N)], "E0344", "cast(w, float32)"),
+        (word_of("kl_divergence"), [f32(N, 2), f32(N, 2), f32(N, 2)], "E0344", "[N]"),
+        (word_of("l2"), [], "E0345", None),
+        (word_of("l1"), [i64(3)], "E0345", None),
+    ],
+    ids=str,
+)
+def test_operands_that_do_not_fit_are_refused(word, operands, code, hint):
+    with pytest.raises(Problem) as caught:
+        word.type(*operands)
+    diagnostic = caught.value.diagnostic
+    assert diagnostic.code.id == code
+    if hint is not None:
+        assert hint in (diagnostic.hint or "")

@@ -1,0 +1,39 @@
+"""The repository keeps its own rules."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, SPECS
+
+SPEC_FILES = sorted(SPECS.glob("*.dl"))
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_imports_point_one_way() -> None:
+    done = run(Path(sys.executable).with_name("lint-imports"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("spec", SPEC_FILES, ids=lambda path: path.stem)
+def test_example_is_right_and_canonical(spec: Path) -> None:
+    program = Path(sys.executable).with_name("dslc")
+    checked = run(program, "check", "--json", spec)
+    assert (checked.returncode, json.loads(checked.stdout)) == (0, [])
+    formatted = run(program, "fmt", "--check", spec)
+    assert formatted.returncode == 0, formatted.stdout + formatted.stderr
+
+
+def test_version_has_a_changelog_entry() -> None:
+    from dslc import __version__
+
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {__version__}" in changelog or "## Unreleased" in changelog

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dslc.training.data import (
+    Origin,
+    Text,
+    check_finite,
+    check_range,
+    encode_categories,
+    fit_categories,
+    fit_mean,
+    fit_median,
+    fit_minmax,
+    fit_standardize,
+    table,
+    where_in,
+)
+
+
+def where(row: int, element: int) -> Origin:
+    return Origin("t.csv", f"c{element}", line=row + 2)
+
+
+@pytest.fixture(params=[None, 100])
+def piecewise(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr("dslc.training.data.fitting.CHUNK", request.param)
+        monkeypatch.setattr(table, "CHUNK", request.param)
+
+
+@pytest.mark.usefixtures("piecewise")
+def test_statistics_are_numpys_over_the_chosen_rows() -> None:
+    generator = np.random.default_rng(0)
+    values = generator.normal(1e6, 3, (200, 2, 3)).astype(np.float32)
+    values[:, 1, 1] = 0.1
+    rows = generator.permutation(200)[:120]
+    chosen = values[rows].astype(np.float64)
+    mean, scale = fit_standardize(values, rows)
+    np.testing.assert_allclose(mean, chosen.mean(axis=0), rtol=1e-12)
+    expected = chosen.std(axis=0)
+    expected[1, 1] = 1
+    np.testing.assert_allclose(scale, expected, rtol=1e-9)
+    low, width = fit_minmax(values, rows)
+    np.testing.assert_array_equal(low, chosen.min(axis=0))
+    assert width[1, 1] == 1
+    assert width[0, 0] == np.ptp(chosen[:, 0, 0])
+    np.testing.assert_array_equal(fit_median(values, rows), np.median(chosen, axis=0))
+    np.testing.assert_allclose(fit_mean(values), values.mean(axis=0, dtype=np.float64), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("piecewise")
+def test_statistics_leave_missing_values_out(findings) -> None:
+    values = np.arange(100.0)
+    values[::3] = np.nan
+    there = values[~np.isnan(values)]
+    mean, scale = fit_standardize(values)
+    assert mean == pytest.approx(there.mean())
+    assert scale == pytest.approx(there.std())
+    assert fit_median(values) == np.median(there)
+    assert fit_minmax(values)[0] == 1
+    nothing = np.stack([np.ones(9), np.full(9, np.nan)], axis=1)
+    for fit in (fit_mean, fit_median, fit_minmax, fit_standardize):
+        assert findings(lambda fit=fit: fit(nothing)) == [
+            "E0415: the training split has no value to fit on in element [1]: all are missing"
+        ]
+
+
+def test_categories_of_text(findings) -> None:
+    column = Text(np.array([2, 0, 1, 0, 3, 4]), ("b", "a", "é", "", "zoo"))
+    known = fit_categories(column, np.array([0, 1, 2, 4]))
+    assert known == ("a", "b", "é")
+    assert findings(lambda: encode_categories(column, known, where)) == [
+        "E0415: an empty cell where a category is due (t.csv, line 6, column 'c0')",
+        (
+            "E0419: 'zoo' is not among the values of the training split (t.csv, line 7, column 'c0') | "
+            "category(x, unknown = true) gives all such values one number of their own"
+        ),
+    ]
+    filled = Text(np.array([2, 0, 1, 0, 3]), ("b", "a", "é", "zoo"))
+    assert encode_categories(filled, known, where, unknown=True).tolist() == [2, 1, 0, 1, 3]
+    assert encode_categories(filled, known, where, unknown=True).dtype == np.int64
+
+
+@pytest.mark.usefixtures("piecewise")
+def test_categories_of_numbers(findings) -> None:
+    values = np.tile(np.array([[30, 10], [20, 10], [99, 5]]), (20, 1))
+    known = fit_categories(values, np.flatnonzero(np.arange(60) % 3 != 2))
+    assert known == (10, 20, 30)
+    assert encode_categories(values[:2], known, where).tolist() == [[2, 0], [1, 0]]
+    assert encode_categories(values[:3], known, where, unknown=True).tolist() == [[2, 0], [1, 0], [3, 3]]
+    told = findings(lambda: encode_categories(values[:3], known, where))
+    assert told[1].startswith("E0419: 5 is not among the values of the training split (t.csv, line 4, column 'c1')")
+    gaps = np.array([1.0, np.nan])
+    assert fit_categories(gaps) == (1.0,)
+    assert findings(lambda: encode_categories(gaps, (1.0,), where)) == [
+        "E0415: an empty cell where a category is due (t.csv, line 3, column 'c0')"
+    ]
+
+
+@pytest.mark.usefixtures("piecewise")
+def test_checks_of_fields(findings) -> None:
+    values = np.zeros((300, 2), np.float32)
+    check_finite("x", values, where)
+    check_range("x", values, 0, 0, where)
+    values[40, 1], values[250, 0] = np.nan, np.inf
+    assert findings(lambda: check_finite("x", values, where)) == [
+        (
+            "E0415: field 'x' has no value: an empty cell or NaN (t.csv, line 42, column 'c1') | "
+            'fill it with impute(..., "mean"), or mend the data; is_missing(...) tells a model of it'
+        ),
+        "E0423: field 'x' is infinite (t.csv, line 252, column 'c0')",
+    ]
+    labels = np.array([0, 3, 10, 9, -1])
+    assert findings(lambda: check_range("label", labels, 0, 9, where)) == [
+        "E0420: field 'label' is 10, and should be 0 to 9 (t.csv, line 4, column 'c0')",
+        "E0420: field 'label' is -1, and should be 0 to 9 (t.csv, line 6, column 'c0')",
+    ]
+
+
+def test_origins_of_a_table(open_text) -> None:
+    opened = open_text("a,b\n1,2\n3,4\n")
+    assert str(where_in(opened, ["a", "b"])(1, 1)) == "t.csv, line 3, column 'b'"
+    assert str(where_in(opened, ["b"])(0, 7)) == "t.csv, line 2, column 'b'"
