@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dslc.graph.builder import Tensor
+from dslc.graph.builder import Attribute, Tensor
 from dslc.types import Dimension, Shape, broadcast
 
 
@@ -52,7 +52,7 @@ def conv(
     """Cross-correlate x (N, C, *spatial) with w (M, C / groups, *kernel), plus b (M); zeros around x."""
     kernel = [int(k) for k in w.shape[2:]]
     spatial = _window_shape(x.shape[2:], kernel, strides, dilations, before, after)
-    attributes = {
+    attributes: dict[str, Attribute] = {
         "kernel_shape": kernel, "strides": list(strides), "dilations": list(dilations),
         "pads": [*before, *after], "group": groups,
     }  # fmt: skip
@@ -65,7 +65,7 @@ def conv_transpose(
     after: Sequence[int], output_padding: Sequence[int], groups: int, shape: Shape,
 ) -> Tensor:  # fmt: skip
     """The transpose of :func:`conv`: x (N, M, *spatial), w (M, C / groups, *kernel); the result has ``shape``."""
-    attributes = {
+    attributes: dict[str, Attribute] = {
         "kernel_shape": [int(k) for k in w.shape[2:]], "strides": list(strides), "dilations": list(dilations),
         "pads": [*before, *after], "output_padding": list(output_padding), "group": groups,
     }  # fmt: skip
@@ -87,7 +87,7 @@ def average_pool(
 ) -> Tensor:  # fmt: skip
     """Mean over windows of x (N, C, *spatial); padding counts as zeros, as in PyTorch, unless told otherwise."""
     spatial = _window_shape(x.shape[2:], size, strides, [1] * len(size), before, after)
-    attributes = {
+    attributes: dict[str, Attribute] = {
         "kernel_shape": list(size), "strides": list(strides), "pads": [*before, *after],
         "count_include_pad": int(count_include_pad),
     }  # fmt: skip

@@ -54,7 +54,7 @@ class Embedding(Layer):
 
     entries: Dimension = option("How many rows the table has.", minimum=1)
     size: Dimension = option("Length of a row.", minimum=1)
-    init: Initializer = option("How the table starts.", default=normal(std=0.02))
+    init: Initializer = option("How the table starts.", default=normal(std=0.02))  # type: ignore[call-arg]
 
     def type(self, x: TensorType) -> TensorType:
         need_integer(self.name, x)

@@ -228,5 +228,5 @@ def word_of_symbol(symbol: str, operands: int) -> type[Function]:
     """Return the function that an operator means: ``("-", 2)`` is ``subtract``, ``("-", 1)`` ``negative``."""
     return next(
         word for word in FUNCTIONS.values()
-        if word.symbol == symbol and len(operands_of(word)) == operands
+        if word.symbol == symbol and len(operands_of(word)) == operands  # type: ignore[arg-type]
     )

@@ -303,12 +303,12 @@ def chain(before: Schedule | float, after: Schedule | float) -> Schedule:
             f"another schedule follows '{name}', which does not say how many updates it lasts",
             hint=f"{name}(..., steps = 1_000)",
         )
-    return Chain(before, after)
+    return Chain(before=before, after=after)
 
 
 def as_schedule(value: Schedule | float) -> Schedule:
     """Return a schedule as it is, and a number as a constant one."""
-    return value if isinstance(value, Schedule) else constant(value=float(value))  # type: ignore[call-arg]
+    return value if isinstance(value, Schedule) else constant(value=float(value))
 
 
 def check_complete(schedule: Schedule) -> None:

@@ -79,7 +79,6 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 class Word:
     """Base of everything a spec can name from the library."""
 

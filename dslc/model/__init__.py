@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 import dslc.library
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
 from dslc.limits import Limits
-from dslc.model.builtins import BUILTINS, classes
-from dslc.model.checked import CheckedTrain, Facts
+from dslc.model.builtins import BUILTINS, classes_of
+from dslc.model.checked import CheckedData, CheckedTrain, Facts
 from dslc.model.data import check_data
-from dslc.model.elaboration import Elaboration
+from dslc.model.elaboration import CLASS_COUNT, Elaboration
 from dslc.model.expressions import Evaluator
 from dslc.model.networks import bind_formals, elaborate_alone
 from dslc.model.program import Loader, Program, resolve_program
 from dslc.model.scope import Scope
 from dslc.model.train import check_train
 from dslc.model.values import POISON
+from dslc.syntax import tree
 
-__all__ = ["CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "resolve_program"]
+__all__ = ["CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "resolve_program"]
 
 
 def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
@@ -32,13 +29,34 @@ def check_train_block(
     program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
 ) -> CheckedTrain | None:
     """Check one train block with what is known of its data; None where it can't be compiled."""
+    return _train(program, name, diagnostics, limits, facts or Facts(), set())
+
+
+def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limits: Limits) -> CheckedData | None:
+    """Check the data set that a train block reads; None where it reads none."""
     node, file = program.scope.trains[name]
-    elaboration = _elaboration(diagnostics, limits)
-    try:
-        return check_train(node, file, elaboration, facts or Facts())
-    except Problem as problem:  # a limit was reached: nothing after it can be told
-        diagnostics.add(problem.at(node.name_span))
+    used = next((s.name for s in node.body if isinstance(s, tree.UseData)), None)
+    if used not in file.data:
         return None
+    declaration, scope = file.data[used]
+    return check_data(declaration, scope, _elaboration(diagnostics, limits), Facts())
+
+
+def _train(
+    program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts, applied: set[int]
+) -> CheckedTrain | None:
+    node, file = program.scope.trains[name]
+    found = Diagnostics()
+    elaboration = _elaboration(found, limits)
+    checked = None
+    try:
+        checked = check_train(node, file, elaboration, facts)
+    except Problem as problem:  # a limit was reached: nothing after it can be told
+        found.add(problem.at(node.name_span))
+    applied |= elaboration.elaborated
+    # a misfit that hangs on a number of categories is judged when the data has told it
+    diagnostics.extend(d for d in found if facts.known or CLASS_COUNT not in d.message)
+    return checked
 
 
 def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | None = None) -> None:
@@ -47,20 +65,14 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
     applied: set[int] = set()
     used_data: set[int] = set()
     for name, (node, file) in program.scope.trains.items():
-        elaboration = _elaboration(diagnostics, limits)
-        try:
-            checked = check_train(node, file, elaboration, Facts())
-        except Problem as problem:
-            diagnostics.add(problem.at(node.name_span))
-            checked = None
-        applied |= elaboration.elaborated
+        _train(program, name, diagnostics, limits, Facts(), applied)
         used_data |= {id(declaration) for s in node.body for key, (declaration, _) in file.data.items() if getattr(s, "name", None) == key}
     elaboration = _elaboration(diagnostics, limits)
     for declaration, file in program.scope.data.values():
         if id(declaration) not in used_data:
             data = check_data(declaration, file, elaboration, Facts())
-            elaboration.functions["classes"] = lambda call, data=data: classes(call, data, Facts())
-    elaboration.functions.setdefault("classes", lambda call: classes(call, None, Facts()))
+            elaboration.functions["classes"] = classes_of(data, Facts())
+    elaboration.functions.setdefault("classes", classes_of(None, Facts()))
     for block in program.scope.blocks.values():
         if id(block) in applied or block.node.kind != "model":
             continue

@@ -8,11 +8,12 @@ from typing import Any
 
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors import names as errors
-from dslc.library.operations import Operation, operands_of
-from dslc.library.words import Option, Word, options_of
+from dslc.library.operations import Initializer, Operation, operands_of
+from dslc.library.schedules import constant
+from dslc.library.words import INITIALIZERS, Option, Word, options_of
 from dslc.model.values import POISON, is_number, kind_of
 from dslc.source import Span
-from dslc.types import Symbolic
+from dslc.types import ElementType, Symbolic
 
 __all__ = ["Given", "bind", "bind_word"]
 
@@ -218,8 +219,10 @@ def _fit(option: Option, value: Any) -> Any:
         return value if str in kinds else POISON
     if isinstance(value, (list, tuple)):
         return tuple(value) if tuple in kinds and all(is_number(v) for v in value) else POISON
+    if isinstance(value, constant) and Initializer in kinds:  # both an initializer and a schedule bear this name
+        return INITIALIZERS["constant"](value=value.value)
     for kind in kinds:
-        if isinstance(kind, type) and issubclass(kind, Word) and isinstance(value, kind):
+        if isinstance(kind, type) and issubclass(kind, (Word, ElementType)) and isinstance(value, kind):
             return value
     return POISON
 

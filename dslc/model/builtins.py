@@ -13,7 +13,10 @@ from dslc.types import Symbolic
 if TYPE_CHECKING:
     from dslc.model.expressions import CallSite
 
-__all__ = ["BUILTINS", "classes"]
+__all__ = ["BUILTINS", "ContextFunction", "classes_of", "takes_names"]
+
+ContextFunction = Callable[["CallSite"], Any]
+"""A function that knows where it is called."""
 
 
 def _positional(call: CallSite, least: int, most: int) -> list[Any]:
@@ -61,14 +64,29 @@ def int_(call: CallSite) -> Any:
     return int(value)
 
 
-def classes(call: CallSite, data: CheckedData | None, facts: Facts) -> Any:
-    """``classes(field)``: how many categories a field has."""
-    from dslc.model.data import class_count
+def takes_names(*positions: int) -> Callable[[ContextFunction], ContextFunction]:
+    """Mark which arguments of a function are names as written, not values."""
 
-    _positional(call, 1, 1)
-    if data is None:
-        raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
-    return class_count(data, call.arguments[0].span.text, facts)
+    def mark(function: ContextFunction) -> ContextFunction:
+        function.names_at = frozenset(positions)  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
-BUILTINS: dict[str, Callable[[CallSite], Any]] = {"range": range_, "len": len_, "int": int_}
+def classes_of(data: CheckedData | None, facts: Facts) -> ContextFunction:
+    """Return ``classes(field)``: how many categories a field of the data set has."""
+
+    @takes_names(0)
+    def classes(call: CallSite) -> Any:
+        from dslc.model.data import class_count
+
+        (name,) = _positional(call, 1, 1)
+        if data is None:
+            raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
+        return class_count(data, name, facts)
+
+    return classes
+
+
+BUILTINS: dict[str, ContextFunction] = {"range": range_, "len": len_, "int": int_}

@@ -332,7 +332,7 @@ class _FieldChecker:
             if (use.patterns, use.many, use.element, use.coded) == (raw.patterns, raw.many, element, coded):
                 return elaboration.placeholder(use.key, TensorType(element, (symbol(BATCH), *use.shape)), span)
         key = name
-        while key in self.data.columns or key in self.data.fields:
+        while key in self.data.columns or key in {s.name for s in self.data.node.body if isinstance(s, tree.Field)}:
             key += f" as {element}" if f" as {element}" not in key else "'"
         shape = self.row_shape(raw, key)
         use = ColumnUse(key, raw.patterns, raw.many, element, coded, shape, self.node.name, raw.span)

@@ -9,6 +9,7 @@ from typing import Any
 
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import matching, names
+from dslc.library.losses import Mean
 from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
 from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
 from dslc.model import networks
@@ -20,7 +21,7 @@ from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import Symbolic, Undecided
+from dslc.types import ElementType, Symbolic, Undecided
 
 __all__ = ["CallSite", "Evaluator"]
 
@@ -117,6 +118,8 @@ class Evaluator:
         value = self.scope.lookup(e.id)
         if value is not MISSING:
             return value
+        if e.id in ELEMENT_TYPES:
+            return ElementType(e.id)
         found = self.resolve(e, missing_ok=True)
         if isinstance(found, type) and issubclass(found, Word) and found.family not in ("layer", "function"):
             return bind_word(found, (), e.span, self.elaboration.diagnostics)[0]
@@ -308,11 +311,14 @@ class Evaluator:
         return [Given(a.name, self.evaluate(a.value), a.span) for a in arguments]
 
     def _call(self, e: tree.Call) -> Any:
-        given = self.given(e.arguments)
         try:
             found = self.resolve(e.function)
-        except Silent:
-            return POISON
+        except Problem as problem:
+            self.given(e.arguments)  # their faults are reported in the same run
+            raise problem.at(e.function.span) from None
+        names_at = getattr(found, "names_at", ())
+        given = [Given(a.name, a.value.span.text, a.span) if i in names_at else Given(a.name, self.evaluate(a.value), a.span)
+                 for i, a in enumerate(e.arguments)]  # fmt: skip
         if isinstance(found, type) and issubclass(found, Function):
             return POISON if any(g.value is POISON for g in given) else self._function(found, given, e)
         if isinstance(found, networks.Network):
@@ -346,6 +352,10 @@ class Evaluator:
         if numeric and word.folds():
             return bounded(lambda: word.number(*values))
         operands = self.elaboration.tensors(values, spans)
+        if issubclass(word, Mean) and len(operands) > 1 and is_number(values[1]) and operands[0].type.rank:
+            # a number as target stands for a tensor of it
+            zeros = self.elaboration.call("zeros_like", [operands[0]], spans[1])
+            operands[1] = self.elaboration.call("add", [zeros, operands[1]], spans[1])
         return self.elaboration.apply(operation, operands, e.span, path=".".join(self.path(e)) if word.random else "")
 
     def _parts(self, value: Any) -> list[Any]:
@@ -411,7 +421,8 @@ class Evaluator:
         return slice(*parts)
 
 
-REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, SOURCES)
+ELEMENT_TYPES = frozenset(e.value for e in ElementType)
+REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
 
 
 def _described(found: Any) -> str:

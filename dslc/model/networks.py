@@ -16,7 +16,7 @@ from dslc.model.arguments import Given, bind
 from dslc.model.matching import Silent, declared_type, match_type
 from dslc.model.naming import component_names
 from dslc.model.scope import BlockDeclaration, Scope
-from dslc.model.values import POISON, Outputs, ParameterRecord, Value, is_number, kind_of
+from dslc.model.values import POISON, Outputs, ParameterRecord, Placeholder, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType, Symbolic
@@ -424,6 +424,8 @@ class Network:
     declaration: BlockDeclaration
     arguments: Mapping[str, Any]
     span: Span
+    fed_by: dict[str, str] = field(default_factory=dict)
+    """The data field that each input was first called with, where it was a field as it stands."""
 
     @property
     def described(self) -> str:
@@ -431,6 +433,8 @@ class Network:
 
     def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
         """Run it on tensors by position."""
+        inputs = [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
+        self._note(dict(zip(inputs, operands)))
         return elaborate(evaluator, self.declaration, self.arguments, list(operands), span, (self.name,), self.name)
 
     def call(self, evaluator: Evaluator, given: Sequence[Given], span: Span) -> Any:
@@ -446,9 +450,14 @@ class Network:
             ).at(span)
         chosen = [bound.by_name[name] for name in inputs]
         operands = evaluator.elaboration.tensors([g.value for g in chosen], [g.span for g in chosen])
-        return elaborate(
-            evaluator, self.declaration, self.arguments, dict(zip(inputs, operands, strict=True)), span, (self.name,), self.name
-        )
+        by_name = dict(zip(inputs, operands, strict=True))
+        self._note(by_name)
+        return elaborate(evaluator, self.declaration, self.arguments, by_name, span, (self.name,), self.name)
+
+    def _note(self, operands: Mapping[str, Value]) -> None:
+        for name, operand in operands.items():
+            if isinstance(operand.application.operation, Placeholder):
+                self.fed_by.setdefault(name, operand.application.operation.key)
 
     def regularized(self, elaboration: Elaboration) -> list[Value]:
         """Return its parameters that ``l1`` and ``l2`` count: kernels and embeddings."""

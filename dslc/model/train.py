@@ -15,7 +15,7 @@ from dslc.library.optimizers import Optimizer
 from dslc.model.checked import CheckedData, CheckedTrain, Facts, Group, Keep, Measure, Objective
 from dslc.model.conditions import Condition, check_condition, figure_direction
 from dslc.model.data import FITTED, check_data
-from dslc.model.builtins import classes
+from dslc.model.builtins import classes_of, takes_names
 from dslc.model.elaboration import Elaboration
 from dslc.model.expressions import CallSite, Evaluator
 from dslc.model.matching import Silent
@@ -117,7 +117,7 @@ class _TrainChecker:
         declaration, scope = self.file.data[use.name]
         with self.elaboration.graph(training=False):
             self.data = data = check_data(declaration, scope, self.elaboration, self.facts)
-        self.elaboration.functions["classes"] = lambda call: classes(call, data, self.facts)
+        self.elaboration.functions["classes"] = classes_of(data, self.facts)
 
     def declare(self) -> None:
         """Make the networks; file the lets, which are evaluated where they are used."""
@@ -235,6 +235,7 @@ class _TrainChecker:
         self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
         return POISON
 
+    @takes_names(1)
     def original(self, call: CallSite) -> Any:
         """``original(y, price)``: y with the fitted steps of the field price undone."""
         if any(a.value is POISON for a in call.arguments):
@@ -242,7 +243,7 @@ class _TrainChecker:
         if len(call.arguments) != 2 or any(a.name is not None for a in call.arguments):
             raise names.MISSING_ARGUMENT("original takes a tensor and a field", hint="write: original(prediction, price)")
         y, target = call.arguments
-        name = target.span.text
+        name = target.value
         if self.data is None or name not in self.data.fields:
             raise objectives.BAD_FITTED("original takes the name of a field", hint=did_you_mean(name, self.data.fields if self.data else ())).at(target.span)
         fit = self.data.fields[name].outermost

@@ -258,6 +258,9 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
     if m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
         hint = f"a value for the whole file is a param: param {word}: int = ..."
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
+    if m.level is Level.TRAIN and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
+        hint = f"a name for an expression is a let: let {word} = ..."
+        return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
     homes = [level for level in Level if str(word) in KEYWORDS[level] and level is not m.level]
     suggestion = did_you_mean(str(word), KEYWORDS[m.level])
     if homes and not suggestion:

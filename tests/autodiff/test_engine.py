@@ -125,6 +125,28 @@ def test_second_derivatives() -> None:
     np.testing.assert_allclose(value, 2 * (1 - t * t) - 2 * at * t * (1 - t * t) + 6 * np.maximum(at, 0), rtol=1e-9)
 
 
+PIECES = {
+    "relu": g.relu,
+    "leaky_relu": lambda x: g.leaky_relu(x, 0.0),
+    "maximum": lambda x: g.maximum(x, 0.0),
+    "absolute": g.absolute,
+    "max_pool": lambda x: g.max_pool(g.reshape(x, (1, 1, 4)), [2], strides=[1], before=[0], after=[0]),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_what_is_linear_in_pieces_has_no_second_derivative_even_at_its_kinks(name: str) -> None:
+    builder = Builder("second")
+    x, seed = vector(builder, size=4), vector(builder, "seed", size=4)
+    y = PIECES[name](x)
+    (first,) = gradients(y, [x], g.reshape(seed, y.shape) if name != "max_pool" else None)
+    assert first is not None
+    (second,) = gradients(g.reduce_sum(first), [x])
+    feeds = {"x": np.float32([-1, 0, 0, 2]), "seed": np.float32([1, 2, 3, 4])}
+    if second is not None:
+        np.testing.assert_array_equal(run(builder, [second], feeds)[0], 0)
+
+
 @pytest.mark.parametrize("length", [2_500, 5_000])
 def test_a_long_chain_is_differentiated_in_proportion_to_its_length(length: int) -> None:
     builder = Builder("chain")

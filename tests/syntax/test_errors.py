@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 import dslc.errors.syntax  # noqa: F401 - declares the codes
-from dslc.diagnostics import CODES, Diagnostics, Failure, Problem
+from dslc.diagnostics import CODES, Code, Diagnostics, Failure, Problem
 from dslc.limits import Limits
 from dslc.render import render_all
 from dslc.source import Source
 from dslc.syntax import format_source, parse, tree
 
 HERE = Path(__file__).parent
+DEFAULT = Limits()
 SYNTAX_CODES = [code for code in CODES.values() if code.id.startswith("E01")]
 
 
-def errors_of(text: str, limits: Limits = Limits()) -> list[tuple[str, str]]:
+def errors_of(text: str, limits: Limits = DEFAULT) -> list[tuple[str, str]]:
     diagnostics = Diagnostics()
     parse(Source("x.dl", text), diagnostics, limits)
     return [(d.code.id, d.message) for d in diagnostics]
@@ -33,7 +34,7 @@ def test_every_mistake_of_a_file_is_reported(path: Path, golden: Callable[[str, 
 
 
 @pytest.mark.parametrize("code", [c for c in SYNTAX_CODES if c.wrong], ids=lambda code: code.id)
-def test_the_examples_of_a_code_are_wrong_and_right(code: object) -> None:
+def test_the_examples_of_a_code_are_wrong_and_right(code: Code) -> None:
     assert [found for found, _ in errors_of(code.wrong)] == [code.id]
     assert errors_of(code.right) == []
 

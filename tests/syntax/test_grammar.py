@@ -52,11 +52,14 @@ KEYWORD_NAMES = sorted(
 
 @pytest.mark.parametrize("word", KEYWORD_NAMES)
 def test_a_keyword_may_be_a_name(word: str) -> None:
-    assert clean(f"param {word}: int = {word} in {{{word}, {word} + 1}} import \"a.dl\" as {word}")
+    assert clean(f'param {word}: int = {word} in {{{word}, {word} + 1}} import "a.dl" as {word}')
     assert clean(f"model {word}({word}, x = {word}) {{ input {word}: float32[{word}, N] {word} = x {word}, y = {word} "
                  f"layer {word} = {word} parameter {word}: int = {word} for {word} in {word} {{ {word} = -{word} }} "
-                 f"if {word} {{ output {word} }} output {word} = {word}({word} = {word}).{word}[{word}] -> {word} }}")  # fmt: skip
-    assert clean(f"data {word} {{ source {word} = {word}({word}) field {word}: int = {word} augment {word}, x = {word} }}")
+                 f"if {word} {{ output {word} }} "
+                 f"output {word} = {word}({word} = {word}).{word}[{word}] -> {word} }}")  # fmt: skip
+    assert clean(
+        f"data {word} {{ source {word} = {word}({word}) field {word}: int = {word} augment {word}, x = {word} }}"
+    )
     assert clean(f"train {word} {{ data {word} let {word} = {word} minimize {word} = {word} over {word} using {word} "
                  f"minimize {word} using {word} over {word}.x, a using {word} metric {word} = {word} epochs {word} "
                  f"batch {word} evaluate every {word} steps stop when {word} keep best {word} clip norm {word} "
@@ -72,13 +75,23 @@ def test_a_reserved_word_is_a_name_only_behind_a_dot(word: str) -> None:
 
 @pytest.mark.parametrize(("level", "form"), [(level, form) for level in Level for form in FORMS[level].values()])
 def test_the_forms_shown_in_hints_are_right(level: Level, form: str) -> None:
-    around = {Level.FILE: "{}", Level.BODY: "model M {{ {} }}", Level.DATA: "data d {{ {} }}", Level.TRAIN: "train t {{ {} }}"}
+    around = {
+        Level.FILE: "{}",
+        Level.BODY: "model M {{ {} }}",
+        Level.DATA: "data d {{ {} }}",
+        Level.TRAIN: "train t {{ {} }}",
+    }
     assert clean(around[level].format(form.replace("{ ... }", "{}")))
 
 
 def test_every_statement_has_a_form() -> None:
     accepted: dict[Level, frozenset[str]] = {}
-    for level, text in {Level.FILE: "", Level.BODY: "model M {", Level.DATA: "data d {", Level.TRAIN: "train t {"}.items():
+    for level, text in {
+        Level.FILE: "",
+        Level.BODY: "model M {",
+        Level.DATA: "data d {",
+        Level.TRAIN: "train t {",
+    }.items():
         automaton = language().parse_interactive()
         for word in read_words(language(), Source("x", text), Diagnostics()).words[:-1]:
             automaton.feed_token(word)
@@ -101,7 +114,9 @@ def test_a_long_spec_parses_soon_in_a_fresh_process_without_a_cache_folder(tmp_p
     closed = tmp_path / "file"
     closed.write_text("a file where a folder is needed")
     environment = {"XDG_CACHE_HOME": str(closed), "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", program, str(spec)], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(spec)], check=False, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert float(done.stdout) < 3  # about 0.4 s; a loaded machine is slower

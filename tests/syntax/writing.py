@@ -98,7 +98,9 @@ class Maker:
 
     def dimension(self) -> Any:
         expression = self.expression(2)
-        return self.one([tree.Wildcard(AT), tree.Ellipsis_(AT), expression if expression != tree.Name(AT, "_") else self.number()])
+        return self.one(
+            [tree.Wildcard(AT), tree.Ellipsis_(AT), expression if expression != tree.Name(AT, "_") else self.number()]
+        )
 
     def type(self) -> tree.TypeOf:
         element = self.one([None, "float32", "int"])
@@ -147,7 +149,9 @@ class Maker:
 
     def train_statement(self) -> Any:
         named = self.one([tree.Net, tree.Let, tree.Metric])
-        valued = self.one([tree.Epochs, tree.Steps, tree.Evaluate, tree.StopWhen, tree.Accumulate, tree.Average, tree.Seed])
+        valued = self.one(
+            [tree.Epochs, tree.Steps, tree.Evaluate, tree.StopWhen, tree.Accumulate, tree.Average, tree.Seed]
+        )
         statements: list[Callable[[], Any]] = [
             lambda: tree.UseData(AT, self.name(), AT),
             lambda: named(AT, self.name(), AT, self.expression()),
@@ -254,7 +258,9 @@ _WRITERS: dict[type, Any] = {
     tree.Then: lambda n: f"{_operand(n.first)} then {_operand(n.second)}",
     tree.Argument: lambda n: f"{n.name} = {text_of(n.value)}" if n.name else text_of(n.value),
     tree.Call: lambda n: f"{_path_or_operand(n.function)}({_all(n.arguments)})",
-    tree.Member: lambda n: f"{f'({text_of(n.target)})' if isinstance(n.target, tree.Number) else _path_or_operand(n.target)}.{n.name}",
+    tree.Member: lambda n: (
+        f"{f'({text_of(n.target)})' if isinstance(n.target, tree.Number) else _path_or_operand(n.target)}.{n.name}"
+    ),
     tree.Slice: lambda n: f"{_optional('', n.start)}:{_optional('', n.stop)}{_optional(':', n.step)}",
     tree.Ellipsis_: lambda n: "...",
     tree.Wildcard: lambda n: "_",
@@ -269,7 +275,9 @@ _WRITERS: dict[type, Any] = {
     tree.LayerDeclaration: lambda n: f"layer {n.name} = {text_of(n.value)}",
     tree.ParameterDeclaration: lambda n: f"parameter {n.name}: {_type(n.type)} = {text_of(n.value)}",
     tree.For: lambda n: f"for {n.variable.name} in {text_of(n.iterable)} {_braces(n.body)}",
-    tree.If: lambda n: f"if {_operand(n.condition)} {_braces(n.body)}" + (f" else {_braces(n.otherwise)}" if n.otherwise else ""),
+    tree.If: lambda n: (
+        f"if {_operand(n.condition)} {_braces(n.body)}" + (f" else {_braces(n.otherwise)}" if n.otherwise else "")
+    ),
     tree.SourceStatement: lambda n: f"source {f'{n.name} = ' if n.name else ''}{text_of(n.value)}",
     tree.Field: lambda n: f"{_doc(n)}field {n.name}: {_type(n.type)} = {text_of(n.value)}",
     tree.Split: lambda n: f"split {_all(n.entries)}",

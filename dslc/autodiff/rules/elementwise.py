@@ -58,12 +58,12 @@ vjp("Sigmoid", lambda dy, y, x: dy * (y * (1.0 - y)))
 vjp("Softplus", lambda dy, y, x: dy * g.sigmoid(x))
 vjp("Erf", lambda dy, y, x: dy * (g.exp(-(x * x)) * (2 / sqrt(pi))))
 
-# --- pieces: masks are computed, not branched on ------------------------------------------------
+# --- pieces: masks are computed, not branched on; themselves they are flat -------------------------
 
 
 def _step(difference: Tensor) -> Tensor:
     """0 below zero, 1/2 at it, 1 above it."""
-    return g.clip(difference * 1e30 + 0.5, 0.0, 1.0)
+    return g.detach(g.clip(difference * 1e30 + 0.5, 0.0, 1.0))
 
 
 def _winner(a: Tensor, b: Tensor) -> Tensor:
@@ -75,7 +75,9 @@ def _winner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _leaky_slope(x: Tensor, alpha: float) -> Tensor:
-    return g.clip(x * 1e30, alpha, 1.0) if 0 <= alpha <= 1 else g.positive(x) * (1 - alpha) + alpha
+    if 0 <= alpha <= 1:
+        return g.detach(g.clip(x * 1e30, alpha, 1.0))
+    return g.positive(x) * (1 - alpha) + alpha
 
 
 def _elu_slope(y: Tensor, x: Tensor, alpha: float) -> Tensor:

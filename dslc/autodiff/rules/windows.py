@@ -231,7 +231,8 @@ def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> 
     *elements, _ = _elements(_pad_spatial(x, windows.before, windows.after, lowest), windows, y.shape[2:])
     parts = []
     for element in elements:
-        left = dy * g.clip((y - element) * 1e30, None, 1.0)  # the factor is 0 at the maximum, 1 below it
+        is_below = g.detach(g.clip((y - element) * 1e30, None, 1.0))  # 0 at the maximum, 1 below it
+        left = dy * is_below
         parts.append(dy - left)
         dy = left
     return _assemble([*parts, dy], windows, x)

@@ -1,0 +1,52 @@
+"""Reading spec files: inside the folder of the first, within limits, as UTF-8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dslc.errors import names as errors
+from dslc.errors.data import FILE_MISSING
+from dslc.limits import Limits
+from dslc.model import Loader
+from dslc.source import Source, Span
+
+__all__ = ["read_source", "source_loader"]
+
+
+def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
+    """Read a spec.
+
+    Raises:
+        Problem: there is no such file, it is too large, or it is not UTF-8.
+    """
+    shown = name or str(path)
+    try:
+        size = path.stat().st_size
+        if size > limits.spec_bytes:
+            raise errors.LIMIT_REACHED(
+                f"{shown} has {size:,} bytes, more than {limits.spec_bytes:,}", hint="'--limit spec_bytes=N' raises the limit"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise FILE_MISSING(f"{shown} cannot be read: {error.strerror or error}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise errors.IMPORT_FAILED(f"{shown} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
+    return Source(shown, text.replace("\r\n", "\n"))
+
+
+def source_loader(root: Path, limits: Limits) -> Loader:
+    """Return what reads imported files, by their path from the first file's folder."""
+    resolved = root.resolve()
+
+    def load(path: str, span: Span) -> Source:
+        target = root / path
+        if not target.resolve().is_relative_to(resolved):
+            raise errors.IMPORT_FAILED(f"'{path}' leaves the folder of the first file").at(span)
+        if not target.is_file():
+            raise errors.IMPORT_FAILED(f"there is no file '{path}'", hint=f"looked in {root}").at(span)
+        return read_source(target, limits)
+
+    return load

@@ -1,0 +1,250 @@
+"""The compiler, from text to artifacts.
+
+    text -> tree -> checked model -> (data: fitted constants) -> graphs -> artifacts
+
+Each stage is a function of values; what reads files is given from outside or lives in ``dslc.training``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dslc.diagnostics import Diagnostics, did_you_mean
+from dslc.errors import names as errors
+from dslc.files import read_source, source_loader
+from dslc.limits import Limits
+from dslc.model import (
+    CheckedTrain,
+    Facts,
+    Program,
+    check_program,
+    check_train_block,
+    check_train_data,
+    resolve_program,
+)
+from dslc.source import Source
+
+if TYPE_CHECKING:
+    from dslc.export import InferenceModel
+    from dslc.model.checked import CheckedData
+    from dslc.training.artifacts import Artifacts
+    from dslc.training.constants import FittedConstants
+    from dslc.training.data import Dataset
+    from dslc.training.fields import RawData
+
+__all__ = ["Compilation", "Options", "check_spec", "compile_spec"]
+
+RECURSION = 20_000
+"""Python frames that the deepest spec inside the limits may need."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say beside the spec."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Values of params, as text."""
+    train: str | None = None
+    """Which train block, where there are several."""
+    data: Sequence[Path] = ()
+    """Folders to look for data in, beside the spec's own."""
+    limits: Limits = field(default_factory=Limits)
+    seed: int | None = None
+    opset: int | None = None
+    provider: str | None = None
+    epochs: int | None = None
+    steps: int | None = None
+
+
+def check_spec(path: Path, options: Options | None = None) -> tuple[Program, Diagnostics]:
+    """Parse and check a spec with all that it imports, without its data; findings are returned."""
+    options = options or Options()
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
+    diagnostics = Diagnostics()
+    source = read_source(path, options.limits)
+    program = resolve_program(
+        source, diagnostics, load=source_loader(path.parent, options.limits), settings=options.settings, limits=options.limits
+    )
+    check_program(program, diagnostics, options.limits)
+    return program, diagnostics
+
+
+def compile_spec(path: Path, options: Options | None = None) -> Compilation:
+    """Check a spec and choose its train block; what follows is computed when it is asked for.
+
+    Raises:
+        Failure: the spec is wrong.
+    """
+    options = options or Options()
+    program, diagnostics = check_spec(path, options)
+    diagnostics.raise_errors()
+    return Compilation(path, options, program, _chosen(program, options.train), diagnostics)
+
+
+def _chosen(program: Program, name: str | None) -> str:
+    trains = list(program.scope.trains)
+    if name is not None and name not in trains:
+        raise errors.UNKNOWN_DECLARATION(
+            f"the spec has no train block '{name}'", hint=did_you_mean(name, trains) or f"it has {', '.join(trains) or 'none'}"
+        )
+    if not trains:
+        raise errors.UNKNOWN_DECLARATION("the spec has no train block", hint="add: train name { ... }")
+    if name is None and len(trains) > 1:
+        raise errors.UNKNOWN_DECLARATION("the spec has several train blocks", hint=f"choose one with --train: {', '.join(trains)}")
+    return name or trains[0]
+
+
+@dataclass(eq=False)
+class Compilation:
+    """One train block on its way from checked to compiled; each stage is computed once, when it is asked for."""
+
+    path: Path
+    options: Options
+    program: Program
+    name: str
+    warnings: Diagnostics
+
+    @property
+    def opset(self) -> int:
+        """The operator set of the graphs."""
+        from dslc.graph import DEFAULT_OPSET
+
+        return self.options.opset or DEFAULT_OPSET
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """Where data may come from."""
+        from dslc.training.data import data_folders
+
+        return data_folders(self.path.parent, self.options.data)
+
+    @cached_property
+    def data(self) -> CheckedData:
+        """The data set as checked without reading it."""
+        found = check_train_data(self.program, self.name, Diagnostics(), self.options.limits)
+        assert found is not None
+        return found
+
+    @cached_property
+    def raw(self) -> RawData:
+        """The data's tables and splits.
+
+        Raises:
+            Problem, Failure: E04xx.
+        """
+        from dslc.training.fields import read_raw
+
+        return read_raw(self.data, self.folders)
+
+    @property
+    def needs_data(self) -> bool:
+        """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?"""
+        if any(checked.fits for checked in self.data.fields.values()):
+            return True
+        train = self.check(Facts())
+        return train.steps is None and any(_needs_total(train))
+
+    def check(self, facts: Facts) -> CheckedTrain:
+        """Check the train block with what is known of its data.
+
+        Raises:
+            Failure: it is wrong.
+        """
+        diagnostics = Diagnostics()
+        found = check_train_block(self.program, self.name, diagnostics, self.options.limits, facts)
+        diagnostics.raise_errors()
+        assert found is not None
+        for name in ("epochs", "steps"):
+            if getattr(self.options, name) is not None:
+                found.epochs, found.steps = self.options.epochs, self.options.steps
+        return found
+
+    @cached_property
+    def train(self) -> CheckedTrain:
+        """The train block, checked with its data."""
+        return self.check(self.raw.facts(self.data))
+
+    @cached_property
+    def constants(self) -> FittedConstants:
+        """What is fitted on the training split."""
+        from dslc.training.fields import fit_constants
+        from dslc.training.session import Settings
+
+        if not any(fit.operand is not None for checked in self.train.data.fields.values() for fit in checked.fits):
+            from dslc.training.constants import FittedConstants
+
+            return FittedConstants()
+        return fit_constants(self.train.data, self.raw, Settings.of("cpu"), opset=self.opset)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Every split's fields, checked."""
+        from dslc.training.fields import make_dataset
+        from dslc.training.session import Settings
+        from dslc.training.targets import check_targets
+
+        dataset = make_dataset(self.train.data, self.constants, self.raw, Settings.of("cpu"), opset=self.opset)
+        check_targets(self.train, self.raw, dataset)
+        return dataset
+
+    @property
+    def seed(self) -> int:
+        """What everything random follows from."""
+        return self.train.seed if self.options.seed is None else self.options.seed
+
+    @cached_property
+    def total_steps(self) -> int:
+        """Updates in the whole training."""
+        train = self.train
+        if train.steps is not None:
+            return train.steps
+        from dslc.training.schedule import steps_per_epoch
+
+        assert train.epochs is not None
+        return ceil(train.epochs * steps_per_epoch(train, self.dataset.examples("train")) / train.accumulate)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The graphs of training and evaluation, the first state, the manifest."""
+        from dslc.training.artifacts import compile_artifacts
+
+        if not self.needs_data:
+            train = self.check(Facts())
+            from dslc.training.constants import FittedConstants
+
+            seed = train.seed if self.options.seed is None else self.options.seed
+            found = compile_artifacts(train, None, FittedConstants(), seed=seed, opset=self.opset, total_steps=train.steps or 0)
+        else:
+            found = compile_artifacts(
+                self.train, self.raw, self.constants, seed=self.seed, opset=self.opset, total_steps=self.total_steps
+            )
+        found.manifest["params"] = dict(self.program.params)
+        return found
+
+    def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
+        """Compile what is shipped, with these weights inside."""
+        from dslc.export import inference_models
+
+        return inference_models(self.train, self.constants, weights, opset=self.opset)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every spec file that was read."""
+        return self.program.sources
+
+
+def _needs_total(train: CheckedTrain) -> list[bool]:
+    from dslc.library.schedules import Schedule
+    from dslc.library.words import options_of
+
+    values = [
+        getattr(group.optimizer, option.name)
+        for objective in train.objectives for group in objective.groups for option in options_of(type(group.optimizer))
+    ]
+    return [isinstance(value, Schedule) and value.needs_total for value in values]

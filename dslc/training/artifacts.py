@@ -1,0 +1,184 @@
+"""What ``dslc compile`` writes: graphs, first state and manifest, ready for any loop in any language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from dslc.graph.passes import simplify
+from dslc.graph.builder import type_of
+from dslc.model.checked import CheckedTrain
+from dslc.training.constants import FittedConstants
+from dslc.training.evaluation_graph import evaluation_graphs, measures_of
+from dslc.training.fields import RawData, fields_graph
+from dslc.training.files import write_atomically, writing
+from dslc.training.state import StateRole, StateTensor, TOTAL, average_name, initial_parameters
+from dslc.training.step_graph import StepGraph, step_graphs
+from dslc.types import TensorType
+
+__all__ = ["FORMAT", "Artifacts", "compile_artifacts", "serialized", "shipped_weights", "write_manifest"]
+
+FORMAT = 1
+"""Version of the manifest."""
+
+
+@dataclass(eq=False)
+class Artifacts:
+    """Everything compiled from one train block."""
+
+    steps: Sequence[StepGraph]
+    models: Mapping[str, bytes]
+    """Serialized graphs by file name."""
+    state: Mapping[str, StateTensor]
+    initial: dict[str, np.ndarray]
+    random: Mapping[str, bool]
+    """Which graphs take a seed, by file name."""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def step_files(self) -> list[str]:
+        """Return the files of the training step's graphs, in the order in which they run."""
+        return [step_file(step, len(self.steps)) for step in self.steps]
+
+    def write(self, folder: Path) -> None:
+        """Write every file into a folder.
+
+        Raises:
+            Problem: E0609, E0610.
+        """
+        from safetensors.numpy import save
+
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        for name, data in self.models.items():
+            write_atomically(folder / name, data)
+        tensors = {name: np.require(array, requirements="C") for name, array in self.initial.items()}
+        write_atomically(folder / "state.safetensors", save(tensors))
+        write_manifest(folder, self.manifest)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``manifest.json``."""
+    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def step_file(step: StepGraph, objectives: int) -> str:
+    """Return the file of an objective's graph."""
+    return "train.onnx" if objectives == 1 else f"train.{step.name}.onnx"
+
+
+def serialized(model: ir.Model) -> bytes:
+    """Simplify a graph and return it as a file's bytes."""
+    data: bytes = ir.to_proto(simplify(model)).SerializeToString()
+    return data
+
+
+def compile_artifacts(
+    train: CheckedTrain, raw: RawData | None, constants: FittedConstants, *, seed: int, opset: int, total_steps: int
+) -> Artifacts:
+    """Compile a train block; ``raw`` is None where its data was not needed."""
+    steps = step_graphs(train, constants, opset=opset)
+    evaluation = evaluation_graphs(train, constants, opset=opset)
+    state: dict[str, StateTensor] = {}
+    for step in steps:
+        state.update(step.state)
+    from dslc.training.state import parameter_tensors
+
+    for tensor in parameter_tensors(train):
+        state.setdefault(tensor.name, tensor)
+    drawn = initial_parameters(train.parameters, seed)
+    initial = {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
+    models = {step_file(step, len(steps)): serialized(step.model) for step in steps}
+    random = {step_file(step, len(steps)): step.random for step in steps} | {"eval.onnx": evaluation.random}
+    models |= {
+        "eval.onnx": serialized(evaluation.accumulate), "metrics.onnx": serialized(evaluation.finish),
+        "fields.onnx": serialized(fields_graph(train.data, constants, opset=opset)),
+    }  # fmt: skip
+    artifacts = Artifacts(steps, models, state, initial, random)
+    artifacts.manifest = _manifest(train, raw, artifacts, seed, opset)
+    return artifacts
+
+
+def _first(tensor: StateTensor, drawn: Mapping[str, np.ndarray], total_steps: int) -> np.ndarray:
+    if tensor.role in (StateRole.PARAMETER, StateRole.STATISTIC):
+        return drawn[tensor.name]
+    if tensor.role is StateRole.AVERAGE:
+        return drawn[tensor.name.removeprefix(average_name(""))].copy()
+    if tensor.name == TOTAL:
+        return np.asarray(total_steps, np.int64)
+    return tensor.first()
+
+
+def shipped_weights(train: CheckedTrain, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters and statistics that are evaluated and shipped: averages where there are any."""
+    return {path: state.get(average_name(path), state[path]) for path in train.parameters}
+
+
+# --- manifest --------------------------------------------------------------------------------------
+
+
+def _manifest(train: CheckedTrain, raw: RawData | None, artifacts: Artifacts, seed: int, opset: int) -> dict[str, Any]:
+    from dslc.training.machine import environment
+
+    data = train.data
+    fits = {f.key: f for checked in data.fields.values() for f in checked.fits}
+    return {
+        "format": FORMAT,
+        "name": train.name,
+        "opset": opset,
+        "seed": seed,
+        "environment": environment(),
+        "graphs": {name: _signature(name, artifacts) for name in artifacts.models},
+        "steps": artifacts.step_files,
+        "state": [
+            {"name": t.name, **_type(t.type), "role": t.role.value, "changes": any(t.name in s.changes for s in artifacts.steps)}
+            for t in artifacts.state.values()
+        ],
+        "host_schedules": [
+            {"state": h.state, "schedule": repr(h.schedule)} for step in artifacts.steps for h in step.host_schedules
+        ],
+        "figures": [{"name": m.name, "direction": m.direction} for m in measures_of(train)],
+        "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
+        "columns": [
+            {
+                "input": use.key, "columns": list(use.patterns), "many": use.many, "type": use.element.value,
+                "shape": list(use.shape), "vocabulary": use.coded,
+                "unknown": fits[use.coded].unknown if use.coded else False,
+            }
+            for use in data.columns.values()
+        ],  # fmt: skip
+        "vocabularies": {key: list(values) for key, values in (raw.vocabularies if raw else {}).items()},
+        "sources": raw.sources if raw else {},
+    }
+
+
+def _type(type: TensorType) -> dict[str, Any]:
+    return {"type": type.element.value, "shape": [d if isinstance(d, int) else str(d) for d in type.shape]}
+
+
+def _signature(name: str, artifacts: Artifacts) -> dict[str, Any]:
+    graph = ir.from_proto(_proto(artifacts.models[name])).graph
+    def ports(values: Any) -> list[dict[str, Any]]:
+        return [
+            {"name": v.name, "type": _element(v), "shape": [d if isinstance(d, int) else str(d.value) for d in v.shape]}
+            for v in values
+        ]
+
+    return {"inputs": ports(graph.inputs), "outputs": ports(graph.outputs)}
+
+
+def _element(value: ir.Value) -> str:
+    assert value.dtype is not None
+    return "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy())
+
+
+def _proto(data: bytes) -> Any:
+    import onnx
+
+    return onnx.load_model_from_string(data)

@@ -1,0 +1,28 @@
+"""How long training is: batches of an epoch, updates, and when to evaluate."""
+
+from __future__ import annotations
+
+from dslc.library.operations import Operation
+from dslc.model.checked import CheckedTrain
+from dslc.model.measures import applications_of
+from dslc.training.data import batch_bounds
+
+__all__ = ["merges_single", "steps_per_epoch"]
+
+
+def merges_single(train: CheckedTrain) -> bool:
+    """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
+    return any(
+        needs_several(application.operation) and application.training
+        for objective in train.objectives for application in applications_of(objective.loss)
+    )
+
+
+def needs_several(operation: Operation) -> bool:
+    """Does the operation look across the examples of a batch in training?"""
+    return operation.name == "BatchNorm"
+
+
+def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
+    """Return how many batches an epoch has."""
+    return len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))

@@ -1,0 +1,128 @@
+"""Every layer and function against PyTorch's values: results, gradients, running statistics, declared types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dslc import graph as g
+from dslc.autodiff import gradients
+from dslc.graph import Builder, Tensor
+from dslc.library.indexing import Mark, Slice
+from dslc.library.operations import Context, Operation, Role
+from dslc.library.words import FUNCTIONS, LAYERS, describe, options_of
+from dslc.types import FLOAT32, ElementType, TensorType
+from tests.library.graphs import compiled, type_of_array
+from tests.library.word_cases import RANDOM, ROWS, Row
+
+STORED = np.load(Path(__file__).parent / "data" / "words.npz")
+ELSEWHERE = ("dslc.library.losses", "dslc.library.metrics")
+
+
+def word_of(row: Row) -> type[Operation]:
+    return LAYERS.get(row.word) or FUNCTIONS[row.word]
+
+
+def items_of(items: Any) -> tuple[Any, ...]:
+    marks = {type(None): Mark.NEW, type(...): Mark.REST, str: Mark.TENSOR}
+    return tuple(
+        Slice(item.start, item.stop, item.step or 1) if isinstance(item, slice) else marks.get(type(item), item)
+        for item in items
+    )
+
+
+def instance_of(row: Row) -> Operation:
+    """The word with the row's options, as the compiler would give them."""
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in row.options.items()}
+    options.pop("exponent", None)
+    if "element" in options:
+        options["element"] = ElementType(options["element"])
+    if "items" in options:
+        options["items"] = items_of(options["items"])
+    if "sizes" in options and isinstance(options["sizes"], dict):
+        options["sizes"] = tuple(options["sizes"].items())
+    return word_of(row)(**options)
+
+
+def expected(row: Row, key: str) -> np.ndarray:
+    return STORED[f"{row.id}|{key}"]
+
+
+def types_of(arrays: Sequence[np.ndarray], *, symbolic: bool) -> list[TensorType]:
+    """The operands' types; the first axis of the first one, and of those like it, is the symbol N if asked for."""
+    first = arrays[0].shape
+    if len({a.shape for a in arrays if a.ndim == 1}) and len(arrays) > 1:  # a vector's axis is not the batch
+        symbolic = False
+    return [type_of_array(a, symbolic=symbolic and a.ndim == len(first) and a.shape[:1] == first[:1]) for a in arrays]
+
+
+@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_results_gradients_and_types_are_pytorchs(row: Row, symbolic: bool) -> None:
+    arrays, variables = row.draw()
+    word = instance_of(row)
+    exponent = [np.array(row.options["exponent"], np.float32)] if "exponent" in row.options else []
+    types = types_of(arrays, symbolic=symbolic)
+    declared = word.type(*types, *(TensorType(FLOAT32) for _ in exponent))
+    returned = list(declared) if isinstance(declared, tuple) else [declared]
+    cotangents = [row.cotangent(i, expected(row, f"y{i}").shape) for i in range(len(returned) * row.gradient)]
+    names: list[str] = []
+
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        operands, seeds = inputs[: len(arrays)], inputs[len(arrays) :]
+        given = (*operands, *map(builder.constant, exponent))
+        weights = {name: builder.parameter(name, array) for name, array in variables.items()}
+        owned = word.variables(*(o.type for o in given))
+        assert {v.name: v.shape for v in owned} == {name: a.shape for name, a in variables.items()}
+        context = Context(builder, training=row.training, variables=weights, site="here")
+        emitted = word.emit(context, *given)
+        outputs = list(emitted) if isinstance(emitted, tuple) else [emitted]
+        assert [o.type for o in outputs] == returned
+        results = {f"y{i}": y for i, y in enumerate((*outputs, *context.updates.values()))}
+        leaves = {f"x{i}": o for i, o in enumerate(operands) if o.element.is_float}
+        leaves |= {v.name: weights[v.name] for v in owned if v.role is not Role.STATISTIC}
+        if row.gradient:
+            loss = g.total(*(g.reduce_sum(y * seed) for y, seed in zip(outputs, seeds, strict=True)))
+            for (name, leaf), gradient in zip(leaves.items(), gradients(loss, list(leaves.values())), strict=True):
+                if gradient is None:  # zero, which PyTorch may or may not say
+                    assert not np.any(STORED.get(f"{row.id}|d{name}", 0))
+                else:
+                    assert gradient.type == leaf.type
+                    results[f"d{name}"] = gradient
+        names.extend(results)
+        return list(results.values())
+
+    run = compiled(build, [*types, *(returned[: len(cotangents)])])
+    for name, value in zip(names, run(*arrays, *cotangents), strict=True):
+        assert value.shape == expected(row, name).shape
+        np.testing.assert_allclose(value, expected(row, name), rtol=2e-5, atol=5e-6, err_msg=name)
+
+
+def test_every_layer_and_function_has_a_row() -> None:
+    here = {name for name, word in {**LAYERS, **FUNCTIONS}.items() if word.__module__ not in ELSEWHERE}
+    assert {row.word for row in ROWS} | RANDOM == here
+
+
+def test_every_option_of_every_layer_and_function_is_set_in_a_row() -> None:
+    unset = {
+        (name, option.name)
+        for name, word in {**LAYERS, **FUNCTIONS}.items()
+        if word.__module__ not in ELSEWHERE and name not in RANDOM
+        for option in options_of(word)
+        if not any(row.word == name and option.name in row.options for row in ROWS)
+    }
+    assert {(name, option) for name, option in unset if option != "init"} == set()
+
+
+def test_every_word_is_documented() -> None:
+    for word in {**LAYERS, **FUNCTIONS}.values():
+        assert word.doc(), word.name
+        assert all(option.doc for option in options_of(word)), word.name
+
+
+def test_describe_spells_out_the_defaults() -> None:
+    assert describe(LAYERS["MaxPool"](size=2)) == {"size": 2, "stride": None, "padding": "valid"}

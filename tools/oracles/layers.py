@@ -1,0 +1,53 @@
+"""Store what PyTorch computes for every row of ``tests/library/word_cases.py``.
+
+    python tools/oracles/layers.py        (with PyTorch 2; only results are stored)
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.library.word_cases import ROWS, Row  # noqa: E402
+
+
+def tensor(array: np.ndarray) -> torch.Tensor:
+    value = torch.tensor(array)
+    return value.requires_grad_() if value.is_floating_point() else value
+
+
+def results(row: Row) -> dict[str, np.ndarray]:
+    """The results, and the gradients by operands and variables of the sum of results times cotangents."""
+    arrays, variables = row.draw()
+    operands, weights = [tensor(a) for a in arrays], {name: tensor(a) for name, a in variables.items()}
+    returned: Any = row.torch(torch, weights, *operands)
+    outputs = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    stored = {f"y{i}": y.detach().numpy() for i, y in enumerate(outputs)}
+    if row.gradient:
+        loss = sum((y * tensor(row.cotangent(i, tuple(y.shape)))).sum() for i, y in enumerate(outputs) if y.grad_fn)
+        loss.backward()
+        for name, leaf in [*((f"x{i}", x) for i, x in enumerate(operands)), *weights.items()]:
+            if leaf.requires_grad and leaf.grad is not None:
+                stored[f"d{name}"] = leaf.grad.numpy()
+    return stored
+
+
+def main() -> None:
+    names = [row.id for row in ROWS]
+    assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
+    torch.manual_seed(0)
+    everything = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row).items()}
+    path = ROOT / "tests/library/data/words.npz"
+    np.savez_compressed(path, **everything)
+    print(f"{len(ROWS)} rows, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
