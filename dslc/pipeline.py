@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from dslc.training.data import Dataset
     from dslc.training.fields import RawData
 
-__all__ = ["Compilation", "Options", "check_spec", "compile_spec"]
+__all__ = ["Compilation", "Options", "check_spec", "compile_spec", "reopen"]
 
 RECURSION = 20_000
 """Python frames that the deepest spec inside the limits may need."""
@@ -201,13 +200,9 @@ class Compilation:
     @cached_property
     def total_steps(self) -> int:
         """Updates in the whole training."""
-        train = self.train
-        if train.steps is not None:
-            return train.steps
-        from dslc.training.schedule import steps_per_epoch
+        from dslc.training.schedule import total_updates
 
-        assert train.epochs is not None
-        return ceil(train.epochs * steps_per_epoch(train, self.dataset.examples("train")) / train.accumulate)
+        return self.train.steps or total_updates(self.train, self.dataset.examples("train"))
 
     @cached_property
     def artifacts(self) -> Artifacts:
@@ -235,8 +230,18 @@ class Compilation:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Every spec file that was read."""
+        """Every spec file that was read, the first one first."""
         return self.program.sources
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """Their paths from the first one's folder."""
+        return self.program.paths
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The values of all params."""
+        return self.program.params
 
 
 def _needs_total(train: CheckedTrain) -> list[bool]:
@@ -248,3 +253,13 @@ def _needs_total(train: CheckedTrain) -> list[bool]:
         for objective in train.objectives for group in objective.groups for option in options_of(type(group.optimizer))
     ]
     return [isinstance(value, Schedule) and value.needs_total for value in values]
+
+
+def reopen(path: Path, run: Mapping[str, Any], folders: Sequence[Path]) -> Compilation:
+    """Compile a run's copy of its spec again, with the params that it was trained with."""
+    settings = {name: _setting(value) for name, value in run["params"].items()}
+    return compile_spec(path, Options(settings=settings, train=run["train"], data=tuple(folders), seed=run["seed"]))
+
+
+def _setting(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,7 +19,7 @@ import numpy as np
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
     "Symbolic", "TensorType", "Undecided", "broadcast", "broadcast_types", "element_count", "evaluate", "same_value",
-    "shape_text", "substitute", "symbol", "symbols_of",
+    "reduced_type", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
 ]  # fmt: skip
 
 
@@ -384,3 +384,15 @@ def broadcast(*shapes: Sequence[Dimension]) -> Shape:
 def broadcast_types(*types: TensorType) -> TensorType:
     """Return the type of an element-wise operation on tensors of one element type."""
     return TensorType(types[0].element, broadcast(*(t.shape for t in types)))
+
+
+def reduced_type(type: TensorType, axes: Sequence[int], keepdims: bool) -> TensorType:
+    """Return the type after a reduction over (non-negative) axes."""
+    if keepdims:
+        return type.with_shape(1 if i in axes else d for i, d in enumerate(type.shape))
+    return type.with_shape(d for i, d in enumerate(type.shape) if i not in axes)
+
+
+def window_size(size: Dimension, kernel: int, stride: int, dilation: int, before: int, after: int) -> Dimension:
+    """Return how many windows of a convolution or a pool fit along an axis."""
+    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1

@@ -86,3 +86,38 @@ ENVIRONMENT_CHANGED = register(
     "A resumed run ends bit for bit like an uninterrupted one if the versions, the provider, the number of threads and "
     "the features of the processor are the same. One of them is not, so the results may differ in the last digits.",
 )
+RUN_EXISTS = register(
+    "E0612",
+    "the output folder holds a run already",
+    "Training writes into a folder of its own, `runs/NAME` unless `-o` says otherwise, and never over an earlier run by "
+    "accident. `--resume` goes on with the run that is there, `--overwrite` replaces it, `-o` names another folder.",
+)
+NO_RUN = register(
+    "E0613",
+    "this is not a finished run",
+    "`eval`, `predict` and `export` work on the folder that `dslc train` wrote, once the training has ended. A run "
+    "that was interrupted goes on with `dslc train FILE --resume`.",
+)
+UNKNOWN_SPLIT = register(
+    "E0614",
+    "there is no such split",
+    "`dslc eval RUN --split NAME` measures on a split that the spec's data declares.",
+)
+UNKNOWN_NET = register(
+    "E0615",
+    "there is no such network",
+    "A run with several networks ships a file for each; `--net NAME` chooses one.",
+)
+OPSET = register(
+    "E0616",
+    "the model cannot be written in this operator set",
+    "ONNX operators change from one version of the operator set to the next. The graphs use what exists since version "
+    "18; a newer version must be one that the installed onnx package knows, and an older one must be able to express "
+    "every operator that the model uses.",
+)
+FIELDS_NOT_SHIPPED = register(
+    "E0617",
+    "the fields cannot stand in front of the model",
+    "`--fields` joins the graph that prepares the data to the model, so that it takes raw columns. Each of the "
+    "model's inputs must be a data field as it stands.",
+)

@@ -69,3 +69,14 @@ NAME_CLASH = register(
     "Data fields, model inputs and state tensors are inputs of one graph, and a tensor's successor bears its name with "
     "`.next`, so no two may share a name.",
 )  # fmt: skip
+LOSS_NOT_FINITE = register(
+    "E0520", "the loss is not a finite number",
+    "The loss became infinite or not a number, so training cannot go on. Usual causes are a learning rate that is too "
+    "high, a logarithm or a division that reaches zero, and values in the data that are far from one. The message names "
+    "the first layer whose output was not finite.",
+)  # fmt: skip
+RESUME_DIFFERS = register(
+    "E0521", "a run cannot be resumed with something changed",
+    "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be those "
+    "that it began with. Longer `epochs` or `steps` are the one exception.",
+)  # fmt: skip

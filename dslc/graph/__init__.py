@@ -1,11 +1,34 @@
 """Building, typing, simplifying and checking ONNX graphs.
 
 The names below are the vocabulary of everything that emits ONNX: ``from dslc import graph as g``, then
-``g.exp(x) @ w``.
+``g.exp(x) @ w``. They are loaded when the first of them is used, because onnx-ir takes half a second to import,
+and checking a spec, which knows every word that could emit something, emits nothing.
 """
 
-from dslc.graph.builder import *
-from dslc.graph.elementwise import *
-from dslc.graph.linear import *
-from dslc.graph.reductions import *
-from dslc.graph.shaping import *
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dslc.graph.builder import *
+    from dslc.graph.elementwise import *
+    from dslc.graph.linear import *
+    from dslc.graph.reductions import *
+    from dslc.graph.shaping import *
+
+_VOCABULARY = ("builder", "elementwise", "linear", "reductions", "shaping")
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or name in _VOCABULARY:
+        raise AttributeError(f"module 'dslc.graph' has no attribute '{name}'")
+    names = globals()
+    for part in _VOCABULARY:
+        module = import_module(f"dslc.graph.{part}")
+        public = getattr(module, "__all__", None) or [known for known in vars(module) if not known.startswith("_")]
+        for known in public:
+            names.setdefault(known, getattr(module, known))
+    if name not in names:
+        raise AttributeError(f"module 'dslc.graph' has no attribute '{name}'")
+    return names[name]

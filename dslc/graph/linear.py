@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dslc.graph.builder import Attribute, Tensor
-from dslc.types import Dimension, Shape, broadcast
+from dslc.types import Dimension, Shape, broadcast, window_size
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -31,11 +31,6 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     return operands[0].builder.node(
         "Einsum", operands, [operands[0].type.with_shape(shape)], {"equation": f"{inputs}->{output}"}
     )
-
-
-def window_size(size: Dimension, kernel: int, stride: int, dilation: int, before: int, after: int) -> Dimension:
-    """Return how many windows fit along an axis."""
-    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def _window_shape(

@@ -6,14 +6,7 @@ from collections.abc import Sequence
 
 from dslc.graph.builder import Tensor
 from dslc.graph.shaping import normal_axes, normal_axis
-from dslc.types import INT64, TensorType
-
-
-def reduced_type(type: TensorType, axes: Sequence[int], keepdims: bool) -> TensorType:
-    """Return the type after a reduction over (non-negative) axes."""
-    if keepdims:
-        return type.with_shape(1 if i in axes else d for i, d in enumerate(type.shape))
-    return type.with_shape(d for i, d in enumerate(type.shape) if i not in axes)
+from dslc.types import INT64, reduced_type
 
 
 def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool) -> Tensor:

@@ -6,15 +6,17 @@ import math
 import re
 import types
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import dataclass_transform
 
 from dslc import graph as g
-from dslc.graph import Tensor
 from dslc.library.checks import axis_of, compute, need_float
 from dslc.library.operations import Context, Function, Layer, Operation, function, layer, option
 from dslc.types import TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
-from dslc.graph import Tensor
 from dslc.library.checks import (
     agree,
     broadcast_shapes,
@@ -19,6 +18,9 @@ from dslc.library.checks import (
 )
 from dslc.library.operations import Context, Function, function
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, Symbolic, TensorType, Undecided, broadcast, same_value
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

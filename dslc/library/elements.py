@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.graph import Tensor
 from dslc.library.checks import broadcast_shapes, need_bool, need_float, need_integer, need_number, same_elements
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, ElementType, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import BAD_INDEX, UNDECIDED
-from dslc.graph import Tensor
 from dslc.library.checks import decide
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import INT64, Dimension, Symbolic, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__ = ["Mark", "Slice"]
 

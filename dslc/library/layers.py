@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
-from dslc.graph import Tensor
 from dslc.library.checks import need_float, need_integer, need_rank, weight_size
 from dslc.library.initializers import glorot_uniform, normal, zeros
 from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
 from dslc.library.shaping import reshaped
 from dslc.types import FLOAT32, INT64, Dimension, TensorType, element_count
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

@@ -8,15 +8,17 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.graph import Tensor
 from dslc.library.operations import Context, Function, Statistic, function, option
 from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__ = [
     "Mean", "binary_cross_entropy", "class_axis", "cross_entropy", "huber", "kl_divergence", "l1", "l2", "mae",

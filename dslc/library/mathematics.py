@@ -1,17 +1,20 @@
 """Functions of real numbers, element by element."""
+# ruff: noqa: PLW0108 - a lambda, because dslc.graph is loaded when it is first used
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.graph import Tensor
 from dslc.library.checks import compute, need_float, need_number
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import Symbolic, TensorType, Undecided
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 
@@ -46,63 +49,63 @@ class _Signed(_Real):
 class exp(_Real):
     """The exponential function, e to the power of x."""
 
-    emission, value = staticmethod(g.exp), staticmethod(math.exp)
+    emission, value = staticmethod(lambda x: g.exp(x)), staticmethod(math.exp)
 
 
 @function
 class log(_Real):
     """The natural logarithm."""
 
-    emission, value = staticmethod(g.log), staticmethod(math.log)
+    emission, value = staticmethod(lambda x: g.log(x)), staticmethod(math.log)
 
 
 @function
 class sqrt(_Real):
     """The square root."""
 
-    emission, value = staticmethod(g.sqrt), staticmethod(math.sqrt)
+    emission, value = staticmethod(lambda x: g.sqrt(x)), staticmethod(math.sqrt)
 
 
 @function
 class sin(_Real):
     """The sine, of radians."""
 
-    emission, value = staticmethod(g.sin), staticmethod(math.sin)
+    emission, value = staticmethod(lambda x: g.sin(x)), staticmethod(math.sin)
 
 
 @function
 class cos(_Real):
     """The cosine, of radians."""
 
-    emission, value = staticmethod(g.cos), staticmethod(math.cos)
+    emission, value = staticmethod(lambda x: g.cos(x)), staticmethod(math.cos)
 
 
 @function
 class erf(_Real):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
 
-    emission, value = staticmethod(g.erf), staticmethod(math.erf)
+    emission, value = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
 
 
 @function
 class floor(_Real):
     """The largest whole number that is not above x; the gradient is zero."""
 
-    emission, value = staticmethod(g.floor), staticmethod(math.floor)
+    emission, value = staticmethod(lambda x: g.floor(x)), staticmethod(math.floor)
 
 
 @function
 class ceil(_Real):
     """The smallest whole number that is not below x; the gradient is zero."""
 
-    emission, value = staticmethod(g.ceil), staticmethod(math.ceil)
+    emission, value = staticmethod(lambda x: g.ceil(x)), staticmethod(math.ceil)
 
 
 @function
 class round(_Real):
     """The nearest whole number, the even one of two; the gradient is zero."""
 
-    emission, value = staticmethod(g.round_half_even), staticmethod(round)
+    emission, value = staticmethod(lambda x: g.round_half_even(x)), staticmethod(round)
 
 
 def _sign(x: float) -> int:
@@ -113,7 +116,7 @@ def _sign(x: float) -> int:
 class sign(_Signed):
     """-1, 0 or 1; the gradient is zero."""
 
-    emission, value = staticmethod(g.sign), staticmethod(_sign)
+    emission, value = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
 
 
 def _absolute(x: float) -> float:
@@ -126,7 +129,7 @@ def _absolute(x: float) -> float:
 class abs(_Signed):
     """The absolute value."""
 
-    emission, value = staticmethod(g.absolute), staticmethod(_absolute)
+    emission, value = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
 
 
 @function

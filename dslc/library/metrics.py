@@ -7,14 +7,16 @@ otherwise the target holds class indices, as for ``cross_entropy``. What has the
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.graph import Tensor
 from dslc.library.losses import Mean, mae, match_classes, match_shapes, match_weight, mse, nonzero, weights_of
 from dslc.library.operations import Context, Statistic, function, option
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__ = ["accuracy", "confusion", "f1", "mae", "mse", "precision", "r2", "recall", "rmse", "top_k"]
 

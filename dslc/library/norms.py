@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.graph import Tensor
 from dslc.library.checks import Sizes, axes_of, need_float, need_rank, weight_size
 from dslc.library.initializers import ones, zeros
 from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
 from dslc.library.reductions import count_of
 from dslc.types import TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 
@@ -64,7 +67,7 @@ class BatchNorm(Layer):
             return x * per_channel(factor) + per_channel(summand)
         over = [0, *range(2, x.rank)]
         mean = g.reduce_mean(x, over, keepdims=True)
-        centered = x - mean
+        centered = x + -mean  # the gradient of a difference would negate a whole tensor before it is summed
         variance = g.reduce_mean(centered * centered, over, keepdims=True)
         inverse = g.reciprocal(g.sqrt(variance + self.eps))
         self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), count_of(context, x, over))
@@ -118,7 +121,7 @@ class LayerNorm(Layer):
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         axes = self._axes(x.type)
-        centered = x - g.reduce_mean(x, axes, keepdims=True)
+        centered = x + -g.reduce_mean(x, axes, keepdims=True)
         variance = g.reduce_mean(centered * centered, axes, keepdims=True)
         result = centered * g.reciprocal(g.sqrt(variance + self.eps))
         if self.affine:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import BAD_PATTERN, RANK
-from dslc.graph import Tensor
 from dslc.library.checks import agree, divides, need_float, same_elements
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import Dimension, TensorType, element_count
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

@@ -16,16 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dslc.graph import Builder, Tensor
 from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType
 
 if TYPE_CHECKING:
+    from dslc.graph import Builder, Tensor
     from dslc.graph.random import Randomness
+
+    Tensors = Tensor | tuple[Tensor, ...]
 
 __all__ = [
     "Context", "Function", "Initializer", "Layer", "Operand", "Operation", "Role", "Statistic", "Types", "Variable",
@@ -33,8 +35,7 @@ __all__ = [
     "word_of_symbol",
 ]  # fmt: skip
 
-Types = Union[TensorType, tuple[TensorType, ...]]
-Tensors = Union[Tensor, tuple[Tensor, ...]]
+Types = TensorType | tuple[TensorType, ...]
 
 
 class Initializer(Word):

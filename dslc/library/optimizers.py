@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from math import log
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.graph import Builder, Tensor
 from dslc.library.schedules import Moment, Schedule, check_complete, constant
 from dslc.library.words import OPTIMIZERS, Word, option, word_decorator
 from dslc.types import FLOAT32
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Update", "optimizer"]
+if TYPE_CHECKING:
+    from dslc.graph import Builder, Tensor
 
-Scalar = float | Tensor
+    Scalar = float | Tensor
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Update", "optimizer"]
 
 
 @dataclass
@@ -54,7 +57,7 @@ class Update:
 
     def _tensor(self, key: str, compute: Callable[[], Tensor]) -> Tensor:
         value = self.once(key, compute)
-        assert isinstance(value, Tensor)
+        assert isinstance(value, g.Tensor)
         return value
 
     def value(self, hyper: float | Schedule) -> Scalar:
@@ -72,7 +75,7 @@ class Update:
             assert total is not None
             remaining = self._tensor("total", lambda: g.maximum(g.cast(total, FLOAT32), 1.0))
         value = schedule.formula(Moment(self.done, remaining, self.host))
-        return value if isinstance(value, Tensor) else float(value)
+        return value if isinstance(value, g.Tensor) else float(value)
 
 
 class Optimizer(Word):
@@ -201,7 +204,7 @@ def _correction(u: Update, beta: float) -> Tensor:
         return t * 2.0 / (t + 1.0)
 
     value = u.once(("correction", beta), compute)
-    assert isinstance(value, Tensor)
+    assert isinstance(value, g.Tensor)
     return value
 
 

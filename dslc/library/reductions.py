@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, ELEMENT
-from dslc.graph import Tensor
-from dslc.graph.reductions import reduced_type
 from dslc.library.checks import (
     Axes,
     axes_of,
@@ -22,7 +20,10 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operations import Context, Function, Statistic, function, option
-from dslc.types import FLOAT32, INT32, INT64, STRING, Dimension, ElementType, TensorType, element_count
+from dslc.types import FLOAT32, INT32, INT64, STRING, Dimension, ElementType, TensorType, element_count, reduced_type
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__ = ["count_of"]
 
@@ -141,8 +142,13 @@ class var(Reduction):
 class _Extremum(Reduction):
     """min and max: of one tensor the extreme element, of two the extreme of each pair."""
 
-    reduce: ClassVar[Callable[..., Tensor]]
-    choose: ClassVar[Callable[..., Tensor]]
+    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+        """Return the extreme elements along axes."""
+        raise NotImplementedError
+
+    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the extreme element of each pair."""
+        raise NotImplementedError
 
     def type(self, x: TensorType, other: TensorType | None = None) -> TensorType:
         need_number(self.name, x)
@@ -177,7 +183,11 @@ class _Extremum(Reduction):
 class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
-    reduce, choose = staticmethod(g.reduce_min), staticmethod(g.minimum)
+    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+        return g.reduce_min(x, axes, keepdims)
+
+    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+        return g.minimum(a, b)
 
     @classmethod
     def number(cls, *values: Any) -> Any:
@@ -188,7 +198,11 @@ class min(_Extremum):
 class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
 
-    reduce, choose = staticmethod(g.reduce_max), staticmethod(g.maximum)
+    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+        return g.reduce_max(x, axes, keepdims)
+
+    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+        return g.maximum(a, b)
 
     @classmethod
     def number(cls, *values: Any) -> Any:

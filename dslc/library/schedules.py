@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, pi
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.graph import Tensor
 from dslc.library.words import SCHEDULES, Word, option, word_decorator
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = [
     "Chain", "Moment", "Number", "Schedule", "as_schedule", "chain", "check_complete", "constant", "cosine",
@@ -30,7 +32,7 @@ Number: TypeAlias = Any
 
 def mathematics(*values: Number) -> Any:
     """Return the module whose functions compute with such values: ``dslc.graph``, or NumPy for numbers."""
-    return g if any(isinstance(value, Tensor) for value in values) else np
+    return g if any(isinstance(value, g.Tensor) for value in values) else np
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, RANK, RESHAPE, SIZE, UNDECIDED
-from dslc.graph import Tensor
 from dslc.library.checks import (
     Axes,
     agree,
@@ -20,6 +20,9 @@ from dslc.library.checks import (
 )
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import INT64, Dimension, Symbolic, TensorType, element_count, same_value, shape_text
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__ = ["reshaped"]
 

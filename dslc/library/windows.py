@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, WINDOW
-from dslc.graph import Tensor
-from dslc.graph.linear import window_size
 from dslc.library.checks import Sizes, decide, divides, need_float, need_rank, per_axis, weight_size
 from dslc.library.initializers import glorot_uniform, zeros
 from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
-from dslc.types import Dimension, Symbolic, TensorType
+from dslc.types import Dimension, Symbolic, TensorType, window_size
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
 
 __all__: list[str] = []
 

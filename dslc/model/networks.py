@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
@@ -14,7 +13,6 @@ from dslc.library.operations import Initializer, Layer, Role, Variable
 from dslc.library.words import FUNCTIONS
 from dslc.model.arguments import Given, bind
 from dslc.model.matching import Silent, declared_type, match_type
-from dslc.model.naming import component_names
 from dslc.model.scope import BlockDeclaration, Scope
 from dslc.model.values import POISON, Outputs, ParameterRecord, Placeholder, Value, is_number, kind_of
 from dslc.source import Span
@@ -26,11 +24,6 @@ if TYPE_CHECKING:
     from dslc.model.expressions import Evaluator
 
 __all__ = ["LayerInstance", "Network", "apply_block", "elaborate_alone", "index"]
-
-
-@cache
-def _components(block: tree.Block) -> dict[Span, str]:
-    return component_names(block.body)
 
 
 # --- blocks ----------------------------------------------------------------------------------------
@@ -99,7 +92,7 @@ def elaborate(
     scope = Scope(block.file, values=dict(arguments))
     body = _Body(
         evaluator=replace(
-            outer, scope=scope, network=network, prefix=path, bound=(), components=_components(block.node)
+            outer, scope=scope, network=network, prefix=path, bound=(), components=block.components
         ),
         block=block,
         operands=operands,

@@ -31,7 +31,9 @@ class Program:
     scope: FileScope
     params: Mapping[str, Any]
     sources: tuple[Source, ...]
-    """Every file that was read."""
+    """Every file that was read, the first one first."""
+    paths: tuple[str, ...]
+    """Their paths from the first file's folder."""
 
 
 @dataclass
@@ -41,6 +43,7 @@ class _Resolver:
     load: Loader
     settings: Mapping[str, str]
     sources: list[Source] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     files: dict[str, FileScope] = field(default_factory=dict)
     open_: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
@@ -48,6 +51,7 @@ class _Resolver:
 
     def file(self, source: Source, path: str) -> FileScope:
         self.sources.append(source)
+        self.paths.append(path)
         parsed = parse(source, self.diagnostics, self.limits)
         scope = FileScope()
         self.files[path] = scope
@@ -286,4 +290,4 @@ def resolve_program(
             known = sorted(resolver.params)
             hint = did_you_mean(name, known) or (f"its params are {', '.join(known)}" if known else "it declares none")
             diagnostics.add(errors.UNKNOWN_PARAM(f"--set {name}=...: the spec has no param '{name}'", hint=hint).at(None))
-    return Program(source, scope, resolver.params, tuple(resolver.sources))
+    return Program(source, scope, resolver.params, tuple(resolver.sources), tuple(resolver.paths))

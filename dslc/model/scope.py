@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dslc.errors import names as errors
+from dslc.model.naming import component_names
 from dslc.source import Span
 from dslc.syntax import tree
 
@@ -31,6 +33,11 @@ class BlockDeclaration:
     @property
     def described(self) -> str:
         return f"the {self.node.kind} {self.node.name}"
+
+    @cached_property
+    def components(self) -> dict[Span, str]:
+        """The last part of the path of everything that the body applies, by the place where that stands."""
+        return component_names(self.node.body)
 
 
 @dataclass(eq=False)

@@ -120,6 +120,16 @@ class Checkpoints:
                 old.unlink()
         return path
 
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write the best weights so far, in place of the best before.
+
+        Raises:
+            Problem: E0609, E0610.
+        """
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / BEST, encode(checkpoint))
+
     def _saved(self) -> list[Path]:
         """Return the files of the last few checkpoints, newest first."""
         return sorted(self.folder.glob("step-*.safetensors"), reverse=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from dslc.library.operations import Operation
 from dslc.model.checked import CheckedTrain
 from dslc.model.measures import applications_of
 from dslc.training.data import batch_bounds
 
-__all__ = ["merges_single", "steps_per_epoch"]
+__all__ = ["merges_single", "steps_per_epoch", "total_updates"]
 
 
 def merges_single(train: CheckedTrain) -> bool:
@@ -26,3 +28,11 @@ def needs_several(operation: Operation) -> bool:
 def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
     """Return how many batches an epoch has."""
     return len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))
+
+
+def total_updates(train: CheckedTrain, examples: int) -> int:
+    """Return the number of updates in the whole training."""
+    if train.steps is not None:
+        return train.steps
+    assert train.epochs is not None
+    return ceil(train.epochs * steps_per_epoch(train, examples) / train.accumulate)

@@ -37,6 +37,8 @@ class _Run:
     binding: Any
     inputs: dict[str, Any]
     """The bound ``OrtValue`` of each input."""
+    scalars: dict[str, Any]
+    """The bound ``OrtValue`` of each result that is one number."""
 
 
 @dataclass
@@ -165,16 +167,23 @@ class Recurrence:
         session = graph.session(used)
         binding = session.io_binding()
         inputs: dict[str, Any] = {}
+        scalars: dict[str, Any] = {}
         for name in graph.inputs:
             state = self._buffers.get(name)
             inputs[name] = state[parity[name]] if state else self._seed if name == SEED else fields[name]
             binding.bind_ortvalue_input(name, inputs[name])
         for name in graph.outputs:
-            if not name.endswith(NEXT):  # results come first, so that their places among the outputs are known
+            if name.endswith(NEXT):
+                continue
+            port = graph.outputs[name]
+            if port.shape == ():  # a loss: reading it from a buffer of its own costs next to nothing
+                scalars[name] = allocate((), port.dtype, self.settings.provider)
+                binding.bind_ortvalue_output(name, scalars[name])
+            else:  # results come first, so that their places among the outputs are known
                 binding.bind_output(name, self.settings.provider.device)
         for name in changed:
             binding.bind_ortvalue_output(name + NEXT, self._buffers[name][parity[name] ^ 1])
-        return _Run(graph, session, binding, inputs)
+        return _Run(graph, session, binding, inputs, scalars)
 
     # --- state ---------------------------------------------------------------------------------
 
@@ -224,4 +233,14 @@ class TrainStep(Recurrence):
 
     def loss(self, graph: int = 0) -> float:
         """Return the loss of the last step, of one of the graphs."""
-        return self.losses(graph)["loss"]
+        return float(self._last[graph].scalars["loss"].numpy())
+
+    def before(self) -> dict[str, np.ndarray]:
+        """Return a copy of the state before the last step, to find out what went wrong in it.
+
+        A tensor that several graphs of a step change is returned as the last but one of them left it.
+        """
+        changed = {name for names in self._changed for name in names}
+        return {
+            name: np.array(pair[self._place_of(name) ^ (name in changed)].numpy()) for name, pair in self._buffers.items()
+        }

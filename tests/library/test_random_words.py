@@ -1,4 +1,4 @@
-"""Random tensors: sound distributions, no relation between positions, steps, sites and seeds, the same bits anywhere."""
+"""Random tensors: sound distributions; positions, steps, sites and seeds unrelated; the same bits anywhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def chi_square(cells: np.ndarray, number: int) -> float:
 
 @pytest.fixture(scope="module")
 def uniform() -> Callable[..., list[np.ndarray]]:
-    return drawer(lambda r, type: [r.uniform(type, site) for site in ("a", "b", "c")])
+    return drawer(lambda r, like: [r.uniform(like, site) for site in ("a", "b", "c")])
 
 
 def test_uniform_is_uniform_in_every_bit_that_counts(uniform: Callable[..., list[np.ndarray]]) -> None:
@@ -107,12 +107,12 @@ def test_onnx_runtime_and_the_reference_give_the_same_bits(seed: int) -> None:
 
 def test_the_bits_never_change() -> None:
     """A changed hash would change every seeded run."""
-    values = drawer(lambda r, type: [r.uniform(type, "site")])(7, 11, 3)[0]
+    values = drawer(lambda r, like: [r.uniform(like, "site")])(7, 11, 3)[0]
     np.testing.assert_array_equal((values * 2**24).astype(np.int64), GOLDEN)
 
 
 def test_normal_is_normal() -> None:
-    (values,) = drawer(lambda r, type: [r.normal(type, "a")])()
+    (values,) = drawer(lambda r, like: [r.normal(like, "a")])()
     values = values.astype(np.float64)
     assert np.isfinite(values).all()
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
@@ -125,14 +125,14 @@ def test_normal_is_normal() -> None:
 
 @pytest.mark.parametrize("probability", [0.001, 0.3, 0.5, 0.9])
 def test_chance_has_its_probability(probability: float) -> None:
-    (values,) = drawer(lambda r, type: [r.chance(type, "a", probability)])()
+    (values,) = drawer(lambda r, like: [r.chance(like, "a", probability)])()
     assert set(np.unique(values)) == {0, 1}
     assert abs(values.mean() - probability) < 4 * np.sqrt(probability * (1 - probability) / COUNT)
 
 
 def test_other_element_types() -> None:
     type = TensorType(FLOAT64, (symbol("N"), 2))
-    (values,) = drawer(lambda r, _: [r.uniform(type, "a")], type)(0, 0, 5)
+    (values,) = drawer(lambda r, like: [r.uniform(like, "a")], type)(0, 0, 5)
     assert values.shape == (5, 2)
 
 

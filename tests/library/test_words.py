@@ -55,7 +55,7 @@ def expected(row: Row, key: str) -> np.ndarray:
 def types_of(arrays: Sequence[np.ndarray], *, symbolic: bool) -> list[TensorType]:
     """The operands' types; the first axis of the first one, and of those like it, is the symbol N if asked for."""
     first = arrays[0].shape
-    if len({a.shape for a in arrays if a.ndim == 1}) and len(arrays) > 1:  # a vector's axis is not the batch
+    if len(arrays) > 1 and any(a.ndim == 1 for a in arrays):  # a vector's axis is not the batch
         symbolic = False
     return [type_of_array(a, symbolic=symbolic and a.ndim == len(first) and a.shape[:1] == first[:1]) for a in arrays]
 

@@ -1,0 +1,124 @@
+"""Shipped models made over: another operator set, or raw columns in front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from dslc.errors.environment import FIELDS_NOT_SHIPPED, OPSET
+
+__all__ = ["converted", "only_outputs", "with_fields"]
+
+
+def _load(data: bytes) -> ir.Model:
+    import onnx
+
+    return ir.from_proto(onnx.load_model_from_string(data))
+
+
+def only_outputs(data: bytes, names: Sequence[str]) -> bytes:
+    """Return a model with these outputs only, and the inputs that they need."""
+    model = _load(data)
+    _keep(model.graph, names)
+    proto: bytes = ir.to_proto(model).SerializeToString()
+    return proto
+
+
+def _keep(graph: ir.Graph, names: Sequence[str]) -> None:
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+    for value in [v for v in graph.outputs if v.name not in names]:
+        graph.outputs.remove(value)
+    RemoveUnusedNodesPass()(ir.Model(graph, ir_version=8))
+    kept = {id(v) for v in graph.outputs}
+    for value in [v for v in graph.inputs if not v.uses() and id(v) not in kept]:
+        graph.inputs.remove(value)
+
+
+def converted(data: bytes, opset: int) -> bytes:
+    """Return a model in another operator set of the standard domain.
+
+    Raises:
+        Problem: E0616, there is no such set, or it can't express the model.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    newest = onnx.defs.onnx_opset_version()
+    if not 7 <= opset <= newest:
+        raise OPSET(f"there is no operator set {opset} here", hint=f"onnx {onnx.__version__} knows 7 to {newest}")
+    entry = next(entry for entry in model.opset_import if entry.domain == "")
+    if opset == entry.version:
+        return data
+    try:
+        result = onnx.version_converter.convert_version(model, opset)
+        result.ir_version = max(ir_version_of(opset), 4)
+        onnx.checker.check_model(result, full_check=True)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise OPSET(f"the model cannot be written in operator set {opset}: {first}", hint=f"it is written in {entry.version}") from None
+    converted_data: bytes = result.SerializeToString()
+    return converted_data
+
+
+def ir_version_of(opset: int) -> int:
+    """Return the oldest file format that an operator set of the standard domain belongs to."""
+    import onnx
+
+    known = [row[1] for row in onnx.helper.VERSION_TABLE if row[2] == opset]
+    return min(known) if known else int(onnx.IR_VERSION)
+
+
+def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest: Mapping[str, Any]) -> ir.Model:
+    """Return a model that takes raw columns: the fields' graph, joined to the model by the inputs' names.
+
+    Text columns are taken as text, and coded by an ``ai.onnx.ml`` LabelEncoder with the vocabulary inside.
+
+    Raises:
+        Problem: E0617, an input of the model is no field.
+    """
+    import onnx
+    from onnx import compose
+
+    model, front = onnx.load_model_from_string(data), onnx.load_model_from_string(only_outputs(fields, sorted(set(fed_by.values()))))
+    names = [value.name for value in model.graph.input if value.name != "seed"]
+    strange = [name for name in names if name not in fed_by]
+    if strange:
+        raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
+    front = compose.add_prefix(front, "fields/", rename_inputs=False)
+    back = compose.add_prefix(model, "model/", rename_inputs=True, rename_outputs=False)
+    merged = compose.merge_models(front, back, io_map=[(f"fields/{fed_by[name]}", f"model/{name}") for name in names])
+    merged.ir_version = model.ir_version
+    merged.producer_name = "dslc"
+    _code_text(merged, manifest)
+    onnx.checker.check_model(merged, full_check=True)
+    return ir.from_proto(merged)
+
+
+def _code_text(model: Any, manifest: Mapping[str, Any]) -> None:
+    """Put the coding of categories in front: raw values in, numbers out."""
+    from onnx import TensorProto, helper
+
+    coded = {c["input"]: c for c in manifest["columns"] if c["vocabulary"] is not None}
+    for value in list(model.graph.input):
+        column = coded.get(value.name)
+        if column is None:
+            continue
+        keys = manifest["vocabularies"][column["vocabulary"]]
+        text = all(isinstance(key, str) for key in keys)
+        raw = f"{value.name}/code"
+        for node in model.graph.node:
+            for position, name in enumerate(node.input):
+                if name == value.name:
+                    node.input[position] = raw
+        number_type = {True: TensorProto.STRING, False: TensorProto.INT64}[text]
+        kind = "strings" if text else "int64s"
+        if not text and any(isinstance(key, float) for key in keys):
+            number_type, kind = TensorProto.FLOAT, "floats"
+        attributes = {f"keys_{kind}": keys, "values_int64s": list(range(len(keys))), "default_int64": len(keys)}
+        model.graph.node.insert(0, helper.make_node("LabelEncoder", [value.name], [raw], domain="ai.onnx.ml", **attributes))
+        value.type.tensor_type.elem_type = number_type
+    if coded and not any(entry.domain == "ai.onnx.ml" for entry in model.opset_import):
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))

@@ -1,0 +1,429 @@
+"""The training loop: batches in, figures and checkpoints out, and the trained model at the end.
+
+Everything that follows from a seed does so through counters, so a run that was killed goes on from its last
+checkpoint and ends bit for bit like one that was not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dslc.diagnostics import Diagnostic
+from dslc.errors.environment import RUN_EXISTS
+from dslc.model.checked import CheckedTrain
+from dslc.model.conditions import Record
+from dslc.training.artifacts import Artifacts, serialized, shipped_weights, write_manifest
+from dslc.training.checkpoints import Checkpoint, Checkpoints
+from dslc.training.data import prefetch
+from dslc.training.evaluation import Evaluator
+from dslc.training.failures import explain_loss
+from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
+from dslc.training.machine import environment, environment_changes
+from dslc.training.resuming import Job, check_unchanged, describe
+from dslc.training.schedule import merges_single, steps_per_epoch
+from dslc.training.session import Settings
+from dslc.training.state import FLUSH, TOTAL
+from dslc.training.step import TrainStep
+
+__all__ = ["Observer", "Plan", "RunResult", "train"]
+
+LOG_EVERY = 100
+"""Batches between lines of ``metrics.jsonl`` within an epoch."""
+CHECKPOINT_SECONDS = 5.0
+"""Least time between checkpoints at evaluations; the last state and the best one are always saved."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do."""
+
+    name: str
+    folder: Path
+    provider: str
+    threads: int
+    epochs: int | None
+    total_steps: int
+    """Updates in the whole training."""
+    batches_per_epoch: int
+    examples: Mapping[str, int]
+    parameters: int
+    """Numbers that are trained."""
+    resumed_at: int | None
+    """Batches done before, of a resumed run."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of a run: losses and metrics of the shipped weights on one split."""
+
+    folder: Path
+    name: str
+    split: str
+    examples: int
+    losses: Mapping[str, float]
+    metrics: Mapping[str, Any]
+    epochs: int
+    steps: int
+    reason: str
+    best: Record | None
+    """The figures of the weights that were kept, where ``keep`` chose them."""
+
+
+class Observer:
+    """Is told what happens in a run; the methods do nothing unless overridden."""
+
+    def started(self, plan: Plan) -> None:
+        """Take note that the first batch is about to run."""
+
+    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:
+        """Take note of a batch; ``losses`` are the running means of the epoch. Called often."""
+
+    def evaluated(self, record: Record) -> None:
+        """Take note of the figures of an evaluation."""
+
+    def warned(self, diagnostic: Diagnostic) -> None:
+        """Take note of a warning."""
+
+    def finished(self, result: RunResult) -> None:
+        """Take note of the end."""
+
+
+def train(
+    job: Job,
+    folder: Path,
+    *,
+    provider: str | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Train a compiled spec into a folder; returns the figures of the model that was shipped.
+
+    Raises:
+        Problem, Failure: E0612 where the folder holds a run; E04xx, E05xx, E06xx for what goes wrong.
+    """
+    observer = observer or Observer()
+    if folder.exists() and not resume and not overwrite and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise RUN_EXISTS(
+            f"{folder} exists already", hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN"
+        )
+    settings = Settings.of(provider, threads)
+    run = _Run(job, folder, settings, observer)
+    return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
+
+
+@dataclass
+class _Progress:
+    """Where a run stands; what a checkpoint holds beside the state."""
+
+    epoch: int = 0
+    """Epochs done."""
+    batch: int = 0
+    """Batches done in the epoch that runs."""
+    batches: int = 0
+    """Batches done in all."""
+    step: int = 0
+    """Updates done."""
+    pending: int = 0
+    """Batches since the last update."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Of the losses in the running epoch, weighted by examples."""
+    examples: int = 0
+    """Examples seen in the running epoch."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    per_epoch: list[int] = field(default_factory=list)
+    """Places in the history that end an epoch; schedules that the host drives look at these."""
+    best: dict[str, float] | None = None
+    reason: str | None = None
+    """Why the run ended, once it has."""
+
+
+class _Run:
+    """One run of the loop."""
+
+    def __init__(self, job: Job, folder: Path, settings: Settings, observer: Observer) -> None:
+        self.job = job
+        self.folder = folder
+        self.settings = settings
+        self.observer = observer
+        self.train: CheckedTrain = job.train
+        self.dataset = job.dataset
+        self.artifacts: Artifacts = job.artifacts
+        self.seed = job.seed
+        self.progress = _Progress()
+        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.best_weights: dict[str, np.ndarray] | None = None
+        self.best_saved = True
+        self.saved_at = time.monotonic()
+        self.log = folder / "metrics.jsonl"
+        self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
+        self.total_steps = job.total_steps
+        self.resumed_at: int | None = None
+        self.names = [objective.name for objective in self.train.objectives]
+
+    # --- beginning -------------------------------------------------------------------------------
+
+    def begun(self, overwrite: bool) -> RunResult:
+        """Begin a run in a new or emptied folder."""
+        with writing(self.folder):
+            if overwrite and self.folder.is_dir():
+                shutil.rmtree(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.write_beginning()
+        self.step = TrainStep(self.models(), self.artifacts.initial, self.settings)
+        return self.run()
+
+    def write_beginning(self) -> None:
+        for source, path in zip(self.job.sources, self.job.source_paths, strict=True):
+            target = self.folder / "spec" / path
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, source.text.encode())
+        manifest = self.artifacts.manifest
+        manifest["environment"] = environment(self.settings)
+        manifest["run"] = describe(self.job)
+        self.artifacts.write(self.folder)
+
+    def resumed(self) -> RunResult:
+        """Go on from the last whole checkpoint; a finished run is left as it is, unless there is more to do."""
+        manifest = check_unchanged(self.job, self.folder)
+        for diagnostic in environment_changes(manifest["environment"], environment(self.settings)):
+            self.observer.warned(diagnostic)
+        found, warnings = self.checkpoints.latest()
+        for diagnostic in warnings:
+            self.observer.warned(diagnostic)
+        if found is None:
+            truncate_jsonl(self.log, lambda record: False)
+            self.write_beginning()
+            self.step = TrainStep(self.models(), self.artifacts.initial, self.settings)
+            return self.run()
+        self.progress = _Progress(**found.meta["progress"])
+        truncate_jsonl(self.log, lambda record: record["batch"] <= self.progress.batches)
+        self.artifacts.manifest["run"] = describe(self.job)
+        self.artifacts.manifest["environment"] = manifest["environment"]
+        if self.train.keep is not None and self.progress.best is not None:
+            best = self.checkpoints.best()
+            self.best_weights = dict(best.tensors) if best is not None else None
+        state = dict(found.tensors)
+        if TOTAL in state:
+            state[TOTAL] = np.asarray(self.total_steps, np.int64)
+        self.step = TrainStep(self.models(), state, self.settings)
+        if self.progress.reason is not None and (not self.progress.reason.startswith("all") or self.is_complete()):
+            if (self.folder / "model.onnx").exists() or list(self.folder.glob("model.*.onnx")):
+                self.resumed_at = self.progress.batches
+                return self.finish(self.progress.reason, write=False)
+        self.progress.reason = None
+        self.resumed_at = self.progress.batches
+        return self.run()
+
+    def models(self) -> list[bytes]:
+        return [self.artifacts.models[name] for name in self.artifacts.step_files]
+
+    # --- the loop ----------------------------------------------------------------------------------
+
+    def run(self) -> RunResult:
+        self.observer.started(self.plan())
+        reason: str | None = None
+        progress = self.progress
+        while reason is None:
+            if self.is_complete():
+                reason = "all steps done" if self.train.steps is not None else "all epochs done"
+                break
+            batches = prefetch(self.batches())
+            try:
+                for batch in batches:
+                    reason = self.one(batch)
+                    if reason is not None or self.is_complete():
+                        break
+                else:
+                    reason = self.end_of_epoch()
+            finally:
+                batches.close()  # type: ignore[attr-defined]
+        if not progress.history or progress.history[-1]["step"] != progress.step:
+            self.evaluate(ends_epoch=False)
+        return self.finish(reason)
+
+    def plan(self) -> Plan:
+        records = self.train.parameters
+        trained = {path for o in self.train.objectives for group in o.groups for path in group.paths}
+        return Plan(
+            self.train.name, self.folder, self.settings.provider.value, self.settings.threads, self.train.epochs,
+            self.total_steps, self.batches_per_epoch, {s: self.dataset.examples(s) for s in self.dataset.splits},
+            sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
+        )  # fmt: skip
+
+    def batches(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yield what is left of the epoch that runs."""
+        return self.dataset.batches(
+            "train", self.train.batch, shuffle=self.train.shuffle, seed=self.seed, epoch=self.progress.epoch,
+            drop_last=self.train.drop_last, merge_last_single=merges_single(self.train), start=self.progress.batch,
+            names=tuple(self.step.fields),
+        )  # fmt: skip
+
+    def is_complete(self) -> bool:
+        if self.train.steps is not None:
+            return self.progress.step >= self.train.steps
+        assert self.train.epochs is not None
+        return self.progress.epoch >= self.train.epochs
+
+    def is_last(self) -> bool:
+        """Is the batch about to run the last of the training?"""
+        progress = self.progress
+        if self.train.epochs is None:
+            return False
+        return progress.epoch == self.train.epochs - 1 and progress.batch == self.batches_per_epoch - 1
+
+    def one(self, batch: Mapping[str, np.ndarray]) -> str | None:
+        """Run one batch; return why the run ends, if it does."""
+        progress = self.progress
+        if self.train.accumulate > 1 and self.is_last():
+            self.step.set_state(FLUSH, np.asarray(1, np.int64))
+        self.step.step(batch, self.seed)
+        progress.batch += 1
+        progress.batches += 1
+        progress.pending += 1
+        if progress.pending == self.train.accumulate or (self.train.accumulate > 1 and self._flushed()):
+            progress.pending = 0
+            progress.step += 1
+        size = len(next(iter(batch.values()))) if batch else 1
+        progress.examples += size
+        for number, name in enumerate(self.names):
+            loss = self.step.loss(number)
+            if not isfinite(loss):
+                raise explain_loss(self.train, self.artifacts, self.step, batch, number, self.seed, progress.step)
+            progress.sums[name] = progress.sums.get(name, 0.0) + loss * size
+        running = {name: total / progress.examples for name, total in progress.sums.items()}
+        self.observer.stepped(progress.epoch, progress.batch, progress.step, running)
+        every = self.train.evaluate_every
+        if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
+            return self.evaluate(ends_epoch=False)
+        if progress.batches % LOG_EVERY == 0 and progress.batch < self.batches_per_epoch:
+            figures = {f"train.{name}": value for name, value in running.items()}
+            append_jsonl(self.log, self.place() | figures)
+        return None
+
+    def _flushed(self) -> bool:
+        progress = self.progress
+        return self.train.epochs is not None and progress.epoch == self.train.epochs - 1 and progress.batch == self.batches_per_epoch
+
+    def place(self) -> dict[str, Any]:
+        progress = self.progress
+        done = progress.epoch + progress.batch / self.batches_per_epoch
+        epoch: float = int(done) if done == int(done) else round(done, 4)
+        return {"epoch": epoch, "step": progress.step, "batch": progress.batches}
+
+    def end_of_epoch(self) -> str | None:
+        """Evaluate, let schedules look, save; return why the run ends, if it does."""
+        return self.evaluate(ends_epoch=True)
+
+    # --- evaluation --------------------------------------------------------------------------------
+
+    def figures(self, split: str, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Measure weights on a split."""
+        batches = self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
+        return self.evaluator.run(batches, weights, self.seed)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        if not hasattr(self, "_evaluator"):
+            self._evaluator = Evaluator(self.artifacts.models["eval.onnx"], self.artifacts.models["metrics.onnx"], self.settings)
+        return self._evaluator
+
+    def evaluate(self, *, ends_epoch: bool) -> str | None:
+        """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""
+        progress = self.progress
+        record: dict[str, float] = dict(self.place())
+        if progress.examples:
+            record |= {f"train.{name}": total / progress.examples for name, total in progress.sums.items()}
+        if "validation" in self.dataset.splits:
+            found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
+            record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}
+        progress.history.append(record)
+        append_jsonl(self.log, record)
+        if ends_epoch:
+            progress.per_epoch.append(len(progress.history) - 1)
+            progress.epoch, progress.batch, progress.examples, progress.sums = progress.epoch + 1, 0, 0, {}
+            self.drive_schedules()
+        self.keep_best(record)
+        self.observer.evaluated(record)
+        stop = self.train.stop
+        reason = f"stopped: {stop.text}" if stop is not None and stop(progress.history) else None
+        if time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS:
+            self.save()
+        return reason
+
+    def drive_schedules(self) -> None:
+        """Set what the host decides: the factors of schedules that look at figures once per epoch."""
+        progress = self.progress
+        for graph in self.artifacts.steps:
+            for host in graph.host_schedules:
+                watched: Any = host.schedule
+                figures = [progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch]
+                self.step.set_state(host.state, np.asarray(watched.observe(figures), np.float32))
+
+    def keep_best(self, record: Mapping[str, float]) -> None:
+        """Keep the weights if they are the best so far."""
+        keep, progress = self.train.keep, self.progress
+        if keep is None:
+            return
+        value = float(keep.figure(progress.history))
+        known = progress.best["figure"] if progress.best is not None else None
+        if value == value and (known is None or (value > known if keep.highest else value < known)):
+            progress.best = {"figure": value, **record}
+            weights = shipped_weights(self.train, self.step.lend())
+            self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
+            self.best_saved = False
+
+    def save(self) -> None:
+        """Write a checkpoint, and the best weights if they changed since the last one."""
+        progress = self.progress
+        if not self.best_saved and self.best_weights is not None:
+            self.checkpoints.save_best(Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {}))
+            self.best_saved = True
+        self.checkpoints.save(progress.batches, self.step.state(), {"progress": vars(progress)})
+        self.saved_at = time.monotonic()
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def finish(self, reason: str, *, write: bool = True) -> RunResult:
+        """Ship the chosen weights, measure them, and write the last of the folder."""
+        progress = self.progress
+        progress.reason = reason
+        lent = shipped_weights(self.train, self.step.lend())
+        weights = self.best_weights or {path: np.array(value.numpy()) for path, value in lent.items()}
+        split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
+        found = self.figures(split, weights)
+        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        losses = {name: values[name] for name in self.names}
+        metrics = {m.name: values[m.name] for m in self.train.metrics}
+        result = RunResult(
+            self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
+            progress.step, reason, progress.best,
+        )  # fmt: skip
+        if write:
+            from safetensors.numpy import save
+
+            contiguous = {name: np.require(array, requirements="C") for name, array in weights.items()}
+            write_atomically(self.folder / "weights.safetensors", save(contiguous))
+            shipped = self.job.inference(weights)
+            for model in shipped:
+                write_atomically(self.folder / model.file, serialized(model.model))
+            manifest = self.artifacts.manifest
+            manifest["models"] = {model.file: {"fields": dict(model.fields)} for model in shipped}
+            manifest["result"] = {
+                "split": split, "losses": losses, "metrics": metrics, "epochs": progress.epoch, "steps": progress.step,
+                "reason": reason,
+            }  # fmt: skip
+            self.save()
+            write_manifest(self.folder, manifest)
+        self.observer.finished(result)
+        return result

@@ -1,0 +1,124 @@
+"""What a run was started with, and whether what is to go on is the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from dslc.diagnostics import Diagnostics
+from dslc.errors.environment import NO_RUN
+from dslc.errors.objectives import RESUME_DIFFERS
+from dslc.export.inference import InferenceModel
+from dslc.model.checked import CheckedTrain
+from dslc.source import Source
+from dslc.syntax import parse, tree
+from dslc.training.artifacts import Artifacts
+from dslc.training.data import Dataset
+
+__all__ = ["Job", "check_unchanged", "describe", "read_manifest"]
+
+
+class Job(Protocol):
+    """What the loop needs of a compiled spec; each part is computed when it is asked for."""
+
+    name: str
+
+    @property
+    def train(self) -> CheckedTrain: ...
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def artifacts(self) -> Artifacts: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def total_steps(self) -> int: ...
+    @property
+    def sources(self) -> tuple[Source, ...]: ...
+    @property
+    def source_paths(self) -> tuple[str, ...]: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def folders(self) -> Sequence[Path]: ...
+
+    def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
+        """Compile what is shipped, with these weights inside."""
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """Return what a run is made of, for the manifest."""
+    return {
+        "train": job.name,
+        "spec": list(job.source_paths),
+        "params": dict(job.params),
+        "seed": job.seed,
+        "epochs": job.train.epochs,
+        "steps": job.train.steps,
+        "folders": [str(folder.resolve()) for folder in job.folders],
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a run's manifest.
+
+    Raises:
+        Problem: E0613.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NO_RUN(f"{folder} is not the folder of a run: {error}", hint="name the folder that dslc train wrote") from None
+    if "run" not in found:
+        raise NO_RUN(f"{folder} holds compiled artifacts, but no run", hint="train first: dslc train FILE")
+    return found
+
+
+def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
+    """Return the manifest of a run that can be resumed.
+
+    Raises:
+        Problem: E0521, something has changed since it began.
+    """
+    manifest = read_manifest(folder)
+    before, now = manifest["run"], describe(job)
+    for name in ("train", "seed"):
+        if before[name] != now[name]:
+            raise RESUME_DIFFERS(f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now")
+    for name in {**before["params"], **now["params"]}:
+        old, new = before["params"].get(name), now["params"].get(name)
+        if old != new:
+            raise RESUME_DIFFERS(f"the param '{name}' was {old}, and is {new} now", hint=f"--set {name}={old}, or begin anew with --overwrite")
+    for unit in ("epochs", "steps"):
+        old, new = before[unit], now[unit]
+        if (old is None) != (new is None) or (old is not None and new < old):
+            raise RESUME_DIFFERS(f"'{unit}' was {old}, and is {new} now", hint="a resumed run may be longer, not shorter")
+    known = {path: folder / "spec" / path for path in before["spec"]}
+    for source, path in zip(job.sources, job.source_paths, strict=True):
+        if path not in known:
+            raise RESUME_DIFFERS(f"the run did not read '{path}'")
+        try:
+            text = known[path].read_text(encoding="utf-8")
+        except OSError as error:
+            raise NO_RUN(f"the run's copy of '{path}' cannot be read: {error}") from None
+        if _meaning(Source(path, text)) != _meaning(source):
+            raise RESUME_DIFFERS(
+                f"the spec '{path}' has changed since the run began", hint="only epochs and steps may grow; begin anew with --overwrite"
+            )
+    for path, fingerprint in job.artifacts.manifest["sources"].items():
+        if manifest["sources"].get(path) not in (None, fingerprint):
+            raise RESUME_DIFFERS(f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite")
+    return manifest
+
+
+def _meaning(source: Source) -> object:
+    """Return a spec without its layout, comments and lengths of training."""
+    parsed = parse(source, Diagnostics())
+    return [
+        dataclasses.replace(d, body=tuple(s for s in d.body if not isinstance(s, (tree.Epochs, tree.Steps))))
+        if isinstance(d, tree.Train) else d
+        for d in parsed.declarations
+    ]
