@@ -27,6 +27,8 @@ class Code:
     explanation: str
     wrong: str = ""
     right: str = ""
+    exit_code: int = 1
+    """How a command that meets it ends; 1: the spec is wrong, 2: the command line, 3: data or a file, 4: the run."""
 
     @property
     def severity(self) -> str:
@@ -47,11 +49,17 @@ class Code:
 CODES: dict[str, Code] = {}
 
 
-def register(id: str, title: str, explanation: str, *, wrong: str = "", right: str = "") -> Code:
-    """Declare a code. Codes are unique and never change their meaning."""
+def register(
+    id: str, title: str, explanation: str, *, wrong: str = "", right: str = "", exit_code: int | None = None
+) -> Code:
+    """Declare a code. Codes are unique and never change their meaning.
+
+    The exit code follows from the family unless it is given: 3 for E04 (data), 4 for E06 (environment), else 1.
+    """
     if id in CODES:
         raise ValueError(f"code {id} is declared twice")
-    CODES[id] = code = Code(id, title, explanation, wrong, right)
+    usual = {"04": 3, "06": 4}.get(id[1:3], 1)
+    CODES[id] = code = Code(id, title, explanation, wrong, right, usual if exit_code is None else exit_code)
     return code
 
 
@@ -120,13 +128,9 @@ class Failure(Exception):
 
     @property
     def exit_code(self) -> int:
-        """1: the spec is wrong; 3: data or a file; 4: the run or its environment failed."""
-        families = {d.code.id[1:3] for d in self.diagnostics if d.severity == "error"}
-        if families & {"01", "02", "03"}:
-            return 1
-        if "04" in families:
-            return 3
-        return 4 if "06" in families else 1
+        """Return how the command ends: as the gravest of its errors says, a wrong spec before all others."""
+        codes = {d.code.exit_code for d in self.diagnostics if d.severity == "error"}
+        return next((code for code in (1, 3, 4, 2) if code in codes), 1)
 
 
 @dataclass

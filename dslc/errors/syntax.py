@@ -131,6 +131,7 @@ BAD_LIMIT = register(
     "a limit is not understood",
     "Limits are given as --limit key=value with a positive whole number: nesting, loop_iterations, graph_nodes, "
     "tensor_elements, spec_bytes.",
+    exit_code=2,
 )
 TOO_MANY = register(
     "E0118",

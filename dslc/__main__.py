@@ -1,0 +1,7 @@
+"""``python -m dslc`` is ``dslc``."""
+
+import sys
+
+from dslc.cli import main
+
+sys.exit(main())

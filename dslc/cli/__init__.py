@@ -1,0 +1,80 @@
+"""The command line: arguments in, diagnostics and progress out, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dslc.cli.console import (
+    BROKEN_PIPE,
+    COMMAND_LINE_WRONG,
+    FILE_WRONG,
+    INTERNAL,
+    INTERRUPTED,
+    RUN_FAILED,
+    prepare_streams,
+    report,
+    say,
+)
+from dslc.cli.options import UsageError
+from dslc.cli.usage import overview, parse
+from dslc.diagnostics import Failure, Problem
+
+__all__ = ["main"]
+
+DEBUG_VARIABLE = "DSLC_DEBUG"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; whatever a user can cause ends in words, never in a traceback."""
+    prepare_streams()
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except UsageError as error:
+        say(str(error))
+        return COMMAND_LINE_WRONG
+    except Problem as problem:
+        report([problem.diagnostic])
+        return Failure([problem.diagnostic]).exit_code
+    except Failure as failure:
+        report(failure.diagnostics)
+        return failure.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone, as `head` does; nothing more can be said there, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except MemoryError:
+        say("error: there is not enough memory; a smaller batch or a smaller network needs less")
+        return RUN_FAILED
+    except OSError as error:
+        _trace()
+        say(f"error: {error.filename or 'the output'}: {error.strerror or error}")
+        return FILE_WRONG
+    except Exception as error:  # noqa: BLE001 - the outermost boundary, where a mistake of ours becomes a sentence
+        _trace()
+        say(
+            f"dslc has made a mistake ({type(error).__name__}: {error}). Please report it, with the spec and what "
+            f"{DEBUG_VARIABLE}=1 adds to this message."
+        )
+        return INTERNAL
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments:
+        say(overview(sys.stderr))
+        return COMMAND_LINE_WRONG
+    command, options = parse(arguments)
+    return 0 if command is None else command.run(options)
+
+
+def _trace() -> None:
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()

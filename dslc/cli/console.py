@@ -1,0 +1,85 @@
+"""What goes where: answers to standard output, everything said about them to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from dslc.diagnostics import Diagnostic
+
+__all__ = [
+    "BROKEN_PIPE", "COMMAND_LINE_WRONG", "DONE", "FILE_WRONG", "INTERNAL", "INTERRUPTED", "RUN_FAILED", "SPEC_WRONG",
+    "bold", "colored", "counted", "faint", "give", "give_json", "prepare_streams", "report", "say",
+]  # fmt: skip
+
+DONE, SPEC_WRONG, COMMAND_LINE_WRONG, FILE_WRONG, RUN_FAILED = range(5)
+INTERNAL, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+
+
+def prepare_streams() -> None:
+    """Let standard output take any text: UTF-8 where a program reads it, a substitute on an old terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            if stream.isatty():
+                stream.reconfigure(errors="backslashreplace")
+            else:
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def colored(stream: TextIO) -> bool:
+    """Whether a stream shows colours: on a terminal, unless NO_COLOR or TERM=dumb asks for none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def bold(text: str, stream: TextIO) -> str:
+    """Return text in bold where the stream shows it."""
+    return f"\x1b[1m{text}\x1b[0m" if colored(stream) else text
+
+
+def faint(text: str, stream: TextIO) -> str:
+    """Return text in a fainter colour where the stream shows it."""
+    return f"\x1b[2m{text}\x1b[0m" if colored(stream) else text
+
+
+def say(text: str = "") -> None:
+    """Tell people something, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def report(diagnostics: Iterable[Diagnostic]) -> None:
+    """Show findings to people, each with its place."""
+    from dslc.render import render_all
+
+    text = render_all(diagnostics, colored(sys.stderr))
+    if text:
+        say(text.rstrip("\n"))
+
+
+def give(text: str) -> None:
+    """Print what was asked for, on standard output."""
+    print(text)
+
+
+def give_json(value: Any) -> None:
+    """Print a value as JSON; what JSON has no number for (NaN, infinity) becomes null."""
+    import json
+
+    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 error``, ``2 errors``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

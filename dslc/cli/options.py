@@ -1,0 +1,122 @@
+"""Options that several commands share, and what they mean to the compiler."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dslc.pipeline import Options
+
+__all__ = [
+    "UsageError", "add_data", "add_json", "add_opset", "add_run", "add_settings", "add_spec", "add_training_choice",
+    "compiler_options", "positive",
+]  # fmt: skip
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+def positive(text: str) -> int:
+    """Return a positive whole number."""
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and int(digits) > 0):
+        raise argparse.ArgumentTypeError(f"a positive whole number is needed, not '{text}'")
+    return int(digits)
+
+
+def _whole(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 2**63
+    if not -(2**63) <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number of 64 bits is needed, not '{text}'")
+    return value
+
+
+def add_spec(parser: argparse.ArgumentParser) -> None:
+    """Take one spec."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="the spec, a .dl file")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Take a trained model's folder."""
+    parser.add_argument("folder", metavar="RUN", type=Path, help="the folder that dslc train wrote")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Take ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, alone on standard output")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Take what changes a spec from outside: params and limits."""
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="give a param of the spec another value")
+    parser.add_argument("--limit", metavar="KEY=VALUE", action="append", default=[], help="raise or lower a limit, such as nesting=500")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Take folders of data."""
+    parser.add_argument(
+        "--data", metavar="DIR", action="append", default=[], type=Path,
+        help="look for data files here too, after the folder of the spec",
+    )  # fmt: skip
+
+
+def add_training_choice(parser: argparse.ArgumentParser) -> None:
+    """Take which ``train`` block is meant."""
+    parser.add_argument("--train", metavar="NAME", help="the train block, if the spec has several")
+
+
+def add_opset(parser: argparse.ArgumentParser) -> None:
+    """Take the operator set of the graphs."""
+    parser.add_argument("--opset", metavar="N", type=positive, help="the ONNX operator set to write")
+
+
+def compiler_options(options: argparse.Namespace) -> Options:
+    """Return what the command line says to the compiler; a command has only some of these options.
+
+    Raises:
+        UsageError: a setting is not of the form NAME=VALUE.
+        Problem: a limit is not understood.
+    """
+    from dslc.limits import Limits
+    from dslc.pipeline import Options
+
+    given = vars(options)
+    for folder in given.get("data", ()):
+        if not folder.is_dir():
+            raise UsageError(f"error: --data {folder}: there is no such folder")
+    return Options(
+        settings=_pairs(given.get("set", ())),
+        train=given.get("train"),
+        data=tuple(given.get("data", ())),
+        limits=Limits().with_overrides(given.get("limit", ())),
+        seed=given.get("seed"),
+        opset=given.get("opset"),
+        provider=given.get("provider"),
+        epochs=given.get("epochs"),
+        steps=given.get("steps"),
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Take the seed."""
+    parser.add_argument("--seed", metavar="N", type=_whole, help="the seed of everything random, in place of the spec's")
+
+
+def _pairs(settings: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name.strip() and equals):
+            raise UsageError(f"error: --set {setting}: write it as --set NAME=VALUE")
+        found[name.strip()] = value.strip()
+    return found
+
+
