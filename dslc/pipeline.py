@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dslc.export import InferenceModel
     from dslc.model.checked import CheckedData
     from dslc.training.artifacts import Artifacts
-    from dslc.training.constants import FittedConstants
+    from dslc.model.constants import FittedConstants
     from dslc.training.data import Dataset
     from dslc.training.fields import RawData
 
@@ -89,13 +89,13 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
 def _chosen(program: Program, name: str | None) -> str:
     trains = list(program.scope.trains)
     if name is not None and name not in trains:
-        raise errors.UNKNOWN_DECLARATION(
+        raise errors.TRAIN_NOT_CHOSEN(
             f"the spec has no train block '{name}'", hint=did_you_mean(name, trains) or f"it has {', '.join(trains) or 'none'}"
         )
     if not trains:
         raise errors.UNKNOWN_DECLARATION("the spec has no train block", hint="add: train name { ... }")
     if name is None and len(trains) > 1:
-        raise errors.UNKNOWN_DECLARATION("the spec has several train blocks", hint=f"choose one with --train: {', '.join(trains)}")
+        raise errors.TRAIN_NOT_CHOSEN("the spec has several train blocks", hint=f"choose one with --train: {', '.join(trains)}")
     return name or trains[0]
 
 
@@ -176,7 +176,7 @@ class Compilation:
         from dslc.training.session import Settings
 
         if not any(fit.operand is not None for checked in self.train.data.fields.values() for fit in checked.fits):
-            from dslc.training.constants import FittedConstants
+            from dslc.model.constants import FittedConstants
 
             return FittedConstants()
         return fit_constants(self.train.data, self.raw, Settings.of("cpu"), opset=self.opset)
@@ -211,7 +211,7 @@ class Compilation:
 
         if not self.needs_data:
             train = self.check(Facts())
-            from dslc.training.constants import FittedConstants
+            from dslc.model.constants import FittedConstants
 
             seed = train.seed if self.options.seed is None else self.options.seed
             found = compile_artifacts(train, None, FittedConstants(), seed=seed, opset=self.opset, total_steps=train.steps or 0)

@@ -23,6 +23,7 @@ UNKNOWN_PROVIDER = register(
     "E0603",
     "there is no such provider",
     "The providers are cpu, cuda and directml.",
+    exit_code=2,
 )
 RUN_FAILED = register(
     "E0604",
@@ -49,12 +50,14 @@ INPUT_MISFIT = register(
     "an array does not fit an input of the graph",
     "Each input has a name, an element type and a shape, whose first dimension counts the examples and is the same for "
     "all inputs. The message says which of these differs.",
+    exit_code=3,
 )
 DAMAGED_CHECKPOINT = register(
     "E0608",
     "a checkpoint is damaged",
     "Checkpoints carry a hash of all they hold. This one is cut short, was changed, or was written by another version "
     "of the format, so that training cannot go on from it.",
+    exit_code=3,
 )
 DISK_FULL = register(
     "E0609",
@@ -67,12 +70,14 @@ UNWRITABLE = register(
     "a file cannot be written",
     "The folder does not exist, is write-protected or belongs to somebody else, or something else stands where the "
     "file should be.",
+    exit_code=3,
 )
 BAD_THREADS = register(
     "E0611",
     "the number of threads is not understood",
     "The number of threads is a positive whole number, from --threads or the environment variable DSLC_THREADS. Left "
     "out, it is the number of the processor's cores that this process may use.",
+    exit_code=2,
 )
 SKIPPED_CHECKPOINT = register(
     "W0601",
@@ -91,22 +96,26 @@ RUN_EXISTS = register(
     "the output folder holds a run already",
     "Training writes into a folder of its own, `runs/NAME` unless `-o` says otherwise, and never over an earlier run by "
     "accident. `--resume` goes on with the run that is there, `--overwrite` replaces it, `-o` names another folder.",
+    exit_code=2,
 )
 NO_RUN = register(
     "E0613",
     "this is not a finished run",
     "`eval`, `predict` and `export` work on the folder that `dslc train` wrote, once the training has ended. A run "
     "that was interrupted goes on with `dslc train FILE --resume`.",
+    exit_code=3,
 )
 UNKNOWN_SPLIT = register(
     "E0614",
     "there is no such split",
     "`dslc eval RUN --split NAME` measures on a split that the spec's data declares.",
+    exit_code=2,
 )
 UNKNOWN_NET = register(
     "E0615",
     "there is no such network",
     "A run with several networks ships a file for each; `--net NAME` chooses one.",
+    exit_code=2,
 )
 OPSET = register(
     "E0616",
@@ -114,10 +123,20 @@ OPSET = register(
     "ONNX operators change from one version of the operator set to the next. The graphs use what exists since version "
     "18; a newer version must be one that the installed onnx package knows, and an older one must be able to express "
     "every operator that the model uses.",
+    exit_code=2,
 )
 FIELDS_NOT_SHIPPED = register(
     "E0617",
     "the fields cannot stand in front of the model",
     "`--fields` joins the graph that prepares the data to the model, so that it takes raw columns. Each of the "
     "model's inputs must be a data field as it stands.",
+    exit_code=2,
+)
+ENGINE_MISSING = register(
+    "E0618",
+    "this engine is not part of this version",
+    "`--engine onnx`, the default, writes training graphs of standard operators that any ONNX Runtime runs. The engine "
+    "'ort-training' writes the artifacts of Microsoft's on-device training API instead; this version of dslc does not "
+    "write them yet.",
+    exit_code=2,
 )

@@ -84,9 +84,21 @@ BAD_PARAM = register(
     "type and inside its domain.",
     wrong="param size: int = 2.5", right="param size: int = 2",
 )  # fmt: skip
+BAD_SETTING = register(
+    "E0226", "a value set on the command line does not fit",
+    "`--set name=value` gives a param another value for one command. It is of the param's type (a whole number, a number, "
+    "true or false, or any text) and inside the domain that the spec declares.",
+    exit_code=2,
+)  # fmt: skip
+TRAIN_NOT_CHOSEN = register(
+    "E0227", "which train block is meant is not clear",
+    "Compiling and training work on one train block. Where a spec has several, `--train NAME` chooses one of them.",
+    exit_code=2,
+)  # fmt: skip
 UNKNOWN_PARAM = register(
     "E0215", "no param of this name",
     "`--set name=value` sets a param that the spec declares.",
+    exit_code=2,
 )  # fmt: skip
 BAD_ARITHMETIC = register(
     "E0216", "this cannot be computed",

@@ -74,9 +74,11 @@ LOSS_NOT_FINITE = register(
     "The loss became infinite or not a number, so training cannot go on. Usual causes are a learning rate that is too "
     "high, a logarithm or a division that reaches zero, and values in the data that are far from one. The message names "
     "the first layer whose output was not finite.",
+    exit_code=4,
 )  # fmt: skip
 RESUME_DIFFERS = register(
     "E0521", "a run cannot be resumed with something changed",
     "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be those "
     "that it began with. Longer `epochs` or `steps` are the one exception.",
+    exit_code=2,
 )  # fmt: skip

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import onnx_ir as ir
 
 from dslc.graph import Builder, Tensor
+from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.model.checked import CheckedTrain
 from dslc.model.lowering import Lowering
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder, Value
-from dslc.training.constants import FittedConstants
+from dslc.model.constants import FittedConstants
 from dslc.types import INT64, TensorType
 
 __all__ = ["InferenceModel", "inference_models"]
@@ -25,7 +25,7 @@ class InferenceModel:
     """A shipped network: its file's name, its graph, and the data field that feeds each input."""
 
     file: str
-    model: ir.Model
+    model: Model
     fields: Mapping[str, str]
 
 
@@ -49,7 +49,7 @@ def inference_models(
 def _inference(
     name: str, doc: str | None, outputs: Mapping[str, Value], constants: FittedConstants, weights: Mapping[str, np.ndarray],
     opset: int,
-) -> ir.Model:  # fmt: skip
+) -> Model:  # fmt: skip
     builder = Builder(name, opset=opset)
     applications = applications_of(*outputs.values())
     inputs: dict[str, Tensor] = {}

@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import onnx_ir as ir
-
 from dslc.errors.environment import FIELDS_NOT_SHIPPED, OPSET
+from dslc.graph.model import Model, load_model, save_model, with_outputs
 
 __all__ = ["converted", "only_outputs", "with_fields"]
 
 
-def _load(data: bytes) -> ir.Model:
-    import onnx
-
-    return ir.from_proto(onnx.load_model_from_string(data))
-
-
 def only_outputs(data: bytes, names: Sequence[str]) -> bytes:
     """Return a model with these outputs only, and the inputs that they need."""
-    model = _load(data)
-    _keep(model.graph, names)
-    proto: bytes = ir.to_proto(model).SerializeToString()
-    return proto
-
-
-def _keep(graph: ir.Graph, names: Sequence[str]) -> None:
-    from onnx_ir.passes.common import RemoveUnusedNodesPass
-
-    for value in [v for v in graph.outputs if v.name not in names]:
-        graph.outputs.remove(value)
-    RemoveUnusedNodesPass()(ir.Model(graph, ir_version=8))
-    kept = {id(v) for v in graph.outputs}
-    for value in [v for v in graph.inputs if not v.uses() and id(v) not in kept]:
-        graph.inputs.remove(value)
+    return save_model(with_outputs(load_model(data), names))
 
 
 def converted(data: bytes, opset: int) -> bytes:
@@ -71,7 +50,7 @@ def ir_version_of(opset: int) -> int:
     return min(known) if known else int(onnx.IR_VERSION)
 
 
-def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest: Mapping[str, Any]) -> ir.Model:
+def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest: Mapping[str, Any]) -> Model:
     """Return a model that takes raw columns: the fields' graph, joined to the model by the inputs' names.
 
     Text columns are taken as text, and coded by an ``ai.onnx.ml`` LabelEncoder with the vocabulary inside.
@@ -94,7 +73,7 @@ def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest:
     merged.producer_name = "dslc"
     _code_text(merged, manifest)
     onnx.checker.check_model(merged, full_check=True)
-    return ir.from_proto(merged)
+    return load_model(merged.SerializeToString())
 
 
 def _code_text(model: Any, manifest: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
+from dslc.diagnostics import Code, Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import names as errors
 from dslc.limits import Limits
 from dslc.model.elaboration import Elaboration
@@ -171,13 +171,14 @@ class _Resolver:
         if param.name in self.settings:
             self.used.add(param.name)
             text = self.settings[param.name]
-            value = _parse_setting(kind, text)
-            if value is POISON:
-                self.diagnostics.add(errors.BAD_PARAM(
+            given = _parse_setting(kind, text)
+            if given is POISON:  # the default stands, so that nothing that depends on it seems wrong as well
+                self.diagnostics.add(errors.BAD_SETTING(
                     f"--set {param.name}={text}: '{param.name}' is of type {kind}", hint=f"for example: --set {param.name}={param.default.span.text}"
                 ).at(param.name_span))  # fmt: skip
             else:
-                self.check_domain(param, domain, value, param.name_span)
+                value = given
+                self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
         return value
 
     def fit(self, param: tree.Param, kind: str, value: Any, span: Span) -> Any:
@@ -208,14 +209,16 @@ class _Resolver:
             return (low, high)
         return None
 
-    def check_domain(self, param: tree.Param, domain: Any, value: Any, span: Span) -> None:
+    def check_domain(
+        self, param: tree.Param, domain: Any, value: Any, span: Span, code: Code = errors.OUT_OF_RANGE
+    ) -> None:
         if domain is None or domain is POISON or (isinstance(domain, list) and POISON in domain):
             return
         inside = value in domain if isinstance(domain, list) else domain[0] <= value <= domain[1] if is_number(value) else False
         if not inside:
             assert param.domain is not None
             self.diagnostics.add(
-                errors.OUT_OF_RANGE(f"{value} is outside of the domain of '{param.name}', {param.domain.span.text}").at(
+                code(f"{value} is outside of the domain of '{param.name}', {param.domain.span.text}").at(
                     span, Label(param.domain.span, "the domain")
                 )
             )

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
-
 from dslc.graph.passes import simplify
-from dslc.graph.builder import type_of
+from dslc.graph.model import Model, load_model, ports_of, save_model
 from dslc.model.checked import CheckedTrain
-from dslc.training.constants import FittedConstants
+from dslc.model.constants import FittedConstants
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of
 from dslc.training.fields import RawData, fields_graph
 from dslc.training.files import write_atomically, writing
@@ -73,10 +71,9 @@ def step_file(step: StepGraph, objectives: int) -> str:
     return "train.onnx" if objectives == 1 else f"train.{step.name}.onnx"
 
 
-def serialized(model: ir.Model) -> bytes:
+def serialized(model: Model) -> bytes:
     """Simplify a graph and return it as a file's bytes."""
-    data: bytes = ir.to_proto(simplify(model)).SerializeToString()
-    return data
+    return save_model(simplify(model))
 
 
 def compile_artifacts(
@@ -163,22 +160,5 @@ def _type(type: TensorType) -> dict[str, Any]:
 
 
 def _signature(name: str, artifacts: Artifacts) -> dict[str, Any]:
-    graph = ir.from_proto(_proto(artifacts.models[name])).graph
-    def ports(values: Any) -> list[dict[str, Any]]:
-        return [
-            {"name": v.name, "type": _element(v), "shape": [d if isinstance(d, int) else str(d.value) for d in v.shape]}
-            for v in values
-        ]
-
-    return {"inputs": ports(graph.inputs), "outputs": ports(graph.outputs)}
-
-
-def _element(value: ir.Value) -> str:
-    assert value.dtype is not None
-    return "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy())
-
-
-def _proto(data: bytes) -> Any:
-    import onnx
-
-    return onnx.load_model_from_string(data)
+    inputs, outputs = ports_of(load_model(artifacts.models[name]))
+    return {"inputs": inputs, "outputs": outputs}

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import onnx_ir as ir
-
 from dslc import graph as g
 from dslc.graph import Builder, Tensor
+from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.library.operations import Context, Statistic
 from dslc.model.checked import CheckedTrain, Measure
 from dslc.model.lowering import Lowering, origin_of
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
-from dslc.training.constants import FittedConstants
+from dslc.model.constants import FittedConstants
 from dslc.types import FLOAT64, INT64, TensorType, symbol
 
 __all__ = ["EvaluationGraphs", "evaluation_graphs"]
@@ -28,8 +27,8 @@ __all__ = ["EvaluationGraphs", "evaluation_graphs"]
 class EvaluationGraphs:
     """The two graphs, and whether the first draws random numbers."""
 
-    accumulate: ir.Model
-    finish: ir.Model
+    accumulate: Model
+    finish: Model
     random: bool
 
 
@@ -60,7 +59,7 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
 
 def _accumulation(
     train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType], opset: int
-) -> tuple[ir.Model, bool]:
+) -> tuple[Model, bool]:
     builder = Builder(f"{train.name}.eval", opset=opset)
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
@@ -115,7 +114,7 @@ def _widened(tensor: Tensor) -> Tensor:
 
 def _finish(
     train: CheckedTrain, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants, opset: int
-) -> ir.Model:
+) -> Model:
     builder = Builder(f"{train.name}.metrics", opset=opset)
     inputs = {name: builder.input(name, type) for name, type in accumulators.items()}
     sites = {id(site): (name, site) for name, site in _sites(measures)}

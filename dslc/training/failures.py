@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import onnx_ir as ir
-
 from dslc.diagnostics import Problem
 from dslc.errors.objectives import LOSS_NOT_FINITE
+from dslc.graph.model import load_model, probed, save_model
 from dslc.model.checked import CheckedTrain
 from dslc.training.artifacts import Artifacts
 from dslc.training.evaluation import Predictor
-from dslc.training.step import NEXT, SEED, TrainStep
+from dslc.training.step import SEED, TrainStep
 
 __all__ = ["explain_loss"]
 
@@ -41,29 +40,10 @@ def _first_not_finite(
     data: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, step: TrainStep
 ) -> str | None:
     """Run the forward part with every floating-point value as an output; return the place of the first bad one."""
-    import onnx
-
-    model = ir.from_proto(onnx.load_model_from_string(data))
-    graph = model.graph
-    loss = next(value for value in graph.outputs if value.name == "loss")
-    forward: set[ir.Node] = set()
-    open_ = [loss.producer()]
-    while open_:
-        node = open_.pop()
-        if node is not None and node not in forward:
-            forward.add(node)
-            open_.extend(value.producer() for value in node.inputs if value is not None)
-    probes = {
-        value.name: node.metadata_props.get("origin") or node.name
-        for node in graph if node in forward
-        for value in node.outputs if value.dtype is not None and value.dtype.is_floating_point() and value.name != "loss"
-    }  # fmt: skip
-    values = {value.name: value for node in graph if node in forward for value in node.outputs}
-    for output in [v for v in graph.outputs if (v.name or "").endswith(NEXT)]:
-        graph.outputs.remove(output)
-    graph.outputs.extend(values[name] for name in probes)
+    model = load_model(data)
+    probes = probed(model, "loss")
     feeds = {**state, **batch, SEED: np.asarray(seed, np.int64)}
-    predictor = Predictor(ir.to_proto(model).SerializeToString(), step.settings)
+    predictor = Predictor(save_model(model), step.settings)
     arrays = {name: feeds[name] for name in predictor.graph.inputs}
     results = predictor.run(arrays, chunk=len(next(iter(batch.values()))) if batch else 1)
     for name, origin in probes.items():

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
-
 from dslc.diagnostics import Failure, Problem
 from dslc.errors import data as errors
 from dslc.graph import Builder
+from dslc.graph.model import Model, save_model
 from dslc.model.checked import CheckedData, CheckedField, Facts, Fit
 from dslc.model.columns import ColumnUse
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Placeholder, Value
-from dslc.training.constants import FittedConstants
+from dslc.model.constants import FittedConstants
 from dslc.training.data import (
     Dataset,
     Split,
@@ -177,7 +176,7 @@ def _category_values(table: Table, name: str) -> Any:
 
 def fields_graph(
     data: CheckedData, constants: FittedConstants, *, opset: int, names: Sequence[str] | None = None
-) -> ir.Model:
+) -> Model:
     """Compile raw columns to fields, all of them or those named; what was fitted is inside."""
     chosen = {name: f for name, f in data.fields.items() if names is None or name in names}
     return _graph(data, constants, {name: f.value for name, f in chosen.items() if f.value is not None}, opset,
@@ -187,7 +186,7 @@ def fields_graph(
 def _graph(
     data: CheckedData, constants: FittedConstants, values: Mapping[str, Value], opset: int,
     docs: Mapping[str, str | None] | None = None,
-) -> ir.Model:  # fmt: skip
+) -> Model:  # fmt: skip
     builder = Builder(f"{data.name}.fields", opset=opset)
     keys = {a.operation.key for a in applications_of(*values.values()) if isinstance(a.operation, Placeholder)}
     inputs = {
@@ -270,9 +269,9 @@ CHUNK = 4096
 """Rows that go through the fields graph at a time."""
 
 
-def _evaluate(model: ir.Model, inputs: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
+def _evaluate(model: Model, inputs: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
     """Run a fields graph over all rows; large results live in temporary files."""
-    predictor = Predictor(ir.to_proto(model).SerializeToString(), settings)
+    predictor = Predictor(save_model(model), settings)
     wanted = {value.name or "" for value in model.graph.inputs}
     rows = len(next(iter(inputs.values())))
     results: dict[str, np.ndarray] = {}

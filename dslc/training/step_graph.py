@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import onnx_ir as ir
-
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Builder, Tensor
+from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.library.optimizers import Update
 from dslc.library.schedules import Schedule
@@ -22,7 +21,7 @@ from dslc.model.checked import CheckedTrain, Group, Objective
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import ParameterOf, Placeholder
-from dslc.training.constants import FittedConstants
+from dslc.model.constants import FittedConstants
 from dslc.training.state import (
     COUNTER_BATCH,
     COUNTER_STEP,
@@ -55,7 +54,7 @@ class StepGraph:
     """One compiled objective."""
 
     name: str
-    model: ir.Model
+    model: Model
     state: dict[str, StateTensor]
     """Every state tensor that it reads."""
     changes: tuple[str, ...]

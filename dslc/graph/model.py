@@ -1,0 +1,84 @@
+"""Finished graphs: as files' bytes, and as what their inputs and outputs are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+__all__ = ["Model", "Port", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
+
+Model = ir.Model
+"""A finished graph with its metadata."""
+
+Port = dict[str, Any]
+"""``{"name", "type", "shape"}`` of an input or output, as the manifest says it."""
+
+
+def load_model(data: bytes) -> Model:
+    """Read a model from a file's bytes."""
+    import onnx
+
+    return ir.from_proto(onnx.load_model_from_string(data))
+
+
+def save_model(model: Model) -> bytes:
+    """Return a model as a file's bytes."""
+    data: bytes = ir.to_proto(model).SerializeToString()
+    return data
+
+
+def ports_of(model: Model) -> tuple[list[Port], list[Port]]:
+    """Return the inputs and the outputs of a model."""
+    return [_port(v) for v in model.graph.inputs], [_port(v) for v in model.graph.outputs]
+
+
+def _port(value: ir.Value) -> Port:
+    assert value.dtype is not None
+    assert value.shape is not None
+    element = "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy())
+    return {"name": value.name, "type": element, "shape": [d if isinstance(d, int) else str(d.value) for d in value.shape]}
+
+
+def with_outputs(model: Model, names: Sequence[str]) -> Model:
+    """Keep only these outputs of a model, and the inputs that they need."""
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+    graph = model.graph
+    for value in [v for v in graph.outputs if v.name not in names]:
+        graph.outputs.remove(value)
+    RemoveUnusedNodesPass()(model)
+    passed_on = {id(v) for v in graph.outputs}
+    for value in [v for v in graph.inputs if not v.uses() and id(v) not in passed_on]:
+        graph.inputs.remove(value)
+    return model
+
+
+def probed(model: Model, output: str) -> dict[str, str]:
+    """Make every floating-point value that an output derives from an output itself, in place of all others.
+
+    Returns:
+        The names of these values in topological order, each with the place in the spec that it comes from (or its
+        node's name).
+    """
+    graph = model.graph
+    target = next(value for value in graph.outputs if value.name == output)
+    needed: set[ir.Node] = set()
+    open_ = [target.producer()]
+    while open_:
+        node = open_.pop()
+        if node is not None and node not in needed:
+            needed.add(node)
+            open_.extend(value.producer() for value in node.inputs if value is not None)
+    found: dict[str, str] = {}
+    values: list[ir.Value] = []
+    for node in graph:
+        for value in node.outputs if node in needed else ():
+            if value.dtype is not None and value.dtype.is_floating_point() and value is not target:
+                found[str(value.name)] = node.metadata_props.get("origin") or str(node.name)
+                values.append(value)
+    for value in list(graph.outputs):
+        graph.outputs.remove(value)
+    graph.outputs.extend([*values, target])
+    return found
