@@ -1,7 +1,7 @@
-"""What the loop adds to a bare ``run_with_iobinding``.
+"""What the training loop adds to the bare session: fetching batches, feeding, reading the loss, counting.
 
-``python benchmarks/loop_overhead.py [train.onnx state.safetensors]``; without arguments, a hand-made 784-128-10
-network. Compares the lower quartiles of short alternating rounds, since other programs disturb them.
+``python benchmarks/loop_overhead.py [SPEC] [--data DIR]``, by default the MNIST perceptron (after ``make data``). Rounds
+of the loop and of the bare session alternate, and the lower quartiles are compared, since other programs disturb.
 """
 
 from __future__ import annotations
@@ -9,33 +9,35 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from safetensors.numpy import load_file
 
+from dslc.pipeline import Options, compile_spec
+from dslc.training.data import prefetch
+from dslc.training.loop import Observer, TrainingRun
 from dslc.training.session import Graph, Settings, allocate, place
-from dslc.training.step import NEXT, TrainStep
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "training"))
-
+from dslc.training.step import NEXT
 
 Arrays = dict[str, np.ndarray]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], None]:
-    """Return a run that cycles through batches bound beforehand: nothing is fed, the state does not alternate."""
+    """Return a run that cycles through batches bound beforehand: nothing is fed, the state does not alternate.
+
+    The batches are as many as those of a round, so that they come from memory, as any data set's do.
+    """
     settings = graph.settings
     session = graph.session({"batch": len(next(iter(batches[0].values())))})
     fixed = {name: place(array, settings.provider) for name, array in {**state, "seed": np.array(0)}.items()}
     successors = {
         name: allocate(port.shape, port.dtype, settings.provider)
-        for name, port in graph.outputs.items()
-        if name.endswith(NEXT)
-    }
+        for name, port in graph.outputs.items() if name.endswith(NEXT)
+    }  # fmt: skip
     bindings = []
     for batch in batches:
         values = {**fixed, **{name: place(array, settings.provider) for name, array in batch.items()}}
@@ -51,52 +53,53 @@ def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], Non
     return lambda: session.run_with_iobinding(next(turns))
 
 
-def milliseconds(run: Callable[[], None], repetitions: int) -> float:
-    """Return how long one call takes, the mean of several."""
-    start = time.perf_counter()
-    for _ in range(repetitions):
-        run()
-    return (time.perf_counter() - start) / repetitions * 1e3
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, nargs="?")
-    parser.add_argument("state", type=Path, nargs="?")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=150)
-    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("spec", type=Path, nargs="?", default=ROOT / "specs" / "mnist_mlp.dl")
+    parser.add_argument("--data", type=Path, default=ROOT / "data")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--batches", type=int, default=200, help="batches in a round")
     options = parser.parse_args()
-    if options.model:
-        model, state = options.model.read_bytes(), load_file(options.state)
-    else:
-        from graphs import mlp, mlp_state
-
-        model, state = mlp(), mlp_state()
+    job = compile_spec(options.spec, Options(data=[options.data]))
     settings = Settings.of("cpu")
-    train = TrainStep([model], state, settings)
-    rng = np.random.default_rng(0)
-    shapes = {n: tuple(d if isinstance(d, int) else options.batch for d in p.shape) for n, p in train.fields.items()}
-    batches = [
-        {
-            n: rng.standard_normal(shapes[n]).astype(p.dtype) if p.dtype.kind == "f" else np.zeros(shapes[n], p.dtype)
-            for n, p in train.fields.items()
-        }
-        for _ in range(20)
-    ]
-    turns = itertools.cycle(batches)
-    plain = bare(train.graphs[0], state, batches)
+    with TemporaryDirectory() as folder:
+        run = TrainingRun(job, Path(folder), settings, Observer())
+        run.prepare()
+        graph = run.step.graphs[0]
+        fields = tuple(run.step.fields)
+        sample = list(itertools.islice(job.dataset.batches("train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields), options.batches))
+        plain = bare(graph, job.artifacts.initial, sample)
 
-    def step() -> None:
-        train.step(next(turns), 1)
+        def rounds(kind: str) -> float:
+            start = time.perf_counter()
+            if kind == "session":
+                for _ in range(options.batches):
+                    plain()
+                return (time.perf_counter() - start) / options.batches
+            done = 0
+            while done < options.batches:
+                run.progress.batch = 0
+                rounds_of_feeds = prefetch(run.rounds(), depth=1)
+                for feed in itertools.chain.from_iterable(rounds_of_feeds):
+                    run.one(feed)
+                    done += 1
+                    if done == options.batches:
+                        break
+                rounds_of_feeds.close()  # type: ignore[attr-defined]
+            return (time.perf_counter() - start) / options.batches
 
-    for run in (plain, step):
-        milliseconds(run, options.repetitions)
-    rounds = [[milliseconds(run, options.repetitions) for run in (plain, step)] for _ in range(options.rounds)]
-    session, loop = (statistics.quantiles(column, n=4)[0] for column in zip(*rounds, strict=True))
+        times: dict[str, list[float]] = {"session": [], "loop": []}
+        for kind in times:
+            rounds(kind)
+        for _ in range(options.rounds):
+            for kind, found in times.items():
+                found.append(rounds(kind) * 1e3)
+    session, loop = (statistics.quantiles(found, n=4)[0] for found in times.values())
+    ratios = statistics.median(b / a for a, b in zip(times["session"], times["loop"], strict=True))
     print(
-        f"session {session:.3f} ms, loop {loop:.3f} ms, overhead {loop / session - 1:.1%} ({settings.threads} threads)"
+        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads: session {session:.3f} ms, loop {loop:.3f} ms, "
+        f"overhead {loop / session - 1:.1%} (median of pairs {ratios - 1:.1%})"
     )
 
 

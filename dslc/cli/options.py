@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ if TYPE_CHECKING:
     from dslc.pipeline import Options
 
 __all__ = [
-    "UsageError", "add_data", "add_json", "add_opset", "add_run", "add_settings", "add_spec", "add_training_choice",
-    "compiler_options", "positive",
+    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_run", "add_seed", "add_settings", "add_spec",
+    "add_training_choice", "compiler_options", "data_folders", "positive",
 ]  # fmt: skip
 
 
@@ -89,13 +88,10 @@ def compiler_options(options: argparse.Namespace) -> Options:
     from dslc.pipeline import Options
 
     given = vars(options)
-    for folder in given.get("data", ()):
-        if not folder.is_dir():
-            raise UsageError(f"error: --data {folder}: there is no such folder")
     return Options(
         settings=_pairs(given.get("set", ())),
         train=given.get("train"),
-        data=tuple(given.get("data", ())),
+        data=data_folders(options),
         limits=Limits().with_overrides(given.get("limit", ())),
         seed=given.get("seed"),
         opset=given.get("opset"),
@@ -103,6 +99,24 @@ def compiler_options(options: argparse.Namespace) -> Options:
         epochs=given.get("epochs"),
         steps=given.get("steps"),
     )
+
+
+def data_folders(options: argparse.Namespace) -> tuple[Path, ...]:
+    """Return the folders of ``--data``; none where a command does not have it.
+
+    Raises:
+        UsageError: one does not exist.
+    """
+    folders = tuple(vars(options).get("data", ()))
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"error: --data {folder}: there is no such folder")
+    return folders
+
+
+def add_net(parser: argparse.ArgumentParser) -> None:
+    """Take which network is meant."""
+    parser.add_argument("--net", metavar="NAME", help="the network, if the run ships several")
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

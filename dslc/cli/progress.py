@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +14,15 @@ from dslc.cli.console import counted, report, say
 from dslc.training.loop import Observer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.live import Live
     from rich.progress import Progress, TaskID
+    from typing_extensions import Self
 
     from dslc.diagnostics import Diagnostic
-    from dslc.training.loop import Plan, RunResult
+    from dslc.training.loop import Plan
 
-__all__ = ["BarObserver", "LineObserver", "figure", "observer"]
+__all__ = ["Follower", "figure", "follower"]
 
 LINES = 25
 """Evaluations of which plain output tells, spread evenly over the run."""
@@ -27,16 +30,14 @@ ROWS = 8
 """Evaluations in the live table."""
 REFRESH_SECONDS = 0.1
 PLACE = ("epoch", "step", "batch")
+"""Entries of a record that are no figures."""
 
 
-def observer(*, quiet: bool = False) -> LineObserver | BarObserver:
+def follower(*, quiet: bool = False) -> Follower:
     """Return what suits standard error; ``quiet`` tells only of warnings."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
     if quiet:
-        return LineObserver(0)
-    return BarObserver(console) if sys.stderr.isatty() and not console.is_dumb_terminal else LineObserver(LINES)
+        return Follower()
+    return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
 
 
 def figure(value: Any) -> str:
@@ -62,34 +63,109 @@ def summary(plan: Plan) -> list[str]:
     ]
 
 
-class LineObserver(Observer):
-    """Tells of a run in plain lines, about ``lines`` of them however long the run is; 0 only tells of warnings."""
+class Follower(Observer):
+    """Tells of nothing but warnings; used with ``with``, for those that have a display to close."""
 
-    def __init__(self, lines: int) -> None:
-        self._lines = lines
-        self._total = 1
-        self._told = -1
-
-    def __enter__(self) -> LineObserver:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Do nothing: there is no display to close."""
-
-    def started(self, plan: Plan) -> None:
-        """Say what is about to run."""
-        self._total = max(plan.total_steps, 1)
-        if self._lines:
-            say("\n".join(summary(plan)))
-
-    def evaluated(self, record: Mapping[str, float]) -> None:
-        """Say the figures of an evaluation, if the run has come far enough since the last ones."""
-        mark = int(record["step"] * self._lines / self._total)
-        if self._lines and mark > self._told:
-            self._told = mark
-            figures = [f"{name} {figure(value)}" for name, value in record.items() if name not in PLACE]
-            say(f"epoch {record['epoch'] + whole(record)}  step {record['step']}  {'  '.join(figures)}")
+        """Close the display."""
 
     def warned(self, diagnostic: Diagnostic) -> None:
         """Show a warning."""
         report([diagnostic])
+
+
+class Lines(Follower):
+    """Tells of a run in plain lines, no more than some however long it is."""
+
+    def __init__(self) -> None:
+        self._steps = 1
+        self._told = -1
+
+    def started(self, plan: Plan) -> None:
+        """Say what is about to run."""
+        self._steps = max(plan.total_steps, 1)
+        say("\n".join(summary(plan)))
+
+    def evaluated(self, record: Mapping[str, float]) -> None:
+        """Say the figures of an evaluation, if the run has come far enough since the last ones."""
+        mark = int(record["step"] * LINES / self._steps)
+        if mark > self._told:
+            self._told = mark
+            figures = [f"{name} {figure(value)}" for name, value in record.items() if name not in PLACE]
+            say(f"epoch {record['epoch']}  step {record['step']}  {'  '.join(figures)}")
+
+
+class Bar(Follower):
+    """Follows a run on a terminal: a bar with the running losses, and the last few evaluations in a table."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True, highlight=False)
+        self._progress: Progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+            TimeRemainingColumn(elapsed_when_finished=True), TextColumn("{task.fields[losses]}"), console=console,
+        )  # fmt: skip
+        self._live: Live = Live(console=console, auto_refresh=False, redirect_stdout=False)
+        self._records: deque[Mapping[str, float]] = deque(maxlen=ROWS)
+        self._task: TaskID | None = None
+        self._epochs: int | None = None
+        self._drawn = 0.0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the last state of the display standing."""
+        self._live.stop()
+
+    def started(self, plan: Plan) -> None:
+        """Say what is about to run, and open the display."""
+        say("\n".join(summary(plan)))
+        self._epochs = plan.epochs
+        self._task = self._progress.add_task(self._title(0), total=plan.total_steps, losses="")
+        self._live.start()
+        self._draw()
+
+    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:
+        """Move the bar, some ten times per second."""
+        if self._task is not None and time.monotonic() - self._drawn >= REFRESH_SECONDS:
+            shown = "  ".join(f"{name} {figure(value)}" for name, value in losses.items())
+            self._progress.update(self._task, completed=step, description=self._title(epoch), losses=shown)
+            self._draw()
+
+    def evaluated(self, record: Mapping[str, float]) -> None:
+        """Add a row to the table."""
+        self._records.append(record)
+        if self._task is not None:
+            self._progress.update(self._task, completed=record["step"])
+        self._draw()
+
+    def warned(self, diagnostic: Diagnostic) -> None:
+        """Show a warning above the display."""
+        from dslc.render import render
+
+        self._live.console.print(render(diagnostic), markup=False, end="")
+
+    def _title(self, epoch: int) -> str:
+        return "training" if self._epochs is None else f"epoch {min(epoch + 1, self._epochs)}/{self._epochs}"
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        self._live.update(self._picture(), refresh=True)
+
+    def _picture(self) -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+
+        if not self._records:
+            return self._progress
+        names = [name for name in self._records[-1] if name != "batch"]
+        table = Table(*names, box=None, header_style="bold", pad_edge=False)
+        for column in table.columns:
+            column.justify = "right"
+        for record in self._records:
+            table.add_row(*(figure(record[name]) if name in record else "" for name in names))
+        return Group(table, self._progress)

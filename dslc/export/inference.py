@@ -58,7 +58,7 @@ def _inference(
         if isinstance(operation, Placeholder) and operation.key.removeprefix("fitted:") not in constants.arrays:
             if operation.key not in inputs:
                 inputs[operation.key] = builder.input(operation.key, operation.given)
-    draws = any(a.operation.random and a.operation.family == "function" for a in applications)
+    draws = any(a.operation.draws(a.training) for a in applications)
     randomness = Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None
     parameters: dict[str, Tensor] = {}
 

@@ -1,4 +1,4 @@
-"""``x[...]``: integers, slices, new axes, and look-ups by a tensor of integers."""
+"""Indexing, ``x[...]``: integers, slices, new axes, and look-ups by a tensor of integers."""
 
 from __future__ import annotations
 

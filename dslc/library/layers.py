@@ -84,8 +84,11 @@ class Dropout(Layer):
         need_float(self.name, x)
         return x
 
+    def draws(self, training: bool) -> bool:
+        return training and self.rate > 0
+
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        if not context.training or self.rate == 0:
+        if not self.draws(context.training):
             return x
         keep = 1 - self.rate
         return x * (context.chance(x.type, keep) * (1 / keep))

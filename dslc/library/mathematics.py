@@ -22,7 +22,7 @@ __all__: list[str] = []
 class _Real(Function):
     """A function of floating-point numbers that is one operator, and a function of numbers."""
 
-    emission: ClassVar[Callable[..., Any]]  # not `Tensor`, which is not imported when it runs: fields are read from these annotations
+    emission: ClassVar[Callable[..., Any]]
     value: ClassVar[Callable[..., Any]]
 
     @classmethod

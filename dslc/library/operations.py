@@ -125,7 +125,7 @@ class Operation(Word):
     keywords: ClassVar[str | None] = None
     """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
     random: ClassVar[bool] = False
-    """Draws random numbers in training (and, if it is a function, always)."""
+    """May it draw random numbers? See :meth:`draws`."""
 
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""
@@ -138,6 +138,10 @@ class Operation(Word):
     def emit(self, context: Context, *operands: Tensor) -> Tensors:
         """Build the nodes that compute it."""
         raise NotImplementedError
+
+    def draws(self, training: bool) -> bool:
+        """Does it draw random numbers: a layer in training, a function always?"""
+        return self.random and (training or self.family == "function")
 
     def multiply_adds(self, *operands: TensorType) -> Dimension:
         """Return how many multiply-add operations one application takes; element-wise work is not counted."""

@@ -61,8 +61,14 @@ class Lowering:
         self._emitted[id(application)] = tuple(tensors)
 
     def context(self, application: Application) -> Context:
-        """Return what an application has at hand while it emits itself."""
-        variables: Mapping[str, Tensor] = {n: self.parameters(p) for n, p in application.variables.items()}
+        """Return what an application has at hand while it emits itself.
+
+        Where a layer is applied twice, the second application moves the statistics that the first one left.
+        """
+        variables: Mapping[str, Tensor] = {
+            name: self.updates[path] if path in self.updates else self.parameters(path)
+            for name, path in application.variables.items()
+        }
         return Context(
             builder=self.builder, training=application.training, variables=variables,
             site=self.site_prefix + application.site, randomness=self.randomness,

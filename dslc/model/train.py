@@ -558,8 +558,9 @@ class _TrainChecker:
         directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
         minimizes = self.statements(tree.Minimize)
         directions.update({m.name or "loss": "lowest" for m in minimizes})
-        scalars = {m.name: m for m in metrics if m and not m.value.type.rank}
-        directions.update({s.name: scalars[s.name].direction if s.name in scalars else None for s in self.statements(tree.Metric)})
+        for s, m in zip(self.statements(tree.Metric), metrics, strict=True):
+            # What has failed, or can't be told before the data is read, brings no second error here.
+            directions[s.name] = "highest" if m is None else m.direction if not m.value.type.rank else None
         return directions
 
     def conditions(self, directions: Mapping[str, str | None]) -> tuple[Condition | None, Keep | None]:

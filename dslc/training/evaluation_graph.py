@@ -74,7 +74,7 @@ def _accumulation(
     used = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
     used |= {path for a in applications for path in a.variables.values()}
     parameters = {p: builder.input(p, record.type) for p, record in train.parameters.items() if p in used}
-    random = any(a.operation.random and _draws(a) for a in applications)
+    random = any(a.operation.draws(a.training) for a in applications)
     randomness = Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if random else None
 
     def given(key: str) -> Tensor:
@@ -100,11 +100,6 @@ def _accumulation(
         builder.input(name, tensor.type)
         builder.output(f"{name}.next", tensor)
     return builder.model(doc=train.doc), random
-
-
-def _draws(application: Application) -> bool:
-    """Layers draw in training only, functions always."""
-    return application.training or application.operation.family == "function"
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,16 @@ from dslc.training.resuming import Job, check_unchanged, describe
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
 from dslc.training.state import FLUSH, TOTAL
-from dslc.training.step import TrainStep
+from dslc.training.step import Feed, TrainStep
 
-__all__ = ["Observer", "Plan", "RunResult", "train"]
+__all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
 
 LOG_EVERY = 100
 """Batches between lines of ``metrics.jsonl`` within an epoch."""
+ROUND_BATCHES = 8
+"""Batches that are prepared at a time, so that the hand-over between threads costs little per batch."""
+ROUND_BYTES = 4 << 20
+"""Limit of that in bytes, where batches are large."""
 CHECKPOINT_SECONDS = 5.0
 """Least time between checkpoints at evaluations; the last state and the best one are always saved."""
 
@@ -117,7 +122,7 @@ def train(
             f"{folder} exists already", hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN"
         )
     settings = Settings.of(provider, threads)
-    run = _Run(job, folder, settings, observer)
+    run = TrainingRun(job, folder, settings, observer)
     return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
 
 
@@ -147,7 +152,7 @@ class _Progress:
     """Why the run ended, once it has."""
 
 
-class _Run:
+class TrainingRun:
     """One run of the loop."""
 
     def __init__(self, job: Job, folder: Path, settings: Settings, observer: Observer) -> None:
@@ -179,8 +184,12 @@ class _Run:
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
         self.write_beginning()
-        self.step = TrainStep(self.models(), self.artifacts.initial, self.settings)
+        self.prepare()
         return self.run()
+
+    def prepare(self, state: Mapping[str, np.ndarray] | None = None) -> None:
+        """Open the step's graphs on a state; the first one unless told otherwise."""
+        self.step = TrainStep(self.models(), state if state is not None else self.artifacts.initial, self.settings)
 
     def write_beginning(self) -> None:
         for source, path in zip(self.job.sources, self.job.source_paths, strict=True):
@@ -204,7 +213,7 @@ class _Run:
         if found is None:
             truncate_jsonl(self.log, lambda record: False)
             self.write_beginning()
-            self.step = TrainStep(self.models(), self.artifacts.initial, self.settings)
+            self.prepare()
             return self.run()
         self.progress = _Progress(**found.meta["progress"])
         truncate_jsonl(self.log, lambda record: record["batch"] <= self.progress.batches)
@@ -216,7 +225,7 @@ class _Run:
         state = dict(found.tensors)
         if TOTAL in state:
             state[TOTAL] = np.asarray(self.total_steps, np.int64)
-        self.step = TrainStep(self.models(), state, self.settings)
+        self.prepare(state)
         if self.progress.reason is not None and (not self.progress.reason.startswith("all") or self.is_complete()):
             if (self.folder / "model.onnx").exists() or list(self.folder.glob("model.*.onnx")):
                 self.resumed_at = self.progress.batches
@@ -238,16 +247,16 @@ class _Run:
             if self.is_complete():
                 reason = "all steps done" if self.train.steps is not None else "all epochs done"
                 break
-            batches = prefetch(self.batches())
+            rounds = prefetch(self.rounds(), depth=1)
             try:
-                for batch in batches:
-                    reason = self.one(batch)
+                for feed in chain.from_iterable(rounds):
+                    reason = self.one(feed)
                     if reason is not None or self.is_complete():
                         break
                 else:
-                    reason = self.end_of_epoch()
+                    reason = self.evaluate(ends_epoch=True)
             finally:
-                batches.close()  # type: ignore[attr-defined]
+                rounds.close()  # type: ignore[attr-defined]
         if not progress.history or progress.history[-1]["step"] != progress.step:
             self.evaluate(ends_epoch=False)
         return self.finish(reason)
@@ -261,13 +270,29 @@ class _Run:
             sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
         )  # fmt: skip
 
-    def batches(self) -> Iterator[dict[str, np.ndarray]]:
-        """Yield what is left of the epoch that runs."""
-        return self.dataset.batches(
+    def rounds(self) -> Iterator[list[Feed]]:
+        """Fill buffers with what is left of the epoch that runs, a few batches at a time.
+
+        Two rounds of buffers serve in turn: while one round runs, a thread fills the other.
+        """
+        split = self.dataset.splits["train"]
+        names = tuple(self.step.fields)
+        one = sum(split.fields[name][:1].nbytes for name in names) * self.train.batch
+        count = min(max(ROUND_BYTES // max(one, 1), 1), ROUND_BATCHES)
+        feeds: list[Feed] = []
+        places = self.dataset.places(
             "train", self.train.batch, shuffle=self.train.shuffle, seed=self.seed, epoch=self.progress.epoch,
             drop_last=self.train.drop_last, merge_last_single=merges_single(self.train), start=self.progress.batch,
-            names=tuple(self.step.fields),
         )  # fmt: skip
+        for number, rows in enumerate(places):
+            shapes = {name: (len(rows), *split.fields[name].shape[1:]) for name in names}
+            feeds.append(self.step.feed(shapes, number % (2 * count)))
+            split.fill(rows, feeds[-1].arrays)
+            if len(feeds) == count:
+                yield feeds
+                feeds = []
+        if feeds:
+            yield feeds
 
     def is_complete(self) -> bool:
         if self.train.steps is not None:
@@ -282,18 +307,19 @@ class _Run:
             return False
         return progress.epoch == self.train.epochs - 1 and progress.batch == self.batches_per_epoch - 1
 
-    def one(self, batch: Mapping[str, np.ndarray]) -> str | None:
+    def one(self, feed: Feed) -> str | None:
         """Run one batch; return why the run ends, if it does."""
         progress = self.progress
         if self.train.accumulate > 1 and self.is_last():
             self.step.set_state(FLUSH, np.asarray(1, np.int64))
-        self.step.step(batch, self.seed)
+        self.step.run(feed, self.seed)
         progress.batch += 1
         progress.batches += 1
         progress.pending += 1
         if progress.pending == self.train.accumulate or (self.train.accumulate > 1 and self._flushed()):
             progress.pending = 0
             progress.step += 1
+        batch = feed.arrays
         size = len(next(iter(batch.values()))) if batch else 1
         progress.examples += size
         for number, name in enumerate(self.names):
@@ -320,10 +346,6 @@ class _Run:
         done = progress.epoch + progress.batch / self.batches_per_epoch
         epoch: float = int(done) if done == int(done) else round(done, 4)
         return {"epoch": epoch, "step": progress.step, "batch": progress.batches}
-
-    def end_of_epoch(self) -> str | None:
-        """Evaluate, let schedules look, save; return why the run ends, if it does."""
-        return self.evaluate(ends_epoch=True)
 
     # --- evaluation --------------------------------------------------------------------------------
 

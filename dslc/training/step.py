@@ -20,10 +20,12 @@ import numpy as np
 from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
 from dslc.training.session import Graph, Model, Settings, allocate, element_dtype, place, runtime_errors
 
-__all__ = ["NEXT", "SEED", "Recurrence", "TrainStep"]
+__all__ = ["NEXT", "SEED", "Feed", "Recurrence", "TrainStep"]
 
 NEXT = ".next"
 SEED = "seed"
+MOST_FEEDS = 64
+"""Buffers for batches of different sizes that are kept."""
 HOST = (np.ndarray, np.generic)
 """What lies in NumPy's memory; arithmetic on 0-d arrays gives scalars of the second kind."""
 
@@ -42,11 +44,12 @@ class _Run:
 
 
 @dataclass
-class _Plan:
-    """All that a step on fields of certain shapes needs."""
+class Feed:
+    """Input buffers for one batch: fill ``arrays`` (fields by name), then run it."""
 
-    fields: list[tuple[str, np.dtype[Any], Any]]
-    """Name, type and input buffer of each field."""
+    arrays: dict[str, np.ndarray]
+    staged: list[tuple[np.ndarray, Any]]
+    """Arrays that are copied to a device's buffers; on the CPU, ``arrays`` are the buffers themselves."""
     phases: tuple[list[_Run], list[_Run]]
     """The runs of even and of odd steps."""
 
@@ -89,7 +92,8 @@ class Recurrence:
         self._seed = place(np.array(0, np.int64), settings.provider)
         self._parity = dict.fromkeys(state, 0)
         self._phase = 0
-        self._plans: dict[tuple[tuple[int, ...], ...], _Plan] = {}
+        self._seed_value = 0
+        self._feeds: dict[tuple[Any, ...], Feed] = {}
         self._last: list[_Run] = []
 
     def _check(self, state: Mapping[str, Any]) -> None:
@@ -115,17 +119,43 @@ class Recurrence:
         Raises:
             Problem: E0607, the batch does not fit; E0604 (:class:`~dslc.training.session.NodeFailure`).
         """
-        try:
-            plan = self._plans.get(tuple([batch[name].shape for name in self.fields])) or self._prepare(batch)
-        except KeyError as error:
-            raise INPUT_MISFIT(f"the batch lacks the field {error}") from error
-        for name, dtype, value in plan.fields:
-            array = batch[name]
-            if array.dtype != dtype:
-                self.fields[name].match(array, {})
-            value.update_inplace(np.ascontiguousarray(array))
-        self._seed.update_inplace(np.array(seed, np.int64))
-        self._last = plan.phases[self._phase]
+        for name in self.fields:
+            if name not in batch:
+                raise INPUT_MISFIT(f"the batch lacks the field '{name}'")
+        feed = self.feed({name: batch[name].shape for name in self.fields})
+        for name, target in feed.arrays.items():
+            if batch[name].dtype != target.dtype:
+                self.fields[name].match(batch[name], {})
+            np.copyto(target, batch[name])
+        self.run(feed, seed)
+
+    def feed(self, shapes: Mapping[str, tuple[int, ...]], number: int = 0) -> Feed:
+        """Return the buffers for fields of certain shapes; different numbers give different buffers.
+
+        While one feed runs, others may be filled by another thread.
+
+        Raises:
+            Problem: E0607, the shapes do not fit.
+        """
+        key = (number, *(shapes[name] for name in self.fields))
+        if key not in self._feeds:
+            if len(self._feeds) > MOST_FEEDS:  # sizes beyond number: keep no buffers for them
+                self._feeds.popitem()
+            self._feeds[key] = self._prepare(shapes)
+        return self._feeds[key]
+
+    def run(self, feed: Feed, seed: int = 0) -> None:
+        """Run every graph once on what a feed holds.
+
+        Raises:
+            Problem: E0604 (:class:`~dslc.training.session.NodeFailure`).
+        """
+        for array, value in feed.staged:
+            value.update_inplace(array)
+        if seed != self._seed_value:
+            self._seed.update_inplace(np.array(seed, np.int64))
+            self._seed_value = seed
+        self._last = feed.phases[self._phase]
         try:
             for run in self._last:
                 run.session.run_with_iobinding(run.binding)
@@ -139,26 +169,24 @@ class Recurrence:
         names = [name for name in run.graph.outputs if not name.endswith(NEXT)]
         return {name: np.array(value.numpy()) for name, value in zip(names, run.binding.get_outputs(), strict=False)}
 
-    def _prepare(self, batch: Mapping[str, np.ndarray]) -> _Plan:
-        """Bind the graphs for the shapes of a batch's fields."""
+    def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> Feed:
+        """Make and bind buffers for fields of certain shapes."""
         symbols: dict[str, int] = {}
+        provider = self.settings.provider
+        values: dict[str, Any] = {}
         for name, port in self.fields.items():
-            port.match(batch[name], symbols)
-        buffers = {
-            name: allocate(batch[name].shape, port.dtype, self.settings.provider) for name, port in self.fields.items()
-        }
+            port.match(np.broadcast_to(np.zeros((), port.dtype), shapes[name]), symbols)
+            values[name] = allocate(shapes[name], port.dtype, provider)
+        is_host = provider.device == "cpu"
+        arrays = {n: v.numpy() if is_host else np.empty(shapes[n], self.fields[n].dtype) for n, v in values.items()}
         parity = dict.fromkeys(self._buffers, 0)
         phases: tuple[list[_Run], list[_Run]] = ([], [])
         for phase in phases:
             for graph, changed in zip(self.graphs, self._changed, strict=True):
-                phase.append(self._bind(graph, changed, symbols, buffers, parity))
+                phase.append(self._bind(graph, changed, symbols, values, parity))
                 for name in changed:
                     parity[name] ^= 1
-        plan = _Plan([(name, port.dtype, buffers[name]) for name, port in self.fields.items()], phases)
-        if len(self._plans) > 2 * self.settings.static_shapes:  # sizes beyond number: keep no buffers for them
-            self._plans.popitem()
-        self._plans[tuple(batch[name].shape for name in self.fields)] = plan
-        return plan
+        return Feed(arrays, [] if is_host else [(arrays[n], v) for n, v in values.items()], phases)
 
     def _bind(
         self, graph: Graph, changed: list[str], symbols: dict[str, int], fields: dict[str, Any], parity: dict[str, int]

@@ -128,7 +128,7 @@ class _StepBuilder:
         for tensor in parameter_tensors(self.train):
             if tensor.name in used or (self.is_last and tensor.name in self.averaged()):
                 self.add(tensor)
-        self.is_random = any(a.operation.random for a in applications)
+        self.is_random = any(a.operation.draws(a.training) for a in applications)
         if self.is_random:
             self.seed = self.builder.input("seed", TensorType(INT64))
         self.add(counter(COUNTER_STEP))

@@ -34,6 +34,13 @@ class Split:
         return {name: np.ascontiguousarray(self.fields[name][rows]) for name in names or self.fields}
 
 
+    def fill(self, places: Array, arrays: Mapping[str, Array]) -> None:
+        """Put the examples at these places of the split into arrays, by field."""
+        rows = places if self.rows is None else self.rows[places]
+        for name, array in arrays.items():  # clip: the rows are known to be there, and a check would cost a copy
+            np.take(self.fields[name], rows, axis=0, out=array, mode="clip")
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What training reads: named splits."""
@@ -62,12 +69,23 @@ class Dataset:
         The order depends on ``seed`` and ``epoch`` alone, so a run that resumes within an epoch sees exactly the
         batches that it would have seen. For the rest, see :func:`batch_bounds`.
         """
-        source = self.splits[split]
         chosen = tuple(names) if names is not None else None
-        order = permutation(len(source), seed, epoch) if shuffle else np.arange(len(source))
-        bounds = batch_bounds(len(source), batch, drop_last=drop_last, merge_last_single=merge_last_single)
+        for places in self.places(
+            split, batch, shuffle=shuffle, seed=seed, epoch=epoch, drop_last=drop_last,
+            merge_last_single=merge_last_single, start=start,
+        ):  # fmt: skip
+            yield self.splits[split].take(places, chosen)
+
+    def places(
+        self, split: str, batch: int, *, shuffle: bool, seed: int, epoch: int, drop_last: bool = False,
+        merge_last_single: bool = False, start: int = 0,
+    ) -> Iterator[Array]:  # fmt: skip
+        """Yield the places in the split of each of an epoch's batches, see :meth:`batches`."""
+        examples = len(self.splits[split])
+        order = permutation(examples, seed, epoch) if shuffle else np.arange(examples)
+        bounds = batch_bounds(examples, batch, drop_last=drop_last, merge_last_single=merge_last_single)
         for first, last in bounds[start:]:
-            yield source.take(order[first:last], chosen)
+            yield order[first:last]
 
 
 def permutation(examples: int, seed: int, epoch: int) -> Array:

@@ -1,0 +1,150 @@
+"""dslc from Python: ``run = dslc.load("digits.dl", hidden=256).train(); run.evaluate("test")``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dslc.diagnostics import Diagnostic
+from dslc.limits import Limits
+from dslc.pipeline import Compilation, Options, check_spec, compile_spec, reopen
+
+if TYPE_CHECKING:
+    from dslc.training.loop import Observer
+    from dslc.training.run import Run
+
+__all__ = ["RUNS", "Spec", "load", "open_run"]
+
+RUNS = Path("runs")
+"""Where runs are written unless a folder is named."""
+
+
+def load(
+    path: str | os.PathLike[str],
+    /,
+    *,
+    data: Sequence[str | os.PathLike[str]] = (),
+    train: str | None = None,
+    seed: int | None = None,
+    limits: Limits | None = None,
+    params: Mapping[str, object] | None = None,
+    **more_params: object,
+) -> Spec:
+    """Name a spec and what it is compiled with.
+
+    Args:
+        path: the ``.dl`` file; it is read when something is asked of the spec.
+        data: folders to look for data in, after the spec's own.
+        train: the train block, where the spec has several.
+        seed: in place of the spec's.
+        limits: bounds on what the spec may ask for.
+        params: values of the spec's params; those with other names than the arguments above may stand as keywords.
+        more_params: the same.
+    """
+    given = {**(params or {}), **more_params}
+    return Spec(
+        Path(path),
+        Options(
+            settings={name: _text(value) for name, value in given.items()}, train=train,
+            data=tuple(Path(folder) for folder in data), limits=limits or Limits(), seed=seed,
+        ),
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def open_run(folder: str | os.PathLike[str], *, data: Sequence[str | os.PathLike[str]] = ()) -> Run:
+    """Open what a training run has written; ``data`` are folders to look for data in, for ``evaluate``.
+
+    Raises:
+        Problem: E0613, it is not the folder of a finished run.
+    """
+    from dslc.training.run import Run
+
+    return Run.open(Path(folder), reopen, [Path(name) for name in data])
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec with what it is compiled with."""
+
+    path: Path
+    options: Options
+
+    def check(self) -> list[Diagnostic]:
+        """Return every error and warning, sorted by place; the data is not read.
+
+        Raises:
+            Problem: the file can't be read.
+        """
+        return list(check_spec(self.path, self.options)[1])
+
+    @cached_property
+    def compilation(self) -> Compilation:
+        """The checked train block, each further stage of which is computed when it is asked for.
+
+        Raises:
+            Problem, Failure: the spec is wrong.
+        """
+        return compile_spec(self.path, self.options)
+
+    @property
+    def run_folder(self) -> Path:
+        """Where its run is written unless a folder is named."""
+        return RUNS / self.compilation.name
+
+    def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write the graphs of training and inference, the first state and the manifest; return the files.
+
+        Raises:
+            Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610.
+        """
+        from dslc.training.artifacts import serialized
+        from dslc.training.files import write_atomically
+
+        target = Path(folder)
+        artifacts = self.compilation.artifacts
+        models = self.compilation.inference(artifacts.initial)
+        artifacts.write(target)
+        for model in models:
+            write_atomically(target / model.file, serialized(model.model))
+        names = [model.file for model in models] + [*artifacts.models, "state.safetensors", "manifest.json"]
+        return [target / name for name in names]
+
+    def train(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        provider: str | None = None,
+        threads: int | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        observer: Observer | None = None,
+    ) -> Run:
+        """Train, and return the finished run.
+
+        Args:
+            folder: where to write (``runs/NAME``).
+            provider: ``"cpu"``, ``"cuda"`` or ``"directml"``; the best there is by default.
+            threads: one per core by default.
+            resume: go on with the run in the folder, if there is one.
+            overwrite: replace it.
+            observer: is told what happens.
+
+        Raises:
+            Problem, Failure: the spec or its data is wrong, the folder holds a run, or the run failed.
+        """
+        from dslc.training.loop import train
+
+        target = self.run_folder if folder is None else Path(folder)
+        train(
+            self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
+            observer=observer,
+        )  # fmt: skip
+        return open_run(target, data=self.options.data)

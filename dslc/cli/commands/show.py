@@ -1,0 +1,112 @@
+"""Lay out a spec layer by layer: shapes, parameters, multiply-adds, memory of activations, every default.
+
+Numbers are for one example. The data is read only if a size depends on it, as on the number of categories.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dslc.cli.console import DONE, bold, give, give_json, report, say
+from dslc.cli.options import (
+    add_data,
+    add_json,
+    add_seed,
+    add_settings,
+    add_spec,
+    add_training_choice,
+    compiler_options,
+)
+
+if TYPE_CHECKING:
+    from dslc.report.layers import Overview
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_spec(parser)
+    parser.add_argument("--graph", metavar="OUT.svg", type=Path, help="draw the network into a file")
+    add_json(parser)
+    add_training_choice(parser)
+    add_settings(parser)
+    add_seed(parser)
+    add_data(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it."""
+    from dslc.api import Spec
+
+    spec = Spec(options.file, compiler_options(options))
+    overviews = spec.overviews()
+    report(spec.warnings)
+    if options.graph is not None:
+        spec.draw(options.graph)
+        say(f"{options.graph} has the picture")
+    if options.json:
+        found = [asdict(overview) for overview in overviews]
+        give_json(found[0] if len(found) == 1 else found)
+    else:
+        give("\n\n".join("\n".join(_page(overview)) for overview in overviews))
+    return DONE
+
+
+def _page(overview: Overview) -> Iterator[str]:
+    yield bold(overview.name, sys.stdout)
+    for title, entries in (("params", overview.params), ("fields", overview.fields), ("inputs", overview.inputs)):
+        if entries:
+            yield f"{title}: " + ", ".join(f"{name}{'' if title == 'params' else ':'} {'= ' * (title == 'params')}{v}" for name, v in entries.items())
+    yield ""
+    header = ("layer", "output", "parameters", "multiply-adds", "activations", "with every default")
+    rows = [
+        (
+            row.path or "-", row.output, _count(row.parameters), _count(row.multiply_adds), _size(row.activation_bytes), row.word
+        )
+        for row in overview.layers
+    ]  # fmt: skip
+    yield from _aligned([header, *rows])
+    yield ""
+    yield f"parameters: {_count(overview.total_parameters)}, {_count(overview.trained_parameters)} of them trained"
+    yield f"per example: {_count(overview.multiply_adds)} multiply-adds, {_size(overview.activation_bytes)} of activations"
+    if overview.settings:
+        yield ""
+        width = max(map(len, overview.settings))
+        for name, value in overview.settings.items():
+            yield f"{name.ljust(width)}  {value}"
+    yield ""
+    yield from _aligned(
+        [("parameter", "type", "role", "starts from", "")]
+        + [(p.path, p.type, p.role, p.initializer, "" if p.trained or p.role == "statistic" else "frozen") for p in overview.parameters]
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Lay rows out in columns; the first row is the header, numbers stand to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = [
+            cell.rjust(width) if header in ("parameters", "multiply-adds", "activations") else cell.ljust(width)
+            for header, cell, width in zip(rows[0], row, widths, strict=True)
+        ]
+        line = "  ".join(cells).rstrip()
+        yield bold(line, sys.stdout) if number == 0 else line
+
+
+def _count(number: int | str) -> str:
+    return f"{number:,}" if isinstance(number, int) else number
+
+
+def _size(number: int | str) -> str:
+    if isinstance(number, str):
+        return f"{number} B"
+    size = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

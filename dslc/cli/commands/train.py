@@ -1,0 +1,113 @@
+"""Compile a spec and train its model.
+
+RUN (runs/NAME unless -o says otherwise) gets the trained model.onnx, the graphs, the figures in metrics.jsonl,
+their picture in curves.png, and checkpoints from which --resume goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dslc.cli.console import DONE, INTERRUPTED, give, give_json, report, say
+from dslc.cli.options import (
+    add_data,
+    add_json,
+    add_seed,
+    add_settings,
+    add_spec,
+    add_training_choice,
+    compiler_options,
+    positive,
+)
+
+if TYPE_CHECKING:
+    from dslc.cli.progress import Follower
+    from dslc.training.loop import RunResult
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_spec(parser)
+    parser.add_argument("-o", "--output", metavar="RUN", type=Path, help="the folder to write (default: runs/NAME)")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with the run in RUN, or start if there is none")
+    existing.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
+    parser.add_argument("--provider", metavar="cpu|cuda|directml", help="what to compute on (default: the best there is)")
+    parser.add_argument("--threads", metavar="N", type=positive, help="threads to compute with (default: one per core)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", metavar="N", type=positive, help="train for so many epochs, in place of the spec's")
+    length.add_argument("--steps", metavar="N", type=positive, help="train for so many updates, in place of the spec's")
+    add_seed(parser)
+    add_training_choice(parser)
+    add_settings(parser)
+    add_data(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and tell how it went."""
+    from dslc.api import Spec
+    from dslc.cli.progress import follower
+    from dslc.training.loop import train
+
+    spec = Spec(options.file, compiler_options(options))
+    compilation = spec.compilation
+    report(compilation.warnings)
+    folder = options.output or spec.run_folder
+    watcher = follower(quiet=options.json)
+    try:
+        with watcher:
+            result = train(
+                compilation, folder, provider=options.provider, threads=options.threads, resume=options.resume,
+                overwrite=options.overwrite, observer=watcher,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        say(f"\ninterrupted; the same command with --resume goes on{_without_overwrite(options)}")
+        return INTERRUPTED
+    _tell(result, options)
+    return DONE
+
+
+def _without_overwrite(options: argparse.Namespace) -> str:
+    return " (in place of --overwrite)" if options.overwrite else ""
+
+
+def _tell(result: RunResult, options: argparse.Namespace) -> None:
+    """Say what came out, and draw the curves."""
+    from dslc.cli.progress import figure
+    from dslc.curves import draw_curves
+
+    curves = draw_curves(result.folder)
+    if options.json:
+        give_json({
+            "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
+            "steps": result.steps, "reason": result.reason, "losses": dict(result.losses), "metrics": dict(result.metrics),
+        })  # fmt: skip
+        return
+    say(f"{result.reason}, after {result.steps:,} steps")
+    if result.best is not None:
+        say(f"kept the weights of epoch {result.best['epoch']}")
+    say("\n".join(_table(result)))
+    written = "model.onnx, metrics.jsonl" + (" and curves.png" if curves else "")
+    say(f"{result.folder} has {written}")
+    if not curves:
+        say('for a picture of the curves: pip install "dslc[plot]"')
+    for name, value in {**result.losses, **result.metrics}.items():
+        give(f"{result.split} {name} {figure(value)}")
+
+
+def _table(result: RunResult) -> list[str]:
+    """Lay out the figures of the shipped weights: a row each, a column per split."""
+    from dslc.cli.progress import figure
+    from dslc.curves import read_metrics
+
+    record = result.best or read_metrics(result.folder)[-1]
+    figures = {**record, **{f"{result.split}.{name}": value for name, value in {**result.losses, **result.metrics}.items()}}
+    splits = list(dict.fromkeys(name.partition(".")[0] for name in figures if "." in name))
+    rows = list(dict.fromkeys(name.partition(".")[2] for name in figures if "." in name))
+    cells = [["", *splits]]
+    cells += [[row, *(figure(figures.get(f"{split}.{row}", "")) for split in splits)] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(splits) + 1)]
+    return ["  ".join([f"  {row[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))]) for row in cells]

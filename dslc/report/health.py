@@ -1,0 +1,64 @@
+"""What ``dslc doctor`` finds: versions, providers that really work, and what is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dslc.diagnostics import Diagnostic, Problem
+from dslc.training.machine import environment, environment_changes
+from dslc.training.resuming import read_manifest
+from dslc.training.session import Settings, available_providers, choose_provider, runtime
+
+__all__ = ["examine"]
+
+
+def examine(folder: Path | None = None) -> dict[str, Any]:
+    """Return versions and hardware by name, and under ``problems`` what is amiss, each with a hint.
+
+    Args:
+        folder: a run, whose environment is compared with this one, and whose nodes that fall back to another
+            provider are reported.
+
+    Raises:
+        Problem: E0613, the folder is no run.
+    """
+    problems: list[dict[str, str | None]] = []
+
+    def note(finding: Diagnostic) -> None:
+        problems.append({"code": finding.code.id, "message": finding.message, "hint": finding.hint})
+
+    found = environment()
+    found.pop("provider")
+    found["matplotlib"] = _version("matplotlib")
+    working: list[str] = []
+    try:
+        runtime()
+        for provider in available_providers():
+            try:
+                working.append(choose_provider(provider).value)
+            except Problem as problem:
+                note(problem.diagnostic)
+    except Problem as problem:
+        note(problem.diagnostic)
+    found["working_providers"] = working
+    if found["matplotlib"] is None:
+        problems.append({
+            "code": None, "message": "matplotlib is not installed, so training draws no curves.png",
+            "hint": 'pip install "dslc[plot]"',
+        })  # fmt: skip
+    if folder is not None:
+        manifest = read_manifest(folder)
+        found["run"] = {"provider": manifest["environment"]["provider"], "threads": manifest["environment"]["threads"]}
+        if working:
+            for warning in environment_changes(manifest["environment"], environment(Settings.of())):
+                note(warning)
+            found["fallbacks"] = fallbacks(folder, manifest)
+            for name, nodes in found["fallbacks"].items():
+                problems.append({
+                    "code": None, "hint": None,
+                    "message": f"{name}: {len(nodes)} nodes run on another provider than {working[0]}: {', '.join(nodes[:5])}",
+                })  # fmt: skip
+    found["problems"] = problems
+    return found

@@ -1,0 +1,237 @@
+"""What a spec amounts to, layer by layer: shapes, parameters, cost, and every default spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dslc.diagnostics import Diagnostics
+from dslc.library.operations import Layer, Role
+from dslc.limits import Limits
+from dslc.model import Facts, Program, check_train_block
+from dslc.model.checked import CheckedTrain
+from dslc.model.elaboration import Elaboration
+from dslc.model.expressions import Evaluator
+from dslc.model.measures import BATCH, applications_of
+from dslc.model.networks import bind_formals, elaborate_alone
+from dslc.model.scope import Scope
+from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
+from dslc.pipeline import Compilation
+from dslc.report.spelling import spelled
+from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute
+
+__all__ = ["Overview", "Parameter", "Row", "of_models", "of_train", "shown_applications"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A tensor of a network's state."""
+
+    path: str
+    type: str
+    role: str
+    """``kernel``, ``bias``, ``statistic``, ..."""
+    initializer: str
+    trained: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One application of a layer, or of a function that costs multiplications; numbers are per example.
+
+    A number that depends on a size known at run time only is a text: ``"64 * T"``.
+    """
+
+    path: str
+    """Where its parameters live; empty for a function."""
+    word: str
+    """The word with every option."""
+    output: str
+    parameters: int | str
+    """Trainable numbers that this application brings along; a shared layer brings them once."""
+    multiply_adds: int | str
+    activation_bytes: int | str
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What ``dslc show`` shows."""
+
+    name: str
+    params: Mapping[str, Any]
+    fields: Mapping[str, str]
+    inputs: Mapping[str, str]
+    """What flows in, by name."""
+    layers: Sequence[Row]
+    parameters: Sequence[Parameter]
+    total_parameters: int | str
+    trained_parameters: int | str
+    multiply_adds: int | str
+    activation_bytes: int | str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The training's settings, defaults included, as the spec would write them."""
+
+
+def of_train(compilation: Compilation) -> Overview:
+    """Lay out a train block; its data is read only if a size depends on it, as on the number of categories.
+
+    Raises:
+        Problem, Failure: the spec is wrong, or data that it needs is missing.
+    """
+    train = checked(compilation)
+    trained = {path for objective in train.objectives for group in objective.groups for path in group.paths}
+    return _overview(
+        train.name, compilation.params, shown_applications(train), train.parameters, trained,
+        fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train, compilation),
+    )  # fmt: skip
+
+
+def checked(compilation: Compilation) -> CheckedTrain:
+    """Check a train block without its data if that is possible."""
+    diagnostics = Diagnostics()
+    found = check_train_block(compilation.program, compilation.name, diagnostics, compilation.options.limits, Facts())
+    diagnostics.raise_errors()
+    return found or compilation.train
+
+
+def shown_applications(train: CheckedTrain) -> list[Application]:
+    """Return what is applied in evaluation mode: for losses and metrics, and whatever else is shipped."""
+    measured = [o.measure.value for o in train.objectives] + [metric.value for metric in train.metrics]
+    found = applications_of(*measured)
+    known = {application.site for application in found}
+    shipped = [train.outputs] if train.outputs is not None else list(train.shipped.values())
+    others = applications_of(*(value for outputs in shipped for value in outputs.values()))
+    return found + [a for a in others if a.site and a.site not in known]
+
+
+def of_models(program: Program, limits: Limits) -> list[Overview]:
+    """Lay out the models of a spec that trains nothing; those whose arguments have no defaults are left out."""
+    found = []
+    for name, block in program.scope.blocks.items():
+        if block.node.kind != "model" or any(formal.default is None for formal in block.node.formals):
+            continue
+        diagnostics = Diagnostics()
+        elaboration = Elaboration(diagnostics, limits)
+        evaluator = Evaluator(elaboration, Scope(block.file))
+        arguments = bind_formals(evaluator, block, [], block.node.name_span)
+        result = elaborate_alone(evaluator, block, arguments, name) if arguments is not POISON else POISON
+        diagnostics.raise_errors()
+        values = result.values.values() if isinstance(result, Outputs) else [result]
+        applications = applications_of(*(value for value in values if isinstance(value, Value)))
+        found.append(_overview(name, program.params, applications, elaboration.parameters, set(elaboration.parameters)))
+    return found
+
+
+def _overview(
+    name: str,
+    params: Mapping[str, Any],
+    applications: Sequence[Application],
+    records: Mapping[str, ParameterRecord],
+    trained: set[str],
+    *,
+    fields: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Overview:
+    rows: list[Row] = []
+    seen: set[str] = set()
+    for application in applications:
+        cost = _per_example(application.operation.multiply_adds(*(operand.type for operand in application.operands)))
+        if isinstance(application.operation, Layer) or cost != 0:
+            own = [path for path in application.variables.values() if path not in seen]
+            seen.update(own)
+            rows.append(_row(application, _numbers(own, records), cost))
+    computed = [a for a in applications if a.operation.family != "leaf"]
+    trainable = [path for path in records if _is_trainable(records[path])]
+    return Overview(
+        name=name,
+        params=dict(params),
+        fields=fields or {},
+        inputs={a.operation.key: str(a.operation.given) for a in applications if isinstance(a.operation, Placeholder)},
+        layers=rows,
+        parameters=[
+            Parameter(
+                path, str(record.type), record.variable.role.value, spelled(record.variable.initializer), path in trained
+            )
+            for path, record in records.items()
+        ],
+        total_parameters=_number(_numbers(trainable, records)),
+        trained_parameters=_number(_numbers([path for path in trainable if path in trained], records)),
+        multiply_adds=_number(_sum(
+            _per_example(a.operation.multiply_adds(*(operand.type for operand in a.operands))) for a in computed
+        )),
+        activation_bytes=_number(_sum(_bytes(value.type) for a in computed for value in a.outputs)),
+        settings=settings or {},
+    )  # fmt: skip
+
+
+def _row(application: Application, parameters: Dimension, cost: Dimension) -> Row:
+    return Row(
+        path=application.site.partition("#")[0],
+        word=spelled(application.operation),
+        output=", ".join(str(value.type) for value in application.outputs),
+        parameters=_number(parameters),
+        multiply_adds=_number(cost),
+        activation_bytes=_number(_sum(_bytes(value.type) for value in application.outputs)),
+        line=application.span.first[0] if application.span is not None else None,
+    )
+
+
+# --- numbers ------------------------------------------------------------------------------------------
+
+
+def _is_trainable(record: ParameterRecord) -> bool:
+    return record.variable.role is not Role.STATISTIC
+
+
+def _numbers(paths: Iterable[str], records: Mapping[str, ParameterRecord]) -> Dimension:
+    return _sum(element_count(records[path].variable.shape) for path in paths if _is_trainable(records[path]))
+
+
+def _bytes(type: TensorType) -> Dimension:
+    size = 1 if type.element.value == "string" else type.element.numpy.itemsize
+    return _per_example(element_count(type.shape)) * size
+
+
+def _per_example(dimension: Dimension) -> Dimension:
+    """Return a number for one example: the batch, and a model's own symbol of its first axis, count as one."""
+    return substitute(dimension, {BATCH: 1, "N": 1})
+
+
+def _sum(numbers: Iterable[Dimension]) -> Dimension:
+    total: Dimension = 0
+    for number in numbers:
+        total = total + number
+    return total
+
+
+def _number(dimension: Dimension) -> int | str:
+    return str(dimension) if isinstance(dimension, Symbolic) else dimension
+
+
+# --- settings -----------------------------------------------------------------------------------------
+
+
+def _settings(train: CheckedTrain, compilation: Compilation) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for objective in train.objectives:
+        groups = [f"{spelled(g.optimizer)} over {len(g.paths)} tensors" for g in objective.groups]
+        found[f"minimize {objective.name}"] = "; ".join(groups)
+    options = compilation.options
+    lengths = {"epochs": options.epochs, "steps": options.steps}
+    if not any(lengths.values()):
+        lengths = {"epochs": train.epochs, "steps": train.steps}
+    found |= {name: str(value) for name, value in lengths.items() if value is not None}
+    found |= {
+        "batch": f"{train.batch}, shuffle = {spelled(train.shuffle)}, drop_last = {spelled(train.drop_last)}",
+        "evaluate": "every epoch" + (f", every {train.evaluate_every} steps" if train.evaluate_every else ""),
+        "stop when": train.stop.text if train.stop else "none",
+        "keep": f"{'highest' if train.keep.highest else 'lowest'} {train.keep.figure.text}" if train.keep else "the last weights",
+        "clip norm": spelled(train.clip_norm),
+        "clip value": spelled(train.clip_value),
+        "accumulate": str(train.accumulate),
+        "average": f"ema({train.average})" if train.average else "none",
+        "seed": str(train.seed if options.seed is None else options.seed),
+    }
+    return found

@@ -1,0 +1,54 @@
+"""Specs with mistakes, and all that is said about them; `pytest --update-golden` stores the text anew.
+
+A case is a file, or a folder with a `main.dl`. Its first lines may give options: `# --set name=value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dslc.diagnostics import CODES, Diagnostics
+from dslc.pipeline import Options, check_spec
+from dslc.render import render_all
+
+HERE = Path(__file__).parent
+CASES = sorted([*HERE.glob("*/*.dl"), *HERE.glob("*/*/main.dl")])
+
+NOT_BY_CHECKING = {
+    "E0116": "of reading a file that is too large; tests/wrong/test_hostile.py",
+    "E0117": "of the command line's --limit",
+    "E0118": "needs fifty mistakes; tests/syntax/test_errors.py",
+    "E0590": "of differentiating, after checking",
+}
+"""Codes of the checked families that no small spec causes, with where they belong."""
+
+
+def name_of(path: Path) -> str:
+    folder = path.parent if path.name == "main.dl" else path.with_suffix("")
+    return folder.relative_to(HERE).as_posix()
+
+
+def found_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> Diagnostics:
+    """Check a spec from within its folder, so that places bear no machine's paths."""
+    monkeypatch.chdir(path.parent)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    settings = [line.removeprefix("# --set ").partition("=") for line in lines if line.startswith("# --set ")]
+    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}))[1]
+
+
+@pytest.mark.parametrize("path", CASES, ids=name_of)
+def test_what_is_said(path: Path, golden: Callable[[str, Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = found_in(path, monkeypatch)
+    assert len(found)
+    golden(render_all(found), path.with_suffix(".txt"))
+
+
+def test_every_code_of_checking_is_here() -> None:
+    text = "".join(path.with_suffix(".txt").read_text(encoding="utf-8") for path in CASES)
+    families = ("E01", "E02", "E03", "E05", "W")
+    missing = [c for c in CODES if c.startswith(families) and f"[{c}]" not in text and c not in NOT_BY_CHECKING]
+    assert missing == []
+    assert [code for code in NOT_BY_CHECKING if f"[{code}]" in text] == []
