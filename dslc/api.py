@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from dslc.diagnostics import Diagnostic
+from dslc.diagnostics import Diagnostic, Diagnostics
 from dslc.limits import Limits
 from dslc.pipeline import Compilation, Options, check_spec, compile_spec, reopen
 
 if TYPE_CHECKING:
+    from dslc.model import Program
+    from dslc.report.layers import Overview
     from dslc.training.loop import Observer
     from dslc.training.run import Run
 
 __all__ = ["RUNS", "Spec", "load", "open_run"]
+
+Stage = Literal["tree", "model", "graph", "training"]
 
 RUNS = Path("runs")
 """Where runs are written unless a folder is named."""
@@ -77,13 +81,17 @@ class Spec:
     path: Path
     options: Options
 
+    @cached_property
+    def _checked(self) -> tuple[Program, Diagnostics]:
+        return check_spec(self.path, self.options)
+
     def check(self) -> list[Diagnostic]:
         """Return every error and warning, sorted by place; the data is not read.
 
         Raises:
             Problem: the file can't be read.
         """
-        return list(check_spec(self.path, self.options)[1])
+        return list(self._checked[1])
 
     @cached_property
     def compilation(self) -> Compilation:
@@ -98,6 +106,41 @@ class Spec:
     def run_folder(self) -> Path:
         """Where its run is written unless a folder is named."""
         return RUNS / self.compilation.name
+
+    def overviews(self) -> list[Overview]:
+        """Lay out the train block layer by layer, or in a spec without one, each of its models.
+
+        Raises:
+            Problem, Failure: the spec is wrong, or data that a size depends on is missing.
+        """
+        from dslc.report.layers import of_models, of_train
+
+        program, diagnostics = self._checked
+        diagnostics.raise_errors()
+        if program.scope.trains or self.options.train is not None:
+            return [of_train(self.compilation)]
+        return of_models(program, self.options.limits)
+
+    def emit(self, stage: Stage) -> str:
+        """Return a stage of the compiler as text: ``graph`` is that of inference.
+
+        Raises:
+            Problem, Failure: the spec is wrong, or its data is missing where the stage needs it.
+        """
+        from dslc.report.dumps import graph_text, model_text, tree_text
+        from dslc.report.layers import checked_train
+        from dslc.training.artifacts import serialized
+
+        if stage == "tree":
+            program, diagnostics = self._checked
+            diagnostics.raise_errors()
+            return tree_text(program.source, self.options.limits)
+        if stage == "model":
+            return model_text(checked_train(self.compilation))
+        artifacts = self.compilation.artifacts
+        if stage == "training":
+            return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
+        return "".join(graph_text(serialized(m.model)) for m in self.compilation.inference(artifacts.initial))
 
     def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.

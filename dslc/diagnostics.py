@@ -7,7 +7,6 @@ raises a :class:`Problem` with a bare message; whoever knows the place attaches 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ class Code:
 
     @property
     def severity(self) -> str:
+        """``error`` or ``warning``, by the letter of the id."""
         return "warning" if self.id.startswith("W") else "error"
 
     def __call__(
@@ -83,6 +83,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> str:
+        """That of its code."""
         return self.code.severity
 
     def as_json(self) -> dict[str, Any]:
@@ -149,6 +150,7 @@ class Diagnostics:
         self._found.setdefault((diagnostic.code.id, diagnostic.span, sizeless), diagnostic)
 
     def extend(self, findings: Iterable[Diagnostic]) -> None:
+        """Record several findings."""
         for finding in findings:
             self.add(finding)
 
@@ -160,6 +162,7 @@ class Diagnostics:
 
     @property
     def has_errors(self) -> bool:
+        """Is an error among what was found?"""
         return any(d.severity == "error" for d in self._found.values())
 
     def raise_errors(self) -> None:
@@ -175,7 +178,25 @@ def _order(d: Diagnostic) -> tuple[str, int, int, str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Suggest the known name closest to a misspelt one, within a third of its length."""
-    lowered = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
-    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=2 / 3)
-    return f"did you mean '{lowered[close[0]]}'?" if close else None
+    """Suggest the known name closest to a misspelt one, within a third of its length; case weighs least."""
+    if len(name) > 100:
+        return None
+    most = max(1, len(name) // 3)
+    near = [candidate for candidate in known if candidate != name and abs(len(candidate) - len(name)) <= most]
+    found = [(_edits(name.lower(), candidate.lower()), _edits(name, candidate), candidate) for candidate in set(near)]
+    best = min((each for each in found if each[0] <= most and each[0] < len(name)), default=None)
+    return f"did you mean '{best[2]}'?" if best else None
+
+
+def _edits(a: str, b: str) -> int:
+    """Count the insertions, deletions, changes and swaps of neighbours that make one word of another."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        before, last, row = row, before, [i]
+        for j, y in enumerate(b, start=1):
+            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

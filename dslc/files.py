@@ -1,7 +1,8 @@
-"""Reading spec files: inside the folder of the first, within limits, as UTF-8."""
+"""Spec files: read inside the folder of the first, within limits, as UTF-8; and brought into the canonical layout."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from dslc.errors import names as errors
@@ -9,8 +10,10 @@ from dslc.errors.data import FILE_MISSING
 from dslc.limits import Limits
 from dslc.model import Loader
 from dslc.source import Source, Span
+from dslc.syntax import format_source
+from dslc.training.files import PARTIAL, writing
 
-__all__ = ["read_source", "source_loader"]
+__all__ = ["formatted", "read_source", "reformat", "source_loader"]
 
 
 def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
@@ -29,12 +32,16 @@ def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
         data = path.read_bytes()
     except OSError as error:
         raise FILE_MISSING(f"{shown} cannot be read: {error.strerror or error}") from None
+    return _decoded(data, shown)
+
+
+def _decoded(data: bytes, name: str) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise errors.IMPORT_FAILED(f"{shown} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
-    return Source(shown, text.replace("\r\n", "\n"))
+        raise errors.IMPORT_FAILED(f"{name} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
+    return Source(name, text.replace("\r\n", "\n"))
 
 
 def source_loader(root: Path, limits: Limits) -> Loader:
@@ -50,3 +57,38 @@ def source_loader(root: Path, limits: Limits) -> Loader:
         return read_source(target, limits)
 
     return load
+
+
+def formatted(data: bytes, name: str) -> str:
+    """Return a spec's text in the canonical layout.
+
+    Raises:
+        Problem: it is not UTF-8.
+        Failure: it has syntax errors.
+    """
+    return format_source(_decoded(data, name))
+
+
+def reformat(path: Path, *, write: bool) -> bool:
+    """Tell whether a file is in another than the canonical layout; ``write`` brings it into that.
+
+    The file is replaced as a whole, and keeps its permissions; a link stays one.
+
+    Raises:
+        Problem: it can't be read or written.
+        Failure: it has syntax errors.
+    """
+    text = format_source(read_source(path, Limits())).encode()
+    if text == path.read_bytes():
+        return False
+    if write:
+        target = path.resolve()
+        partial = target.with_name(target.name + PARTIAL)
+        with writing(path):
+            try:
+                partial.write_bytes(text)
+                shutil.copymode(target, partial)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+    return True

@@ -35,6 +35,7 @@ class Source:
         return self.text[start:end].rstrip("\r\n")
 
     def span(self, start: int, end: int) -> Span:
+        """Return the span of the characters [start, end)."""
         return Span(self, start, end)
 
 
@@ -52,6 +53,7 @@ class Span:
 
     @property
     def text(self) -> str:
+        """The characters themselves."""
         return self.source.text[self.start : self.end]
 
     @property

@@ -1,6 +1,6 @@
-"""Write the pages of ``docs/`` that are made from the code: ``docs/reference/*.md`` and ``docs/errors.md``.
+"""Write the pages of ``docs/`` that are made from the code: ``reference/*.md``, ``errors.md`` and ``cli.md``.
 
-What they say stands in one place each: a word's docstring and options, a code's declaration.
+What they say stands in one place each: a word's docstring and options, a code's declaration, a command's module.
 
 Usage: ``python tools/docs.py`` (``--check`` writes nothing and fails if a page would change)
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,6 +20,7 @@ from typing import Any
 
 import dslc.errors
 import dslc.library
+from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
 from dslc.library.operations import Function, Initializer, Layer, Operation, operands_of
 from dslc.library.schedules import Schedule
@@ -275,13 +277,76 @@ def errors_page() -> Iterator[str]:
                     yield f"\n{name}:\n\n```text\n{text.strip()}\n```"
 
 
+# --- The command line --------------------------------------------------------------------------------
+
+CLI_OUTRO = """\
+## For programs
+
+What is meant for people goes to standard error, so standard output holds results only. With `--json`:
+
+- `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `labels` and
+  `hint`, `[]` if nothing was found. Places count from 1, in characters.
+- `eval` prints `split`, `examples`, `loss` and `metrics`; with several objectives `loss` maps their names to values.
+
+`metrics.jsonl` in a run has a line per evaluation: `epoch`, `step`, `batch`, `train.loss`, `validation.loss`,
+`validation.accuracy`, ...
+
+## Exit codes
+
+| code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | the spec is wrong |
+| 2 | the command line is wrong |
+| 3 | data or a file is missing or broken |
+| 4 | the run failed |
+| 130 | interrupted |
+
+## Environment
+
+| variable | meaning |
+| --- | --- |
+| `DSLC_DATA` | folders to look for data in, after those of `--data` |
+| `DSLC_THREADS` | threads to compute with, where `--threads` says nothing |
+| `DSLC_DEBUG` | 1 adds a traceback to the report of a mistake of dslc itself |
+"""
+
+
+def command_line() -> Iterator[str]:
+    """Yield the page of the commands, block by block."""
+    yield f"{GENERATED}\n\n# The command line\n"
+    yield "`dslc COMMAND --help` says the same as this page.\n"
+    yield "| command | does |\n| --- | --- |"
+    for group in GROUPS.values():
+        for name, summary in group.items():
+            yield f"| [`dslc {name}`](#dslc-{name}) | {summary} |"
+    for name in (name for group in GROUPS.values() for name in group):
+        yield ""
+        yield from command_section(name, command_named(name))
+    yield f"\n{CLI_OUTRO}"
+
+
+def command_section(name: str, command: Command) -> Iterator[str]:
+    """Yield the section of a command: what it does, what it takes."""
+    parser = ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    yield f"## dslc {name}\n\n{(command.__doc__ or '').strip()}\n"
+    yield "| | |\n| --- | --- |"
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public list
+        takes = f" {action.metavar or action.dest.upper()}" if action.nargs != 0 else ""
+        written = ", ".join(action.option_strings) + takes if action.option_strings else str(action.metavar)
+        several = " ..." if action.nargs in ("+", "*") else ""
+        yield f"| `{written}{several}` | {action.help} |".replace("cpu|cuda|directml", "cpu\\|cuda\\|directml")
+
+
 # --- Files -----------------------------------------------------------------------------------------
 
 
 def generated() -> dict[Path, str]:
     """Return the text of every generated page."""
     found = {DOCS / "reference" / name: reference(page) for name, page in pages().items()}
-    return {path: joined(blocks) for path, blocks in (found | {DOCS / "errors.md": errors_page()}).items()}
+    found |= {DOCS / "errors.md": errors_page(), DOCS / "cli.md": command_line()}
+    return {path: joined(blocks) for path, blocks in found.items()}
 
 
 def joined(blocks: Iterable[str]) -> str:

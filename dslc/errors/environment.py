@@ -140,3 +140,9 @@ ENGINE_MISSING = register(
     "write them yet.",
     exit_code=2,
 )
+FILE_EXISTS = register(
+    "E0619",
+    "a file of this name exists",
+    "`dslc new` never writes over files by accident; `--overwrite` allows it.",
+    exit_code=2,
+)

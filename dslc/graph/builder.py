@@ -93,14 +93,17 @@ class Tensor:
 
     @property
     def shape(self) -> Shape:
+        """The shape of its type."""
         return self.type.shape
 
     @property
     def rank(self) -> int:
+        """How many axes it has."""
         return self.type.rank
 
     @property
     def element(self) -> ElementType:
+        """Its element type."""
         return self.type.element
 
     def _binary(self, operator: str, other: Operand, *, swapped: bool = False) -> Tensor:
@@ -147,7 +150,7 @@ class Tensor:
         return matmul(self, other)
 
     @property
-    def mT(self) -> Tensor:
+    def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its last two axes exchanged."""
         from dslc.graph.shaping import transpose
 

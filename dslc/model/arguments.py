@@ -58,7 +58,7 @@ def bind(
     for argument in given:
         name = argument.name
         if name is None:
-            if variadic:
+            if variadic and position >= len(positional):
                 rest.append(argument)
                 continue
             if position >= len(positional):

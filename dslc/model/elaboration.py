@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +10,22 @@ from typing import Any
 import numpy as np
 
 from dslc.diagnostics import Diagnostics, Label, Problem
-from dslc.errors import matching, names
+from dslc.errors import matching, names, objectives
 from dslc.library.operations import Operation
 from dslc.library.words import FUNCTIONS
 from dslc.limits import Limits
 from dslc.model.columns import RawColumn
-from dslc.model.values import POISON, Application, Literal, ParameterOf, ParameterRecord, Placeholder, Value, kind_of
+from dslc.model.values import (
+    POISON,
+    Application,
+    Literal,
+    Outputs,
+    ParameterOf,
+    ParameterRecord,
+    Placeholder,
+    Value,
+    kind_of,
+)
 from dslc.source import Span
 from dslc.types import (
     BOOL,
@@ -24,11 +34,13 @@ from dslc.types import (
     BroadcastError,
     Dimension,
     ElementType,
+    Shape,
     Symbolic,
     TensorType,
     Undecided,
     same_value,
     shape_text,
+    symbols_of,
 )
 
 __all__ = ["DimensionOf", "Elaboration"]
@@ -62,7 +74,10 @@ class Elaboration:
     parameters: dict[str, ParameterRecord] = field(default_factory=dict)
     applications: int = 0
     iterations: int = 0
+    executions: int = 0
     depth: int = 0
+    calls: tuple[Span, ...] = ()
+    """Where the blocks around the statement at hand are applied, outermost first."""
     asked_for_parameters: bool = False
     """Something depended on all parameters of a network, so they must be known beforehand."""
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
@@ -75,6 +90,9 @@ class Elaboration:
 
     def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
         """Record a problem at a place; the poison it leaves is the expression's value."""
+        shown = {span, problem.diagnostic.span, *(label.span for label in problem.diagnostic.labels)}
+        if self.calls and problem.diagnostic.code.id.startswith("E03") and self.calls[-1] not in shown:
+            labels = (*labels, Label(self.calls[-1], "in what is applied here"))
         self.diagnostics.add(problem.at(span, *labels))
         return POISON
 
@@ -89,18 +107,28 @@ class Elaboration:
             self.training, self._sites = before
 
     @contextmanager
-    def nested(self, span: Span) -> Iterator[None]:
-        """Go one block deeper."""
-        self.depth += 1
+    def nested(self, span: Span, *, applied: bool = True) -> Iterator[None]:
+        """Go one block deeper; ``applied`` where the spec says so at the place."""
+        before = self.calls
+        self.calls = (*before, span) if applied else before
         try:
-            if self.depth > self.limits.nesting:
+            if len(self.calls) > self.limits.nesting:
                 raise names.LIMIT_REACHED(
                     f"blocks are applied inside one another more than {self.limits.nesting} deep",
                     hint="does a block apply itself without end? '--limit nesting=N' raises the limit",
                 ).at(span)
             yield
         finally:
-            self.depth -= 1
+            self.calls = before
+
+    def count_execution(self, span: Span) -> None:
+        """Count one statement carried out: blocks that apply others twice each grow without a single loop."""
+        self.executions += 1
+        if self.executions > EXECUTIONS * self.limits.loop_iterations:
+            raise names.LIMIT_REACHED(
+                f"the loops and blocks of this spec come to more than {EXECUTIONS * self.limits.loop_iterations:,} statements",
+                hint="'--limit loop_iterations=N' raises the limit in proportion",
+            ).at(span)
 
     def count_iteration(self, span: Span) -> None:
         """Count one turn of a compile-time loop."""
@@ -130,16 +158,11 @@ class Elaboration:
         type = TensorType(element)
         if isinstance(number, Symbolic):
             return self._leaf(DimensionOf(number, type), type, span)
-        if not element.is_float and not isinstance(number, bool):
-            integral = element.is_integer and float(number).is_integer()
-            if integral:
-                limits = np.iinfo(element.value)
-                integral = limits.min <= number <= limits.max
-            if not integral:
-                raise matching.BAD_LITERAL(
-                    f"the number {number} does not fit a tensor of {element}",
-                    hint="convert the tensor first: cast(x, float32)",
-                ).at(span)
+        if not isinstance(number, bool) and not _representable(number, element):
+            raise matching.BAD_LITERAL(
+                f"the number {number} does not fit a tensor of {element}",
+                hint="convert the tensor first: cast(x, float32)" if not element.is_float else None,
+            ).at(span)
         return self._leaf(Literal(np.asarray(number, element.numpy), type), type, span)
 
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
@@ -163,6 +186,10 @@ class Elaboration:
         Raises:
             Problem: one of them can't be a tensor.
         """
+        values = [
+            value.tensor(self, span) if isinstance(value, RawColumn) else value
+            for value, span in zip(values, spans, strict=True)
+        ]
         types = [v.type.element for v in values if isinstance(v, Value)]
         numeric = [t for t in types if t is not BOOL]
         element = numeric[0] if numeric else BOOL if types else FLOAT32
@@ -172,13 +199,12 @@ class Elaboration:
                 found.append(value)
             elif isinstance(value, bool):
                 found.append(self.literal(value, BOOL, span))
-            elif isinstance(value, RawColumn):
-                found.append(value.tensor(self, span))
             elif isinstance(value, (int, float, Symbolic)):
                 adopted = element if element is not BOOL else (INT64 if isinstance(value, int) else FLOAT32)
                 found.append(self.literal(value, adopted, span))
             else:
-                raise matching.NOT_A_TENSOR(f"a tensor is needed here, not {kind_of(value)}").at(span)
+                hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
+                raise matching.NOT_A_TENSOR(f"a tensor is needed here, not {kind_of(value)}", hint=hint).at(span)
         return found
 
     # --- application -----------------------------------------------------------------------------
@@ -198,7 +224,9 @@ class Elaboration:
             Problem: the operands do not fit.
         """
         types = [operand.type for operand in operands]
-        labels = [Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span]
+        labels = list(dict.fromkeys(
+            Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span
+        ))  # fmt: skip
         try:
             result = operation.type(*types)
             variables = operation.variables(*types)
@@ -258,40 +286,65 @@ class Elaboration:
             Problem: it has another one, or its size depends on a symbol.
         """
         span = record.span
-        known = self.parameters.get(record.path)
-        assert span is not None
-        if known is not None:
-            if [same_value(a, b) for a, b in zip(known.variable.shape, record.variable.shape)] != [True] * len(
-                record.variable.shape
-            ) or len(known.variable.shape) != len(record.variable.shape):
-                labels = []
-                if known.span is not None:
-                    fed = " and ".join(map(str, known.operands))
-                    labels = [Label(known.span, f"first used here, on {fed}")]
-                fed = " and ".join(map(str, record.operands))
-                raise matching.SHARED_MISFIT(
-                    f"{word} shares its {record.variable.name} {shape_text(known.variable.shape)} with its first use, "
-                    f"and {fed} would need {shape_text(record.variable.shape)}",
-                    hint="apply a layer of its own here, or bring both inputs to one shape",
-                ).at(span, *labels)
-            return known
-        self.check_size(record.type, span)
-        free = {s for d in record.variable.shape for s in _free_symbols(d)}
-        if free:
-            raise matching.UNDECIDED(
-                f"the {record.variable.name} of {word} would have the shape {shape_text(record.variable.shape)}, and "
-                f"{', '.join(sorted(free))} is known at run time only",
-                hint="parameters have fixed sizes; give the input a number in place of the symbol",
+        if not record.network:
+            raise objectives.OWNER_NEEDED(
+                f"{word} has parameters, and stands outside of a model", hint="move it into a model, and call that: Net(image)"
             ).at(span)
+        known = self.parameters.get(record.path)
+        if known is not None:
+            if not _same_shape(known.variable.shape, record.variable.shape):
+                raise self._misfit(known, record, word).at(span)
+            return known
+        assert span is not None
+        self.check_size(record.type, span)
+        free = {s for d in record.variable.shape for s in symbols_of(d) if not s.startswith(CLASS_COUNT)}
+        if free:
+            whose = f"the {record.variable.name} of {word}" if record.operands else word
+            raise matching.UNDECIDED(
+                f"{whose} would have the shape {shape_text(record.variable.shape)}, and "
+                f"{', '.join(sorted(free))} is known at run time only",
+                hint="parameters have fixed sizes: write a number in place of the symbol",
+            ).at(span)
+        record.calls = self.calls
         self.parameters[record.path] = record
         return record
+
+    def _misfit(self, known: ParameterRecord, record: ParameterRecord, word: str) -> Problem:
+        """A shared parameter that a second use needs in another shape: both places are named."""
+        first, second = (" and ".join(map(str, r.operands)) for r in (known, record))
+        labels = []
+        # inside a shared block both uses stand at one place; what tells them apart is where the block is applied
+        here, there = next(((a, b) for a, b in zip(self.calls, known.calls) if a != b), (record.span, known.span))  # noqa: B905
+        if here != record.span and here is not None:
+            labels.append(Label(here, f"applied here, where it would work on {second}"))
+        if there is not None:
+            turn = ", in an earlier turn of the loop" if there == here else ""
+            labels.append(Label(there, f"first used here, on {first}{turn}"))
+        return matching.SHARED_MISFIT(
+            f"{word} shares its {record.variable.name} {shape_text(known.variable.shape)} with its first use, "
+            f"and {second} would need {shape_text(record.variable.shape)}",
+            hint="make a layer of its own for this input, or bring both inputs to one shape",
+            labels=labels,
+        )
 
 
 CLASS_COUNT = "classes("
 """How the name of a symbol begins that stands for a number of categories until the data is read."""
 
 
-def _free_symbols(dimension: Dimension) -> Mapping[str, None]:
-    from dslc.types import symbols_of
+EXECUTIONS = 10
+"""How many statements, on average, the turns of loops may have."""
 
-    return {s: None for s in symbols_of(dimension) if not s.startswith(CLASS_COUNT)}
+
+def _same_shape(a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) and all(same_value(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _representable(number: float, element: ElementType) -> bool:
+    """Can a tensor of the element type hold the number, up to rounding?"""
+    if element.is_float:
+        return abs(number) <= float(np.finfo(element.value).max)
+    if not element.is_integer or not float(number).is_integer():
+        return False
+    limits = np.iinfo(element.value)
+    return bool(limits.min <= number <= limits.max)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Code, Label, Problem, did_you_mean
 from dslc.errors import matching as errors
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, shape_text, symbol, symbols_of
+from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_of
 
-__all__ = ["declared_type", "element_type", "is_symbol", "match_type"]
+__all__ = ["Silent", "declared_type", "dimension_of", "element_type", "is_symbol", "match_type", "names_in"]
 
 Evaluate = Callable[[tree.Expression], Any]
 
@@ -36,9 +36,12 @@ def element_type(declared: tree.TypeOf) -> ElementType | None:
     except ValueError:
         known = [e.value for e in ElementType]
         usual = {"float": "float32", "int": "int64", "double": "float64", "str": "string", "boolean": "bool"}
-        hint = (f"write {usual[declared.element]}" if declared.element in usual
-                else did_you_mean(declared.element, known) or "element types are " + ", ".join(known))  # fmt: skip
-        raise errors.BAD_TYPE(f"there is no element type '{declared.element}'", hint=hint).at(declared.span) from None
+        hint = did_you_mean(declared.element, known) or "element types are " + ", ".join(known)
+        if declared.element in usual:
+            hint = f"write {usual[declared.element]}"
+        start = declared.span.start
+        span = declared.span.source.span(start, start + len(declared.element))
+        raise errors.BAD_TYPE(f"there is no element type '{declared.element}'", hint=hint).at(span) from None
 
 
 def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> TensorType:
@@ -65,19 +68,23 @@ def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> Te
 
 def introduce_symbols(expression: tree.Expression, scope: Scope) -> None:
     """Make every symbol of a dimension that is not bound yet a free one."""
-    for name in _names(expression):
+    for name in names_in(expression):
         if is_symbol(name) and name not in scope:
             scope.bind(name, symbol(name))
 
 
-def _names(expression: tree.Expression) -> list[str]:
-    if isinstance(expression, tree.Name):
-        return [expression.id]
-    if isinstance(expression, tree.Binary):
-        return _names(expression.left) + _names(expression.right)
-    if isinstance(expression, tree.Unary):
-        return _names(expression.operand)
-    return []
+def names_in(expression: tree.Expression) -> list[str]:
+    """Return all names in an expression, in no order."""
+    found: list[str] = []
+    open_: list[object] = [expression]
+    while open_:
+        node = open_.pop()
+        if isinstance(node, tree.Name):
+            found.append(node.id)
+        elif isinstance(node, tree.Node):
+            for value in vars(node).values():
+                open_.extend(value if isinstance(value, tuple) else [value])
+    return found
 
 
 def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
@@ -110,21 +117,26 @@ def match_type(
     *,
     what: str,
     span: Span,
+    origin: Span | None,
 ) -> None:
     """Match a tensor's type against a declaration, binding the symbols it mentions first.
+
+    ``span`` is where they meet, ``origin`` where the tensor comes from.
 
     Raises:
         Problem: they do not fit.
     """
     element = element_type(declared)
-    place = Label(declared.span, "declared here")
+    labels = [Label(declared.span, "declared here")]
+    if origin is not None and origin != span:
+        labels.append(Label(origin, f"this is {actual}"))
     if element is not None and element is not actual.element:
         raise errors.WRONG_TYPE(
             f"{what} is declared as {element}, and this is {actual}", hint=f"convert it: cast(..., {element})"
-        ).at(span, place)
+        ).at(span, *labels)
     if declared.dims is None:
         if element is not None and actual.rank:
-            raise errors.WRONG_TYPE(f"{what} is declared as a scalar, and this is {actual}").at(span, place)
+            raise errors.WRONG_TYPE(f"{what} is declared as a scalar, and this is {actual}").at(span, *labels)
         return
     dims = list(declared.dims)
     shape = list(actual.shape)
@@ -139,48 +151,47 @@ def match_type(
         least = "at least " if rest else ""
         raise errors.WRONG_TYPE(
             f"{what} has {least}{len(dims)} dimension{'s' * (len(dims) != 1)}, {declared.span.text}, and this is {actual}"
-        ).at(span, place)
+        ).at(span, *labels)
     for dimension, size in zip(dims, shape, strict=True):
         if isinstance(dimension, tree.Wildcard):
             continue
         assert not isinstance(dimension, tree.Ellipsis_)
-        _match_dimension(dimension, size, scope, evaluate, what, actual, span)
+        problem = _match_dimension(dimension, size, scope, evaluate)
+        if problem is not None:
+            code, place = problem
+            message = f"{what} is declared as {declared.span.text}, and this is {actual}"
+            if code is errors.UNDECIDED:
+                message += "; whether they agree is known at run time only"
+            raise code(message).at(span, place, *labels[1:])
 
 
 def _match_dimension(
-    dimension: tree.Expression, size: Dimension, scope: Scope, evaluate: Evaluate,
-    what: str, actual: TensorType, span: Span,
-) -> None:  # fmt: skip
-    unbound = [n for n in dict.fromkeys(_names(dimension)) if is_symbol(n) and n not in scope]
-    place = Label(dimension.span, "declared here")
-    if len(unbound) == 1:
-        name = unbound[0]
-        if isinstance(dimension, tree.Name):
-            scope.bind(name, size)
-            return
-        scope.bind(name, symbol(name))
-        solved = _solve(dimension_of(dimension, evaluate), name, size)
-        if solved is None:
-            raise errors.WRONG_TYPE(
-                f"{what} is declared with the dimension {dimension.span.text}, and {size} is none of that form"
-            ).at(span, place)
-        scope.bind(name, solved)
-        return
-    if unbound:
+    dimension: tree.Expression, size: Dimension, scope: Scope, evaluate: Evaluate
+) -> tuple[Code, Label] | None:
+    """Match one dimension, binding a symbol that it mentions first; return what does not fit, and where."""
+    unbound = sorted({name for name in names_in(dimension) if is_symbol(name) and name not in scope})
+    if len(unbound) > 1:
         raise errors.BAD_TYPE(f"{' and '.join(unbound)} can't both be found from one dimension").at(dimension.span)
+    written = dimension.span.text
+    if unbound:
+        name = unbound[0]
+        solved: Dimension | None = size
+        if not isinstance(dimension, tree.Name):
+            scope.bind(name, symbol(name))
+            solved = _solve(dimension_of(dimension, evaluate), name, size)
+        if solved is None:
+            scope.bind(name, POISON)
+            return errors.WRONG_TYPE, Label(dimension.span, f"{size} is not {written} for any whole number {name}")
+        scope.bind(name, solved)
+        return None
     expected = dimension_of(dimension, evaluate)
     same = same_value(expected, size)
     if same:
-        return
-    said = dimension.span.text if isinstance(expected, int) and dimension.span.text == str(expected) else (
-        f"{dimension.span.text} = {expected}" if dimension.span.text != str(expected) else str(expected))
-    if same is None:
-        raise errors.UNDECIDED(
-            f"{what} has the dimension {said} where this has {size}; whether they agree is known at run time only"
-        ).at(span, place, Label(span, f"this is {actual}"))
-    raise errors.WRONG_TYPE(
-        f"{what} has the dimension {said} where this has {size}: it is {shape_text(actual.shape)}"
-    ).at(span, place)
+        return None
+    said = f"{written} is {expected}" if written != str(expected) else written
+    return errors.WRONG_TYPE if same is False else errors.UNDECIDED, Label(
+        dimension.span, f"{said} here, and the tensor has {size}"
+    )
 
 
 def _solve(pattern: Dimension, name: str, size: Dimension) -> Dimension | None:

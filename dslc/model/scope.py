@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from functools import cached_property
 from typing import Any
 
+from dslc.diagnostics import Label
 from dslc.errors import names as errors
+from dslc.model.naming import component_names
 from dslc.model.naming import component_names
 from dslc.source import Span
 from dslc.syntax import tree
@@ -29,6 +32,13 @@ class BlockDeclaration:
 
     node: tree.Block
     file: FileScope
+    damaged: bool = False
+    """Part of it could not be read: what it is applied to has no type, and no more is said of it."""
+
+    @cached_property
+    def components(self) -> dict[Span, str]:
+        """Return the last part of the path of all that its body applies, by place."""
+        return component_names(self.node.body)
 
     @property
     def described(self) -> str:
@@ -51,6 +61,8 @@ class FileScope:
     aliases: dict[str, FileScope] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     """Where each name was declared."""
+    incomplete: bool = False
+    """A declaration could not be read, so that a name which is not found may have been meant to be there."""
 
     described = "an imported file"
 
@@ -67,6 +79,12 @@ class Scope:
     values: dict[str, Any] = field(default_factory=dict)
     callables: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    incomplete: bool = False
+    """Names are missing for a reason that is reported already, so that an unknown one is silent."""
+    elsewhere: Mapping[str, Span] = field(default_factory=dict)
+    """Where names are bound in the whole block, for those that are used where they are not in force."""
+    unknown_hint: Callable[[str], str] | None = None
+    """What to say about an unknown name of this kind of place."""
 
     def lookup(self, name: str) -> Any:
         """Return the value of a name, MISSING where it has none."""
@@ -111,11 +129,23 @@ class Scope:
         """
         if name in self.file.params or name in self.file.aliases:
             what = "a param" if name in self.file.params else "an imported file"
-            from dslc.diagnostics import Label
-
             declared = self.file.spans.get(name)
             labels = [Label(declared, "declared here")] if declared else []
-            raise errors.SHADOWED(f"'{name}' is {what} already", hint="choose another name for one of them", labels=labels).at(span)
+            raise errors.SHADOWED(
+                f"'{name}' is {what} already", hint="choose another name for one of them", labels=labels
+            ).at(span)
+
+    def chain(self) -> Iterator[Scope]:
+        """Yield this scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    @property
+    def is_incomplete(self) -> bool:
+        """May an unknown name be the consequence of what is reported already?"""
+        return self.file.incomplete or any(scope.incomplete for scope in self.chain())
 
     def names(self) -> Iterator[str]:
         """Yield every value's name, for suggestions."""

@@ -112,6 +112,8 @@ class ParameterRecord:
     span: Span | None
     operands: tuple[TensorType, ...]
     """Types of what its layer was first applied to."""
+    calls: tuple[Span, ...] = ()
+    """Where the blocks around its first use are applied, outermost first."""
 
     @property
     def type(self) -> TensorType:

@@ -6,18 +6,22 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dslc.diagnostics import Diagnostics
 from dslc.graph.model import load_model
+from dslc.limits import Limits
 from dslc.model.checked import CheckedTrain
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Value
 from dslc.report.spelling import spelled
-from dslc.syntax import tree
+from dslc.source import Source
+from dslc.syntax import parse, tree
 
 __all__ = ["graph_text", "model_text", "tree_text"]
 
 
-def tree_text(file: tree.File) -> str:
-    """Return a syntax tree, a node per line, children indented."""
+def tree_text(source: Source, limits: Limits) -> str:
+    """Return the syntax tree of a file without errors, a node per line, children indented."""
+    file = parse(source, Diagnostics(), limits)
     return "".join(f"{line}\n" for declaration in file.declarations for line in _node(declaration, "", 0))
 
 

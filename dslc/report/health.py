@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.training.machine import environment, environment_changes
 from dslc.training.resuming import read_manifest
-from dslc.training.session import Settings, available_providers, choose_provider, runtime
+from dslc.training.session import Graph, Settings, available_providers, choose_provider, runtime
 
 __all__ = ["examine"]
 
@@ -54,11 +54,17 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         if working:
             for warning in environment_changes(manifest["environment"], environment(Settings.of())):
                 note(warning)
-            found["fallbacks"] = fallbacks(folder, manifest)
-            for name, nodes in found["fallbacks"].items():
-                problems.append({
-                    "code": None, "hint": None,
-                    "message": f"{name}: {len(nodes)} nodes run on another provider than {working[0]}: {', '.join(nodes[:5])}",
-                })  # fmt: skip
+            found["fallbacks"] = [name for name in manifest["graphs"] if Graph(folder / name, Settings.of()).falls_back()]
+            problems += [
+                {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}
+                for name in found["fallbacks"]
+            ]
     found["problems"] = problems
     return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

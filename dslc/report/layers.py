@@ -18,10 +18,11 @@ from dslc.model.networks import bind_formals, elaborate_alone
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.pipeline import Compilation
+from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
 from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute
 
-__all__ = ["Overview", "Parameter", "Row", "of_models", "of_train", "shown_applications"]
+__all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Overview:
     activation_bytes: int | str
     settings: Mapping[str, str] = field(default_factory=dict)
     """The training's settings, defaults included, as the spec would write them."""
+    picture: str = field(default="", repr=False)
+    """The network as an SVG."""
 
 
 def of_train(compilation: Compilation) -> Overview:
@@ -80,15 +83,15 @@ def of_train(compilation: Compilation) -> Overview:
     Raises:
         Problem, Failure: the spec is wrong, or data that it needs is missing.
     """
-    train = checked(compilation)
+    train = checked_train(compilation)
     trained = {path for objective in train.objectives for group in objective.groups for path in group.paths}
     return _overview(
-        train.name, compilation.params, shown_applications(train), train.parameters, trained,
+        train.name, compilation.params, _applications(train), train.parameters, trained,
         fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train, compilation),
     )  # fmt: skip
 
 
-def checked(compilation: Compilation) -> CheckedTrain:
+def checked_train(compilation: Compilation) -> CheckedTrain:
     """Check a train block without its data if that is possible."""
     diagnostics = Diagnostics()
     found = check_train_block(compilation.program, compilation.name, diagnostics, compilation.options.limits, Facts())
@@ -96,7 +99,7 @@ def checked(compilation: Compilation) -> CheckedTrain:
     return found or compilation.train
 
 
-def shown_applications(train: CheckedTrain) -> list[Application]:
+def _applications(train: CheckedTrain) -> list[Application]:
     """Return what is applied in evaluation mode: for losses and metrics, and whatever else is shipped."""
     measured = [o.measure.value for o in train.objectives] + [metric.value for metric in train.metrics]
     found = applications_of(*measured)
@@ -163,6 +166,7 @@ def _overview(
         )),
         activation_bytes=_number(_sum(_bytes(value.type) for a in computed for value in a.outputs)),
         settings=settings or {},
+        picture=draw_network(applications),
     )  # fmt: skip
 
 

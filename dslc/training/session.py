@@ -239,7 +239,17 @@ class Graph:
             self._sessions[key] = self._open(dict(key))
         return self._sessions[key]
 
-    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True) -> Any:
+    def falls_back(self) -> bool:
+        """Whether the provider leaves nodes of the graph to the processor."""
+        if self.settings.provider is Provider.CPU:
+            return False
+        try:
+            self._open({}, fallback=False)
+        except Problem:
+            return True
+        return False
+
+    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True, fallback: bool = True) -> Any:
         ort, provider = runtime(), self.settings.provider
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.settings.threads
@@ -253,7 +263,9 @@ class Graph:
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
-        names = dict.fromkeys((provider.runtime_name, Provider.CPU.runtime_name))
+        names = dict.fromkeys((provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,))
+        if not fallback:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         source = self.model if isinstance(self.model, bytes) else str(self.model)
         try:
             session = ort.InferenceSession(source, options, providers=list(names))

@@ -99,8 +99,8 @@ def test_batches_do_not_matter(figures: dict[int, dict[str, np.ndarray]], size: 
     for name, value in whole.items():
         if name in INTEGERS:
             np.testing.assert_array_equal(parts[name], value, err_msg=name)
-        else:  # each batch's sum is rounded to float32 once
-            np.testing.assert_allclose(parts[name], value, rtol=1e-6, err_msg=name)
+        else:  # within a batch sums are of float32, and targets around 100 lose seven digits of their square
+            np.testing.assert_allclose(parts[name], value, rtol=4e-6, err_msg=name)
 
 
 def test_values_are_those_of_the_definitions(figures: dict[int, dict[str, np.ndarray]]) -> None:
@@ -150,9 +150,5 @@ def test_values_are_those_of_the_definitions(figures: dict[int, dict[str, np.nda
 
 
 def test_a_reduction_that_batches_cannot_be_joined_in_is_refused(tmp_path: Path) -> None:
-    text = SPEC.replace("metric penalty = l2(Net)", "metric penalty = mean(cumsum(x, axis = 0))")
-    if "cumsum" not in text:
-        raise AssertionError
-    text = text.replace("mean(cumsum(x, axis = 0))", 'mean(einsum("nd,nd->d", x, x))')
-    with pytest.raises(Failure, match="E0501"):
-        compiled_text(tmp_path, text)
+    with pytest.raises(Failure, match="E0501: 'einsum' looks across the examples"):
+        compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", '= mean(einsum("nd,nd->d", x, x))\n'))

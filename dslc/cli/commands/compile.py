@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if options.engine != "onnx":
         raise ENGINE_MISSING(f"the engine '{options.engine}' is not part of this version", hint="leave --engine out")
     spec = Spec(options.file, compiler_options(options))
-    report(spec.warnings)
+    report(spec.compilation.warnings)
     if options.emit is not None:
         sys.stdout.write(spec.emit(options.emit))
     if options.output is not None:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Format each file; one that can't be is reported, and the others are formatted all the same."""
     from dslc.diagnostics import Failure, Problem
-    from dslc.reformat import reformat
+    from dslc.files import reformat
 
     codes, changed = [DONE], []
     for path in options.files:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _from_stdin(*, check: bool) -> bool:
-    from dslc.reformat import formatted
+    from dslc.files import formatted
 
     written = sys.stdin.buffer.read()
     text = formatted(written, "<stdin>")

@@ -41,15 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show it."""
     from dslc.api import Spec
+    from dslc.training.files import write_atomically
 
     spec = Spec(options.file, compiler_options(options))
     overviews = spec.overviews()
-    report(spec.warnings)
+    report(spec.check())
     if options.graph is not None:
-        spec.draw(options.graph)
+        write_atomically(options.graph, "".join(overview.picture for overview in overviews).encode())
         say(f"{options.graph} has the picture")
     if options.json:
-        found = [asdict(overview) for overview in overviews]
+        found = [{name: part for name, part in asdict(overview).items() if name != "picture"} for overview in overviews]
         give_json(found[0] if len(found) == 1 else found)
     else:
         give("\n\n".join("\n".join(_page(overview)) for overview in overviews))

@@ -77,7 +77,7 @@ def _without_overwrite(options: argparse.Namespace) -> str:
 def _tell(result: RunResult, options: argparse.Namespace) -> None:
     """Say what came out, and draw the curves."""
     from dslc.cli.progress import figure
-    from dslc.curves import draw_curves
+    from dslc.report.curves import draw_curves
 
     curves = draw_curves(result.folder)
     if options.json:
@@ -101,7 +101,7 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
 def _table(result: RunResult) -> list[str]:
     """Lay out the figures of the shipped weights: a row each, a column per split."""
     from dslc.cli.progress import figure
-    from dslc.curves import read_metrics
+    from dslc.report.curves import read_metrics
 
     record = result.best or read_metrics(result.folder)[-1]
     figures = {**record, **{f"{result.split}.{name}": value for name, value in {**result.losses, **result.metrics}.items()}}

@@ -1,0 +1,251 @@
+"""Dimensions: integers, or integer expressions over symbols in canonical form.
+
+The form is a polynomial with integer coefficients over symbols and floor divisions, so two dimensions that are
+equal for every value of their symbols by the rules of rings compare equal. What can't be decided raises
+:class:`Undecided`; callers turn it into a diagnostic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+__all__ = ["Dimension", "Symbolic", "Undecided", "evaluate", "same_value", "substitute", "symbol", "symbols_of"]
+
+
+class Undecided(Exception):
+    """The answer depends on the run-time value of a symbol."""
+
+
+@dataclass(frozen=True, order=True)
+class _Atom:
+    """A symbol, or ``(numerator) // divisor`` or ``numerator % divisor`` that no rule could simplify."""
+
+    name: str
+    operator: str = ""
+    operands: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_Monomial = tuple[_Atom, ...]
+"""Sorted atoms, with repetition for powers; () is the constant term."""
+
+
+class Symbolic:
+    """An integer expression over symbols that is not a constant. Build one with :func:`symbol`."""
+
+    __slots__ = ("_hash", "_parts", "terms")
+
+    def __init__(self, terms: Mapping[_Monomial, int], parts: Mapping[_Atom, tuple[Dimension, Dimension]]) -> None:
+        self.terms: dict[_Monomial, int] = dict(terms)
+        self._parts = dict(parts)
+        self._hash = hash(frozenset(self.terms.items()))
+
+    # arithmetic
+    def __add__(self, other: Dimension) -> Dimension:
+        terms = dict(self.terms)
+        for monomial, coefficient in _terms(other).items():
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+        return _make(terms, self._parts, _parts_of(other))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dimension:
+        return self * -1
+
+    def __sub__(self, other: Dimension) -> Dimension:
+        return self + (-1 * other)
+
+    def __rsub__(self, other: Dimension) -> Dimension:
+        return -self + other
+
+    def __mul__(self, other: Dimension) -> Dimension:
+        terms: dict[_Monomial, int] = {}
+        for left, a in self.terms.items():
+            for right, b in _terms(other).items():
+                monomial = tuple(sorted(left + right))
+                terms[monomial] = terms.get(monomial, 0) + a * b
+        return _make(terms, self._parts, _parts_of(other))
+
+    __rmul__ = __mul__
+
+    def __pow__(self, exponent: int) -> Dimension:
+        return prod([self] * exponent, start=1)
+
+    def __floordiv__(self, other: Dimension) -> Dimension:
+        return _divide("//", self, other)
+
+    def __rfloordiv__(self, other: int) -> Dimension:
+        return _divide("//", other, self)
+
+    def __mod__(self, other: Dimension) -> Dimension:
+        return _divide("%", self, other)
+
+    def __rmod__(self, other: int) -> Dimension:
+        return _divide("%", other, self)
+
+    # comparison: equality is of the canonical form; order can't be decided
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Symbolic) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def _no_order(self, other: Dimension) -> bool:
+        raise Undecided(f"'{self}' is not known before run time, so it can't be compared with '{other}'")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _no_order
+
+    def __bool__(self) -> bool:
+        raise Undecided(f"'{self}' is not known before run time")
+
+    def __index__(self) -> int:
+        raise Undecided(f"'{self}' is not known before run time")
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, coefficient in sorted(self.terms.items(), key=lambda t: (-len(t[0]), t[0])):
+            size = abs(coefficient)
+            factors = ([str(size)] if size != 1 or not monomial else []) + [str(atom) for atom in monomial]
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {' * '.join(factors)}" if text else f"{'-' if sign == '-' else ''}{' * '.join(factors)}"
+        return text
+
+    __repr__ = __str__
+
+    @property
+    def atoms(self) -> Iterator[_Atom]:
+        """Its symbols and divisions, with repetitions."""
+        return (atom for monomial in self.terms for atom in monomial)
+
+    def operands(self, atom: _Atom) -> tuple[Dimension, Dimension]:
+        """Return what a division atom divides, and by what."""
+        return self._parts[atom]
+
+
+Dimension = int | Symbolic
+
+
+def symbol(name: str) -> Symbolic:
+    """Return the symbol of that name as a dimension."""
+    return Symbolic({(_Atom(name),): 1}, {})
+
+
+def _terms(dimension: Dimension) -> Mapping[_Monomial, int]:
+    return dimension.terms if isinstance(dimension, Symbolic) else {(): int(dimension)}
+
+
+def _parts_of(dimension: Dimension) -> Mapping[_Atom, tuple[Dimension, Dimension]]:
+    return dimension._parts if isinstance(dimension, Symbolic) else {}  # noqa: SLF001 - same module
+
+
+def _make(terms: Mapping[_Monomial, int], *parts: Mapping[_Atom, tuple[Dimension, Dimension]]) -> Dimension:
+    kept = {monomial: coefficient for monomial, coefficient in terms.items() if coefficient}
+    if not set(kept) - {()}:
+        return kept.get((), 0)
+    used = {atom for monomial in kept for atom in monomial if atom.operator}
+    return Symbolic(kept, {atom: known[atom] for known in parts for atom in known if atom in used})
+
+
+def _divide(operator: str, numerator: Dimension, divisor: Dimension) -> Dimension:
+    """Floor division or remainder; what divides evenly leaves the fraction."""
+    if isinstance(divisor, int):
+        if divisor == 0:
+            raise ZeroDivisionError("division by zero")
+        whole = {m: c // divisor for m, c in _terms(numerator).items() if c % divisor == 0}
+        rest = {m: c for m, c in _terms(numerator).items() if c % divisor}
+        constant, positive = rest.pop((), 0), divisor > 0
+        if positive and constant:  # (2T + 5) // 2 = T + 2 + 1 // 2: keep only the remainder of the constant
+            whole[()] = whole.get((), 0) + constant // divisor
+            constant %= divisor
+        if not rest:
+            result = _make(whole, _parts_of(numerator)) if operator == "//" else 0
+            return result + (constant // divisor if operator == "//" else constant % divisor)
+        if constant:
+            rest[()] = constant
+        left = _make(rest, _parts_of(numerator))
+        quotient = _atom(operator, left, divisor)
+        return quotient if operator == "%" else quotient + _make(whole, _parts_of(numerator))
+    if numerator == divisor:
+        return 1 if operator == "//" else 0
+    if isinstance(numerator, Symbolic) and len(divisor.terms) == 1:
+        (monomial, coefficient), = divisor.terms.items()
+        quotients = {_without(m, monomial): c // coefficient for m, c in numerator.terms.items()
+                     if c % coefficient == 0 and _without(m, monomial) is not None}
+        if len(quotients) == len(numerator.terms):
+            return 0 if operator == "%" else _make({k: v for k, v in quotients.items() if k is not None},
+                                                   _parts_of(numerator))
+    if numerator == 0:
+        return 0
+    return _atom(operator, numerator, divisor)
+
+
+def _without(monomial: _Monomial, factor: _Monomial) -> _Monomial | None:
+    rest = list(monomial)
+    for atom in factor:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    return tuple(rest)
+
+
+def _atom(operator: str, numerator: Dimension, divisor: Dimension) -> Symbolic:
+    def wrap(d: Dimension) -> str:
+        return str(d) if isinstance(d, int) or (len(d.terms) == 1 and " " not in str(d)) else f"({d})"
+
+    atom = _Atom(f"({wrap(numerator)} {operator} {wrap(divisor)})", operator, (str(numerator), str(divisor)))
+    return Symbolic({(atom,): 1}, {**_parts_of(numerator), **_parts_of(divisor), atom: (numerator, divisor)})
+
+
+def symbols_of(dimension: Dimension) -> frozenset[str]:
+    """Return the names of all symbols in a dimension, inner ones of divisions included."""
+    if isinstance(dimension, int):
+        return frozenset()
+    found: set[str] = set()
+    for atom in dimension.atoms:
+        if atom.operator:
+            for operand in dimension.operands(atom):
+                found |= symbols_of(operand)
+        else:
+            found.add(atom.name)
+    return frozenset(found)
+
+
+def substitute(dimension: Dimension, values: Mapping[str, Dimension]) -> Dimension:
+    """Replace symbols by dimensions; unnamed ones stay."""
+    if isinstance(dimension, int):
+        return dimension
+    total: Dimension = 0
+    for monomial, coefficient in dimension.terms.items():
+        product: Dimension = coefficient
+        for atom in monomial:
+            if atom.operator:
+                numerator, divisor = (substitute(d, values) for d in dimension.operands(atom))
+                product = product * (numerator // divisor if atom.operator == "//" else numerator % divisor)
+            else:
+                product = product * values.get(atom.name, symbol(atom.name))
+        total = total + product
+    return total
+
+
+def evaluate(dimension: Dimension, values: Mapping[str, int]) -> int:
+    """Return the number that a dimension is for given symbols; :class:`Undecided` if one is missing."""
+    result = substitute(dimension, values)
+    if isinstance(result, Symbolic):
+        raise Undecided(f"'{result}' is not known")
+    return result
+
+
+def same_value(a: Dimension, b: Dimension) -> bool | None:
+    """Are two dimensions equal? None if that depends on their symbols."""
+    difference = a - b
+    if isinstance(difference, int):
+        return difference == 0
+    coefficients = {c for m, c in difference.terms.items() if m}
+    constant = difference.terms.get((), 0)
+    if constant and all(c * constant > 0 for c in coefficients):
+        return False  # dimensions are never negative
+    return None
