@@ -140,7 +140,7 @@ class Spec:
         artifacts = self.compilation.artifacts
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
-        return "".join(graph_text(serialized(m.model)) for m in self.compilation.inference(artifacts.initial))
+        return "".join(graph_text(serialized(m.model, self.compilation.opset)) for m in self.compilation.inference(artifacts.initial))
 
     def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.
@@ -156,7 +156,7 @@ class Spec:
         models = self.compilation.inference(artifacts.initial)
         artifacts.write(target)
         for model in models:
-            write_atomically(target / model.file, serialized(model.model))
+            write_atomically(target / model.file, serialized(model.model, self.compilation.opset))
         names = [model.file for model in models] + [*artifacts.models, "state.safetensors", "manifest.json"]
         return [target / name for name in names]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from dslc.diagnostics import did_you_mean
 from dslc.errors import names as errors
 from dslc.errors.data import FILE_MISSING
 from dslc.limits import Limits
@@ -27,7 +28,8 @@ def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
         size = path.stat().st_size
         if size > limits.spec_bytes:
             raise errors.LIMIT_REACHED(
-                f"{shown} has {size:,} bytes, more than {limits.spec_bytes:,}", hint="'--limit spec_bytes=N' raises the limit"
+                f"{shown} has {size:,} bytes, more than {limits.spec_bytes:,}",
+                hint="'--limit spec_bytes=N' raises the limit",
             )
         data = path.read_bytes()
     except OSError as error:
@@ -50,10 +52,17 @@ def source_loader(root: Path, limits: Limits) -> Loader:
 
     def load(path: str, span: Span) -> Source:
         target = root / path
-        if not target.resolve().is_relative_to(resolved):
+        try:
+            inside, found = target.resolve().is_relative_to(resolved), target.is_file()
+        except (OSError, ValueError, RuntimeError):  # a name too long, a character that no name has, a round of links
+            raise errors.IMPORT_FAILED(f"'{path}' is not the path of a file").at(span) from None
+        if not inside:
             raise errors.IMPORT_FAILED(f"'{path}' leaves the folder of the first file").at(span)
-        if not target.is_file():
-            raise errors.IMPORT_FAILED(f"there is no file '{path}'", hint=f"looked in {root}").at(span)
+        if not found:
+            folder = target.parent
+            near = [each.relative_to(root).as_posix() for each in folder.glob("*.dl")] if folder.is_dir() else []
+            hint = did_you_mean(path, near) or "imported files are looked for beside the importing one"
+            raise errors.IMPORT_FAILED(f"there is no file '{path}'", hint=hint).at(span)
         return read_source(target, limits)
 
     return load

@@ -142,6 +142,11 @@ class Compilation:
         return read_raw(self.data, self.folders)
 
     @property
+    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]:
+        """Size and hash of every data file, by its path in the spec."""
+        return self.raw.sources
+
+    @cached_property
     def needs_data(self) -> bool:
         """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?"""
         if any(checked.fits for checked in self.data.fields.values()):
@@ -179,7 +184,7 @@ class Compilation:
             from dslc.model.constants import FittedConstants
 
             return FittedConstants()
-        return fit_constants(self.train.data, self.raw, Settings.of("cpu"), opset=self.opset)
+        return fit_constants(self.train.data, self.raw, Settings.of("cpu"))
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -188,14 +193,22 @@ class Compilation:
         from dslc.training.session import Settings
         from dslc.training.targets import check_targets
 
-        dataset = make_dataset(self.train.data, self.constants, self.raw, Settings.of("cpu"), opset=self.opset)
+        dataset = make_dataset(self.train.data, self.constants, self.raw, Settings.of("cpu"))
         check_targets(self.train, self.raw, dataset)
         return dataset
+
+    @cached_property
+    def compiled(self) -> CheckedTrain:
+        """The train block that the graphs are made of: checked with its data only where they depend on it."""
+        return self.train if self.needs_data else self.check(Facts())
 
     @property
     def seed(self) -> int:
         """What everything random follows from."""
-        return self.train.seed if self.options.seed is None else self.options.seed
+        return self._seed_of(self.train)
+
+    def _seed_of(self, train: CheckedTrain) -> int:
+        return train.seed if self.options.seed is None else self.options.seed
 
     @cached_property
     def total_steps(self) -> int:
@@ -207,26 +220,27 @@ class Compilation:
     @cached_property
     def artifacts(self) -> Artifacts:
         """The graphs of training and evaluation, the first state, the manifest."""
+        from dslc.model.constants import FittedConstants
         from dslc.training.artifacts import compile_artifacts
 
-        if not self.needs_data:
-            train = self.check(Facts())
-            from dslc.model.constants import FittedConstants
-
-            seed = train.seed if self.options.seed is None else self.options.seed
-            found = compile_artifacts(train, None, FittedConstants(), seed=seed, opset=self.opset, total_steps=train.steps or 0)
+        if self.needs_data:
+            raw, constants, total = self.raw, self.constants, self.total_steps
         else:
-            found = compile_artifacts(
-                self.train, self.raw, self.constants, seed=self.seed, opset=self.opset, total_steps=self.total_steps
-            )
+            raw, constants, total = None, FittedConstants(), self.compiled.steps or 0
+        train = self.compiled
+        found = compile_artifacts(
+            train, raw, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total, folders=self.folders
+        )
         found.manifest["params"] = dict(self.program.params)
         return found
 
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
         from dslc.export import inference_models
+        from dslc.model.constants import FittedConstants
 
-        return inference_models(self.train, self.constants, weights, opset=self.opset)
+        constants = self.constants if self.needs_data else FittedConstants()
+        return inference_models(self.compiled, constants, weights)
 
     @property
     def sources(self) -> tuple[Source, ...]:

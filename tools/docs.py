@@ -284,8 +284,8 @@ CLI_OUTRO = """\
 
 What is meant for people goes to standard error, so standard output holds results only. With `--json`:
 
-- `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `labels` and
-  `hint`, `[]` if nothing was found. Places count from 1, in characters.
+- `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `labels`
+  and `hint`, `[]` if nothing was found. Places count from 1, in characters.
 - `eval` prints `split`, `examples`, `loss` and `metrics`; with several objectives `loss` maps their names to values.
 
 `metrics.jsonl` in a run has a line per evaluation: `epoch`, `step`, `batch`, `train.loss`, `validation.loss`,
@@ -300,6 +300,7 @@ What is meant for people goes to standard error, so standard output holds result
 | 2 | the command line is wrong |
 | 3 | data or a file is missing or broken |
 | 4 | the run failed |
+| 70 | dslc has made a mistake |
 | 130 | interrupted |
 
 ## Environment
@@ -333,10 +334,11 @@ def command_section(name: str, command: Command) -> Iterator[str]:
     yield f"## dslc {name}\n\n{(command.__doc__ or '').strip()}\n"
     yield "| | |\n| --- | --- |"
     for action in parser._actions:  # noqa: SLF001 - argparse has no public list
-        takes = f" {action.metavar or action.dest.upper()}" if action.nargs != 0 else ""
-        written = ", ".join(action.option_strings) + takes if action.option_strings else str(action.metavar)
-        several = " ..." if action.nargs in ("+", "*") else ""
-        yield f"| `{written}{several}` | {action.help} |".replace("cpu|cuda|directml", "cpu\\|cuda\\|directml")
+        value = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
+        takes = [] if action.nargs == 0 else [f"[{value}]" if action.nargs == "?" else str(value)]
+        options = [", ".join(action.option_strings)] if action.option_strings else []
+        written = " ".join([*options, *takes, *["..."] * (action.nargs == "+")])
+        yield f"| `{written.replace('|', chr(92) + '|')}` | {action.help} |"
 
 
 # --- Files -----------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Take what changes a spec from outside: params and limits."""
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="give a param of the spec another value")
-    parser.add_argument("--limit", metavar="KEY=VALUE", action="append", default=[], help="raise or lower a limit, such as nesting=500")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="give a param another value")
+    parser.add_argument("--limit", metavar="KEY=VALUE", action="append", default=[], help="set a limit: nesting=500")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def add_net(parser: argparse.ArgumentParser) -> None:
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Take the seed."""
-    parser.add_argument("--seed", metavar="N", type=_whole, help="the seed of everything random, in place of the spec's")
+    parser.add_argument("--seed", metavar="N", type=_whole, help="the seed of all that is random (default: the spec's)")
 
 
 def _pairs(settings: Iterable[str]) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dslc.cli.console import counted, report, say
@@ -42,6 +42,8 @@ def follower(*, quiet: bool = False) -> Follower:
 
 def figure(value: Any) -> str:
     """Return a figure as people read it: four decimals, or four digits where these would say nothing."""
+    if value is None:
+        return "not finite"  # as JSON has kept it
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
@@ -56,7 +58,7 @@ def summary(plan: Plan) -> list[str]:
         length = counted(plan.total_steps, "step")
     else:
         length = f"{counted(plan.epochs, 'epoch')} of {plan.batches_per_epoch:,} batches"
-    resumed = f", going on after {counted(plan.resumed_at, 'batch').replace('batchs', 'batches')}" if plan.resumed_at else ""
+    resumed = f", going on after {plan.resumed_at:,} batches" if plan.resumed_at else ""
     return [
         f"{plan.name}: {counted(plan.parameters, 'parameter')}, {', '.join(examples)}",
         f"{length}, on {plan.provider} with {counted(plan.threads, 'thread')}{resumed}",
@@ -69,7 +71,7 @@ class Follower(Observer):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Close the display."""
 
     def warned(self, diagnostic: Diagnostic) -> None:
@@ -117,7 +119,7 @@ class Bar(Follower):
         self._epochs: int | None = None
         self._drawn = 0.0
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Leave the last state of the display standing."""
         self._live.stop()
 
@@ -129,7 +131,7 @@ class Bar(Follower):
         self._live.start()
         self._draw()
 
-    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:
+    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:  # noqa: ARG002
         """Move the bar, some ten times per second."""
         if self._task is not None and time.monotonic() - self._drawn >= REFRESH_SECONDS:
             shown = "  ".join(f"{name} {figure(value)}" for name, value in losses.items())
@@ -140,7 +142,8 @@ class Bar(Follower):
         """Add a row to the table."""
         self._records.append(record)
         if self._task is not None:
-            self._progress.update(self._task, completed=record["step"])
+            title = self._title(math.ceil(record["epoch"]) - 1)
+            self._progress.update(self._task, completed=record["step"], description=title)
         self._draw()
 
     def warned(self, diagnostic: Diagnostic) -> None:

@@ -15,6 +15,8 @@ from dslc.diagnostics import did_you_mean
 
 __all__ = ["overview", "parse"]
 
+EXIT_CODES = "Exit codes: 0 done, 1 the spec is wrong, 2 the command line is, 3 data or a file is, 4 the run failed"
+
 
 class _Parser(argparse.ArgumentParser):
     """Argparse with errors as exceptions, in our words."""
@@ -91,7 +93,7 @@ def overview(stream: TextIO) -> str:
         "",
         f"{bold('First steps:', stream)}  dslc new flowers  &&  dslc train flowers.dl",
         f"{bold('More:', stream)}         dslc COMMAND --help, dslc --version",
-        faint("Exit codes: 0 done, 1 the spec is wrong, 2 the command line is, 3 data or a file is, 4 the run failed", stream),
+        faint(EXIT_CODES, stream),
     ]
     return "\n".join(lines)
 

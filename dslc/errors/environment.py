@@ -91,6 +91,12 @@ ENVIRONMENT_CHANGED = register(
     "A resumed run ends bit for bit like an uninterrupted one if the versions, the provider, the number of threads and "
     "the features of the processor are the same. One of them is not, so the results may differ in the last digits.",
 )
+STARTS_ANEW = register(
+    "W0603",
+    "a run starts from its beginning again",
+    "None of the run's checkpoints is whole, so there is nothing to go on from. The run begins anew, in the same folder; "
+    "it ends as it would have ended without the interruption.",
+)
 RUN_EXISTS = register(
     "E0612",
     "the output folder holds a run already",

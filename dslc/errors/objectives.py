@@ -69,6 +69,12 @@ NAME_CLASH = register(
     "Data fields, model inputs and state tensors are inputs of one graph, and a tensor's successor bears its name with "
     "`.next`, so no two may share a name.",
 )  # fmt: skip
+LOAD_MISFIT = register(
+    "E0522", "loaded weights do not fit the network",
+    "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file must be a "
+    "parameter or a running statistic of the network, with the same element type and shape; parameters that the file does "
+    "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network.",
+)  # fmt: skip
 LOSS_NOT_FINITE = register(
     "E0520", "the loss is not a finite number",
     "The loss became infinite or not a number, so training cannot go on. Usual causes are a learning rate that is too "

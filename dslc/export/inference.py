@@ -30,17 +30,17 @@ class InferenceModel:
 
 
 def inference_models(
-    train: CheckedTrain, constants: FittedConstants, weights: Mapping[str, np.ndarray], *, opset: int
+    train: CheckedTrain, constants: FittedConstants, weights: Mapping[str, np.ndarray]
 ) -> list[InferenceModel]:
     """Compile what a train block ships: its outputs, or else each network as it is."""
     if train.outputs is not None:
-        model = _inference(train.name, train.doc, train.outputs, constants, weights, opset)
+        model = _inference(train.name, train.doc, train.outputs, constants, weights)
         inputs = [value.name or "" for value in model.graph.inputs]
         return [InferenceModel("model.onnx", model, {name: name for name in inputs if name in train.data.fields})]
     found = []
     for name, outputs in train.shipped.items():
         network = train.networks[name]
-        model = _inference(name, network.declaration.node.doc, outputs, constants, weights, opset)
+        model = _inference(name, network.declaration.node.doc, outputs, constants, weights)
         file = "model.onnx" if len(train.shipped) == 1 else f"model.{name}.onnx"
         found.append(InferenceModel(file, model, {i: f for i, f in network.fed_by.items() if f in train.data.fields}))
     return found
@@ -48,9 +48,8 @@ def inference_models(
 
 def _inference(
     name: str, doc: str | None, outputs: Mapping[str, Value], constants: FittedConstants, weights: Mapping[str, np.ndarray],
-    opset: int,
 ) -> Model:  # fmt: skip
-    builder = Builder(name, opset=opset)
+    builder = Builder(name)
     applications = applications_of(*outputs.values())
     inputs: dict[str, Tensor] = {}
     for application in applications:

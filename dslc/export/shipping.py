@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,8 +37,11 @@ def converted(data: bytes, opset: int) -> bytes:
         result.ir_version = max(ir_version_of(opset), 4)
         onnx.checker.check_model(result, full_check=True)
     except (RuntimeError, ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise OPSET(f"the model cannot be written in operator set {opset}: {first}", hint=f"it is written in {entry.version}") from None
+        operator = re.search(r"Version \$\d+ for (\w+)", str(error))
+        why = f"'{operator[1]}' has no form in it" if operator else str(error).strip().partition("\n")[0]
+        raise OPSET(
+            f"the model cannot be written in operator set {opset}: {why}", hint=f"it is written in {entry.version}"
+        ) from None
     converted_data: bytes = result.SerializeToString()
     return converted_data
 

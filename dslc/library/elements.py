@@ -47,6 +47,8 @@ class cast(Function):
 class detach(Function):
     """x as a constant: no gradient goes back through it."""
 
+    differentiable = False
+
     def type(self, x: TensorType) -> TensorType:
         return x
 

@@ -34,7 +34,8 @@ class _Real(Function):
         return x
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        return self.emission(x)
+        result: Tensor = self.emission(x)
+        return result
 
 
 class _Signed(_Real):

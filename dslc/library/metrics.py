@@ -92,6 +92,8 @@ class r2(Statistic):
 class ClassMetric(Statistic):
     """A metric of logits and classes."""
 
+    differentiable = False
+
     direction: ClassVar[str | None] = "highest"
     axis: int
     ignore_index: int

@@ -126,6 +126,10 @@ class Operation(Word):
     """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
     random: ClassVar[bool] = False
     """May it draw random numbers? See :meth:`draws`."""
+    differentiable: ClassVar[bool] = True
+    """Does a gradient go back through it?"""
+    across_examples: ClassVar[bool] = False
+    """Takes statistics over the examples of a batch in training, so that a batch of one example is of no use."""
 
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""

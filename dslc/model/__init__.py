@@ -11,14 +11,17 @@ from dslc.model.checked import CheckedData, CheckedTrain, Facts
 from dslc.model.data import check_data
 from dslc.model.elaboration import CLASS_COUNT, Elaboration
 from dslc.model.expressions import Evaluator
-from dslc.model.networks import bind_formals, elaborate_alone
+from dslc.model.networks import bind_formals, check_form, elaborate_alone
 from dslc.model.program import Loader, Program, resolve_program
 from dslc.model.scope import Scope
 from dslc.model.train import check_train
 from dslc.model.values import POISON
 from dslc.syntax import tree
 
-__all__ = ["CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "resolve_program"]
+__all__ = [
+    "CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data",
+    "resolve_program",
+]  # fmt: skip
 
 
 def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
@@ -66,15 +69,19 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
     used_data: set[int] = set()
     for name, (node, file) in program.scope.trains.items():
         _train(program, name, diagnostics, limits, Facts(), applied)
-        used_data |= {id(declaration) for s in node.body for key, (declaration, _) in file.data.items() if getattr(s, "name", None) == key}
+        used = {s.name for s in node.body if isinstance(s, tree.UseData)}
+        used_data |= {id(file.data[key][0]) for key in used if key in file.data and file.data[key] is not POISON}
     elaboration = _elaboration(diagnostics, limits)
-    for declaration, file in program.scope.data.values():
+    for entry in program.scope.data.values():
+        if entry is POISON:
+            continue
+        declaration, file = entry
         if id(declaration) not in used_data:
             data = check_data(declaration, file, elaboration, Facts())
             elaboration.functions["classes"] = classes_of(data, Facts())
     elaboration.functions.setdefault("classes", classes_of(None, Facts()))
     for block in program.scope.blocks.values():
-        if id(block) in applied or block.node.kind != "model":
+        if id(block) in applied or block.node.kind != "model" or block.damaged:
             continue
         if any(formal.default is None for formal in block.node.formals):
             continue
@@ -86,8 +93,10 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
         except Problem as problem:
             diagnostics.add(problem.at(block.node.name_span))
     applied |= elaboration.elaborated
-    for block in program.scope.blocks.values():
-        if id(block) not in applied:
+    unused = [b for b in program.scope.blocks.values() if id(b) not in applied and not b.damaged]
+    well_formed = [block for block in unused if not check_form(block.node, diagnostics)]
+    if not diagnostics.has_errors:  # what is wrong may well be the application
+        for block in well_formed:
             diagnostics.add(names.UNUSED_BLOCK(
                 f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
             ).at(block.node.name_span))  # fmt: skip

@@ -63,13 +63,12 @@ def bind(
                 continue
             if position >= len(positional):
                 count = len(positional)
-                takes = "no arguments" if not known else (
-                    f"{count} argument{'s' * (count != 1)} by position" if count else "its arguments by name only")
-                diagnostics.add(errors.TOO_MANY_ARGUMENTS(
-                    f"{of} takes {takes}",
-                    hint=f"name the argument: {', '.join(f'{k} = ...' for k in known if k not in by_name)}"
-                    if set(known) - set(by_name) else None,
-                ).at(argument.span))  # fmt: skip
+                takes = f"{count} argument{'s' * (count != 1)}: {', '.join(positional)}"
+                if not count:
+                    takes = "its arguments by name only" if known or takes_extra else "no arguments"
+                left = [f"{other} = ..." for other in known if other not in by_name]
+                hint = f"name the argument: {', '.join(left)}" if left else None
+                diagnostics.add(errors.TOO_MANY_ARGUMENTS(f"{of} takes {takes}", hint=hint).at(argument.span))
                 failed = True
                 continue
             name = positional[position]
@@ -90,14 +89,16 @@ def bind(
 
 def make_word(
     word: type[Word], bound: Mapping[str, Given], span: Span, diagnostics: Diagnostics,
-    pairs: Mapping[str, Mapping[str, Given]] | None = None,
+    *, pairs: Mapping[str, Mapping[str, Given]] | None = None, incomplete: bool = False,
 ) -> Any:  # fmt: skip
     """Make a word from its options; POISON where one of them does not fit.
 
-    ``pairs`` holds the options that are made of keyword arguments of any name.
+    ``pairs`` holds the options that are made of keyword arguments of any name. Where arguments are ``incomplete``,
+    because one was refused, none is missed.
     """
     values: dict[str, Any] = {}
     failed = False
+    missing: list[Option] = []
     for option in options_of(word):
         if pairs and option.name in pairs:
             found = {name: _pair(word, name, given, diagnostics) for name, given in pairs[option.name].items()}
@@ -108,17 +109,19 @@ def make_word(
         given = bound.get(option.name)
         if given is None:
             if option.required:
-                diagnostics.add(
-                    errors.MISSING_ARGUMENT(
-                        f"{word.name} needs '{option.name}'", hint=f"{option.name}: {option.doc}"
-                    ).at(span)
-                )
-                failed = True
+                missing.append(option)
             continue
         value = check_option(word.name, option, given, diagnostics)
         failed |= value is POISON
         values[option.name] = value
-    if failed:
+    if missing and not incomplete:
+        if pairs and missing[0].name in pairs:
+            needs, hint = "at least one column", f'for example: {word.name}(image = "images", label = "labels")'
+        else:
+            needs = " and ".join(f"'{option.name}'" for option in missing)
+            hint = "; ".join(f"{option.name}: {option.doc.rstrip('.')}" for option in missing)
+        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {needs}", hint=hint).at(span))
+    if failed or missing:
         return POISON
     try:
         return word(**values)
@@ -148,6 +151,8 @@ def bind_word(
         variadic=variadic or rest is not None, takes_extra=keywords is not None,
     )  # fmt: skip
     if bound.failed:
+        options_given = {name: one for name, one in bound.by_name.items() if name not in named}
+        make_word(word, options_given, span, diagnostics, incomplete=True)
         return POISON, []
     by_name = {name: one for name, one in bound.by_name.items() if name not in named}
     found = list(bound.rest) if variadic else [bound.by_name[name] for name in named if name in bound.by_name]
@@ -161,7 +166,9 @@ def bind_word(
     missing = [spec.name for spec in specs if spec.required and not spec.variadic and spec.name not in bound.by_name]
     if missing or (variadic and not found):
         wanted_operands = " and ".join(f"'{name}'" for name in missing) or "a tensor"
-        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {wanted_operands}").at(span))
+        usage = ", ".join([*leading, *(spec.name for spec in specs if spec.required)])
+        hint = f"call it with its tensors: {word.name}({usage})"
+        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {wanted_operands}", hint=hint).at(span))
         return POISON, []
     made = make_word(word, by_name, span, diagnostics, pairs={keywords: bound.extra} if keywords else {})
     return made, found
@@ -185,22 +192,30 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
         return POISON
     value = _fit(option, given.value)
     if value is POISON:
+        found = kind_of(given.value)
+        if isinstance(given.value, (list, tuple)) and tuple in option.kinds:
+            wrong = next((item for item in given.value if not is_number(item)), None)
+            found = f"a list with {kind_of(wrong)} in it"
         diagnostics.add(
             errors.WRONG_KIND(
-                f"'{option.name}' of {of} must be {wanted(option)}, not {kind_of(given.value)}",
+                f"'{option.name}' of {of} must be {wanted(option)}, not {found}",
                 hint=f"{option.name}: {option.doc}",
             ).at(given.span)
         )
         return POISON
     problem = _limit(option, value)
     if problem:
-        diagnostics.add(errors.OUT_OF_RANGE(f"'{option.name}' of {of} must be {problem}, not {_text(value)}").at(given.span))
+        hint = did_you_mean(value, option.choices or ()) if isinstance(value, str) else None
+        message = f"'{option.name}' of {of} must be {problem}, not {_text(given.value)}"
+        diagnostics.add(errors.OUT_OF_RANGE(message, hint=hint).at(given.span))
         return POISON
     return value
 
 
 def _text(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value if len(value) <= 10 else f"a list of {len(value)}") if isinstance(value, (list, tuple)) else str(value)
 
 
 def _fit(option: Option, value: Any) -> Any:

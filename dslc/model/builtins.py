@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.model.checked import CheckedData, Facts
 from dslc.model.values import POISON, kind_of
@@ -25,7 +26,8 @@ def _positional(call: CallSite, least: int, most: int) -> list[Any]:
         raise names.UNKNOWN_ARGUMENT(f"{call.name} takes its arguments by position only").at(named.span)
     if not least <= len(call.arguments) <= most:
         takes = f"{least}" if least == most else f"{least} to {most}"
-        raise names.TOO_MANY_ARGUMENTS(f"{call.name} takes {takes} argument{'s' * (most != 1)}, and is given {len(call.arguments)}")
+        code = names.TOO_MANY_ARGUMENTS if len(call.arguments) > most else names.MISSING_ARGUMENT
+        raise code(f"{call.name} takes {takes} argument{'s' * (most != 1)}, and is given {len(call.arguments)}")
     return [a.value for a in call.arguments]
 
 
@@ -36,12 +38,17 @@ def range_(call: CallSite) -> Any:
         return POISON
     for value, argument in zip(values, call.arguments, strict=True):
         if isinstance(value, Symbolic):
-            raise names.NOT_KNOWN_YET(f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time").at(argument.span)
+            raise names.NOT_KNOWN_YET(
+                f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time"
+            ).at(argument.span)
         if not isinstance(value, int) or isinstance(value, bool):
             raise names.WRONG_KIND(f"range takes whole numbers, not {kind_of(value)}").at(argument.span)
     if len(values) == 3 and values[2] == 0:
         raise names.OUT_OF_RANGE("the step of a range must not be 0").at(call.arguments[2].span)
-    return range(*values)
+    counted = range(*values)
+    if counted and abs(counted[-1] - counted[0]) // abs(counted.step) >= 2**63 - 1:
+        raise names.OUT_OF_RANGE("this range has more numbers than can be counted")
+    return counted
 
 
 def len_(call: CallSite) -> Any:
@@ -84,7 +91,10 @@ def classes_of(data: CheckedData | None, facts: Facts) -> ContextFunction:
         (name,) = _positional(call, 1, 1)
         if data is None:
             raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
-        return class_count(data, name, facts)
+        try:
+            return class_count(data, name, facts)
+        except Problem as problem:
+            raise problem.at(call.arguments[0].span) from None
 
     return classes
 

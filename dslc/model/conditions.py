@@ -65,6 +65,8 @@ def check_condition(
         Problem: it names a figure that is not there, or is no expression of figures.
     """
     seen: set[str] = set()
+    if _depth(expression) > _DEEPEST:
+        raise errors.BAD_CONDITION("this condition is too long").at(expression.span)
 
     def build(e: tree.Expression) -> tuple[_Evaluate, bool]:
         match e:
@@ -76,7 +78,7 @@ def check_condition(
                     "the test split is never looked at while training",
                     hint="watch a validation split: split train = 70%, validation = 15%, test = 15%",
                 ).at(e.span)
-            case tree.Member(target=tree.Name(id="validation")) if not any(f.startswith("validation.") for f in figures):
+            case tree.Member(target=tree.Name(id="validation")) if not any("validation." in f for f in figures):
                 raise errors.BAD_CONDITION(
                     "there is no validation split",
                     hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
@@ -105,6 +107,10 @@ def check_condition(
                     return (lambda history: _ratio(a(history), b(history))), False
                 apply = _ARITHMETIC[sign]
                 return (lambda history: apply(a(history), b(history))), sign in _BOOLEAN
+            case tree.Name() if (meant := [figure for figure in figures if figure.endswith(f".{e.id}")]):
+                raise errors.BAD_CONDITION(
+                    f"'{e.id}' is known for more than one split", hint=f"write {' or '.join(reversed(meant))}"
+                ).at(e.span)
         value = number(e)
         if not is_number(value) and not isinstance(value, bool):
             raise errors.BAD_CONDITION(
@@ -114,6 +120,23 @@ def check_condition(
 
     evaluate, boolean = build(expression)
     return Condition(frozenset(seen), expression.span.text, expression.span, boolean, evaluate)
+
+
+_DEEPEST = 200
+
+
+def _depth(expression: tree.Expression) -> int:
+    """Return how many operators a condition applies to one another."""
+    deepest = 0
+    open_ = [(expression, 1)]
+    while open_:
+        e, depth = open_.pop()
+        deepest = max(deepest, depth)
+        if isinstance(e, tree.Binary):
+            open_ += [(e.left, depth + 1), (e.right, depth + 1)]
+        elif isinstance(e, tree.Unary):
+            open_.append((e.operand, depth + 1))
+    return deepest
 
 
 def _ratio(a: float, b: float) -> float:

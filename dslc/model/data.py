@@ -6,25 +6,23 @@ assumption that the column fits its declared type; where that leads to a misfit 
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
-from dslc.library.operations import Types
 from dslc.library.sources import DataSource, check_path, require_available
-from dslc.library.words import FUNCTIONS
+from dslc.library.words import SOURCES
 from dslc.model.checked import CheckedData, CheckedField, Facts, Fit, SplitPlan
 from dslc.model.columns import ColumnUse, RawColumn
 from dslc.model.elaboration import CLASS_COUNT, Elaboration
 from dslc.model.expressions import CallSite, Evaluator
 from dslc.model.matching import Silent, declared_type
-from dslc.model.measures import BATCH, applications_of
+from dslc.model.measures import BATCH, applications_of, mixes_examples
 from dslc.model.scope import FileScope, Scope
-from dslc.model.values import POISON, Application, Placeholder, Value, is_number, kind_of
+from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import FLOAT32, INT64, STRING, ElementType, Symbolic, TensorType, symbol
@@ -66,6 +64,7 @@ class _DataChecker:
     fields: dict[str, CheckedField] = field(default_factory=dict)
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
+    split_is_wrong: bool = False
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -82,6 +81,7 @@ class _DataChecker:
             self.diagnostics.add(names.MISSING_STATEMENT(
                 f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")').at(self.node.name_span))  # fmt: skip
         split: SplitPlan | None = None
+        entries: dict[str, Span] = {}
         for s in self.node.body:
             match s:
                 case tree.Field():
@@ -92,6 +92,7 @@ class _DataChecker:
                             s.span, *([Label(split.span, "the first one")] if split.span else [])))  # fmt: skip
                         continue
                     split = self.split(s)
+                    entries = {entry.name: entry.span for entry in s.entries if entry.name}
                 case tree.Augment():
                     self.diagnostics.add(names.NOT_AVAILABLE(
                         "augmentation is not built in this version", hint="prepare the data outside for now").at(s.span))  # fmt: skip
@@ -99,7 +100,7 @@ class _DataChecker:
             split = SplitPlan({}, 0, None, None, None, None)
             if None in self.sources and self.source_spans:
                 split = SplitPlan({"train": 1.0}, 0, None, None, None, None)
-        self.check_split(split)
+        self.check_split(split, entries)
         return CheckedData(
             self.node.name, self.node.name_span, self.sources, self.source_spans, self.fields, self.columns, split, self.node.doc
         )
@@ -115,6 +116,10 @@ class _DataChecker:
     def evaluator(self, functions: dict[str, Callable[..., Any]] | None = None) -> Evaluator:
         return Evaluator(self.elaboration, Scope(self.file, functions=functions or {}))
 
+    @property
+    def has_sources(self) -> bool:
+        return any(isinstance(s, tree.SourceStatement) for s in self.node.body)
+
     # --- sources and splits ----------------------------------------------------------------------
 
     def source(self, s: tree.SourceStatement) -> None:
@@ -124,24 +129,29 @@ class _DataChecker:
                 s.name_span or s.span, Label(self.source_spans[s.name], "the first one")
             )
         if self.sources and (s.name is None or None in self.sources):
-            raise names.MISPLACED_STATEMENT("an unnamed source is the only one", hint="name both: source train = ..., source test = ...").at(s.span)
+            raise names.MISPLACED_STATEMENT(
+                "an unnamed source is the only one", hint="name both: source train = ..., source test = ..."
+            ).at(s.span)
         self.source_spans[s.name] = s.value.span
         self.sources[s.name] = POISON
         name = s.value.function.span.text
-        from dslc.library.words import SOURCES
-
         if name not in SOURCES:
             raise names.UNKNOWN_LAYER(
                 f"there is no kind of source '{name}'", hint=did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}"
             ).at(s.value.function.span)
-        require_available(SOURCES[name])
         value = self.evaluator().evaluate(s.value)
-        if isinstance(value, DataSource):
-            self.sources[s.name] = value
-            for path in value.paths:
-                check_path(path)
+        try:
+            require_available(SOURCES[name])
+            if isinstance(value, DataSource):
+                self.sources[s.name] = value
+                for path in value.paths:
+                    check_path(path)
+        except Problem as problem:
+            raise problem.at(s.value.span) from None
 
     def split(self, s: tree.Split) -> SplitPlan:
+        """Read a split; one with a wrong entry is not checked further."""
+        found = len(self.diagnostics)
         fractions: dict[str, float] = {}
         settings: dict[str, Any] = {"seed": 0, "by": None, "order": None, "group": None}
         for entry in s.entries:
@@ -169,9 +179,14 @@ class _DataChecker:
                 self.diagnostics.add(names.GIVEN_TWICE(f"the part '{name}' is given twice").at(entry.span))
             else:
                 fractions[name] = float(value)
+        self.split_is_wrong = len(self.diagnostics) > found
         return SplitPlan(fractions, span=s.span, **settings)
 
-    def check_split(self, plan: SplitPlan) -> None:
+    def check_split(self, plan: SplitPlan, entries: Mapping[str, Span]) -> None:
+        """Report parts that do not add up; ``entries`` are the places of what the split says."""
+        if self.split_is_wrong:
+            return
+        place = plan.span or self.node.name_span
         named = {n for n in self.sources if n is not None}
         if plan.span is None and not named:
             return
@@ -180,9 +195,14 @@ class _DataChecker:
         modes = [n for n in ("by", "order", "group") if getattr(plan, n)]
         known = {s.name for s in self.node.body if isinstance(s, tree.Field)}
         if named and "train" not in named:
-            problem = objectives.BAD_SPLIT("one of the sources must be named 'train'", hint="source train = ...")
+            problem = objectives.BAD_SPLIT(
+                "one of the sources must be named 'train'", hint=did_you_mean("train", named) or "source train = ..."
+            )
         elif clash:
-            problem = objectives.BAD_SPLIT(f"'{sorted(clash)[0]}' has a source of its own already")
+            first = min(clash)
+            problem = objectives.BAD_SPLIT(f"'{first}' has a source of its own already").at(
+                entries[first], Label(self.source_spans[first], "this one")
+            )
         elif named and sum(plan.fractions.values()) >= 1:
             problem = objectives.BAD_SPLIT("nothing would be left to train on")
         elif not named and abs(sum(plan.fractions.values()) - 1) > 1e-9:
@@ -191,13 +211,19 @@ class _DataChecker:
                 f"the parts sum to {total:.4g}, not to 1", hint="for example: split train = 70%, validation = 15%, test = 15%"
             )
         elif not named and "train" not in plan.fractions:
-            problem = objectives.BAD_SPLIT("one of the parts must be 'train'")
+            near = next((part for part in plan.fractions if did_you_mean(part, ("train",))), None)
+            problem = objectives.BAD_SPLIT(
+                "one of the parts must be 'train'", hint=f"did you mean 'train' by '{near}'?" if near else None
+            ).at(entries[near] if near else place)
         elif len(modes) > 1:
-            problem = objectives.BAD_SPLIT(f"'{modes[0]}' and '{modes[1]}' exclude each other")
+            problem = objectives.BAD_SPLIT(
+                f"'{modes[0]}' and '{modes[1]}' exclude each other", hint="rows are dealt in one way"
+            ).at(entries[modes[1]], Label(entries[modes[0]], "the other one"))
         elif modes and getattr(plan, modes[0]) not in known and modes[0] == "by":
-            problem = names.UNKNOWN_NAME(f"there is no field '{plan.by}'", hint=did_you_mean(str(plan.by), known))
+            hint = did_you_mean(str(plan.by), known) or f"the fields are {', '.join(sorted(known))}"
+            problem = names.UNKNOWN_NAME(f"there is no field '{plan.by}'", hint=hint).at(entries["by"])
         if problem is not None:
-            self.diagnostics.add(problem.at(plan.span or self.node.name_span))
+            self.diagnostics.add(problem.at(place))
 
     # --- fields --------------------------------------------------------------------------------
 
@@ -246,14 +272,15 @@ class _FieldChecker:
             evaluator = self.data.evaluator({
                 "column": self.column, "columns": self.many_columns, "standardize": self.standardize, "minmax": self.minmax,
                 "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
-                **{name: self.elsewhere for name in ("past", "future", "classes", "original")},
+                **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
             })  # fmt: skip
+            evaluator.scope.unknown_hint = lambda name: f'a column of the source is read with column("{name}")'
             value = evaluator.evaluate(self.node.value)
             try:
-                if isinstance(value, RawColumn):
-                    value = value.tensor(outer, self.node.value.span)
                 if value is not POISON:
-                    value = self.fit_declared(outer.tensors([value], [self.node.value.span])[0])
+                    value = outer.tensors([value], [self.node.value.span])[0]
+                    self.refuse_looking_across(value)
+                    value = self.fit_declared(value)
             except Problem as problem:
                 value = outer.report(problem, self.node.value.span)
         finally:
@@ -300,6 +327,20 @@ class _FieldChecker:
             self.results[id(shaped)] = fit
         return shaped
 
+    def refuse_looking_across(self, value: Value) -> None:
+        """Refuse what joins examples: fields see one example.
+
+        Raises:
+            Problem: something does.
+        """
+        for application in applications_of(value):
+            before = [o for o in application.operands if BATCH in o.type.symbols]
+            if before and (mixes_examples(application) or not any(BATCH in o.type.symbols for o in application.outputs)):
+                raise objectives.BAD_FITTED(
+                    f"'{application.operation.name}' looks across the examples, and a field sees one example",
+                    hint="standardize, minmax, impute and category are fitted on the training split",
+                ).at(application.span)
+
     # --- columns -------------------------------------------------------------------------------
 
     def column(self, call: CallSite) -> Any:
@@ -314,7 +355,11 @@ class _FieldChecker:
         if any(a.value is POISON for a in call.arguments):
             return POISON
         if not call.arguments or (not many and len(call.arguments) != 1):
-            raise names.MISSING_ARGUMENT(f'{call.name} takes the name of {"columns" if many else "a column"} in quotes').at(call.span)
+            code, hint = names.MISSING_ARGUMENT, f'write: {call.name}("name")'
+            if call.arguments:
+                code, hint = names.TOO_MANY_ARGUMENTS, 'several are read side by side with columns("a", "b")'
+            what = "names of columns" if many else "the name of one column"
+            raise code(f"{call.name} takes {what} in quotes", hint=hint).at(call.span)
         for argument in call.arguments:
             if argument.name is not None or not isinstance(argument.value, str):
                 raise names.WRONG_KIND(
@@ -446,7 +491,9 @@ class _FieldChecker:
             raise names.WRONG_KIND(f"'unknown' is true or false, not {kind_of(unknown.value)}").at(unknown.span)
         if not found or not isinstance(found[0].value, RawColumn) or found[0].value.many:
             what = f", and this is {kind_of(found[0].value)}" if found else ""
-            raise objectives.BAD_FITTED(f"category codes one column as it stands{what}", hint='category(column("town"))').at(call.span)
+            raise objectives.BAD_FITTED(
+                f"category codes one column as it stands{what}", hint='for example: category(column("town"))'
+            ).at(call.span)
         fit = self.add_fit("category", call, None, unknown=bool(unknown and unknown.value))
         value = self.read(self.data.elaboration, found[0].value, INT64, fit.key, found[0].span)
         operation = value.application.operation
@@ -458,5 +505,8 @@ class _FieldChecker:
     def elsewhere(self, call: CallSite) -> Any:
         """Words that are known and do not belong into a field."""
         if call.name in ("past", "future"):
-            raise names.NOT_AVAILABLE(f"windows over rows, such as {call.name}, are not built in this version").at(call.span)
+            raise names.NOT_AVAILABLE(
+                f"windows over rows, such as {call.name}, are not built in this version",
+                hint="make the windows outside, and read them as columns",
+            ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)

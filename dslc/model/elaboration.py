@@ -121,6 +121,14 @@ class Elaboration:
         finally:
             self.calls = before
 
+    def check_depth(self, span: Span) -> None:
+        """Refuse expressions that nest too deep, those of all the blocks around taken together."""
+        if self.depth > DEPTHS * self.limits.nesting:
+            raise names.LIMIT_REACHED(
+                f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
+                hint="name intermediate results, or raise the limit with '--limit nesting=N'",
+            ).at(span)
+
     def count_execution(self, span: Span) -> None:
         """Count one statement carried out: blocks that apply others twice each grow without a single loop."""
         self.executions += 1
@@ -332,6 +340,8 @@ CLASS_COUNT = "classes("
 """How the name of a symbol begins that stands for a number of categories until the data is read."""
 
 
+DEPTHS = 5
+"""How many levels of expressions, on average, each of the blocks in one another may have."""
 EXECUTIONS = 10
 """How many statements, on average, the turns of loops may have."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator as python
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.diagnostics import Problem, did_you_mean
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
-from dslc.library.losses import Mean
+from dslc.library.losses import Mean, Penalty
 from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
 from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
 from dslc.model import networks
@@ -18,12 +20,12 @@ from dslc.model.columns import RawColumn
 from dslc.model.elaboration import Elaboration
 from dslc.model.matching import Silent
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
-from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
+from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import ElementType, Symbolic, Undecided
+from dslc.types import ElementType, Symbolic, Undecided, same_value
 
-__all__ = ["CallSite", "Evaluator"]
+__all__ = ["CallSite", "Evaluator", "compute", "described", "unknown_word"]
 
 LARGEST = 2**63 - 1
 
@@ -58,7 +60,10 @@ class Evaluator:
 
     def evaluate(self, expression: tree.Expression) -> Any:
         """Return the value of an expression, POISON (with diagnostics) where it has none."""
+        elaboration = self.elaboration
+        elaboration.depth += 1
         try:
+            elaboration.check_depth(expression.span)
             return self._evaluate(expression)
         except Silent:
             return POISON
@@ -66,6 +71,8 @@ class Evaluator:
             return self.elaboration.report(problem, expression.span)
         except Undecided as undecided:
             return self.elaboration.report(names.NOT_KNOWN_YET(str(undecided)), expression.span)
+        finally:
+            elaboration.depth -= 1
 
     def _evaluate(self, e: tree.Expression) -> Any:
         match e:
@@ -96,7 +103,7 @@ class Evaluator:
 
     def _all(self, kind: type, items: Sequence[tree.Expression]) -> Any:
         found = [self.evaluate(item) for item in items]
-        return POISON if POISON in found else kind(found)
+        return POISON if any(item is POISON for item in found) else kind(found)
 
     def condition(self, expression: tree.Expression, of: str) -> Any:
         """Return a compile-time boolean, or POISON with a diagnostic."""
@@ -125,15 +132,31 @@ class Evaluator:
             return bind_word(found, (), e.span, self.elaboration.diagnostics)[0]
         if isinstance(found, networks.Network):
             return found
+        if found is POISON:
+            return POISON
         if found is not MISSING:
-            raise names.NOT_APPLICABLE(f"'{e.id}' is {_described(found)}, not a value", hint=_usage(e.id, found))
-        raise names.UNKNOWN_NAME(f"there is no value '{e.id}' here", hint=self._suggest(e.id))
+            raise names.NOT_APPLICABLE(f"'{e.id}' is {described(found)}, not a value", hint=_usage(e.id, found))
+        raise self._unknown(e.id)
 
-    def _suggest(self, name: str) -> str | None:
-        return did_you_mean(name, {*self.scope.names()})
+    def _unknown(self, name: str) -> Exception:
+        """A name that is no value: silent where that is the consequence of what is reported already."""
+        if self.scope.is_incomplete:
+            return Silent()
+        for scope in self.scope.chain():
+            if name in scope.elsewhere:
+                return names.UNKNOWN_NAME(
+                    f"'{name}' has no value here",
+                    hint="a name holds below its binding: in its loop or block to the end, in a branch only if it is taken",
+                    labels=[Label(scope.elsewhere[name], "bound here")],
+                )
+        hints = [scope.unknown_hint(name) for scope in self.scope.chain() if scope.unknown_hint]
+        near = did_you_mean(name, {*self.scope.names(), *ELEMENT_TYPES})
+        return names.UNKNOWN_NAME(f"there is no value '{name}' here", hint=near or next(iter(hints), None))
 
-    def resolve(self, target: tree.Expression, *, missing_ok: bool = False) -> Any:
+    def resolve(self, target: tree.Expression, *, missing_ok: bool = False, role: str = "function") -> Any:
         """Return what a Name or Member names that can be applied or called.
+
+        ``role`` says what is looked for, for suggestions: ``layer`` behind a pipe, else ``function``.
 
         Raises:
             Problem: nothing of that name can be.
@@ -143,17 +166,23 @@ class Evaluator:
             if isinstance(owner, FileScope):
                 found = owner.blocks.get(target.name, MISSING)
                 if found is MISSING:
+                    if owner.incomplete:
+                        raise Silent
                     raise names.UNKNOWN_MEMBER(
                         f"the imported file declares no block or model '{target.name}'",
                         hint=did_you_mean(target.name, owner.blocks),
                     ).at(target.name_span)
-                return self._instance(found)
+                return self._instance(found, target.span)
+            if owner is POISON:
+                raise Silent
             raise names.NOT_APPLICABLE(f"'{target.span.text}' cannot be applied").at(target.span)
         if not isinstance(target, tree.Name):
             raise names.NOT_APPLICABLE("only a name can be applied").at(target.span)
         found = self.scope.find(target.id)
+        if found is POISON:
+            raise Silent
         if found is not MISSING:
-            return self._instance(found)
+            return self._instance(found, target.span)
         if target.id in self.elaboration.functions:
             return self.elaboration.functions[target.id]
         for registry in REGISTRIES:
@@ -166,15 +195,14 @@ class Evaluator:
             if value is POISON:
                 raise Silent
             raise names.NOT_APPLICABLE(f"'{target.id}' is {kind_of(value)} and cannot be applied").at(target.span)
-        known = {*self.scope.callable_names(), *self.elaboration.functions, *(name for registry in REGISTRIES for name in registry)}
-        raise names.UNKNOWN_LAYER(
-            f"there is no layer, block or function '{target.id}'", hint=did_you_mean(target.id, known)
-        ).at(target.span)
+        if self.scope.is_incomplete:
+            raise Silent
+        raise unknown_word(target.id, {*self.scope.callable_names(), *self.elaboration.functions}, role).at(target.span)
 
-    def _instance(self, found: Any) -> Any:
+    def _instance(self, found: Any, span: Span) -> Any:
         """A bare model's name is its default network where networks are called."""
-        if isinstance(found, BlockDeclaration) and found.node.kind == "model" and "" in self.scope.callables:
-            return self.scope.callables[""](found)
+        if isinstance(found, BlockDeclaration) and found.node.kind == "model" and self.scope.default_network:
+            return self.scope.default_network(found, span)
         return found
 
     # --- operators -------------------------------------------------------------------------------
@@ -257,7 +285,7 @@ class Evaluator:
         target = e.layer
         callee = target.function if isinstance(target, tree.Call) else target
         given = self.given(target.arguments) if isinstance(target, tree.Call) else []
-        found = self.resolve(callee)
+        found = self.resolve(callee, role="layer")
         if flow is POISON or any(g.value is POISON for g in given):
             return POISON
         flows = list(flow) if isinstance(flow, tuple) else [flow]
@@ -284,7 +312,9 @@ class Evaluator:
                     f"'{callee.span.text}' is configured where it is declared", hint="leave the parentheses away"
                 ).at(target.span)
             return apply(self, self.elaboration.tensors(flows, spans), target.span)
-        raise names.NOT_APPLICABLE(f"'{callee.span.text}' is {_described(found)} and cannot stand behind '->'").at(callee.span)
+        raise names.NOT_APPLICABLE(
+            f"'{callee.span.text}' is {described(found)}; behind '->' stands a layer, a block or a function"
+        ).at(callee.span)
 
     def make_layer(self, word: type[Layer], given: Sequence[Given], span: Span) -> Any:
         """Configure a layer; POISON where its options do not fit."""
@@ -324,18 +354,21 @@ class Evaluator:
         if isinstance(found, networks.Network):
             return POISON if any(g.value is POISON for g in given) else found.call(self, given, e.span)
         if isinstance(found, (BlockDeclaration, networks.LayerInstance)) or (isinstance(found, type) and issubclass(found, Layer)):
+            if any(g.value is POISON for g in given):
+                return POISON
             name = e.function.span.text
-            flow = "x"
-            if given and e.arguments[0].name is None:
-                flow = e.arguments[0].value.span.text
+            flow, options = "x", [a.span.text for a in e.arguments]
+            if given and isinstance(given[0].value, Value):
+                flow, options = e.arguments[0].value.span.text, options[1:]
+            configured = f"{name}({', '.join(options)})" if options else name
             raise names.NOT_APPLICABLE(
-                f"'{name}' is {_described(found)}; it is applied with '->'", hint=f"write {flow} -> {name}"
+                f"'{name}' is {described(found)}; it is applied with '->'", hint=f"write {flow} -> {configured}"
             )
         if isinstance(found, type):
             return bind_word(found, given, e.span, self.elaboration.diagnostics)[0]
         if callable(found):
             return found(CallSite(e.function.span.text, given, e.span, self))
-        raise names.NOT_APPLICABLE(f"'{e.function.span.text}' is {_described(found)} and cannot be called")
+        raise names.NOT_APPLICABLE(f"'{e.function.span.text}' is {described(found)} and cannot be called")
 
     def _function(self, word: type[Function], given: Sequence[Given], e: tree.Expression) -> Any:
         """Call a function of the library on tensors, or compute it for numbers."""
@@ -344,13 +377,19 @@ class Evaluator:
             return POISON
         values: list[Any] = []
         spans: list[Span] = []
+        variadic = any(spec.variadic for spec in operands_of(word))
         for one in found:
-            parts = self._parts(one.value)
+            if issubclass(word, Penalty):
+                parts = self._penalized(word, one)
+            else:
+                parts = self._parts(one.value) if variadic else [one.value]
             values.extend(parts)
             spans.extend([one.span] * len(parts))
         numeric = values and all(is_number(v) or isinstance(v, bool) for v in values)
         if numeric and word.folds():
             return bounded(lambda: word.number(*values))
+        if not values:
+            raise names.MISSING_ARGUMENT(f"{word.name} needs at least one tensor").at(e.span)
         operands = self.elaboration.tensors(values, spans)
         if issubclass(word, Mean) and len(operands) > 1 and is_number(values[1]) and operands[0].type.rank:
             # a number as target stands for a tensor of it
@@ -358,13 +397,21 @@ class Evaluator:
             operands[1] = self.elaboration.call("add", [zeros, operands[1]], spans[1])
         return self.elaboration.apply(operation, operands, e.span, path=".".join(self.path(e)) if word.random else "")
 
-    def _parts(self, value: Any) -> list[Any]:
-        """A list stands for its items; a network for its parameters that regularizers count."""
-        if isinstance(value, (list, tuple)):
-            return list(value)
+    def _penalized(self, word: type[Penalty], given: Given) -> list[Any]:
+        """What a regularizer sums over: a network's kernels and embeddings, or one parameter."""
+        value = given.value
         if isinstance(value, networks.Network):
             return value.regularized(self.elaboration)
-        return [value]
+        if isinstance(value, Value) and isinstance(value.application.operation, ParameterOf):
+            return [value]
+        raise loss_errors.NEEDS_NETWORK(
+            f"'{word.name}' takes a network, and is given {kind_of(value)}",
+            hint="of a tensor, write sum(x ** 2)" if word.name == "l2" else "of a tensor, write sum(abs(x))",
+        ).at(given.span)
+
+    def _parts(self, value: Any) -> list[Any]:
+        """A list stands for its items."""
+        return list(value) if isinstance(value, (list, tuple)) else [value]
 
     # --- members and indices -----------------------------------------------------------------------
 
@@ -386,17 +433,19 @@ class Evaluator:
         if isinstance(target, FileScope):
             if e.name in target.params:
                 return target.params[e.name]
+            if target.incomplete:
+                return POISON
             raise names.UNKNOWN_MEMBER(f"the imported file has no param '{e.name}'",
                                        hint=did_you_mean(e.name, target.params)).at(e.name_span)  # fmt: skip
         hint = None
-        if isinstance(target, Value):
-            hint = f"it is the only output of its network: leave '.{e.name}' away"
+        if isinstance(target, Value) and not self.network:
+            hint = f"the only output of a network is the tensor itself: leave '.{e.name}' away"
         raise names.UNKNOWN_MEMBER(f"{kind_of(target)} has no member '{e.name}'", hint=hint).at(e.name_span)
 
     def _index(self, e: tree.Index) -> Any:
         target = self.evaluate(e.target)
         items = [self._index_item(item) for item in e.items]
-        if target is POISON or POISON in items:
+        if target is POISON or any(item is POISON for item in items):
             return POISON
         if isinstance(target, Value):
             return networks.index(self.elaboration, target, items, e)
@@ -413,7 +462,7 @@ class Evaluator:
         if not isinstance(item, tree.Slice):
             return self.evaluate(item)
         parts = [None if part is None else self.evaluate(part) for part in (item.start, item.stop, item.step)]
-        if POISON in parts:
+        if any(part is POISON for part in parts):
             return POISON
         for part in parts:
             if part is not None and (not isinstance(part, (int, Symbolic)) or isinstance(part, bool)):
@@ -425,7 +474,30 @@ ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
 
 
-def _described(found: Any) -> str:
+_ELSEWHERE = {
+    "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm", "FullyConnected": "Dense",
+    "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool", "SiLU": "Silu", "Swish": "Silu",
+}  # fmt: skip
+"""Words of other frameworks, without their number of dimensions."""
+_STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter"})
+
+
+def unknown_word(name: str, own: set[str], role: str) -> Problem:
+    """What to say about a name that nothing to apply or call has; ``own`` are the spec's own."""
+    registries = {"layer": (LAYERS, FUNCTIONS), "optimizer": (OPTIMIZERS,)}.get(role, REGISTRIES)
+    known = {*own, *(word for registry in registries for word in registry)}
+    foreign = _ELSEWHERE.get(re.sub(r"[123][dD]$", "", name), re.sub(r"[123][dD]$", "", name))
+    hint = did_you_mean(name, known)
+    if foreign in LAYERS and foreign != name:
+        hint = f"here it is called '{foreign}'"
+    elif name in _STATEMENTS:
+        hint = f"is a layer missing behind the '->' before '{name}'?"
+    what = "optimizer" if role == "optimizer" else "layer, block or function"
+    return names.UNKNOWN_LAYER(f"there is no {what} '{name}'", hint=hint)
+
+
+def described(found: Any) -> str:
+    """Say what something to apply or call is, in the user's words."""
     if isinstance(found, type):
         family = getattr(found, "family", "word")
         return f"{'an' if family[0] in 'aeiou' else 'a'} {family}"
@@ -433,9 +505,9 @@ def _described(found: Any) -> str:
 
 
 def _usage(name: str, found: Any) -> str | None:
-    if isinstance(found, type) and found.family == "function":
-        return f"call it: {name}(...)"
-    return f"apply it: x -> {name}"
+    if isinstance(found, type) and found.family == "layer":
+        return f"apply it: x -> {name}"
+    return f"call it: {name}(...)" if isinstance(found, type) or callable(found) else f"apply it: x -> {name}"
 
 
 # --- compile-time arithmetic ---------------------------------------------------------------------
@@ -443,6 +515,8 @@ def _usage(name: str, found: Any) -> str | None:
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
 }  # fmt: skip
+_LONGEST = 100_000
+"""How many items a list may have."""
 _ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
 
 
@@ -454,13 +528,13 @@ def compute(sign: str, left: Any, right: Any) -> Any:
     """
     if sign in ("==", "!="):
         if isinstance(left, Symbolic) or isinstance(right, Symbolic):
-            from dslc.types import same_value
-
             if is_number(left) and is_number(right) and not isinstance(left, float) and not isinstance(right, float):
                 same = same_value(left, right)
                 if same is None:
                     raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
                 return same if sign == "==" else not same
+        if any(isinstance(item, (list, tuple)) for side in (left, right) if isinstance(side, (list, tuple)) for item in side):
+            raise names.BAD_ARITHMETIC("lists of lists are not compared")
         comparable = type(left) is type(right) or (is_number(left) and is_number(right)) or None in (left, right)
         if not comparable:
             raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
@@ -468,11 +542,27 @@ def compute(sign: str, left: Any, right: Any) -> Any:
     numeric = is_number(left) and is_number(right)
     if sign in _ORDER and (numeric or (isinstance(left, str) and isinstance(right, str))):
         return _ORDER[sign](left, right)
+    if numeric and (isinstance(left, Symbolic) or isinstance(right, Symbolic)):
+        symbolic = left if isinstance(left, Symbolic) else right
+        other = right if symbolic is left else left
+        if sign == "/":
+            raise names.BAD_ARITHMETIC(
+                f"'{symbolic}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
+            )
+        if isinstance(other, float):
+            if not other.is_integer():
+                raise names.BAD_ARITHMETIC(
+                    f"'{symbolic}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
+                    hint="cast(x, float32) makes numbers of tensors; a size can be divided with '//'",
+                )
+            left, right = (int(left) if left is other else left), (int(right) if right is other else right)
     if sign in _ARITHMETIC and numeric:
         return bounded(lambda: _ARITHMETIC[sign](left, right))
     if sign == "**" and numeric:
         return bounded(lambda: _power(left, right))
     if sign == "+" and isinstance(left, list) and isinstance(right, list):
+        if len(left) + len(right) > _LONGEST:
+            raise names.BAD_ARITHMETIC(f"this list would have more than {_LONGEST:,} items")
         return left + right
     raise names.BAD_ARITHMETIC(f"'{sign}' does not work on {kind_of(left)} and {kind_of(right)}")
 
@@ -500,8 +590,8 @@ def bounded(computation: Callable[[], Any]) -> Any:
         raise names.BAD_ARITHMETIC("this divides by zero") from None
     except OverflowError:
         raise names.BAD_ARITHMETIC("this number is too large") from None
-    except (ValueError, TypeError) as fault:
-        raise names.BAD_ARITHMETIC(f"this cannot be computed: {fault}") from None
+    except (ValueError, TypeError):
+        raise names.BAD_ARITHMETIC("this has no value") from None
     if isinstance(result, complex):
         raise names.BAD_ARITHMETIC("the result is not a real number")
     if isinstance(result, int) and abs(result) > LARGEST:

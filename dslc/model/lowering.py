@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from dslc.graph import Builder, Tensor, cast, reshape
 from dslc.graph.random import Randomness
@@ -17,11 +18,11 @@ __all__ = ["Lowering", "origin_of"]
 
 
 def origin_of(span: Span | None) -> str | None:
-    """Return the place of a span as nodes carry it: ``digits.dl:12:14``."""
+    """Return the place of a span as nodes carry it: ``digits.dl:12:14``, without the folders of one machine."""
     if span is None:
         return None
     line, column = span.first
-    return f"{span.source.name}:{line}:{column}"
+    return f"{PurePath(span.source.name).name}:{line}:{column}"
 
 
 @dataclass

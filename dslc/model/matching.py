@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dslc.diagnostics import Code, Label, Problem, did_you_mean
+from dslc.diagnostics import Code, Label, did_you_mean
 from dslc.errors import matching as errors
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, is_number, kind_of

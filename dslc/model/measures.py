@@ -13,8 +13,9 @@ from dslc.errors import objectives as errors
 from dslc.library.operations import Statistic
 from dslc.model.checked import Measure
 from dslc.model.elaboration import Elaboration
-from dslc.model.values import Application, Literal, Placeholder, Value
+from dslc.model.values import Application, Literal, Value
 from dslc.source import Span
+from dslc.types import symbols_of
 
 __all__ = ["BATCH", "applications_of", "measure"]
 
@@ -56,6 +57,12 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
         kind = _Kind.FIXED
         if _Kind.BATCH in operands:
             kind = _Kind.BATCH
+            if mixes_examples(application):
+                raise errors.NOT_EXACT(
+                    f"'{application.operation.name}' compares the examples of a batch with one another, and its value over "
+                    "a whole split does not follow from its values over batches",
+                    hint="metrics and the losses watched over a split look at each example by itself, then reduce",
+                ).at(application.span or span)
             if not any(map(_is_batch, application.outputs)):
                 if isinstance(application.operation, Statistic):
                     kind = _Kind.FINISHED
@@ -73,8 +80,6 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
                 ).at(application.span or span)
         elif _Kind.FINISHED in operands:
             kind = _Kind.FINISHED
-        elif isinstance(application.operation, Placeholder) and any(map(_is_batch, application.outputs)):
-            kind = _Kind.BATCH
         elif any(map(_is_batch, application.outputs)):
             kind = _Kind.BATCH
         kinds[id(application)] = kind
@@ -96,6 +101,17 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
     if isinstance(operation, Statistic):
         direction = operation.direction
     return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+
+
+def mixes_examples(application: Application) -> bool:
+    """Do its results for one example depend on the others, although the batch is still an axis of them?"""
+    operation = application.operation
+    if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
+        operand = application.operands[0].type
+        return operation.axis % operand.rank == 0 and _is_batch(application.operands[0])  # type: ignore[attr-defined]
+    axes = [sum(BATCH in symbols_of(d) for d in output.type.shape) for output in application.outputs]
+    before = [sum(BATCH in symbols_of(d) for d in operand.type.shape) for operand in application.operands]
+    return max(axes, default=0) > max(before, default=0) > 0
 
 
 def _is_batch(value: Value) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names
 from dslc.library.indexing import Mark, Slice
 from dslc.library.operations import Initializer, Layer, Role, Variable
@@ -38,6 +38,8 @@ def apply_block(
     path: tuple[str, ...],
 ) -> Any:
     """Apply a block (or a model, as a block) to tensors; its parameters live under ``path``."""
+    if block.damaged:
+        return POISON
     arguments = bind_formals(outer, block, given, span)
     if arguments is POISON:
         return POISON
@@ -47,6 +49,8 @@ def apply_block(
 def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span) -> Any:
     """Return the values of a block's arguments by name, POISON where they do not fit."""
     diagnostics = outer.elaboration.diagnostics
+    if block.damaged:
+        return POISON
     formals = [f.name for f in block.node.formals]
     bound = bind(given, formals, (), of=block.node.name, diagnostics=diagnostics)
     failed = bound.failed
@@ -89,7 +93,9 @@ def elaborate(
     Returns its output, an :class:`Outputs` if it has several, or POISON.
     """
     outer.elaboration.elaborated.add(id(block))
-    scope = Scope(block.file, values=dict(arguments))
+    if block.damaged:
+        return POISON
+    scope = Scope(block.file, values=dict(arguments), elsewhere=_bound_in(block.node.body))
     body = _Body(
         evaluator=replace(
             outer, scope=scope, network=network, prefix=path, bound=(), components=block.components
@@ -103,7 +109,8 @@ def elaborate(
             scope.check_shadowing(formal.name, formal.span)
         except Problem as problem:
             outer.elaboration.report(problem, formal.span)
-    with outer.elaboration.nested(span):
+    with outer.elaboration.nested(span, applied=operands is not None):
+        outer.elaboration.count_execution(span)
         return body.run()
 
 
@@ -121,6 +128,7 @@ class _Body:
     operands: list[Value] | dict[str, Value] | None
     span: Span
     outputs: dict[str | None, Any] = field(default_factory=dict)
+    output_spans: dict[str | None, Span] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -129,16 +137,9 @@ class _Body:
 
     def run(self) -> Any:
         node = self.block.node
+        if check_form(node, self.elaboration.diagnostics):
+            return POISON
         inputs = [s for s in node.body if isinstance(s, tree.Input)]
-        if not inputs:
-            raise names.MISSING_STATEMENT(f"{node.kind} {node.name} has no input", hint="add: input x: float32[N, ...]").at(
-                node.name_span
-            )
-        if not any(_has_output(s) for s in node.body):
-            raise names.MISSING_STATEMENT(
-                f"{node.kind} {node.name} has no output",
-                hint="add: output y = ..." if node.kind == "model" else "add: output ...",
-            ).at(node.name_span)
         if self.operands is not None:
             self._distribute(inputs)
         for number, statement in enumerate(inputs):
@@ -150,7 +151,12 @@ class _Body:
                 )  # fmt: skip
         self.statements(node.body, self.evaluator.scope, (), top=True)
         found = list(self.outputs.values())
-        if not found or POISON in found:
+        if not found:
+            raise names.MISSING_STATEMENT(
+                f"no output of {node.kind} {node.name} is reached",
+                hint="each stands in a branch that is not taken, or in a loop that does not run",
+            ).at(node.name_span)
+        if POISON in found:
             return POISON
         if len(found) == 1:
             return found[0]
@@ -175,7 +181,9 @@ class _Body:
     def statements(
         self, statements: Sequence[tree.BodyStatement], scope: Scope, indices: tuple[str, ...], *, top: bool = False
     ) -> None:
+        """Carry out statements in their order; what fails is reported, and what it binds is poison."""
         for statement in statements:
+            self.elaboration.count_execution(statement.span)
             try:
                 self.statement(statement, replace(self.evaluator, scope=scope), indices, top)
             except Problem as problem:
@@ -195,9 +203,18 @@ class _Body:
             case tree.Input(name=name) | tree.ParameterDeclaration(name=name):
                 scope.bind(name, POISON)
             case tree.LayerDeclaration(name=name):
-                scope.callables[name] = scope.values[name] = POISON
+                scope.callables.setdefault(name, POISON)
             case tree.Output(name=name):
                 self.outputs.setdefault(name, POISON)
+            case tree.If(body=body, otherwise=otherwise):
+                self.poison_all((*body, *otherwise), scope)
+            case tree.For(body=body):
+                self.poison_all(body, scope)
+
+    def poison_all(self, statements: Sequence[tree.BodyStatement], scope: Scope) -> None:
+        """Poison what statements would have bound that can't be carried out."""
+        for statement in statements:
+            self._poison(statement, scope)
 
     def statement(self, s: tree.BodyStatement, evaluator: Evaluator, indices: tuple[str, ...], top: bool) -> None:
         scope = evaluator.scope
@@ -218,9 +235,7 @@ class _Body:
             case tree.If():
                 chosen = evaluator.condition(s.condition, "'if'")
                 if chosen is POISON:
-                    for branch in (s.body, s.otherwise):
-                        for statement in branch:
-                            self._poison(statement, scope)
+                    self._poison(s, scope)
                 else:
                     self.statements(s.body if chosen else s.otherwise, scope, indices)
             case tree.For():
@@ -242,10 +257,9 @@ class _Body:
         else:
             value = self.inputs.get(s.name, POISON)
             if isinstance(value, Value):
-                where = value.span or self.span
                 match_type(
                     s.type, value.type, scope, evaluator.evaluate,
-                    what=f"the input '{s.name}' of {self.block.node.name}", span=where,
+                    what=f"the input '{s.name}' of {self.block.node.name}", span=self.span, origin=value.span,
                 )  # fmt: skip
         scope.values[s.name] = value
 
@@ -255,9 +269,18 @@ class _Body:
             raise names.MISPLACED_STATEMENT("a model names its outputs", hint="write: output name = ...").at(s.span)
         if s.name in self.outputs:
             what = f"the output '{s.name}' is" if s.name else "the unnamed output is"
-            raise names.DUPLICATE(f"{what} given twice", hint="name the outputs").at(s.name_span or s.span)
+            hint, labels = None if s.name else "name the outputs: output a = ..., output b = ...", []
+            first = self.output_spans.get(s.name)
+            if first == s.span:
+                what, hint = f"{what} given in each turn of the loop, that is", "bind a name in the loop, and put it out behind"
+            elif first is not None:
+                labels = [Label(first, "first given here")]
+            raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span or s.span)
         if self.outputs and (s.name is None) != (None in self.outputs):
-            raise names.MISPLACED_STATEMENT("an unnamed output is the only one of its block", hint="name the outputs").at(s.span)
+            raise names.MISPLACED_STATEMENT(
+                "an unnamed output is the only one of its block", hint="name the outputs"
+            ).at(s.span)
+        self.output_spans[s.name] = s.span
         value = evaluator.evaluate(s.value)
         if value is not POISON and not isinstance(value, Value):
             hint = "read one of them by name" if isinstance(value, Outputs) else None
@@ -298,39 +321,55 @@ class _Body:
     def _for(self, s: tree.For, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
         iterable = evaluator.evaluate(s.iterable)
         if iterable is POISON:
-            for statement in s.body:
-                self._poison(statement, evaluator.scope)
+            self._poison(s, evaluator.scope)
             return
         if not isinstance(iterable, (range, list, tuple)):
             problem = names.NOT_KNOWN_YET if isinstance(iterable, Value) else names.BAD_ARITHMETIC
+            number = s.iterable.span.text if isinstance(iterable, int) else "n"
             raise problem(
-                f"'for' runs over a range or a list, not {kind_of(iterable)}", hint=f"write: for {s.variable.name} in range(n)"
+                f"'for' runs over a range or a list, not {kind_of(iterable)}",
+                hint=f"write: for {s.variable.name} in range({number})",
             ).at(s.iterable.span)
         evaluator.scope.check_shadowing(s.variable.name, s.variable.span)
+        found = len(self.elaboration.diagnostics)
         for number, item in enumerate(iterable):
-            self.elaboration.count_iteration(s.span)
+            if len(self.elaboration.diagnostics) > found:
+                break  # a mistake in one turn is a mistake in all
+            self.elaboration.count_iteration(s.iterable.span)
             scope = Scope(evaluator.scope.file, evaluator.scope, values={s.variable.name: item})
             self.statements(s.body, scope, (*indices, str(item if isinstance(iterable, range) else number)))
 
     def _layer(self, s: tree.LayerDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
         target = s.value
         callee = target.function if isinstance(target, tree.Call) else target
-        found = evaluator.resolve(callee)
+        if not isinstance(callee, (tree.Name, tree.Member)):
+            raise names.NOT_APPLICABLE(
+                "'layer' makes a layer without applying it", hint=f"for example: layer {s.name} = Dense(10)"
+            ).at(target.span)
+        found = evaluator.resolve(callee, role="layer")
         given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
         if any(g.value is POISON for g in given):
             raise Silent
         path = (*evaluator.prefix, *indices, s.name)
         if isinstance(found, BlockDeclaration):
             arguments = bind_formals(evaluator, found, given, target.span)
-            instance = LayerInstance(s.name, found, arguments, path)
+            instance = LayerInstance(s.name, found, arguments, path, s.name_span)
         elif isinstance(found, type) and issubclass(found, Layer):
-            instance = LayerInstance(s.name, evaluator.make_layer(found, given, target.span), {}, path)
+            word = evaluator.make_layer(found, given, target.span)
+            instance = LayerInstance(s.name, word, {}, path, s.name_span)
         else:
             raise names.NOT_APPLICABLE(
-                f"'{callee.span.text}' is no layer and no block", hint="layer name = Layer(...) makes one layer to apply with ->"
+                f"'{callee.span.text}' is no layer and no block",
+                hint=f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies",
             ).at(callee.span)
         if instance.word is POISON or instance.arguments is POISON:
             raise Silent
+        for scope in evaluator.scope.chain():
+            known = scope.callables.get(s.name)
+            if isinstance(known, LayerInstance):
+                raise names.DUPLICATE(f"the layer '{s.name}' is declared twice", hint="choose another name").at(
+                    s.name_span, Label(known.span, "first declared here")
+                )
         evaluator.scope.callables[s.name] = instance
 
     def _parameter(self, s: tree.ParameterDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
@@ -356,15 +395,48 @@ class _Body:
         evaluator.scope.bind(s.name, self.elaboration.parameter(record, s.name_span))
 
 
-def _has_output(statement: tree.BodyStatement) -> bool:
-    match statement:
-        case tree.Output():
-            return True
-        case tree.For(body=body):
-            return any(map(_has_output, body))
-        case tree.If(body=body, otherwise=otherwise):
-            return any(map(_has_output, (*body, *otherwise)))
-    return False
+def check_form(block: tree.Block, diagnostics: Diagnostics) -> bool:
+    """Report a block without an input or without an output; return whether one is missing."""
+    wrong = False
+    if not any(isinstance(s, tree.Input) for s in _flat(block.body)):
+        wrong = True
+        diagnostics.add(
+            names.MISSING_STATEMENT(
+                f"{block.kind} {block.name} has no input", hint="add: input x: float32[N, 4], in its true shape"
+            ).at(block.name_span)
+        )
+    if not any(isinstance(s, tree.Output) for s in _flat(block.body)):
+        wrong = True
+        hint = "add: output y = ..." if block.kind == "model" else "add: output ..."
+        diagnostics.add(
+            names.MISSING_STATEMENT(f"{block.kind} {block.name} has no output", hint=hint).at(block.name_span)
+        )
+    return wrong
+
+
+def _flat(statements: Sequence[tree.BodyStatement]) -> Iterator[tree.BodyStatement]:
+    """Yield statements with those inside of branches and loops."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, tree.If):
+            yield from _flat((*statement.body, *statement.otherwise))
+        elif isinstance(statement, tree.For):
+            yield from _flat(statement.body)
+
+
+def _bound_in(body: Sequence[tree.BodyStatement]) -> dict[str, Span]:
+    """Return where each name of a body is bound first."""
+    found: dict[str, Span] = {}
+    for statement in _flat(body):
+        match statement:
+            case tree.Bind(targets=targets):
+                for target in targets:
+                    found.setdefault(target.name, target.span)
+            case tree.Input(name=name, name_span=span) | tree.ParameterDeclaration(name=name, name_span=span):
+                found.setdefault(name, span)
+            case tree.Output(name=str() as name, name_span=Span() as span):
+                found.setdefault(name, span)
+    return found
 
 
 # --- shared layers ----------------------------------------------------------------------------------
@@ -379,9 +451,11 @@ class LayerInstance:
     """The configured operation, or the block's declaration."""
     arguments: Any
     path: tuple[str, ...]
+    span: Span
 
     @property
     def described(self) -> str:
+        """How messages call it."""
         return f"the layer '{self.name}'"
 
     def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
@@ -422,12 +496,13 @@ class Network:
 
     @property
     def described(self) -> str:
+        """How messages call it."""
         return f"the network {self.name}"
 
     def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
         """Run it on tensors by position."""
         inputs = [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
-        self._note(dict(zip(inputs, operands)))
+        self._note(dict(zip(inputs, operands, strict=False)))  # elaborating it reports a wrong number of them
         return elaborate(evaluator, self.declaration, self.arguments, list(operands), span, (self.name,), self.name)
 
     def call(self, evaluator: Evaluator, given: Sequence[Given], span: Span) -> Any:
@@ -439,7 +514,8 @@ class Network:
         missing = [name for name in inputs if name not in bound.by_name]
         if missing:
             raise names.MISSING_ARGUMENT(
-                f"{self.name} needs {' and '.join(repr(m) for m in missing)}", hint=f"call it with ({', '.join(inputs)})"
+                f"{self.name} needs {' and '.join(repr(m) for m in missing)}",
+                hint=f"call it with its inputs: {self.name}({', '.join(inputs)})",
             ).at(span)
         chosen = [bound.by_name[name] for name in inputs]
         operands = evaluator.elaboration.tensors([g.value for g in chosen], [g.span for g in chosen])

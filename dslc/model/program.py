@@ -1,4 +1,4 @@
-"""A file and what it imports: declarations, params, and the checks of everything in it."""
+"""A file and what it imports: which declarations there are, under which names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from dslc.diagnostics import Code, Diagnostics, Label, Problem, did_you_mean
+from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import names as errors
 from dslc.limits import Limits
+from dslc.model.builtins import BUILTINS
 from dslc.model.elaboration import Elaboration
-from dslc.model.expressions import Evaluator
-from dslc.model.scope import BlockDeclaration, FileScope, Scope
-from dslc.model.values import POISON, is_number, kind_of
+from dslc.model.params import Params
+from dslc.model.scope import BlockDeclaration, FileScope
+from dslc.model.values import POISON
 from dslc.source import Source, Span
 from dslc.syntax import parse, tree
 
@@ -41,40 +42,66 @@ class _Resolver:
     diagnostics: Diagnostics
     limits: Limits
     load: Loader
-    settings: Mapping[str, str]
+    params: Params
     sources: list[Source] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
     files: dict[str, FileScope] = field(default_factory=dict)
     open_: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    params: dict[str, Any] = field(default_factory=dict)
 
     def file(self, source: Source, path: str) -> FileScope:
+        """Read a file's declarations.
+
+        A declaration in which there is a syntax error is known by its name and not looked into: what was dropped
+        of it would show as further errors. Where an error lies outside of all declarations, one is missing.
+        """
         self.sources.append(source)
-        self.paths.append(path)
-        parsed = parse(source, self.diagnostics, self.limits)
+        found = Diagnostics()
+        declarations = parse(source, found, self.limits).declarations
+        self.diagnostics.extend(found)
+        faults = [d.span.start for d in found if d.span is not None]
+        damaged = {id(d) for d in declarations if any(d.span.start <= fault <= d.span.end for fault in faults)}
         scope = FileScope()
+        inside = [any(d.span.start <= fault <= d.span.end for d in declarations) for fault in faults]
+        scope.incomplete = not all(inside) or len(faults) < len(found)
         self.files[path] = scope
         self.open_.append(path)
-        for declaration in parsed.declarations:
+        for declaration in declarations:
             if isinstance(declaration, tree.Import):
                 try:
                     self.imported(declaration, scope, path)
                 except Problem as problem:
                     self.diagnostics.add(problem.at(declaration.span))
-        for declaration in parsed.declarations:
+                    scope.incomplete = True
+        for declaration in declarations:
+            broken = id(declaration) in damaged
             match declaration:
                 case tree.Block():
-                    self.declare(scope, scope.blocks, declaration, BlockDeclaration(declaration, scope))
+                    broken = self.repeated_formals(declaration) or broken
+                    self.declare(scope, scope.blocks, declaration, BlockDeclaration(declaration, scope, broken))
                 case tree.Data():
-                    self.declare(scope, scope.data, declaration, (declaration, scope))
+                    self.declare(scope, scope.data, declaration, POISON if broken else (declaration, scope))
                 case tree.Train():
-                    self.declare(scope, scope.trains, declaration, (declaration, scope))
+                    self.declare(scope, scope.trains, declaration, POISON if broken else (declaration, scope))
                 case tree.Param():
                     self.declare(scope, scope.params, declaration, POISON)
-        self.resolve_params(scope, [d for d in parsed.declarations if isinstance(d, tree.Param)])
+        params = [d for d in declarations if isinstance(d, tree.Param) and id(d) not in damaged]
+        self.params.resolve(scope, params)
+        for name in [name for name, train in scope.trains.items() if train is POISON]:
+            del scope.trains[name]
         self.open_.pop()
         return scope
+
+    def repeated_formals(self, block: tree.Block) -> bool:
+        """Report arguments of a block that bear one name."""
+        seen: dict[str, Span] = {}
+        for formal in block.formals:
+            if formal.name in seen:
+                self.diagnostics.add(
+                    errors.DUPLICATE(f"the argument '{formal.name}' of {block.name} is declared twice").at(
+                        formal.span, Label(seen[formal.name], "first declared here")
+                    )
+                )
+            seen.setdefault(formal.name, formal.span)
+        return len(seen) < len(block.formals)
 
     def declare(self, scope: FileScope, kind: dict[str, Any], declaration: Any, value: Any) -> None:
         """File a declaration; names are unique over all kinds of one file."""
@@ -91,7 +118,19 @@ class _Resolver:
         kind[name] = value
 
     def imported(self, declaration: tree.Import, scope: FileScope, importer: str) -> None:
+        """Make the declarations of an imported file known.
+
+        Raises:
+            Problem: it can't be imported.
+        """
         written = declaration.path.value
+        if declaration.alias is not None:
+            if declaration.alias in scope.spans:
+                raise errors.DUPLICATE(f"'{declaration.alias}' is declared twice").at(
+                    declaration.alias_span, Label(scope.spans[declaration.alias], "first declared here")
+                )
+            scope.aliases[declaration.alias] = FileScope(incomplete=True)  # if reading it fails, no more is said
+            scope.spans[declaration.alias] = declaration.alias_span or declaration.span
         if written.startswith("std/"):
             raise errors.NOT_AVAILABLE(
                 f"the library of blocks, '{written}', does not come with this version", hint="write the block in the spec"
@@ -99,163 +138,48 @@ class _Resolver:
         path = _join(importer, written, declaration.path.span)
         if path in self.open_:
             round_trip = " -> ".join([*self.open_[self.open_.index(path) :], path])
-            raise errors.IMPORT_FAILED(f"the files import each other: {round_trip}").at(declaration.path.span)
+            message = f"the files import each other: {round_trip}" if path != importer else "the file imports itself"
+            raise errors.IMPORT_FAILED(message).at(declaration.path.span)
+        if len(self.open_) > self.limits.nesting:
+            raise errors.LIMIT_REACHED(
+                f"files import each other more than {self.limits.nesting} deep",
+                hint="'--limit nesting=N' raises the limit",
+            ).at(declaration.path.span)
         if path not in self.files:
             self.file(self.load(path, declaration.path.span), path)
         found = self.files[path]
         if declaration.alias is not None:
-            if declaration.alias in scope.spans:
-                raise errors.DUPLICATE(f"'{declaration.alias}' is declared twice").at(
-                    declaration.alias_span, Label(scope.spans[declaration.alias], "first declared here")
-                )
             scope.aliases[declaration.alias] = found
-            scope.spans[declaration.alias] = declaration.alias_span or declaration.span
-            return
+        else:
+            self.merge(scope, found, declaration)
+
+    def merge(self, scope: FileScope, found: FileScope, declaration: tree.Import) -> None:
+        """Take over the names of a file that is imported without an alias."""
+        written = declaration.path.value
+        clashing: set[str] = set()
         for name, span in found.spans.items():
             known = scope.spans.get(name)
             if known is not None and known != span:
+                clashing.add(name)
                 self.diagnostics.add(
                     errors.DUPLICATE(
                         f"'{name}' is declared here and in '{written}'", hint=f'write: import "{written}" as name'
                     ).at(declaration.span, Label(known, "declared here"), Label(span, "and here"))
                 )
-                continue
-            scope.spans[name] = span
-        for mine, theirs in (
-            (scope.params, found.params), (scope.blocks, found.blocks), (scope.data, found.data),
-            (scope.trains, found.trains), (scope.aliases, found.aliases),
-        ):  # fmt: skip
-            for name, value in theirs.items():
-                mine.setdefault(name, value)  # type: ignore[attr-defined]
-
-    # --- params --------------------------------------------------------------------------------
-
-    def resolve_params(self, scope: FileScope, params: list[tree.Param]) -> None:
-        """Evaluate defaults; one may use others, declared before or after it."""
-        waiting = {p.name: p for p in params if scope.spans.get(p.name) == p.name_span}
-        elaboration = Elaboration(self.diagnostics, self.limits)
-        evaluator = Evaluator(elaboration, Scope(scope))
-        for name in waiting:
-            scope.params.pop(name, None)
-        while waiting:
-            ready = [p for p in waiting.values() if not set(_names_in(p)) & set(waiting) - {p.name}]
-            if not ready:
-                for param in waiting.values():
-                    self.diagnostics.add(
-                        errors.BAD_PARAM(f"the params {', '.join(sorted(waiting))} depend on each other").at(param.default.span)
-                    )
-                    scope.params[param.name] = POISON
-                return
-            for param in ready:
-                scope.params[param.name] = self.param(param, evaluator)
-                if scope.params[param.name] is not POISON:
-                    self.params[param.name] = scope.params[param.name]
-                del waiting[param.name]
-
-    def param(self, param: tree.Param, evaluator: Evaluator) -> Any:
-        kind = param.type.element
-        if kind not in _PARAM_TYPES or param.type.dims is not None:
-            self.diagnostics.add(
-                errors.BAD_PARAM(
-                    f"a param is of type int, float, bool or string, not {param.type.span.text}",
-                    hint=f"write: param {param.name}: int = ...",
-                ).at(param.type.span)
-            )
-            return POISON
-        value = evaluator.evaluate(param.default)
-        domain = self.domain(param, evaluator)
-        if value is not POISON:
-            value = self.fit(param, kind, value, param.default.span)
-        if value is not POISON:
-            self.check_domain(param, domain, value, param.default.span)
-        if param.name in self.settings:
-            self.used.add(param.name)
-            text = self.settings[param.name]
-            given = _parse_setting(kind, text)
-            if given is POISON:  # the default stands, so that nothing that depends on it seems wrong as well
-                self.diagnostics.add(errors.BAD_SETTING(
-                    f"--set {param.name}={text}: '{param.name}' is of type {kind}", hint=f"for example: --set {param.name}={param.default.span.text}"
-                ).at(param.name_span))  # fmt: skip
             else:
-                value = given
-                self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
-        return value
-
-    def fit(self, param: tree.Param, kind: str, value: Any, span: Span) -> Any:
-        fits = {
-            "int": isinstance(value, int) and not isinstance(value, bool),
-            "float": is_number(value),
-            "bool": isinstance(value, bool),
-            "string": isinstance(value, str),
-        }[_PARAM_TYPES[kind]]
-        if not fits:
-            self.diagnostics.add(errors.BAD_PARAM(
-                f"the default of '{param.name}' must be of type {kind}, not {kind_of(value)}").at(span))  # fmt: skip
-            return POISON
-        return float(value) if _PARAM_TYPES[kind] == "float" else value
-
-    def domain(self, param: tree.Param, evaluator: Evaluator) -> Any:
-        if isinstance(param.domain, tree.Choice):
-            return [evaluator.evaluate(item) for item in param.domain.items]
-        if isinstance(param.domain, tree.Interval):
-            low, high = evaluator.evaluate(param.domain.low), evaluator.evaluate(param.domain.high)
-            if POISON in (low, high):
-                return POISON
-            if not is_number(low) or not is_number(high) or low > high or (param.domain.log and low <= 0):
-                least = "above zero and " if param.domain.log else ""
-                self.diagnostics.add(errors.BAD_PARAM(
-                    f"the ends of a range are numbers, {least}the lower one first").at(param.domain.span))  # fmt: skip
-                return POISON
-            return (low, high)
-        return None
-
-    def check_domain(
-        self, param: tree.Param, domain: Any, value: Any, span: Span, code: Code = errors.OUT_OF_RANGE
-    ) -> None:
-        if domain is None or domain is POISON or (isinstance(domain, list) and POISON in domain):
-            return
-        inside = value in domain if isinstance(domain, list) else domain[0] <= value <= domain[1] if is_number(value) else False
-        if not inside:
-            assert param.domain is not None
-            self.diagnostics.add(
-                code(f"{value} is outside of the domain of '{param.name}', {param.domain.span.text}").at(
-                    span, Label(param.domain.span, "the domain")
-                )
-            )
+                scope.spans[name] = span
+        scope.incomplete |= found.incomplete
+        for mine, theirs in _kinds(scope, found):
+            for name, value in theirs.items():
+                if name not in clashing:
+                    mine.setdefault(name, value)
 
 
-_PARAM_TYPES = {
-    "int": "int", "float": "float", "bool": "bool", "string": "string", "str": "string",
-    "int32": "int", "int64": "int", "float32": "float", "float64": "float",
-}  # fmt: skip
-
-
-def _parse_setting(kind: str, text: str) -> Any:
-    kind = _PARAM_TYPES[kind]
-    try:
-        if kind == "int":
-            return int(text)
-        if kind == "float":
-            value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-            return value if value == value and abs(value) != float("inf") else POISON
-    except ValueError:
-        return POISON
-    if kind == "bool":
-        return {"true": True, "false": False}.get(text, POISON)
-    return text
-
-
-def _names_in(param: tree.Param) -> list[str]:
-    found: list[str] = []
-    open_: list[object] = [param.default]
-    while open_:
-        node = open_.pop()
-        if isinstance(node, tree.Name):
-            found.append(node.id)
-        elif isinstance(node, tree.Node):
-            for value in vars(node).values():
-                open_.extend(value if isinstance(value, tuple) else [value])
-    return found
+def _kinds(scope: FileScope, found: FileScope) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [
+        (scope.params, found.params), (scope.blocks, found.blocks), (scope.data, found.data),
+        (scope.trains, found.trains), (scope.aliases, found.aliases),
+    ]  # fmt: skip
 
 
 def _join(importer: str, written: str, span: Span) -> str:
@@ -264,6 +188,8 @@ def _join(importer: str, written: str, span: Span) -> str:
     Raises:
         Problem: it leaves that folder.
     """
+    if not written:
+        raise errors.IMPORT_FAILED("an import names a file", hint='for example: import "blocks.dl"').at(span)
     if PurePosixPath(written).is_absolute() or "\\" in written or (len(written) > 1 and written[1] == ":"):
         raise errors.IMPORT_FAILED("an import is a relative path, with '/' between folders").at(span)
     parts: list[str] = []
@@ -286,11 +212,9 @@ def resolve_program(
     limits: Limits | None = None,
 ) -> Program:
     """Parse a spec with its imports and resolve its params; findings go to ``diagnostics``."""
-    resolver = _Resolver(diagnostics, limits or Limits(), load, settings or {})
+    limits = limits or Limits()
+    params = Params(Elaboration(diagnostics, limits, functions=dict(BUILTINS)), settings or {})
+    resolver = _Resolver(diagnostics, limits, load, params)
     scope = resolver.file(source, PurePosixPath(source.name).name)
-    for name in resolver.settings:
-        if name not in resolver.used:
-            known = sorted(resolver.params)
-            hint = did_you_mean(name, known) or (f"its params are {', '.join(known)}" if known else "it declares none")
-            diagnostics.add(errors.UNKNOWN_PARAM(f"--set {name}=...: the spec has no param '{name}'", hint=hint).at(None))
-    return Program(source, scope, resolver.params, tuple(resolver.sources), tuple(resolver.paths))
+    params.report_unused()
+    return Program(source, scope, params.values, tuple(resolver.sources), tuple(resolver.files))

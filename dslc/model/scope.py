@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from functools import cached_property
 from typing import Any
 
 from dslc.diagnostics import Label
 from dslc.errors import names as errors
-from dslc.model.naming import component_names
 from dslc.model.naming import component_names
 from dslc.source import Span
 from dslc.syntax import tree
@@ -42,12 +40,8 @@ class BlockDeclaration:
 
     @property
     def described(self) -> str:
+        """How messages call it."""
         return f"the {self.node.kind} {self.node.name}"
-
-    @cached_property
-    def components(self) -> dict[Span, str]:
-        """The last part of the path of everything that the body applies, by the place where that stands."""
-        return component_names(self.node.body)
 
 
 @dataclass(eq=False)
@@ -79,6 +73,8 @@ class Scope:
     values: dict[str, Any] = field(default_factory=dict)
     callables: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    default_network: Callable[[BlockDeclaration, Span], Any] | None = None
+    """What a bare model's name stands for, where networks are called."""
     incomplete: bool = False
     """Names are missing for a reason that is reported already, so that an unknown one is silent."""
     elsewhere: Mapping[str, Span] = field(default_factory=dict)

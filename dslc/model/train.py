@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,19 +13,22 @@ from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names, objectives
 from dslc.library.operations import Role
 from dslc.library.optimizers import Optimizer
+from dslc.library.schedules import Chain, plateau
+from dslc.library.sources import check_path
+from dslc.library.words import OPTIMIZERS, options_of
+from dslc.model.builtins import classes_of, takes_names
 from dslc.model.checked import CheckedData, CheckedTrain, Facts, Group, Keep, Measure, Objective
 from dslc.model.conditions import Condition, check_condition, figure_direction
 from dslc.model.data import FITTED, check_data
-from dslc.model.builtins import classes_of, takes_names
 from dslc.model.elaboration import Elaboration
-from dslc.model.expressions import CallSite, Evaluator
+from dslc.model.expressions import CallSite, Evaluator, described, unknown_word
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, measure
-from dslc.model.naming import component_names
+from dslc.model.naming import component_names, snake_case
 from dslc.model.networks import Network, bind_formals, elaborate_alone
 from dslc.model.paths import match_paths
-from dslc.model.scope import BlockDeclaration, FileScope, Scope
-from dslc.model.values import POISON, Literal, Outputs, ParameterOf, Placeholder, Value, is_number, kind_of
+from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
+from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import TensorType, symbol
@@ -49,6 +53,8 @@ class _TrainChecker:
     networks: dict[str, Network] = field(default_factory=dict)
     lets: dict[str, tree.Let] = field(default_factory=dict)
     failed: bool = False
+    broken: set[str] = field(default_factory=set)
+    """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
     components: dict[Span, str] = field(default_factory=dict)
 
     @property
@@ -80,6 +86,7 @@ class _TrainChecker:
         if self.elaboration.asked_for_parameters:  # a penalty on all weights was met before all were known
             evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
         frozen = self.check_frozen(freezes)
+        self.check_load()
         found = [self.objective(m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
         metrics = [self.metric(s) for s in self.statements(tree.Metric)]
         outputs = self.outputs()
@@ -102,8 +109,10 @@ class _TrainChecker:
         uses = self.statements(tree.UseData)
         if len(uses) != 1:
             if uses:
-                self.report(names.REPEATED_STATEMENT("one train block reads one data set"), uses[1].span,
-                            Label(uses[0].span, "the first one"))  # fmt: skip
+                self.report(
+                    names.REPEATED_STATEMENT("one train block reads one data set"), uses[1].span,
+                    Label(uses[0].span, "the first one"),
+                )  # fmt: skip
             else:
                 known = sorted(self.file.data)
                 hint = f"add: data {known[0]}" if known else "declare: data name { ... }"
@@ -111,8 +120,14 @@ class _TrainChecker:
                 return
         use = uses[0]
         if use.name not in self.file.data:
+            self.failed = True
+            if self.file.incomplete:
+                return
             self.report(names.UNKNOWN_DECLARATION(
                 f"there is no data set '{use.name}'", hint=did_you_mean(use.name, self.file.data)), use.name_span)  # fmt: skip
+            return
+        if self.file.data[use.name] is POISON:  # it could not be read
+            self.failed = True
             return
         declaration, scope = self.file.data[use.name]
         with self.elaboration.graph(training=False):
@@ -140,8 +155,10 @@ class _TrainChecker:
                 self.networks[s.name] = self.network(s)
             except Silent:
                 self.failed = True
+                self.broken.add(s.name)
             except Problem as problem:
                 self.report(problem, s.value.span)
+                self.broken.add(s.name)
 
     def network(self, s: tree.Net) -> Network:
         evaluator = self.evaluator()
@@ -149,11 +166,18 @@ class _TrainChecker:
         target = s.value
         callee = target.function if isinstance(target, tree.Call) else target
         if isinstance(callee, tree.Name) and callee.id == "onnx" and callee.id not in self.file.blocks:
-            raise names.NOT_AVAILABLE("networks cannot be read from ONNX files in this version", hint="write the model in the spec").at(s.value.span)
-        evaluator.scope.callables.pop("", None)
+            raise names.NOT_AVAILABLE(
+                "networks cannot be read from ONNX files in this version", hint="write the model in the spec"
+            ).at(s.value.span)
+        evaluator.scope.default_network = None
+        if isinstance(callee, tree.Name) and evaluator.resolve(callee, missing_ok=True) is MISSING and not self.file.incomplete:
+            hint = did_you_mean(callee.id, self.models()) or f"declare it: model {callee.id} {{ ... }}"
+            raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=hint).at(callee.span)
         found = evaluator.resolve(callee)
         if not isinstance(found, BlockDeclaration) or found.node.kind != "model":
-            raise names.NOT_APPLICABLE(f"'{callee.span.text}' is no model", hint=did_you_mean(callee.span.text, self.models()))
+            name = callee.span.text
+            hint = f"'net' makes a network of a model: declare it as 'model {name}'" if isinstance(found, BlockDeclaration) else None
+            raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
         given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
         arguments = bind_formals(evaluator, found, given, s.value.span)
         if arguments is POISON:
@@ -163,12 +187,18 @@ class _TrainChecker:
     def models(self) -> list[str]:
         return [name for name, block in self.file.blocks.items() if block.node.kind == "model"]
 
-    def default_network(self, block: BlockDeclaration) -> Network:
+    def default_network(self, block: BlockDeclaration, span: Span) -> Network:
         """Return the network that a bare model's name stands for."""
         name = block.node.name
         if name not in self.networks:
-            evaluator = self.evaluator()
-            arguments = bind_formals(evaluator, block, [], block.node.name_span)
+            missing = [formal.name for formal in block.node.formals if formal.default is None]
+            if missing and not block.damaged:
+                values = ", ".join(f"{argument} = ..." for argument in missing)
+                raise names.MISSING_ARGUMENT(
+                    f"{name} needs {' and '.join(map(repr, missing))}",
+                    hint=f"make a network of it first: net {snake_case(name)} = {name}({values})",
+                ).at(span)
+            arguments = bind_formals(self.evaluator(), block, [], span)
             if arguments is POISON:
                 self.failed = True
                 raise Silent
@@ -182,9 +212,11 @@ class _TrainChecker:
             "original": self.original,
             **{name: self.not_here for name in ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing")},
         }
-        scope = Scope(self.file, functions=functions)
+        scope = Scope(
+            self.file, functions=functions, default_network=self.default_network, incomplete=self.data is None
+        )
         scope.callables.update(self.networks)
-        scope.callables[""] = self.default_network
+        scope.callables.update(dict.fromkeys(self.broken, POISON))
         return Evaluator(self.elaboration, scope, components=self.components)
 
     def elaborated(self, bound: str, expression: tree.Expression, *, training: bool) -> Any:
@@ -209,7 +241,7 @@ class _TrainChecker:
         if self.data is not None:
             for name, checked in self.data.fields.items():
                 type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
-                scope.values[name] = self.elaboration.placeholder(name, type, None)
+                scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
         for name, let in self.lets.items():
             try:
                 scope.check_shadowing(name, let.name_span)
@@ -245,7 +277,10 @@ class _TrainChecker:
         y, target = call.arguments
         name = target.value
         if self.data is None or name not in self.data.fields:
-            raise objectives.BAD_FITTED("original takes the name of a field", hint=did_you_mean(name, self.data.fields if self.data else ())).at(target.span)
+            if self.data is None:
+                return POISON
+            hint = did_you_mean(name, self.data.fields) or "write: original(prediction, price)"
+            raise objectives.BAD_FITTED("original takes the name of a field", hint=hint).at(target.span)
         fit = self.data.fields[name].outermost
         if fit is None or fit.kind not in ("standardize", "minmax") or fit.operand is None:
             raise objectives.BAD_FITTED(
@@ -266,12 +301,16 @@ class _TrainChecker:
     def objective(self, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]) -> Objective | None:
         name = m.name or "loss"
         if len(all_of_them) > 1:
+            nameless = [o for o in all_of_them if o.name is None]
             if m.name is None:
-                self.report(objectives.NEEDS_NAME("with several objectives each has a name", hint="write: minimize name = ..."), m.span)
+                if m is nameless[0]:
+                    problem = objectives.NEEDS_NAME("of several objectives each has a name", hint="write: minimize name = ...")
+                    self.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
                 return None
             twin = next(o for o in all_of_them if o.name == m.name)
             if twin is not m:
-                self.report(names.DUPLICATE(f"there are two objectives '{m.name}'"), m.name_span or m.span, Label(twin.span, "the first one"))
+                problem = names.DUPLICATE(f"there are two objectives '{m.name}'", hint="choose another name for one of them")
+                self.report(problem, m.name_span or m.span, Label(twin.name_span or twin.span, "the first one"))
                 return None
         value = self.as_tensor(value, m.value.span, "an objective")
         optimizers = [self.optimizer(group) for group in m.groups]
@@ -284,7 +323,6 @@ class _TrainChecker:
                 f"an objective is one number of floating point, and this is {value.type}", hint="reduce it with mean or sum"), m.value.span)  # fmt: skip
             return None
         self.warn_of_softmax(value)
-        self.refuse_foreign_parameters(value)
         groups = self.groups(m, value, optimizers)
         evaluated = self.figure(name, m.value, training=False, what="an objective")
         if evaluated is POISON or groups is None:
@@ -305,13 +343,47 @@ class _TrainChecker:
         return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
     def optimizer(self, group: tree.Group) -> Any:
-        value = self.evaluator().evaluate(group.optimizer)
-        if value is not POISON and not isinstance(value, Optimizer):
-            self.report(names.WRONG_KIND(f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"), group.optimizer.span)
-            return POISON
+        evaluator = self.evaluator()
+        written = group.optimizer
+        callee = written.function if isinstance(written, tree.Call) else written
+        if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
+            found = evaluator.resolve(callee, missing_ok=True)
+            if found is MISSING:
+                self.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
+                return POISON
+            if isinstance(found, (type, BlockDeclaration)):
+                self.report(names.WRONG_KIND(
+                    f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
+                    hint="for example: using Adam(lr = 1e-3)",
+                ), callee.span)  # fmt: skip
+                return POISON
+        value = evaluator.evaluate(written)
         if value is POISON:
             self.failed = True
+        elif not isinstance(value, Optimizer):
+            self.report(names.WRONG_KIND(
+                f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
+            ), written.span)  # fmt: skip
+            return POISON
+        else:
+            self.check_watched(value, written.span)
         return value
+
+    def check_watched(self, optimizer: Optimizer, span: Span) -> None:
+        """Refuse a schedule that looks at a figure which is not there."""
+        if self.data is None:
+            return
+        watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
+        figures = [*(m.name or "loss" for m in self.statements(tree.Minimize)), *(m.name for m in self.statements(tree.Metric))]
+        for name in sorted(watched):
+            if "validation" not in self.data.split_names:
+                self.report(objectives.BAD_CONDITION(
+                    "plateau looks at validation figures, and there is no validation split",
+                    hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
+                ), span)  # fmt: skip
+            elif name not in figures:
+                hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
+                self.report(objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span)
 
     def groups(self, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
         """Deal the parameters that a gradient reaches to the groups."""
@@ -330,7 +402,7 @@ class _TrainChecker:
                 trainable = [p for p in matched or () if self.elaboration.parameters[p].variable.role is not Role.STATISTIC]
                 hit = [p for p in trainable if p in reached]
                 if matched is not None and not hit:
-                    why = "is frozen" if trainable and all(map(self.elaboration.frozen, trainable)) else "the objective does not depend on it"
+                    why = "it is frozen" if trainable and all(map(self.elaboration.frozen, trainable)) else "the objective does not depend on it"
                     self.report(objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{path_node.span.text}': {why}"), path_node.span)
                     ok = False
                 for path in hit:
@@ -344,7 +416,11 @@ class _TrainChecker:
         for number in rests:
             dealt[number] = [p for p in reached if p not in taken]
             if not dealt[number]:
-                what = "the objective does not depend on any parameter that is trained" if not reached else "the other groups take all parameters"
+                what = "the other groups take all parameters"
+                if not reached:
+                    what = "the objective does not depend on any parameter in a way that has a gradient"
+                    if self.reached(loss):
+                        what = "all parameters that the objective depends on are frozen"
                 self.report(objectives.NO_GRADIENT_REACHES(f"there is nothing to train: {what}"), m.groups[number].span)
                 ok = False
         if not ok or POISON in optimizers:
@@ -360,7 +436,7 @@ class _TrainChecker:
         while open_:
             value = open_.pop()
             application = value.application
-            if id(application) in seen or not value.type.element.is_float or application.operation.name == "detach":
+            if id(application) in seen or not value.type.element.is_float or not application.operation.differentiable:
                 continue
             seen.add(id(application))
             if isinstance(application.operation, ParameterOf):
@@ -379,14 +455,6 @@ class _TrainChecker:
                     self.diagnostics.add(loss_errors.SOFTMAX_TWICE(
                         f"cross_entropy takes logits, and is given the output of {source.operation.name}",
                         hint="give it what flows into the softmax", labels=labels).at(application.span))  # fmt: skip
-
-    def refuse_foreign_parameters(self, *values: Value) -> None:
-        for application in applications_of(*values):
-            for path in application.variables.values():
-                if not self.elaboration.parameters[path].network:
-                    self.report(objectives.OWNER_NEEDED(
-                        f"{application.operation.name} has parameters, and stands outside of a model",
-                        hint="move it into a model, and call that: Net(image)"), application.span)  # fmt: skip
 
     # --- paths -----------------------------------------------------------------------------------
 
@@ -415,21 +483,32 @@ class _TrainChecker:
     def check_frozen(self, freezes: list[tree.Freeze]) -> frozenset[str]:
         return frozenset(p for f in freezes for _, matches in self.matched(f.paths, "freeze") for p in matches or ())
 
+    def check_load(self) -> None:
+        """Refuse paths of weights that no set of folders can make valid."""
+        for s in self.statements(tree.Load):
+            try:
+                check_path(s.path.value)
+            except Problem as problem:
+                self.report(problem, s.path.span)
+
     # --- metrics and outputs -------------------------------------------------------------------------
 
     def metric(self, s: tree.Metric) -> Measure | None:
         same = [m for m in self.statements(tree.Metric) if m.name == s.name]
         if same[0] is not s or s.name == "loss" or any(m.name == s.name for m in self.statements(tree.Minimize)):
-            self.report(names.DUPLICATE(f"there is a figure '{s.name}' already", hint="choose another name"), s.name_span)
+            labels = [Label(same[0].name_span, "the first one")] if same[0] is not s else []
+            what = f"there is a metric '{s.name}' already" if labels else f"the objective's figure is called '{s.name}' already"
+            self.report(names.DUPLICATE(what, hint="choose another name"), s.name_span, *labels)
             return None
         value = self.figure(s.name, s.value, training=False, what="a metric")
         if value is POISON:
+            self.broken.add(s.name)
             return None
-        self.refuse_foreign_parameters(value)
         try:
             found = measure(self.elaboration, s.name, value, s.value.span)
         except Problem as problem:
             self.report(problem, s.value.span)
+            self.broken.add(s.name)
             return None
         return found
 
@@ -443,11 +522,12 @@ class _TrainChecker:
                 self.report(names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."), s.span)
                 continue
             if s.name in found:
-                self.report(names.DUPLICATE(f"the output '{s.name}' is given twice"), s.name_span or s.span)
+                first = next(o for o in statements if o.name == s.name)
+                self.report(names.DUPLICATE(f"the output '{s.name}' is given twice"), s.name_span or s.span,
+                            Label(first.name_span or first.span, "first given here"))  # fmt: skip
                 continue
             value = self.figure(s.name, s.value, training=False, what="an output")
             if value is not POISON:
-                self.refuse_foreign_parameters(value)
                 found[s.name] = value
         return found
 
@@ -520,7 +600,7 @@ class _TrainChecker:
             "steps": self.number(steps.value, "the number of steps") if steps else None,
             "batch": (self.number(batch.value, "the batch size") if batch else None) or DEFAULT_BATCH,
             "shuffle": True, "drop_last": False,
-            "evaluate_every": self.number(every.every, "the interval") if every else None,
+            "evaluate_every": self.number(every.every, "the number of steps") if every else None,
             "accumulate": (self.number(accumulate.batches, "the number of batches") if accumulate else None) or 1,
             "average": self.average(average) if average else None,
             "seed": (self.number(seed.value, "the seed", least=0) if seed else None) or 0,
@@ -538,8 +618,10 @@ class _TrainChecker:
         for clip in clips:
             key = f"clip_{clip.mode}"
             if found[key] is not None:
-                self.report(names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice"), clip.span)
-            found[key] = self.number(clip.limit, "the limit", whole=False, above=0)
+                first = next(other for other in clips if other.mode == clip.mode)
+                self.report(names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice"), clip.span,
+                            Label(first.span, "the first one"))  # fmt: skip
+            found[key] = self.number(clip.limit, f"the limit of 'clip {clip.mode}'", whole=False, above=0)
         return found
 
     def average(self, s: tree.Average) -> float | None:
@@ -578,6 +660,8 @@ class _TrainChecker:
             return value
 
         def checked(e: tree.Expression) -> Condition | None:
+            if any(name in self.broken for name in re.findall(r"\w+", e.span.text)):
+                return None  # what it watches could not be taken, which is reported
             try:
                 return check_condition(e, figures=figures, directions=directions, number=number)
             except Silent:
@@ -616,6 +700,19 @@ class _TrainChecker:
             if name in reserved:
                 self.report(objectives.NAME_CLASH(f"a field cannot be called '{name}', which is a name in the training graph",
                                                   hint="choose another name for the field"), checked.span)  # fmt: skip
+
+
+def parts_of(schedule: Any) -> list[plateau]:
+    """Return the schedules in a hyper-parameter that look at figures."""
+    found: list[plateau] = []
+    open_ = [schedule]
+    while open_:
+        part = open_.pop()
+        if isinstance(part, plateau):
+            found.append(part)
+        elif isinstance(part, Chain):
+            open_ += [part.before, part.after]
+    return found
 
 
 def _flat(statements: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from dslc.training.files import write_atomically
 
 __all__ = ["draw_curves", "read_metrics"]
 
+COLORS = {"train": "C0", "validation": "C1"}
+"""Of the splits, alike in all panels."""
 LOG, PICTURE = "metrics.jsonl", "curves.png"
 
 
@@ -51,7 +53,8 @@ def _panel(axes: Any, figure: str, names: Sequence[str], records: Sequence[Mappi
         points = [(record["epoch"], record[name]) for record in records if record.get(name) is not None]
         if points:
             few = "." if len(points) < 30 else None
-            axes.plot(*zip(*points, strict=True), marker=few, label=name.partition(".")[0])
+            split = name.partition(".")[0]
+            axes.plot(*zip(*points, strict=True), marker=few, label=split, color=COLORS.get(split))
             drawn += [value for _, value in points if value is not None]
     if drawn and min(drawn) > 0 and max(drawn) > 100 * min(drawn):
         axes.set_yscale("log")

@@ -31,11 +31,9 @@ def draw_network(applications: Sequence[Application]) -> str:
         for number, application in enumerate(row):
             place[id(application)] = (left + number * ACROSS, MARGIN + depth * DOWN)
     width, height = 2 * MARGIN + widest * ACROSS, 2 * MARGIN + len(ranks) * DOWN
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-    ]
+    size = f'width="{width:g}" height="{height:g}"'
+    box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
+    parts = [f'<svg {box} {size} font-family="sans-serif" font-size="12">', f'<rect {size} fill="white"/>']
     parts += [
         _line(place[id(o.application)], place[id(a)], side=number)
         for a in shown for number, o in enumerate(a.operands) if id(o.application) in place
@@ -50,10 +48,8 @@ def _line(start: tuple[float, float], end: tuple[float, float], side: int) -> st
     skips = y2 - y1 > DOWN
     bow = (WIDTH * 0.8 if side % 2 else -WIDTH * 0.8) if skips and abs(x1 - x2) < WIDTH else 0
     middle = (y2 - y1) / 3
-    return (
-        f'<path d="M{x1:g},{y1:g} C{x1 + bow:g},{y1 + middle:g} {x2 + bow:g},{y2 - middle:g} {x2:g},{y2:g}" fill="none" '
-        'stroke="#888"/>'
-    )
+    curve = f"M{x1:g},{y1:g} C{x1 + bow:g},{y1 + middle:g} {x2 + bow:g},{y2 - middle:g} {x2:g},{y2:g}"
+    return f'<path d="{curve}" fill="none" stroke="#888"/>'
 
 
 def _box(application: Application, x: float, y: float) -> str:

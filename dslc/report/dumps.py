@@ -29,7 +29,7 @@ def _node(value: Any, label: str, depth: int) -> Iterator[str]:
     indent = "  " * depth + (f"{label}: " if label else "")
     if isinstance(value, tree.Node):
         parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not f.name.endswith("span")}
-        plain = {name: part for name, part in parts.items() if not isinstance(part, (tree.Node, tuple)) and part is not None}
+        plain = {name: part for name, part in parts.items() if not isinstance(part, (tree.Node, tuple, type(None)))}
         yield f"{indent}{type(value).__name__}" + "".join(f" {name}={part!r}" for name, part in plain.items())
         for name, part in parts.items():
             if isinstance(part, tree.Node):
@@ -77,8 +77,9 @@ def _application(application: Application, names: Mapping[int, str]) -> str:
     else:
         said = spelled(operation)
     operands = ", ".join(names[id(operand)] for operand in application.operands)
-    mode = "  [training]" if application.training else ""
-    return f"{results} = {said}" + (f" of {operands}" if operands else "") + (f"  @ {application.site}" if application.site else "") + mode
+    parts = [f"{results} = {said}" + (f" of {operands}" if operands else "")]
+    parts += [f"@ {application.site}"] * bool(application.site) + ["[training]"] * application.training
+    return "  ".join(parts)
 
 
 def graph_text(data: bytes) -> str:
@@ -104,7 +105,8 @@ def _nodes(graph: Any, indent: str) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    shape = "" if value.shape is None else f"[{', '.join(str(d if isinstance(d, int) else d.value) for d in value.shape)}]"
+    dimensions = [str(d if isinstance(d, int) else d.value) for d in value.shape or ()]
+    shape = "" if value.shape is None else f"[{', '.join(dimensions)}]"
     element = "" if value.dtype is None else value.dtype.name.lower()
     return f"{value.name}: {element}{shape}"
 

@@ -54,7 +54,8 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         if working:
             for warning in environment_changes(manifest["environment"], environment(Settings.of())):
                 note(warning)
-            found["fallbacks"] = [name for name in manifest["graphs"] if Graph(folder / name, Settings.of()).falls_back()]
+            graphs = {name: Graph(folder / name, Settings.of()) for name in manifest["graphs"]}
+            found["fallbacks"] = [name for name, graph in graphs.items() if graph.falls_back()]
             problems += [
                 {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}
                 for name in found["fallbacks"]

@@ -13,14 +13,14 @@ from dslc.model import Facts, Program, check_train_block
 from dslc.model.checked import CheckedTrain
 from dslc.model.elaboration import Elaboration
 from dslc.model.expressions import Evaluator
-from dslc.model.measures import BATCH, applications_of
+from dslc.model.measures import applications_of
 from dslc.model.networks import bind_formals, elaborate_alone
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.pipeline import Compilation
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
-from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute
+from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute, symbols_of
 
 __all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]
 
@@ -137,47 +137,48 @@ def _overview(
     fields: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Overview:
+    given = [a.operation for a in applications if isinstance(a.operation, Placeholder)]
+    fed = [operation for operation in given if not operation.key.startswith("fitted:")]
+    one: dict[str, Dimension] = {name: 1 for operation in fed for d in operation.given.shape[:1] for name in symbols_of(d)}
     rows: list[Row] = []
     seen: set[str] = set()
+    total_cost: Dimension = 0
     for application in applications:
-        cost = _per_example(application.operation.multiply_adds(*(operand.type for operand in application.operands)))
+        cost = substitute(application.operation.multiply_adds(*(o.type for o in application.operands)), one)
+        total_cost = total_cost + cost
         if isinstance(application.operation, Layer) or cost != 0:
             own = [path for path in application.variables.values() if path not in seen]
             seen.update(own)
-            rows.append(_row(application, _numbers(own, records), cost))
+            rows.append(_row(application, _numbers(own, records), cost, one))
     computed = [a for a in applications if a.operation.family != "leaf"]
     trainable = [path for path in records if _is_trainable(records[path])]
     return Overview(
         name=name,
         params=dict(params),
         fields=fields or {},
-        inputs={a.operation.key: str(a.operation.given) for a in applications if isinstance(a.operation, Placeholder)},
+        inputs={operation.key: str(operation.given) for operation in fed},
         layers=rows,
         parameters=[
-            Parameter(
-                path, str(record.type), record.variable.role.value, spelled(record.variable.initializer), path in trained
-            )
-            for path, record in records.items()
+            Parameter(path, str(r.type), r.variable.role.value, spelled(r.variable.initializer), path in trained)
+            for path, r in records.items()
         ],
         total_parameters=_number(_numbers(trainable, records)),
         trained_parameters=_number(_numbers([path for path in trainable if path in trained], records)),
-        multiply_adds=_number(_sum(
-            _per_example(a.operation.multiply_adds(*(operand.type for operand in a.operands))) for a in computed
-        )),
-        activation_bytes=_number(_sum(_bytes(value.type) for a in computed for value in a.outputs)),
+        multiply_adds=_number(total_cost),
+        activation_bytes=_number(_sum(_bytes(value.type, one) for a in computed for value in a.outputs)),
         settings=settings or {},
         picture=draw_network(applications),
-    )  # fmt: skip
+    )
 
 
-def _row(application: Application, parameters: Dimension, cost: Dimension) -> Row:
+def _row(application: Application, parameters: Dimension, cost: Dimension, one: Mapping[str, Dimension]) -> Row:
     return Row(
         path=application.site.partition("#")[0],
         word=spelled(application.operation),
         output=", ".join(str(value.type) for value in application.outputs),
         parameters=_number(parameters),
         multiply_adds=_number(cost),
-        activation_bytes=_number(_sum(_bytes(value.type) for value in application.outputs)),
+        activation_bytes=_number(_sum(_bytes(value.type, one) for value in application.outputs)),
         line=application.span.first[0] if application.span is not None else None,
     )
 
@@ -193,14 +194,10 @@ def _numbers(paths: Iterable[str], records: Mapping[str, ParameterRecord]) -> Di
     return _sum(element_count(records[path].variable.shape) for path in paths if _is_trainable(records[path]))
 
 
-def _bytes(type: TensorType) -> Dimension:
+def _bytes(type: TensorType, one: Mapping[str, Dimension]) -> Dimension:
+    """Return the size of a tensor; ``one`` has the symbols that count examples, each as 1."""
     size = 1 if type.element.value == "string" else type.element.numpy.itemsize
-    return _per_example(element_count(type.shape)) * size
-
-
-def _per_example(dimension: Dimension) -> Dimension:
-    """Return a number for one example: the batch, and a model's own symbol of its first axis, count as one."""
-    return substitute(dimension, {BATCH: 1, "N": 1})
+    return substitute(element_count(type.shape), one) * size
 
 
 def _sum(numbers: Iterable[Dimension]) -> Dimension:
@@ -231,11 +228,13 @@ def _settings(train: CheckedTrain, compilation: Compilation) -> dict[str, str]:
         "batch": f"{train.batch}, shuffle = {spelled(train.shuffle)}, drop_last = {spelled(train.drop_last)}",
         "evaluate": "every epoch" + (f", every {train.evaluate_every} steps" if train.evaluate_every else ""),
         "stop when": train.stop.text if train.stop else "none",
-        "keep": f"{'highest' if train.keep.highest else 'lowest'} {train.keep.figure.text}" if train.keep else "the last weights",
+        "keep": "the last weights",
         "clip norm": spelled(train.clip_norm),
         "clip value": spelled(train.clip_value),
         "accumulate": str(train.accumulate),
         "average": f"ema({train.average})" if train.average else "none",
         "seed": str(train.seed if options.seed is None else options.seed),
     }
+    if train.keep is not None:
+        found["keep"] = f"{'highest' if train.keep.highest else 'lowest'} {train.keep.figure.text}"
     return found

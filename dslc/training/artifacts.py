@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from dslc.graph.passes import simplify
+from dslc.export.shipping import converted
+from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, load_model, ports_of, save_model
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of
 from dslc.training.fields import RawData, fields_graph
 from dslc.training.files import write_atomically, writing
-from dslc.training.state import StateRole, StateTensor, TOTAL, average_name, initial_parameters
+from dslc.training.loading import load_weights
+from dslc.training.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
 from dslc.training.step_graph import StepGraph, step_graphs
 from dslc.types import TensorType
 
@@ -34,10 +38,16 @@ class Artifacts:
     models: Mapping[str, bytes]
     """Serialized graphs by file name."""
     state: Mapping[str, StateTensor]
-    initial: dict[str, np.ndarray]
+    first_state: Callable[[], dict[str, np.ndarray]]
+    """Draws the state before the first step; a run that goes on from a checkpoint has no need of it."""
     random: Mapping[str, bool]
     """Which graphs take a seed, by file name."""
     manifest: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def initial(self) -> dict[str, np.ndarray]:
+        """The state before the first step."""
+        return self.first_state()
 
     @property
     def step_files(self) -> list[str]:
@@ -71,33 +81,39 @@ def step_file(step: StepGraph, objectives: int) -> str:
     return "train.onnx" if objectives == 1 else f"train.{step.name}.onnx"
 
 
-def serialized(model: Model) -> bytes:
-    """Simplify a graph and return it as a file's bytes."""
-    return save_model(simplify(model))
+def serialized(model: Model, opset: int = DEFAULT_OPSET) -> bytes:
+    """Simplify a graph and return it as a file's bytes, in an operator set of the standard domain.
+
+    Raises:
+        Problem: E0616, the operator set can't express it.
+    """
+    return converted(save_model(simplify(model)), opset)
 
 
 def compile_artifacts(
-    train: CheckedTrain, raw: RawData | None, constants: FittedConstants, *, seed: int, opset: int, total_steps: int
-) -> Artifacts:
-    """Compile a train block; ``raw`` is None where its data was not needed."""
-    steps = step_graphs(train, constants, opset=opset)
-    evaluation = evaluation_graphs(train, constants, opset=opset)
+    train: CheckedTrain, raw: RawData | None, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
+    folders: Sequence[Path] = (),
+) -> Artifacts:  # fmt: skip
+    """Compile a train block; ``raw`` is None where its data was not needed, ``folders`` are where ``load`` looks."""
+    steps = step_graphs(train, constants)
+    evaluation = evaluation_graphs(train, constants)
     state: dict[str, StateTensor] = {}
     for step in steps:
         state.update(step.state)
-    from dslc.training.state import parameter_tensors
-
     for tensor in parameter_tensors(train):
         state.setdefault(tensor.name, tensor)
-    drawn = initial_parameters(train.parameters, seed)
-    initial = {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
-    models = {step_file(step, len(steps)): serialized(step.model) for step in steps}
+
+    def first_state() -> dict[str, np.ndarray]:
+        drawn = {**initial_parameters(train.parameters, seed), **load_weights(train, folders)}
+        return {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
+
+    models = {step_file(step, len(steps)): serialized(step.model, opset) for step in steps}
     random = {step_file(step, len(steps)): step.random for step in steps} | {"eval.onnx": evaluation.random}
     models |= {
-        "eval.onnx": serialized(evaluation.accumulate), "metrics.onnx": serialized(evaluation.finish),
-        "fields.onnx": serialized(fields_graph(train.data, constants, opset=opset)),
+        "eval.onnx": serialized(evaluation.accumulate, opset), "metrics.onnx": serialized(evaluation.finish, opset),
+        "fields.onnx": serialized(fields_graph(train.data, constants), opset),
     }  # fmt: skip
-    artifacts = Artifacts(steps, models, state, initial, random)
+    artifacts = Artifacts(steps, models, state, first_state, random)
     artifacts.manifest = _manifest(train, raw, artifacts, seed, opset)
     return artifacts
 

@@ -37,12 +37,12 @@ def measures_of(train: CheckedTrain) -> list[Measure]:
     return [*(o.measure for o in train.objectives), *train.metrics]
 
 
-def evaluation_graphs(train: CheckedTrain, constants: FittedConstants, *, opset: int) -> EvaluationGraphs:
+def evaluation_graphs(train: CheckedTrain, constants: FittedConstants) -> EvaluationGraphs:
     """Compile the losses and metrics of a train block."""
     measures = measures_of(train)
     accumulators: dict[str, TensorType] = {}
-    accumulate, random = _accumulation(train, measures, constants, accumulators, opset)
-    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants, opset), random)
+    accumulate, random = _accumulation(train, measures, constants, accumulators)
+    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants), random)
 
 
 def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:
@@ -58,9 +58,9 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
 
 
 def _accumulation(
-    train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType], opset: int
+    train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
 ) -> tuple[Model, bool]:
-    builder = Builder(f"{train.name}.eval", opset=opset)
+    builder = Builder(f"{train.name}.eval")
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
     applications = applications_of(*operands, *carried)
@@ -108,9 +108,9 @@ def _widened(tensor: Tensor) -> Tensor:
 
 
 def _finish(
-    train: CheckedTrain, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants, opset: int
+    train: CheckedTrain, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants
 ) -> Model:
-    builder = Builder(f"{train.name}.metrics", opset=opset)
+    builder = Builder(f"{train.name}.metrics")
     inputs = {name: builder.input(name, type) for name, type in accumulators.items()}
     sites = {id(site): (name, site) for name, site in _sites(measures)}
     carried = {id(value): name for name, value in _carried(measures)}

@@ -175,19 +175,19 @@ def _category_values(table: Table, name: str) -> Any:
 
 
 def fields_graph(
-    data: CheckedData, constants: FittedConstants, *, opset: int, names: Sequence[str] | None = None
+    data: CheckedData, constants: FittedConstants, *, names: Sequence[str] | None = None
 ) -> Model:
     """Compile raw columns to fields, all of them or those named; what was fitted is inside."""
     chosen = {name: f for name, f in data.fields.items() if names is None or name in names}
-    return _graph(data, constants, {name: f.value for name, f in chosen.items() if f.value is not None}, opset,
+    return _graph(data, constants, {name: f.value for name, f in chosen.items() if f.value is not None},
                   docs={name: f.doc for name, f in chosen.items()})  # fmt: skip
 
 
 def _graph(
-    data: CheckedData, constants: FittedConstants, values: Mapping[str, Value], opset: int,
+    data: CheckedData, constants: FittedConstants, values: Mapping[str, Value],
     docs: Mapping[str, str | None] | None = None,
 ) -> Model:  # fmt: skip
-    builder = Builder(f"{data.name}.fields", opset=opset)
+    builder = Builder(f"{data.name}.fields")
     keys = {a.operation.key for a in applications_of(*values.values()) if isinstance(a.operation, Placeholder)}
     inputs = {
         use.key: builder.input(use.key, TensorType(use.element, (symbol(BATCH), *use.shape)))
@@ -232,7 +232,7 @@ def raw_inputs(data: CheckedData, table: Table, vocabularies: Vocabularies, keys
 # --- fitting and examples --------------------------------------------------------------------------------
 
 
-def fit_constants(data: CheckedData, raw: RawData, settings: Settings, *, opset: int) -> FittedConstants:
+def fit_constants(data: CheckedData, raw: RawData, settings: Settings) -> FittedConstants:
     """Fit standardize, minmax and impute on the training rows, in the order of the text."""
     arrays: dict[str, np.ndarray] = {}
     constants = FittedConstants(arrays)
@@ -248,7 +248,7 @@ def fit_constants(data: CheckedData, raw: RawData, settings: Settings, *, opset:
                 shape = tuple(int(d) for d in fit.operand.type.shape[1:])
                 arrays[f"{fit.key}/fill"] = np.full(shape, fit.fill, fit.operand.type.element.numpy)
                 continue
-            values = _evaluate(_graph(data, constants, {"value": fit.operand}, opset), inputs, settings)["value"]
+            values = _evaluate(_graph(data, constants, {"value": fit.operand}), inputs, settings)["value"]
             for name, found in _fitted(fit, values, rows).items():
                 arrays[f"{fit.key}/{name}"] = np.asarray(found).astype(fit.operand.type.element.numpy)
     return constants
@@ -284,13 +284,13 @@ def _evaluate(model: Model, inputs: Mapping[str, np.ndarray], settings: Settings
     return results
 
 
-def make_dataset(data: CheckedData, constants: FittedConstants, raw: RawData, settings: Settings, *, opset: int) -> Dataset:
+def make_dataset(data: CheckedData, constants: FittedConstants, raw: RawData, settings: Settings) -> Dataset:
     """Compute every field of every row, and check that none is missing.
 
     Raises:
         Failure: E04xx, with file, row and column.
     """
-    model = fields_graph(data, constants, opset=opset)
+    model = fields_graph(data, constants)
     fields: dict[str | None, dict[str, np.ndarray]] = {}
     for name, table in raw.tables.items():
         fields[name] = _evaluate(model, raw_inputs(data, table, raw.vocabularies), settings)

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
-from dslc.errors.environment import RUN_EXISTS
+from dslc.errors.environment import DAMAGED_CHECKPOINT, RUN_EXISTS, STARTS_ANEW
 from dslc.model.checked import CheckedTrain
 from dslc.model.conditions import Record
 from dslc.training.artifacts import Artifacts, serialized, shipped_weights, write_manifest
@@ -28,7 +28,7 @@ from dslc.training.evaluation import Evaluator
 from dslc.training.failures import explain_loss
 from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
 from dslc.training.machine import environment, environment_changes
-from dslc.training.resuming import Job, check_unchanged, describe
+from dslc.training.resuming import Job, check_unchanged, described
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
 from dslc.training.state import FLUSH, TOTAL
@@ -43,7 +43,16 @@ ROUND_BATCHES = 8
 ROUND_BYTES = 4 << 20
 """Limit of that in bytes, where batches are large."""
 CHECKPOINT_SECONDS = 5.0
-"""Least time between checkpoints at evaluations; the last state and the best one are always saved."""
+"""Least time between checkpoints; the last state is always saved."""
+CHECKPOINT_SHARE = 0.05
+"""Most of a run's time that goes into writing them, where the state is large."""
+WRITTEN = (
+    "checkpoints", "curves.png", "manifest.json", "metrics.jsonl", "spec", "state.safetensors", "weights.safetensors",
+    "*.onnx", "*.partial",
+)  # fmt: skip
+"""What a run writes into its folder, and ``--overwrite`` removes."""
+COMPLETE = ("all epochs done", "all steps done")
+"""Why a run ends that has come to its end."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,8 @@ class _Progress:
     """Of the losses in the running epoch, weighted by examples."""
     examples: int = 0
     """Examples seen in the running epoch."""
+    logged: int = 0
+    """Lines of ``metrics.jsonl``."""
     history: list[dict[str, float]] = field(default_factory=list)
     per_epoch: list[int] = field(default_factory=list)
     """Places in the history that end an epoch; schedules that the host drives look at these."""
@@ -168,7 +179,7 @@ class TrainingRun:
         self.checkpoints = Checkpoints(folder / "checkpoints")
         self.best_weights: dict[str, np.ndarray] | None = None
         self.best_saved = True
-        self.saved_at = time.monotonic()
+        self.save_at = time.monotonic() + CHECKPOINT_SECONDS
         self.log = folder / "metrics.jsonl"
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
         self.total_steps = job.total_steps
@@ -179,60 +190,84 @@ class TrainingRun:
 
     def begun(self, overwrite: bool) -> RunResult:
         """Begin a run in a new or emptied folder."""
+        state = self.artifacts.initial  # what can fail in it does before anything is removed
         with writing(self.folder):
-            if overwrite and self.folder.is_dir():
-                shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
+            if overwrite:
+                clear(self.folder)
         self.write_beginning()
-        self.prepare()
+        self.prepare(state)
         return self.run()
 
-    def prepare(self, state: Mapping[str, np.ndarray] | None = None) -> None:
-        """Open the step's graphs on a state; the first one unless told otherwise."""
-        self.step = TrainStep(self.models(), state if state is not None else self.artifacts.initial, self.settings)
+    def prepare(self, state: Mapping[str, np.ndarray]) -> None:
+        """Open the step's graphs on a state."""
+        self.step = TrainStep(self.models(), state, self.settings)
 
     def write_beginning(self) -> None:
+        self.write_spec()
+        self.describe(environment(self.settings))
+        self.artifacts.write(self.folder)
+
+    def write_spec(self) -> None:
         for source, path in zip(self.job.sources, self.job.source_paths, strict=True):
             target = self.folder / "spec" / path
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, source.text.encode())
-        manifest = self.artifacts.manifest
-        manifest["environment"] = environment(self.settings)
-        manifest["run"] = describe(self.job)
-        self.artifacts.write(self.folder)
+
+    def describe(self, environment: Mapping[str, Any]) -> None:
+        """Put into the manifest what the run is made of, and where it began."""
+        self.artifacts.manifest |= described(self.job) | {"environment": environment}
 
     def resumed(self) -> RunResult:
         """Go on from the last whole checkpoint; a finished run is left as it is, unless there is more to do."""
         manifest = check_unchanged(self.job, self.folder)
         for diagnostic in environment_changes(manifest["environment"], environment(self.settings)):
             self.observer.warned(diagnostic)
-        found, warnings = self.checkpoints.latest()
-        for diagnostic in warnings:
+        found, skipped = self.checkpoints.latest()
+        for diagnostic in skipped:
             self.observer.warned(diagnostic)
         if found is None:
+            if skipped:
+                self.observer.warned(STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic)
             truncate_jsonl(self.log, lambda record: False)
             self.write_beginning()
-            self.prepare()
+            self.prepare(self.artifacts.initial)
             return self.run()
         self.progress = _Progress(**found.meta["progress"])
-        truncate_jsonl(self.log, lambda record: record["batch"] <= self.progress.batches)
-        self.artifacts.manifest["run"] = describe(self.job)
-        self.artifacts.manifest["environment"] = manifest["environment"]
-        if self.train.keep is not None and self.progress.best is not None:
-            best = self.checkpoints.best()
-            self.best_weights = dict(best.tensors) if best is not None else None
+        self.resumed_at = self.progress.batches
         state = dict(found.tensors)
         if TOTAL in state:
             state[TOTAL] = np.asarray(self.total_steps, np.int64)
+        if FLUSH in state:
+            state[FLUSH] = np.asarray(0, np.int64)
         self.prepare(state)
-        if self.progress.reason is not None and (not self.progress.reason.startswith("all") or self.is_complete()):
-            if (self.folder / "model.onnx").exists() or list(self.folder.glob("model.*.onnx")):
-                self.resumed_at = self.progress.batches
-                return self.finish(self.progress.reason, write=False)
+        reason = self.progress.reason
+        ended = reason is not None and (self.is_complete() or reason not in COMPLETE)
+        if ended and "models" in manifest:
+            return self.already_finished(manifest)
+        lines = count()
+        truncate_jsonl(self.log, lambda record: next(lines) < self.progress.logged)
+        self.describe(manifest["environment"])
+        if manifest["run"] != self.artifacts.manifest["run"]:  # there is more to do than before
+            self.write_spec()
+            write_manifest(self.folder, self.artifacts.manifest)
+        if ended:
+            return self.finish(str(reason))
         self.progress.reason = None
-        self.resumed_at = self.progress.batches
+        if self.train.keep is not None and self.progress.best is not None:
+            self.best_weights = self.kept()
         return self.run()
+
+    def already_finished(self, manifest: Mapping[str, Any]) -> RunResult:
+        """Return what came out of a run that has ended."""
+        known, progress = manifest["result"], self.progress
+        result = RunResult(
+            self.folder, self.train.name, known["split"], self.dataset.examples(known["split"]), known["losses"],
+            known["metrics"], progress.epoch, progress.step, known["reason"], progress.best,
+        )  # fmt: skip
+        self.observer.finished(result)
+        return result
 
     def models(self) -> list[bytes]:
         return [self.artifacts.models[name] for name in self.artifacts.step_files]
@@ -245,7 +280,7 @@ class TrainingRun:
         progress = self.progress
         while reason is None:
             if self.is_complete():
-                reason = "all steps done" if self.train.steps is not None else "all epochs done"
+                reason = COMPLETE[0] if self.train.steps is None else COMPLETE[1]
                 break
             rounds = prefetch(self.rounds(), depth=1)
             try:
@@ -333,8 +368,9 @@ class TrainingRun:
         if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
             return self.evaluate(ends_epoch=False)
         if progress.batches % LOG_EVERY == 0 and progress.batch < self.batches_per_epoch:
-            figures = {f"train.{name}": value for name, value in running.items()}
-            append_jsonl(self.log, self.place() | figures)
+            self.write_line(self.place() | {f"train.{name}": value for name, value in running.items()})
+        if time.monotonic() >= self.save_at:
+            self.save()
         return None
 
     def _flushed(self) -> bool:
@@ -370,7 +406,7 @@ class TrainingRun:
             found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
             record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}
         progress.history.append(record)
-        append_jsonl(self.log, record)
+        self.write_line(record)
         if ends_epoch:
             progress.per_epoch.append(len(progress.history) - 1)
             progress.epoch, progress.batch, progress.examples, progress.sums = progress.epoch + 1, 0, 0, {}
@@ -378,10 +414,16 @@ class TrainingRun:
         self.keep_best(record)
         self.observer.evaluated(record)
         stop = self.train.stop
-        reason = f"stopped: {stop.text}" if stop is not None and stop(progress.history) else None
-        if time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS:
+        if stop is not None and stop(progress.history):
+            progress.reason = f"stopped: {stop.text}"
+        if time.monotonic() >= self.save_at:
             self.save()
-        return reason
+        return progress.reason
+
+    def write_line(self, record: Mapping[str, Any]) -> None:
+        """Append a line to ``metrics.jsonl``."""
+        append_jsonl(self.log, record, sync=time.monotonic() >= self.save_at)
+        self.progress.logged += 1
 
     def drive_schedules(self) -> None:
         """Set what the host decides: the factors of schedules that look at figures once per epoch."""
@@ -407,45 +449,83 @@ class TrainingRun:
 
     def save(self) -> None:
         """Write a checkpoint, and the best weights if they changed since the last one."""
-        progress = self.progress
+        progress, began = self.progress, time.monotonic()
         if not self.best_saved and self.best_weights is not None:
             self.checkpoints.save_best(Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {}))
             self.best_saved = True
         self.checkpoints.save(progress.batches, self.step.state(), {"progress": vars(progress)})
-        self.saved_at = time.monotonic()
+        now = time.monotonic()
+        self.save_at = now + max(CHECKPOINT_SECONDS, (now - began) / CHECKPOINT_SHARE)
 
     # --- the end -----------------------------------------------------------------------------------
 
-    def finish(self, reason: str, *, write: bool = True) -> RunResult:
+    def finish(self, reason: str) -> RunResult:
         """Ship the chosen weights, measure them, and write the last of the folder."""
-        progress = self.progress
-        progress.reason = reason
+        self.progress.reason = reason
+        weights = self.chosen_weights()
+        result = self.result(reason, weights)
+        from safetensors.numpy import save
+
+        contiguous = {name: np.require(array, requirements="C") for name, array in weights.items()}
+        write_atomically(self.folder / "weights.safetensors", save(contiguous))
+        shipped = self.job.inference(weights)
+        for model in shipped:
+            write_atomically(self.folder / model.file, serialized(model.model))
+        self.save()
+        manifest = self.artifacts.manifest
+        manifest["models"] = {model.file: {"fields": dict(model.fields)} for model in shipped}
+        manifest["result"] = {
+            "split": result.split, "losses": result.losses, "metrics": result.metrics, "epochs": result.epochs,
+            "steps": result.steps, "reason": reason,
+        }  # fmt: skip
+        write_manifest(self.folder, manifest)
+        self.observer.finished(result)
+        return result
+
+    def chosen_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights to ship: the best where ``keep`` chose some, else the last."""
+        if self.train.keep is not None and self.progress.best is not None:
+            return self.best_weights if self.best_weights is not None else self.kept()
         lent = shipped_weights(self.train, self.step.lend())
-        weights = self.best_weights or {path: np.array(value.numpy()) for path, value in lent.items()}
+        return {path: np.array(value.numpy()) for path, value in lent.items()}
+
+    def kept(self) -> dict[str, np.ndarray]:
+        """Return the best weights as they were saved.
+
+        Raises:
+            Problem: E0608, they are damaged, or not there.
+        """
+        best = self.checkpoints.best()
+        if best is None:
+            raise DAMAGED_CHECKPOINT(f"the best weights of the run in {self.folder} are missing", hint="begin anew with --overwrite")
+        return best.tensors
+
+    def result(self, reason: str, weights: Mapping[str, np.ndarray]) -> RunResult:
+        """Measure the chosen weights."""
+        progress = self.progress
         split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
         found = self.figures(split, weights)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
-        losses = {name: values[name] for name in self.names}
-        metrics = {m.name: values[m.name] for m in self.train.metrics}
-        result = RunResult(
-            self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
-            progress.step, reason, progress.best,
+        return RunResult(
+            self.folder, self.train.name, split, self.dataset.examples(split), {name: values[name] for name in self.names},
+            {m.name: values[m.name] for m in self.train.metrics}, progress.epoch, progress.step, reason, progress.best,
         )  # fmt: skip
-        if write:
-            from safetensors.numpy import save
 
-            contiguous = {name: np.require(array, requirements="C") for name, array in weights.items()}
-            write_atomically(self.folder / "weights.safetensors", save(contiguous))
-            shipped = self.job.inference(weights)
-            for model in shipped:
-                write_atomically(self.folder / model.file, serialized(model.model))
-            manifest = self.artifacts.manifest
-            manifest["models"] = {model.file: {"fields": dict(model.fields)} for model in shipped}
-            manifest["result"] = {
-                "split": split, "losses": losses, "metrics": metrics, "epochs": progress.epoch, "steps": progress.step,
-                "reason": reason,
-            }  # fmt: skip
-            self.save()
-            write_manifest(self.folder, manifest)
-        self.observer.finished(result)
-        return result
+
+def clear(folder: Path) -> None:
+    """Remove an earlier run from a folder, and nothing else.
+
+    Raises:
+        Problem: E0612, the folder holds other things and no run.
+    """
+    own = [path for pattern in WRITTEN for path in folder.glob(pattern)]
+    others = sorted({path.name for path in folder.iterdir()} - {path.name for path in own})
+    if others and not (folder / "manifest.json").exists():
+        raise RUN_EXISTS(
+            f"{folder} holds '{others[0]}', which no run has written", hint="choose a folder of its own for the run: -o RUN"
+        )
+    for path in own:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -18,7 +18,7 @@ from dslc.syntax import parse, tree
 from dslc.training.artifacts import Artifacts
 from dslc.training.data import Dataset
 
-__all__ = ["Job", "check_unchanged", "describe", "read_manifest"]
+__all__ = ["Job", "check_unchanged", "described", "read_manifest"]
 
 
 class Job(Protocol):
@@ -44,14 +44,16 @@ class Job(Protocol):
     def params(self) -> Mapping[str, Any]: ...
     @property
     def folders(self) -> Sequence[Path]: ...
+    @property
+    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]: ...
 
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
 
 
-def describe(job: Job) -> dict[str, Any]:
+def described(job: Job) -> dict[str, Any]:
     """Return what a run is made of, for the manifest."""
-    return {
+    run = {
         "train": job.name,
         "spec": list(job.source_paths),
         "params": dict(job.params),
@@ -60,6 +62,7 @@ def describe(job: Job) -> dict[str, Any]:
         "steps": job.train.steps,
         "folders": [str(folder.resolve()) for folder in job.folders],
     }
+    return {"run": run, "sources": dict(job.fingerprints)}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -84,7 +87,8 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
         Problem: E0521, something has changed since it began.
     """
     manifest = read_manifest(folder)
-    before, now = manifest["run"], describe(job)
+    description = described(job)
+    before, now = manifest["run"], description["run"]
     for name in ("train", "seed"):
         if before[name] != now[name]:
             raise RESUME_DIFFERS(f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now")
@@ -94,8 +98,12 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
             raise RESUME_DIFFERS(f"the param '{name}' was {old}, and is {new} now", hint=f"--set {name}={old}, or begin anew with --overwrite")
     for unit in ("epochs", "steps"):
         old, new = before[unit], now[unit]
-        if (old is None) != (new is None) or (old is not None and new < old):
-            raise RESUME_DIFFERS(f"'{unit}' was {old}, and is {new} now", hint="a resumed run may be longer, not shorter")
+        if (old is None) != (new is None):
+            raise RESUME_DIFFERS(f"the run's length was {_length(before)}, and is {_length(now)} now")
+        if old is not None and new < old:
+            raise RESUME_DIFFERS(
+                f"the run's length was {_length(before)}, and is {_length(now)} now", hint="a resumed run may be longer, not shorter"
+            )
     known = {path: folder / "spec" / path for path in before["spec"]}
     for source, path in zip(job.sources, job.source_paths, strict=True):
         if path not in known:
@@ -108,10 +116,18 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
             raise RESUME_DIFFERS(
                 f"the spec '{path}' has changed since the run began", hint="only epochs and steps may grow; begin anew with --overwrite"
             )
-    for path, fingerprint in job.artifacts.manifest["sources"].items():
-        if manifest["sources"].get(path) not in (None, fingerprint):
-            raise RESUME_DIFFERS(f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite")
+    for path in changed_files(manifest, job):
+        raise RESUME_DIFFERS(f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite")
     return manifest
+
+
+def changed_files(manifest: Mapping[str, Any], job: Job) -> list[str]:
+    """Return the data files that are not what they were when the run began."""
+    return [path for path, fingerprint in job.fingerprints.items() if manifest["sources"].get(path) != fingerprint]
+
+
+def _length(run: Mapping[str, Any]) -> str:
+    return f"{run['epochs']:,} epochs" if run["epochs"] is not None else f"{run['steps']:,} steps"
 
 
 def _meaning(source: Source) -> object:

@@ -13,7 +13,7 @@ import numpy as np
 from dslc.errors.data import UNKNOWN_COLUMN
 from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.export.shipping import converted, with_fields
-from dslc.training.artifacts import serialized
+from dslc.graph.model import save_model
 from dslc.training.data import Table, encode_categories, read_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.resuming import Job, read_manifest
@@ -181,5 +181,6 @@ class Run:
         file = self.model_file(net)
         data = self.read(file)
         if fields:
-            data = serialized(with_fields(data, self.read("fields.onnx"), self.manifest["models"][file]["fields"], self.manifest))
+            fed_by = self.manifest["models"][file]["fields"]
+            data = save_model(with_fields(data, self.read("fields.onnx"), fed_by, self.manifest))
         return converted(data, opset) if opset is not None else data

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import ceil
 
-from dslc.library.operations import Operation
 from dslc.model.checked import CheckedTrain
 from dslc.model.measures import applications_of
 from dslc.training.data import batch_bounds
@@ -15,14 +14,9 @@ __all__ = ["merges_single", "steps_per_epoch", "total_updates"]
 def merges_single(train: CheckedTrain) -> bool:
     """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
     return any(
-        needs_several(application.operation) and application.training
+        application.operation.across_examples and application.training
         for objective in train.objectives for application in applications_of(objective.loss)
     )
-
-
-def needs_several(operation: Operation) -> bool:
-    """Does the operation look across the examples of a batch in training?"""
-    return operation.name == "BatchNorm"
 
 
 def steps_per_epoch(train: CheckedTrain, examples: int) -> int:

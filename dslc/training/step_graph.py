@@ -63,10 +63,10 @@ class StepGraph:
     host_schedules: tuple[HostSchedule, ...]
 
 
-def step_graphs(train: CheckedTrain, constants: FittedConstants, *, opset: int) -> list[StepGraph]:
+def step_graphs(train: CheckedTrain, constants: FittedConstants) -> list[StepGraph]:
     """Compile every objective of a train block."""
     return [
-        _StepBuilder(train, objective, constants, opset, is_last=objective is train.objectives[-1]).build()
+        _StepBuilder(train, objective, constants, is_last=objective is train.objectives[-1]).build()
         for objective in train.objectives
     ]
 
@@ -76,7 +76,6 @@ class _StepBuilder:
     train: CheckedTrain
     objective: Objective
     constants: FittedConstants
-    opset: int
     is_last: bool
     builder: Builder = field(init=False)
     state: dict[str, tuple[StateTensor, Tensor]] = field(default_factory=dict)
@@ -86,7 +85,7 @@ class _StepBuilder:
     is_random: bool = False
 
     def build(self) -> StepGraph:
-        self.builder = Builder(f"{self.train.name}.{self.objective.name}", opset=self.opset)
+        self.builder = Builder(f"{self.train.name}.{self.objective.name}")
         self.declare_inputs()
         lowering = Lowering(
             self.builder, self.given, lambda path: self.state[path][1], self.randomness(),

@@ -27,8 +27,9 @@ class Block:
 def blocks_of(page: Path, language: str) -> list[Block]:
     """Return the blocks of a page that are in a language."""
     text = page.read_text(encoding="utf-8")
+    name = page.relative_to(ROOT).as_posix()
     found = [
-        Block(page.relative_to(ROOT).as_posix(), text.count("\n", 0, match.start()) + 1, match["info"].strip(), match["text"])
+        Block(name, text.count("\n", 0, match.start()) + 1, match["info"].strip(), match["text"])
         for match in _FENCE.finditer(text)
     ]
     return [block for block in found if block.info.split()[0] == language]

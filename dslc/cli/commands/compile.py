@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_opset(parser)
     parser.add_argument("--engine", choices=ENGINES, default="onnx", help="what the graphs are for (default: onnx)")
     parser.add_argument(
-        "--emit", choices=("tree", "model", "graph", "training"), help="print a stage of the compiler as text on standard output"
+        "--emit", choices=("tree", "model", "graph", "training"), help="print a stage of the compiler as text"
     )
     add_training_choice(parser)
     add_settings(parser)
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from dslc.errors.environment import ENGINE_MISSING
 
     if options.output is None and options.emit is None:
-        raise UsageError("error: missing: -o DIR, the folder to write, or --emit, a stage to print\nfor more: dslc compile --help")
+        raise UsageError("error: missing: -o DIR, the folder to write (or --emit STAGE)\nfor more: dslc compile --help")
     if options.engine != "onnx":
         raise ENGINE_MISSING(f"the engine '{options.engine}' is not part of this version", hint="leave --engine out")
     spec = Spec(options.file, compiler_options(options))

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     name = options.code.strip("[]").upper()
     if name not in CODES:
         family = [code for code in sorted(CODES) if code.startswith(name[:3])]
-        hint = did_you_mean(name, CODES) or f"known are {', '.join(family or ['E01xx to E06xx and their warnings, W..'])}"
+        hint = did_you_mean(name, CODES) or f"known are {', '.join(family) or 'E01xx to E06xx, and warnings W..'}"
         raise UsageError(f"error: there is no code '{options.code}'; {hint}\nfor a list: dslc explain")
     give(explanation(CODES[name]))
     return DONE

@@ -29,10 +29,7 @@ def run(options: argparse.Namespace) -> int:
     codes, changed = [DONE], []
     for path in options.files:
         try:
-            if path == STDIN:
-                differs = _from_stdin(check=options.check)
-            else:
-                differs = reformat(path, write=not options.check)
+            differs = _from_stdin(check=options.check) if path == STDIN else reformat(path, write=not options.check)
         except Problem as problem:
             report([problem.diagnostic])
             codes.append(Failure([problem.diagnostic]).exit_code)

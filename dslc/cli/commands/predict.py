@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
     parser.add_argument("input", metavar="INPUT", type=Path, help="the new data")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="the file to write (default: csv on standard output)")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="the file to write (default: csv on stdout)")
     add_net(parser)
 
 

@@ -24,7 +24,7 @@ from dslc.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from dslc.report.layers import Overview
+    from dslc.report.layers import Overview, Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,31 +59,37 @@ def run(options: argparse.Namespace) -> int:
 
 def _page(overview: Overview) -> Iterator[str]:
     yield bold(overview.name, sys.stdout)
-    for title, entries in (("params", overview.params), ("fields", overview.fields), ("inputs", overview.inputs)):
-        if entries:
-            yield f"{title}: " + ", ".join(f"{name}{'' if title == 'params' else ':'} {'= ' * (title == 'params')}{v}" for name, v in entries.items())
+    if overview.params:
+        yield "params  " + ", ".join(f"{name} = {value}" for name, value in overview.params.items())
+    for title, types in (("fields", overview.fields), ("inputs", overview.inputs)):
+        if types:
+            yield f"{title}  " + ", ".join(f"{name}: {type}" for name, type in types.items())
     yield ""
-    header = ("layer", "output", "parameters", "multiply-adds", "activations", "with every default")
-    rows = [
-        (
-            row.path or "-", row.output, _count(row.parameters), _count(row.multiply_adds), _size(row.activation_bytes), row.word
-        )
-        for row in overview.layers
-    ]  # fmt: skip
-    yield from _aligned([header, *rows])
+    titles = ("layer", "output", "parameters", "multiply-adds", "activations", "with every default")
+    yield from _aligned([titles, *map(_cells, overview.layers)])
     yield ""
     yield f"parameters: {_count(overview.total_parameters)}, {_count(overview.trained_parameters)} of them trained"
-    yield f"per example: {_count(overview.multiply_adds)} multiply-adds, {_size(overview.activation_bytes)} of activations"
+    cost, memory = _count(overview.multiply_adds), _size(overview.activation_bytes)
+    yield f"per example: {cost} multiply-adds, {memory} of activations"
     if overview.settings:
         yield ""
         width = max(map(len, overview.settings))
         for name, value in overview.settings.items():
             yield f"{name.ljust(width)}  {value}"
     yield ""
-    yield from _aligned(
-        [("parameter", "type", "role", "starts from", "")]
-        + [(p.path, p.type, p.role, p.initializer, "" if p.trained or p.role == "statistic" else "frozen") for p in overview.parameters]
-    )
+    frozen = {True: "", False: "frozen"}
+    yield from _aligned([
+        ("parameter", "type", "role", "starts from", ""),
+        *(
+            (p.path, p.type, p.role, p.initializer, frozen[p.trained or p.role == "statistic"])
+            for p in overview.parameters
+        ),
+    ])  # fmt: skip
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    numbers = _count(row.parameters), _count(row.multiply_adds), _size(row.activation_bytes)
+    return (row.path or "-", row.output, *numbers, row.word)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -23,7 +23,6 @@ from dslc.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from dslc.cli.progress import Follower
     from dslc.training.loop import RunResult
 
 
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run in RUN, or start if there is none")
     existing.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
-    parser.add_argument("--provider", metavar="cpu|cuda|directml", help="what to compute on (default: the best there is)")
+    parser.add_argument("--provider", metavar="cpu|cuda|directml", help="what to compute on (default: the best)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to compute with (default: one per core)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", type=positive, help="train for so many epochs, in place of the spec's")
@@ -83,7 +82,8 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
     if options.json:
         give_json({
             "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
-            "steps": result.steps, "reason": result.reason, "losses": dict(result.losses), "metrics": dict(result.metrics),
+            "steps": result.steps, "reason": result.reason,
+            "losses": dict(result.losses), "metrics": dict(result.metrics),
         })  # fmt: skip
         return
     say(f"{result.reason}, after {result.steps:,} steps")
@@ -103,11 +103,13 @@ def _table(result: RunResult) -> list[str]:
     from dslc.cli.progress import figure
     from dslc.report.curves import read_metrics
 
-    record = result.best or read_metrics(result.folder)[-1]
-    figures = {**record, **{f"{result.split}.{name}": value for name, value in {**result.losses, **result.metrics}.items()}}
+    figures = dict(result.best or read_metrics(result.folder)[-1])
+    for name, value in {**result.losses, **result.metrics}.items():
+        if isinstance(value, float):  # a confusion matrix has no room here
+            figures[f"{result.split}.{name}"] = value
     splits = list(dict.fromkeys(name.partition(".")[0] for name in figures if "." in name))
-    rows = list(dict.fromkeys(name.partition(".")[2] for name in figures if "." in name))
-    cells = [["", *splits]]
-    cells += [[row, *(figure(figures.get(f"{split}.{row}", "")) for split in splits)] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(splits) + 1)]
-    return ["  ".join([f"  {row[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))]) for row in cells]
+    names = dict.fromkeys(name.partition(".")[2] for name in figures if "." in name)
+    rows = [["", *splits]]
+    rows += [[name, *(figure(figures.get(f"{split}.{name}", "")) for split in splits)] for name in names]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(["", row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]

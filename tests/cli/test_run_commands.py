@@ -1,0 +1,262 @@
+"""train, eval, predict, export: commands that make a run or use one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dslc.cli import progress
+from tests.cli.conftest import SPEC, Dslc, codes
+from tests.conftest import ROOT
+
+# --- train --------------------------------------------------------------------------------------------
+
+
+def test_train_tells_its_story_in_plain_lines(dslc: Dslc, spec: Path) -> None:
+    run = spec.with_name("run")
+    done = dslc("train", spec, "-o", run)
+    assert done.code == 0
+    lines = done.err.splitlines()
+    assert lines[:2] == [
+        "sides: 22 parameters, 30 examples to train on, 15 for validation, 15 for test",
+        "6 epochs of 4 batches, on cpu with 1 thread",
+    ]
+    assert [line.split("  ")[0] for line in lines[2:8]] == [f"epoch {n}" for n in range(1, 7)]
+    split, metric, value = done.out.splitlines()[-1].split()
+    assert (split, metric) == ("test", "accuracy")
+    assert 0.5 <= float(value) <= 1
+    assert {"model.onnx", "metrics.jsonl", "curves.png", "manifest.json"} <= {path.name for path in run.iterdir()}
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_train_json_is_alone_on_standard_output(dslc: Dslc, spec: Path) -> None:
+    changes = ["--seed", "1", "--set", "width=8", "--epochs", "2"]
+    done = dslc("train", spec, "-o", spec.with_name("run"), "--json", *changes)
+    assert done.err == ""
+    assert (done.json["split"], done.json["examples"], done.json["epochs"], done.json["steps"]) == ("test", 15, 2, 8)
+    manifest = json.loads((spec.with_name("run") / "manifest.json").read_text())
+    assert (manifest["run"]["seed"], manifest["run"]["params"]) == (1, {"width": 8})
+
+
+def test_train_by_steps(dslc: Dslc, spec: Path) -> None:
+    assert dslc("train", spec, "-o", spec.with_name("run"), "--steps", "5", "--json").json["steps"] == 5
+
+
+def test_the_run_is_named_after_the_train_block(dslc: Dslc, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(spec.parent)
+    assert dslc("train", spec.name, "--epochs", "1").code == 0
+    assert Path("runs", "sides", "model.onnx").exists()
+
+
+def test_an_existing_run_is_resumed_or_replaced_only_when_asked(dslc: Dslc, spec: Path) -> None:
+    run = spec.with_name("run")
+    assert dslc("train", spec, "-o", run, "--epochs", "2").code == 0
+    refused = dslc("train", spec, "-o", run)
+    assert (refused.code, codes(refused.err)) == (2, ["E0612"])
+    resumed = dslc("train", spec, "-o", run, "--resume")
+    assert resumed.code == 0
+    assert "going on after 8 batches" in resumed.err
+    other = dslc("train", spec, "-o", spec.with_name("other"))
+    assert resumed.out == other.out
+    assert (run / "model.onnx").read_bytes() == (spec.with_name("other") / "model.onnx").read_bytes()
+    assert dslc("train", spec, "-o", run, "--overwrite", "--epochs", "1", "--json").json["epochs"] == 1
+
+
+def test_data_is_looked_for_in_other_folders(dslc: Dslc, spec: Path) -> None:
+    (spec.parent / "data").mkdir()
+    spec.with_name("points.csv").rename(spec.parent / "data" / "points.csv")
+    run = spec.with_name("run")
+    missing = dslc("train", spec, "-o", run)
+    assert (missing.code, codes(missing.err)) == (3, ["E0403"])
+    assert dslc("train", spec, "-o", run, "--data", spec.parent / "data", "--epochs", "1").code == 0
+
+
+def test_warnings_of_the_check_are_shown(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(SPEC.replace("-> Dense(2)\n", "-> Dense(2) -> Softmax\n"))
+    done = dslc("train", spec, "-o", spec.with_name("run"), "--epochs", "1")
+    assert done.code == 0
+    assert codes(done.err) == ["W0301"]
+
+
+def test_a_metric_may_be_a_table(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(SPEC.replace("  output prob", "  metric table = confusion(logits, label)\n  output prob"))
+    done = dslc("train", spec, "-o", spec.with_name("run"), "--epochs", "1")
+    assert done.code == 0
+    assert done.out.splitlines()[-1].startswith("test table [[")
+
+
+def test_a_loss_that_is_not_finite_is_a_failed_run(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(SPEC.replace("cross_entropy(logits, label)", "mean(exp(exp(exp(logits + 5))))"))
+    done = dslc("train", spec, "-o", spec.with_name("run"))
+    assert (done.code, codes(done.err)) == (4, ["E0520"])
+
+
+def test_an_interrupt_says_how_to_go_on(dslc: Dslc, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(self: object, record: Mapping[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress.Lines, "evaluated", interrupt)
+    done = dslc("train", spec, "-o", spec.with_name("run"))
+    assert done.code == 130
+    assert "--resume goes on" in done.err
+
+
+def test_a_long_run_takes_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    from dslc.training.loop import Plan
+
+    lines = progress.Lines()
+    lines.started(Plan("long", Path("run"), "cpu", 1, 1000, 4000, 4, {"train": 16}, 2, None))
+    for epoch in range(1, 1001):
+        lines.evaluated({"epoch": epoch, "step": 4 * epoch, "batch": 4 * epoch, "train.loss": 1.0})
+    err = capsys.readouterr().err
+    assert 20 <= err.count("\nepoch ") <= progress.LINES + 1
+    assert "epoch 1000  step 4000  train.loss 1.0000\n" in err
+
+
+def test_a_terminal_shows_bar_and_table(
+    dslc: Dslc, spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dslc.cli import main
+
+    monkeypatch.setattr(progress, "follower", lambda **_: progress.Bar())
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    assert main(["train", str(spec), "-o", str(spec.with_name("run"))]) == 0
+    err = capsys.readouterr().err
+    assert "validation.accuracy" in err
+    assert "epoch 6/6" in err
+    assert "24/24" in err
+
+
+# --- eval ---------------------------------------------------------------------------------------------
+
+
+def test_eval_json_has_the_fixed_form(dslc: Dslc, trained: Path) -> None:
+    done = dslc("eval", trained, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert list(done.json) == ["split", "examples", "loss", "metrics"]
+    assert (done.json["split"], done.json["examples"], list(done.json["metrics"])) == ("test", 15, ["accuracy"])
+    assert isinstance(done.json["loss"], float)
+
+
+def test_eval_tells_people_the_same(dslc: Dslc, trained: Path) -> None:
+    found = dslc("eval", trained, "--split", "train", "--json").json
+    done = dslc("eval", trained, "--split", "train")
+    assert done.out == f"train loss {found['loss']:.4f}\ntrain accuracy {found['metrics']['accuracy']:.4f}\n"
+
+
+def test_eval_of_an_unknown_split(dslc: Dslc, trained: Path) -> None:
+    done = dslc("eval", trained, "--split", "tset")
+    assert (done.code, codes(done.err)) == (2, ["E0614"])
+
+
+# --- predict ------------------------------------------------------------------------------------------
+
+
+def test_predict_prints_csv(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.csv"
+    new.write_text("x1,x2\n3,0\n-3,0\n")
+    done = dslc("predict", trained, new)
+    assert (done.code, done.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [list(row) for row in rows] == [["probability.0", "probability.1"]] * 2
+    assert float(rows[0]["probability.1"]) > float(rows[1]["probability.1"])
+
+
+def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.csv"
+    new.write_text("x1,x2\n3,0\n-3,0\n")
+    for suffix in ("csv", "jsonl", "npz"):
+        done = dslc("predict", trained, new, "-o", tmp_path / f"out.{suffix}")
+        assert (done.code, done.out) == (0, "")
+    with (tmp_path / "out.csv").open() as file:
+        from_csv = [float(row["probability.0"]) for row in csv.DictReader(file)]
+    from_json = [json.loads(line)["probability"][0] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    from_npz = np.load(tmp_path / "out.npz")["probability"][:, 0]
+    assert np.array_equal(np.float32(from_csv), from_npz)
+    assert np.array_equal(np.float32(from_json), from_npz)
+
+
+def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "inputs.npz", x=np.zeros((3, 2), np.float32))
+    assert dslc("predict", trained, tmp_path / "inputs.npz").out.count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("new.xyz", "x1,x2\n1,2\n", "E0421"),
+        ("new.csv", "x1,x3\n1,a\n", "E0412"),
+        ("new.csv", "y\n1\n", "E0411"),
+    ],
+)
+def test_predict_refuses_what_does_not_fit(
+    dslc: Dslc, trained: Path, tmp_path: Path, name: str, text: str, code: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    done = dslc("predict", trained, tmp_path / name)
+    assert (done.code, codes(done.err), done.out) == (3, [code], "")
+
+
+def test_predict_to_a_file_that_cannot_be(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("x1,x2\n3,0\n")
+    assert codes(dslc("predict", trained, tmp_path / "new.csv", "-o", tmp_path / "a.xyz").err) == ["E0421"]
+    assert codes(dslc("predict", trained, tmp_path / "new.csv", "-o", tmp_path / "no" / "a.csv").err) == ["E0422"]
+
+
+# --- export -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--opset", "20"], ["--fields"]])
+def test_export_writes_a_model_that_runs(dslc: Dslc, trained: Path, tmp_path: Path, options: list[str]) -> None:
+    import onnxruntime
+
+    shipped = tmp_path / "shipped.onnx"
+    done = dslc("export", trained, "-o", shipped, *options)
+    assert (done.code, done.out) == (0, "")
+    session = onnxruntime.InferenceSession(shipped)
+    (given,) = session.get_inputs()
+    (result,) = session.run(None, {given.name: np.zeros((2, 2), np.float32)})
+    assert np.allclose(result.sum(axis=1), 1)
+
+
+def test_export_of_an_unknown_network(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    done = dslc("export", trained, "-o", tmp_path / "x.onnx", "--net", "Other")
+    assert (done.code, codes(done.err)) == (2, ["E0615"])
+
+
+# --- Python -------------------------------------------------------------------------------------------
+
+
+def test_the_same_from_python(spec: Path) -> None:
+    import dslc
+
+    program = dslc.load(spec, width=8)
+    assert program.check() == []
+    run = program.train(spec.with_name("run"))
+    found = run.evaluate("test")
+    assert found["metrics"]["accuracy"] >= 0.5
+    assert run.predict(spec.with_name("points.csv"))["probability"].shape == (60, 2)
+    assert dslc.open_run(run.folder).evaluate("test") == found
+    assert {path.name for path in program.compile(spec.with_name("out"))} >= {"model.onnx", "train.onnx"}
+
+
+def test_python_finds_problems(spec: Path) -> None:
+    import dslc
+
+    spec.write_text(SPEC.replace("Relu", "Rleu"))
+    assert [d.code.id for d in dslc.load(spec).check()] == ["E0202"]
+    with pytest.raises(dslc.Failure):
+        dslc.load(spec).train(spec.with_name("run"))
+
+
+def test_the_readme_of_the_package_is_true() -> None:
+    import dslc
+
+    assert "dslc.load(" in (dslc.__doc__ or "")
+    assert (ROOT / "specs" / "digits.dl").exists()
