@@ -140,7 +140,8 @@ class Spec:
         artifacts = self.compilation.artifacts
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
-        return "".join(graph_text(serialized(m.model, self.compilation.opset)) for m in self.compilation.inference(artifacts.initial))
+        models = self.compilation.inference(artifacts.initial)
+        return "".join(graph_text(serialized(model.model, self.compilation.opset)) for model in models)
 
     def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.

@@ -14,6 +14,11 @@ from math import prod
 __all__ = ["Dimension", "Symbolic", "Undecided", "evaluate", "same_value", "substitute", "symbol", "symbols_of"]
 
 
+_MOST_TERMS, _MOST_FACTORS, _LONGEST = 1000, 64, 2000
+"""How many terms and factors an expression may have, and how many characters a division in it."""
+_TOO_LONG = "the expression of this size is too long to compute with"
+
+
 class Undecided(Exception):
     """The answer depends on the run-time value of a symbol."""
 
@@ -63,6 +68,8 @@ class Symbolic:
         return -self + other
 
     def __mul__(self, other: Dimension) -> Dimension:
+        if len(self.terms) * len(_terms(other)) > _MOST_TERMS:
+            raise Undecided(_TOO_LONG)
         terms: dict[_Monomial, int] = {}
         for left, a in self.terms.items():
             for right, b in _terms(other).items():
@@ -146,6 +153,8 @@ def _make(terms: Mapping[_Monomial, int], *parts: Mapping[_Atom, tuple[Dimension
     kept = {monomial: coefficient for monomial, coefficient in terms.items() if coefficient}
     if not set(kept) - {()}:
         return kept.get((), 0)
+    if len(kept) > _MOST_TERMS or any(len(monomial) > _MOST_FACTORS for monomial in kept):
+        raise Undecided(_TOO_LONG)
     used = {atom for monomial in kept for atom in monomial if atom.operator}
     return Symbolic(kept, {atom: known[atom] for known in parts for atom in known if atom in used})
 
@@ -197,6 +206,8 @@ def _atom(operator: str, numerator: Dimension, divisor: Dimension) -> Symbolic:
         return str(d) if isinstance(d, int) or (len(d.terms) == 1 and " " not in str(d)) else f"({d})"
 
     atom = _Atom(f"({wrap(numerator)} {operator} {wrap(divisor)})", operator, (str(numerator), str(divisor)))
+    if len(atom.name) > _LONGEST:
+        raise Undecided(_TOO_LONG)
     return Symbolic({(atom,): 1}, {**_parts_of(numerator), **_parts_of(divisor), atom: (numerator, divisor)})
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_run", "add_seed", "add_settings", "add_spec",
-    "add_training_choice", "compiler_options", "data_folders", "positive",
+    "add_training_choice", "compiler_options", "data_folders", "output_file", "positive",
 ]  # fmt: skip
 
 
@@ -26,6 +26,14 @@ def positive(text: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and int(digits) > 0):
         raise argparse.ArgumentTypeError(f"a positive whole number is needed, not '{text}'")
     return int(digits)
+
+
+def output_file(text: str) -> Path:
+    """Return the path of a file to write."""
+    path = Path(text)
+    if not path.name or path.is_dir():
+        raise argparse.ArgumentTypeError(f"'{text}' is a folder, and a file is to be written")
+    return path
 
 
 def _whole(text: str) -> int:

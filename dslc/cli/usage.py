@@ -32,6 +32,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command | None, argparse.Namespace]
     Raises:
         UsageError: the command line is wrong.
     """
+    if "" in arguments:
+        raise UsageError("error: an argument is empty; is a variable of the shell not set?")
     first, rest = arguments[0], arguments[1:]
     names = [name for group in GROUPS.values() for name in group]
     if first in ("-h", "--help") or (first == "help" and (not rest or rest[0] not in names)):

@@ -139,7 +139,8 @@ def _overview(
 ) -> Overview:
     given = [a.operation for a in applications if isinstance(a.operation, Placeholder)]
     fed = [operation for operation in given if not operation.key.startswith("fitted:")]
-    one: dict[str, Dimension] = {name: 1 for operation in fed for d in operation.given.shape[:1] for name in symbols_of(d)}
+    firsts = [dimension for operation in fed for dimension in operation.given.shape[:1]]
+    one: dict[str, Dimension] = {name: 1 for dimension in firsts for name in symbols_of(dimension)}
     rows: list[Row] = []
     seen: set[str] = set()
     total_cost: Dimension = 0

@@ -61,6 +61,11 @@ def test_each_command_has_help(dslc: Dslc, name: str) -> None:
         (["check", "a.dl", "--set", "width"], "write it as --set NAME=VALUE"),
         (["eval", "run", "--data", "no/such/folder"], "there is no such folder"),
         (["compile", "a.dl"], "missing: -o DIR"),
+        (["compile", "a.dl", "-o", ""], "an argument is empty"),
+        (["show", "a.dl", "--graph", "."], "'.' is a folder, and a file is to be written"),
+        (["export", "run", "-o", ".."], "'..' is a folder, and a file is to be written"),
+        (["predict", "run", "a.csv", "-o", "/"], "'/' is a folder, and a file is to be written"),
+        (["new", ".."], "'..' is a folder, and a file is to be written"),
         (["compile", "a.dl", "--emit", "tre"], "invalid choice: 'tre'"),
     ],
 )

@@ -71,7 +71,8 @@ def rows() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     return {
         "x": rng.standard_normal((ROWS, 5)).astype(np.float32), "label": rng.integers(0, 3, ROWS),
-        "binary": rng.integers(0, 2, ROWS).astype(np.float32), "y": (100 + rng.standard_normal(ROWS)).astype(np.float32),
+        "binary": rng.integers(0, 2, ROWS).astype(np.float32),
+        "y": (100 + rng.standard_normal(ROWS)).astype(np.float32),
         "weight": rng.uniform(0, 2, ROWS).astype(np.float32),
     }  # fmt: skip
 
@@ -140,7 +141,8 @@ def test_values_are_those_of_the_definitions(figures: dict[int, dict[str, np.nda
         "r2": 1 - square / data["y"].var(),
         "huber": (np.abs(logit - data["y"]) - 0.5).mean(),
         "two": ((np.logaddexp(0, logit) - logit * binary) * data["weight"]).sum() / data["weight"].sum(),
-        "mean": logits.mean(), "sum": logit.sum(), "variance": logit.var(ddof=1), "least": logit.min(), "most": logit.max(),
+        "mean": logits.mean(), "sum": logit.sum(), "variance": logit.var(ddof=1),
+        "least": logit.min(), "most": logit.max(),
         "penalty": penalty, "ratio": 1 - square / data["y"].var(),
     }  # fmt: skip
     assert (np.abs(logit - data["y"]) > 1).all()  # the linear part of huber's loss

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from dslc.training.state import FLUSH, TOTAL
 from dslc.training.step import TrainStep
 
-from .stepping import HERE, artifacts_of, largest, stored, subset, train_step
+from .stepping import HERE, artifacts_of, compiled_text, largest, stored, subset, train_step
 
 SPEC = HERE / "specs" / "options.dl"
 BLOCKS = re.findall(r"^train (\w+)", SPEC.read_text(encoding="utf-8"), re.MULTILINE)
@@ -21,7 +23,8 @@ def begun(block: str) -> TrainStep:
     artifacts = artifacts_of(SPEC, block)
     start = {f"normed{name.removeprefix('Normed')}" if block == "freeze" else name: array
              for name, array in subset(stored("options"), "start/").items()}  # fmt: skip
-    known = {name: start[name.removeprefix("average/")] for name in artifacts.initial if name.removeprefix("average/") in start}
+    owners = {name: name.removeprefix("average/") for name in artifacts.initial}
+    known = {name: start[owner] for name, owner in owners.items() if owner in start}
     assert len(known) >= 4
     return train_step(artifacts, **known)
 
@@ -88,11 +91,12 @@ def test_accumulation_leaves_all_alone_until_an_update_is_complete() -> None:
 
 def test_the_examples_of_a_batch_count_alike_however_they_are_cut() -> None:
     """Four batches of uneven size make the update that one batch of all examples makes."""
-    (whole,) = ({name: array.reshape(-1, *array.shape[2:])[:24] for name, array in subset(stored("options"), "batch/").items()},)
+    arrays = subset(stored("options"), "batch/")
+    whole = {name: array.reshape(-1, *array.shape[2:])[:24] for name, array in arrays.items()}
     ends = []
     for cuts in ([0, 24], [0, 6, 12, 18, 24], [0, 1, 2, 21, 24], [0, 20, 24]):
         step = begun("accumulate")
-        for start, stop in zip(cuts, cuts[1:], strict=False):
+        for start, stop in pairwise(cuts):
             if stop == 24:
                 step.set_state(FLUSH, np.array(1))
             step.step({name: array[start:stop] for name, array in whole.items()})
@@ -113,7 +117,8 @@ def test_each_objective_changes_only_what_is_its_own() -> None:
     assert artifacts.step_files == ["train.critic.onnx", "train.generator.onnx"]
     trained = {name.removeprefix("moment/critic/") for name in critic.changes}
     assert all(name.startswith("Critic.") for name in trained)
-    assert {"Critic.h.batch_norm.running_mean", "moment/critic/Critic.logit.dense.bias/first_moment"} <= set(critic.changes)
+    assert "Critic.h.batch_norm.running_mean" in critic.changes
+    assert "moment/critic/Critic.logit.dense.bias/first_moment" in critic.changes
     assert {name.split(".")[0] for name in generator.changes} == {"Generator", "counter/step"}
     assert "Generator.x.batch_norm.running_var" in generator.changes
     step = begun("adversarial")
@@ -136,6 +141,33 @@ def test_the_second_objective_sees_the_updates_of_the_first() -> None:
         assert np.array_equal(alone.state()["Generator.x.dense.weight"], end["Generator.x.dense.weight"]) is same
 
 
+def test_objectives_that_accumulate_are_updated_together(tmp_path: Path) -> None:
+    text = SPEC.read_text(encoding="utf-8").split("train clip_norm")[0] + """
+train both {
+  data examples
+  net first = Net
+  net second = Net
+  minimize a = cross_entropy(first(x), label) over first using SGD(lr = 0.1)
+  minimize b = cross_entropy(second(x), label) over second using SGD(lr = 0.1)
+  accumulate 2
+  average ema(0.9)
+  steps 4
+}
+"""
+    artifacts = compiled_text(tmp_path, text)
+    step = train_step(artifacts)
+    trained = [name for name in artifacts.initial if name.startswith(("first.", "second.", "average/"))]
+    assert {name.split(".")[0] for name in trained} == {"first", "second", "average/first", "average/second"}
+    for number, batch in enumerate(batches([12] * 4)):
+        before = step.state()
+        step.step(batch)
+        after = step.state()
+        changed = [not np.array_equal(before[name], after[name]) for name in trained]
+        assert all(changed) if number % 2 else not any(changed)
+        assert after["counter/step"] == (number + 1) // 2
+        assert after["pending/a/examples"] == after["pending/b/examples"] == (0 if number % 2 else 12)
+
+
 # --- freezing ------------------------------------------------------------------------------------------------------
 
 
@@ -147,3 +179,20 @@ def test_what_is_frozen_has_no_successor_and_draws_nothing() -> None:
     assert "seed" not in {port["name"] for port in graph["inputs"]}
     changes = {entry["name"]: entry["changes"] for entry in artifacts.manifest["state"]}
     assert not any(changes[name] for name in changes if name.startswith("normed.h."))
+
+
+# --- running statistics -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_the_running_variance_is_unbiased_and_finite_even_of_one_example(size: int) -> None:
+    step = begun("average")
+    before = step.state()
+    batch = {name: array[:size] for name, array in next(batches()).items()}
+    step.step(batch)
+    after = step.state()
+    h = batch["x"] @ before["Normed.h.dense.weight"] + before["Normed.h.dense.bias"]
+    variance = h.var(0) * size / max(size - 1, 1)
+    np.testing.assert_allclose(after["Normed.h.batch_norm.running_var"], 0.9 + 0.1 * variance, rtol=1e-5)
+    np.testing.assert_allclose(after["Normed.h.batch_norm.running_mean"], 0.1 * h.mean(0), rtol=1e-5, atol=1e-7)
+    assert all(np.isfinite(array).all() for array in after.values())

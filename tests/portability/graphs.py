@@ -34,7 +34,8 @@ FAST = {
 
 def cases() -> list[Any]:
     """Every train block of the examples and of the specs that are compared with PyTorch."""
-    every = {f"{path.stem}-{block}": (path, block) for path in (*SPECS.values(), *sorted(EQUALITY.glob("*.dl"))) for block in blocks_of(path)}
+    paths = (*SPECS.values(), *sorted(EQUALITY.glob("*.dl")))
+    every = {f"{path.stem}-{block}": (path, block) for path in paths for block in blocks_of(path)}
     assert set(every) >= FAST
     return [pytest.param(case, id=name, marks=() if name in FAST else pytest.mark.slow) for name, case in every.items()]
 

@@ -136,7 +136,10 @@ def state_of(p: Parameters, optimizer: torch.optim.Optimizer) -> dict[str, np.nd
     return found
 
 
-def run(model: Model, make: Callable[[Iterable[Tensor]], torch.optim.Optimizer], label: np.ndarray, rounded: Sequence[str]) -> tuple[list[float], list[dict[str, np.ndarray]]]:
+def run(
+    model: Model, make: Callable[[Iterable[Tensor]], torch.optim.Optimizer], label: np.ndarray, rounded: Sequence[str]
+) -> tuple[list[float], list[dict[str, np.ndarray]]]:  # fmt: skip
+    """Train on every batch; return the losses, and the states from the first to the last."""
     p = leaves(model.start)
     optimizer = make(trained(p))
     losses, states = [], [state_of(p, optimizer)]
@@ -179,7 +182,8 @@ def models() -> dict[str, Model]:
     x = random.standard_normal((STATES, 16, 6)).astype(np.float32)
     x[:, 0] = 0  # with a bias of 0 at the start, Relu meets its kink
     of_mlp = Model(mlp, float32({
-        **dense_start("Net.h.dense", 6, 10), **dense_start("Net.h.dense_2", 10, 8), **dense_start("Net.logits.dense", 8, 3),
+        **dense_start("Net.h.dense", 6, 10), **dense_start("Net.h.dense_2", 10, 8),
+        **dense_start("Net.logits.dense", 8, 3),
     }), x)  # fmt: skip
     images = np.kron(random.integers(0, 2, (STATES, 12, 1, 4, 4)), np.ones((2, 2)))
     images[:, :, :, ::3] += random.integers(0, 2, images[:, :, :, ::3].shape)
@@ -214,10 +218,14 @@ class Options:
         self.batches = {**float32(self.batches), "label": random.integers(0, 3, (STEPS, 12))}
         self.starts = float32({
             **dense_start("Net.h.dense", 6, 10), **dense_start("Net.logits.dense", 10, 3),
-            **dense_start("Normed.h.dense", 6, 10), **norm_start("Normed.h.batch_norm", 10), **dense_start("Normed.logits.dense", 10, 3),
-            **dense_start("Heads.h.dense", 6, 8), **dense_start("Heads.y.dense", 8, 2), **dense_start("Heads.logits.dense", 8, 3),
-            **dense_start("Generator.x.dense", 4, 8, bias=False), **norm_start("Generator.x.batch_norm", 8), **dense_start("Generator.x.dense_2", 8, 6),
-            **dense_start("Critic.h.dense", 6, 8, bias=False), **norm_start("Critic.h.batch_norm", 8), **dense_start("Critic.logit.dense", 8, 1),
+            **dense_start("Normed.h.dense", 6, 10), **norm_start("Normed.h.batch_norm", 10),
+            **dense_start("Normed.logits.dense", 10, 3),
+            **dense_start("Heads.h.dense", 6, 8), **dense_start("Heads.y.dense", 8, 2),
+            **dense_start("Heads.logits.dense", 8, 3),
+            **dense_start("Generator.x.dense", 4, 8, bias=False), **norm_start("Generator.x.batch_norm", 8),
+            **dense_start("Generator.x.dense_2", 8, 6),
+            **dense_start("Critic.h.dense", 6, 8, bias=False), **norm_start("Critic.h.batch_norm", 8),
+            **dense_start("Critic.logit.dense", 8, 1),
         })  # fmt: skip
 
     def leaves(self, *networks: str) -> Parameters:
@@ -228,7 +236,7 @@ class Options:
 
     def plain(
         self, p: Parameters, loss_of: Callable[[Batch], Tensor], optimizers: Sequence[torch.optim.Optimizer],
-        before: Callable[[int], None] = lambda step: None, after: Callable[[int], None] = lambda step: None,
+        before: Callable[[int], Any] = lambda _: None, after: Callable[[int], Any] = lambda _: None,
     ) -> dict[str, Any]:  # fmt: skip
         losses = []
         for step in range(STEPS):
@@ -250,14 +258,14 @@ class Options:
         p = self.leaves("Net.")
         norms: list[float] = []
         found = self.plain(p, self.classified(p), [torch.optim.SGD(trained(p), 0.5)],
-                           lambda step: norms.append(torch.nn.utils.clip_grad_norm_(trained(p), 0.7).item()))  # fmt: skip
+                           lambda _: norms.append(torch.nn.utils.clip_grad_norm_(trained(p), 0.7).item()))  # fmt: skip
         assert min(norms) < 0.7 < max(norms), norms
         return found
 
     def clip_value(self) -> dict[str, Any]:
         p = self.leaves("Net.")
         return self.plain(p, self.classified(p), [torch.optim.SGD(trained(p), 0.5)],
-                          lambda step: torch.nn.utils.clip_grad_value_(trained(p), 0.05))  # fmt: skip
+                          lambda _: torch.nn.utils.clip_grad_value_(trained(p), 0.05))  # fmt: skip
 
     def accumulate(self) -> dict[str, Any]:
         """Each update is one of the joined batches, which is what accumulation has to equal."""
@@ -282,8 +290,8 @@ class Options:
             for name, average in averages.items():
                 average.lerp_(p[name].detach(), 1 - decay)
 
-        found = self.plain(p, lambda b: F.cross_entropy(normed(p, b["x"]), b["label"]), [torch.optim.SGD(trained(p), 0.5)],
-                           after=move)  # fmt: skip
+        found = self.plain(p, lambda b: F.cross_entropy(normed(p, b["x"]), b["label"]),
+                           [torch.optim.SGD(trained(p), 0.5)], after=move)  # fmt: skip
         return {**found, **{f"average/{name}": t for name, t in averages.items()}}
 
     def groups(self) -> dict[str, Any]:

@@ -6,16 +6,17 @@ With --fields the graph that prepares the data stands in front of it, so that it
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import add_net, add_opset, add_run
+from dslc.cli.options import add_net, add_opset, add_run, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
-    parser.add_argument("-o", "--output", metavar="FILE.onnx", type=Path, required=True, help="the file to write")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE.onnx", type=output_file, required=True, help="the file to write"
+    )
     add_opset(parser)
     parser.add_argument("--fields", action="store_true", help="put what prepares the data in front of the model")
     add_net(parser)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from dslc.cli.console import DONE, give, say
+from dslc.cli.options import output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", type=Path, help="what the spec is called; may name a folder too")
+    parser.add_argument("name", metavar="NAME", type=output_file, help="what the spec is called; may name a folder too")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 

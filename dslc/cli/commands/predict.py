@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import add_net, add_run
+from dslc.cli.options import add_net, add_run, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
     parser.add_argument("input", metavar="INPUT", type=Path, help="the new data")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="the file to write (default: csv on stdout)")
+    parser.add_argument("-o", "--output", metavar="OUT", type=output_file, help="the file to write (default: stdout)")
     add_net(parser)
 
 

@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import DONE, bold, give, give_json, report, say
@@ -21,6 +20,7 @@ from dslc.cli.options import (
     add_spec,
     add_training_choice,
     compiler_options,
+    output_file,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_spec(parser)
-    parser.add_argument("--graph", metavar="OUT.svg", type=Path, help="draw the network into a file")
+    parser.add_argument("--graph", metavar="OUT.svg", type=output_file, help="draw the network into a file")
     add_json(parser)
     add_training_choice(parser)
     add_settings(parser)

@@ -1,0 +1,214 @@
+"""Data with mistakes, and all that `dslc train` says about it; `pytest --update-golden` stores the text anew."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dslc.cli import main
+
+EXPECTED = Path(__file__).parent / "expected"
+
+NETWORK = """
+model Net {
+  input x: float32[N, 2]
+  output logits = x -> Dense(3)
+}
+
+train t {
+  data d
+  let logits = Net(x)
+  minimize cross_entropy(logits, y) using SGD(lr = 0.1)
+  epochs 1
+}
+"""
+FIELDS = """\
+  field x: float32[2] = columns("a", "b")
+  field y: int64 = column("y")
+"""
+SPLIT = "  split train = 50%, validation = 50%, seed = 1\n"
+ROWS = [f"{i}.5,{i * i},{i % 3}" for i in range(8)]
+TABLE = "\n".join(["a,b,y", *ROWS]) + "\n"
+
+
+def spec(source: str = 'csv("d.csv")', fields: str = FIELDS, split: str = SPLIT, network: str = NETWORK) -> str:
+    return f"data d {{\n  source {source}\n{fields}{split}}}\n{network}"
+
+
+def table(*changes: tuple[int, str], header: str = "a,b,y") -> str:
+    """Return the table with some of its lines changed; the header is line 1."""
+    lines = [header, *ROWS]
+    for line, text in changes:
+        lines[line - 1] = text
+    return "\n".join(lines) + "\n"
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def idx(array: np.ndarray, magic: int | None = None) -> bytes:
+    """Return unsigned bytes in MNIST's format."""
+    number = 0x0800 + array.ndim if magic is None else magic
+    return struct.pack(f">I{array.ndim}I", number, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+IMAGES = np.arange(16).reshape(8, 2)
+LABELS = np.arange(8) % 3
+IDX = 'idx(image = "images", label = "labels")'
+IDX_FIELDS = '  field x: float32[2] = column("image") / 255\n  field y: int64 = column("label")\n'
+
+
+@dataclass(frozen=True)
+class Case:
+    """A spec, the files beside it (None: a folder; a path: a link to it), and how the command ends."""
+
+    code: str
+    spec: str
+    files: dict[str, str | bytes | Path | None]
+    exit_code: int = 3
+
+
+def csv(code: str, *changes: tuple[int, str], header: str = "a,b,y", **parts: str) -> Case:
+    return Case(code, spec(**parts), {"d.csv": table(*changes, header=header)})
+
+
+TOWN = '  field x: float32[2] = columns("a", "b")\n  field y: int64 = category(column("town"))\n'
+IN_ORDER = "  split train = 50%, validation = 50%, order = a\n"
+CASES = {
+    # --- files
+    "file_missing": Case("E0403", spec(), {"D.csv": TABLE}),
+    "file_missing_without_suggestion": Case("E0403", spec(), {}),
+    "file_is_a_folder": Case("E0404", spec(), {"d.csv": None}),
+    "file_empty": Case("E0405", spec(), {"d.csv": ""}),
+    "file_with_header_only": Case("E0405", spec(), {"d.csv": "a,b,y\n"}),
+    "file_of_another_encoding": Case("E0407", spec(), {"d.csv": table((3, "1.5,1,größe")).encode("latin-1")}),
+    "gzip_truncated": Case("E0406", spec('csv("d.csv.gz")'), {"d.csv.gz": gzip.compress(TABLE.encode(), mtime=0)[:-20]}),
+    "gzip_altered": Case("E0406", spec('csv("d.csv.gz")'), {
+        "d.csv.gz": gzip.compress(TABLE.encode(), mtime=0)[:-8] + b"\0\0\0\0\0\0\0\0"}),
+    "gzip_by_name_only": Case("E0406", spec('csv("d.csv.gz")'), {"d.csv.gz": TABLE}),
+    "link_out_of_the_folder": Case("E0402", spec(), {"d.csv": Path("../outside.csv")}),
+    "folder_that_is_a_link": Case("E0402", spec('csv("data/d.csv")'), {"data": Path("../elsewhere")}),
+    "path_above": Case("E0402", spec('csv("../outside.csv")'), {}),
+    "path_absolute": Case("E0402", spec('csv("/etc/passwd")'), {}),
+    "device": Case("E0402", spec('csv("d.csv")'), {"d.csv": Path("/dev/zero")}),
+    "named_source_missing": Case("E0403", spec(
+        'train = csv("d.csv")\n  source test = csv("test.csv")', split=""), {"d.csv": TABLE}),
+    "two_files_missing": Case("E0403", spec(
+        'train = csv("train.csv")\n  source test = csv("test.csv")', split=""), {}),
+    "named_source_lacks_a_column": Case("E0411", spec(
+        'train = csv("d.csv")\n  source test = csv("test.csv")', split=""), {"d.csv": TABLE, "test.csv": "a,y\n1,2\n"}),
+    # --- columns
+    "column_missing": csv("E0411", header="a,bb,y"),
+    "columns_missing": csv("E0411", header="u,v,w"),
+    "pattern_without_match": csv("E0411", fields=FIELDS.replace('"a", "b"', '"a*", "p*"')),
+    "column_twice": csv("E0410", header="a,a,y"),
+    "columns_too_many": csv("E0509", fields=FIELDS.replace('"a", "b"', '"*"')),
+    "columns_too_few": csv("E0509", fields=FIELDS.replace('"a", "b"', '"a"')),
+    "column_not_split_by": csv("E0411", split="  split train = 50%, validation = 50%, group = patient\n"),
+    # --- rows
+    "row_too_short": csv("E0409", (3, "1.5,1")),
+    "row_too_long": csv("E0409", (4, "2.5,4,2,2"), (7, "5.5,25,2,")),
+    "quote_not_closed": csv("E0408", (4, '2.5,"4,2')),
+    # --- cells
+    "text_for_a_number": csv("E0412", (3, "1.5,one,1")),
+    "text_for_a_number_often": csv("E0412", *((line, "x,y,1") for line in range(2, 9))),
+    "mark_for_missing": csv("E0412", (3, "NA,1,1")),
+    "decimal_comma": Case("E0412", spec('csv("d.csv", delimiter = ";")'), {
+        "d.csv": table((3, "1,5;1;1")).replace(",", ";").replace("1;5;1;1", "1,5;1;1")}),
+    "cell_empty": csv("E0415", (5, ",9,0")),
+    "cell_nan": csv("E0415", (5, "nan,9,0")),
+    "label_empty": csv("E0415", (5, "1,9,")),
+    "cell_infinite": csv("E0423", (5, "inf,9,0")),
+    "infinite_by_computation": csv("E0423", fields=FIELDS.replace(
+        'columns("a", "b")', 'columns("a", "b") / (columns("b", "b") - 4)')),
+    "number_beyond_float32": csv("E0414", (5, "1e60,9,0")),
+    "fraction_for_a_whole_number": csv("E0413", (5, "1,9,0.5")),
+    "whole_number_too_large": csv("E0414", (5, "1,9,300"), fields=FIELDS.replace("y: int64", "y: uint8")),
+    "whole_number_negative_for_unsigned": csv("E0414", (5, "1,9,-1"), fields=FIELDS.replace("y: int64", "y: uint8")),
+    "whole_number_beyond_int64": csv("E0414", (5, "1,9,99999999999999999999")),
+    # --- labels and categories
+    "label_too_large": csv("E0420", (4, "2.5,4,3")),
+    "label_negative": csv("E0420", (4, "2.5,4,-1")),
+    "labels_from_one": csv("E0420", *((i + 2, f"{i}.5,{i},{i % 3 + 1}") for i in range(8))),
+    "category_unseen": csv("E0419", *((i + 2, f"{i},0,{'Bonn' if i < 6 else 'Ulm'}") for i in range(8)),
+                           header="a,b,town", fields=TOWN, split=IN_ORDER),
+    "category_empty": csv("E0415", *((i + 2, f"{i},0,{'Bonn' if i != 3 else ''}") for i in range(8)),
+                          header="a,b,town", fields=TOWN, split=IN_ORDER),
+    # --- splits
+    "split_without_examples": csv("E0418", split="  split train = 99%, validation = 1%, seed = 1\n"),
+    "groups_too_few": csv("E0418", *((i + 2, f"7,{i},1") for i in range(8)),
+                          split="  split train = 50%, validation = 50%, group = a\n"),
+    "batch_larger_than_the_split": csv("E0418", network=NETWORK.replace("epochs 1", "epochs 1 batch 9, drop_last = true")),
+    # --- arrays
+    "npz_lacks_a_key": Case("E0411", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), labels=LABELS, y=LABELS)}),
+    "npz_rows_differ": Case("E0416", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), b=np.ones(7), y=LABELS)}),
+    "npz_of_objects": Case("E0417", spec('npz("d.npz")'), {
+        "d.npz": npz(a=np.ones(8), b=np.array([{}] * 8, object), y=LABELS)}),
+    "npz_is_no_archive": Case("E0406", spec('npz("d.npz")'), {"d.npz": b"PK no archive"}),
+    "npz_truncated": Case("E0406", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), b=np.ones(8), y=LABELS)[:-30]}),
+    "npz_holds_nan": Case("E0415", spec('npz("d.npz")'), {
+        "d.npz": npz(a=np.array([0, 1, 2, np.nan, 4, 5, 6, 7]), b=np.ones(8), y=LABELS)}),
+    "npz_of_another_shape": Case("E0509", spec('npz("d.npz")'), {
+        "d.npz": npz(a=np.ones((8, 3)), b=np.ones(8), y=LABELS)}),
+    "idx_with_another_magic": Case("E0406", spec(IDX, IDX_FIELDS), {
+        "images": idx(IMAGES, magic=0xCAFE), "labels": idx(LABELS)}),
+    "idx_too_short": Case("E0406", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES)[:-3], "labels": idx(LABELS)}),
+    "idx_rows_differ": Case("E0416", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES), "labels": idx(LABELS[:5])}),
+    "idx_label_out_of_range": Case("E0420", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES), "labels": idx(LABELS + 1)}),
+    # --- loaded weights
+    "weights_missing": Case("E0403", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')), {"d.csv": TABLE}),
+    "weights_damaged": Case("E0406", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')),
+                            {"d.csv": TABLE, "w.safetensors": b"no weights"}),
+}  # fmt: skip
+BY_THE_SPEC = {"path_above": 1, "path_absolute": 1, "columns_too_many": 1, "columns_too_few": 1, "npz_of_another_shape": 1}
+"""Cases that are mistakes of the spec, by the exit code."""
+
+
+def put(folder: Path, files: dict[str, str | bytes | Path | None]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        match content:
+            case None:
+                path.mkdir()
+            case Path():
+                path.symlink_to(content)
+            case str():
+                path.write_text(content, encoding="utf-8")
+            case bytes():
+                path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_said(
+    name: str, golden: Callable[[str, Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    case = CASES[name]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (tmp_path / "outside.csv").write_text(TABLE)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "d.csv").write_text(TABLE)
+    put(folder, {"spec.dl": case.spec, **case.files})
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DSLC_DATA", raising=False)
+    exit_code = main(["train", "spec.dl", "-o", "run"])
+    said = capsys.readouterr()
+    assert said.out == ""
+    text = said.err.replace(os.fspath(folder), "<folder>")
+    assert f"error[{case.code}]" in text
+    assert os.fspath(tmp_path) not in text
+    assert exit_code == BY_THE_SPEC.get(name, 3)
+    assert not (folder / "run").exists()
+    golden(text, EXPECTED / f"{name}.txt")
