@@ -215,7 +215,7 @@ class Compilation:
         """Updates in the whole training."""
         from dslc.training.schedule import total_updates
 
-        return self.train.steps or total_updates(self.train, self.dataset.examples("train"))
+        return self.train.steps or total_updates(self.train, self.raw.examples("train"))
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -138,6 +138,19 @@ UNWRITABLE = register(
     "a result cannot be written",
     "The system did not let the output file be written: the folder is missing or protected, or the disk is full.",
 )
+SHAPES_DIFFER = register(
+    "E0424",
+    "sources hold examples of different shapes",
+    "The sources of one data set give its splits, so a column has the same shape per example in all of them. Images of "
+    "another size belong into a data set of their own, or are brought to one size first.",
+)
+DATA_CHANGED = register(
+    "E0425",
+    "a data file is not the one that the run was trained on",
+    "`dslc eval` measures a run on the data that it was trained with: what was fitted on the training split, and which "
+    "examples are in which split, follows from it. A file whose contents have changed since would give figures that mean "
+    "something else. `dslc predict` takes any data.",
+)
 NOT_FINITE = register(
     "E0423",
     "an infinite value in a field",

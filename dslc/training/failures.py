@@ -35,9 +35,11 @@ def explain_loss(
     if weights:
         problem = LOSS_NOT_FINITE(f"{what}: the update before it left '{weights[0]}' not finite", hint=HINT)
         return problem.at(objective.span)
-    name, origin = _first_not_finite(models[number], state, batch, seed, step.settings)
-    problem = LOSS_NOT_FINITE(f"{what}: the first output that is not finite is that of {name} ({origin})", hint=HINT)
-    return problem.at(objective.span, *_labels(objective, origin))
+    found = _first_not_finite(models[number], state, batch, seed, step.settings)
+    last = objective.loss.application  # whose own output is the loss
+    name, origin = found or (last.site or last.operation.name, str(origin_of(last.span)))
+    problem = LOSS_NOT_FINITE(f"{what}: the first output that is not finite is that of '{name}' ({origin})", hint=HINT)
+    return problem.at(objective.span, *_labels(objective, name, origin))
 
 
 def _state_read_by(
@@ -53,13 +55,16 @@ def _state_read_by(
 
 def _first_not_finite(
     data: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, settings: Settings
-) -> tuple[str, str]:
-    """Run the forward part with every floating-point value as an output; return the first bad one's layer and place."""
+) -> tuple[str, str] | None:
+    """Run the forward part with every floating-point value before the loss as an output.
+
+    Returns:
+        The layer and the place of the first one that is not finite.
+    """
     model = load_model(data)
     probes = probed(model, "loss")
     results = _run(save_model(model), state, batch, seed, settings)
-    name = next((name for name in probes if not np.isfinite(results[name]).all()), None)
-    return ("the objective", "its last operation") if name is None else (f"'{name.split('/')[0]}'", probes[name])
+    return next(((n.split("/")[0], at) for n, at in probes.items() if not np.isfinite(results[n]).all()), None)
 
 
 def _run(
@@ -71,8 +76,8 @@ def _run(
     return predictor.run({name: feeds[name] for name in predictor.graph.inputs}, chunk=size)
 
 
-def _labels(objective: Objective, origin: str) -> list[Label]:
-    """Return a label at the place in the spec that a node comes from."""
-    spans = [application.span for application in applications_of(objective.loss)]
-    span = next((span for span in spans if span is not None and origin_of(span) == origin), None)
-    return [Label(span, "not finite from here on")] if span is not None else []
+def _labels(objective: Objective, name: str, origin: str) -> list[Label]:
+    """Return a label at the application that a node comes from."""
+    named = [a for a in applications_of(objective.loss) if (a.site or a.operation.name) == name]
+    spans = [a.span for a in named if a.span is not None and origin_of(a.span) == origin]
+    return [Label(span, "not finite from here on") for span in spans[:1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,18 @@ class RawData:
     """A data set's tables, open, with the rows of each split and what was fitted on the training rows."""
 
     tables: Mapping[str | None, Table]
+    lengths: Mapping[str | None, int]
+    """How many rows each table has."""
     rows: Mapping[str, tuple[str | None, np.ndarray | None]]
     """Of each split: the source it comes from, and its rows (None: all)."""
     sources: Mapping[str, Mapping[str, int | str]]
     """Size and hash of every file, by its path in the spec."""
     vocabularies: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def examples(self, split: str) -> int:
+        """Return how many examples a split has."""
+        source, rows = self.rows[split]
+        return self.lengths[source] if rows is None else len(rows)
 
     @property
     def training(self) -> tuple[Table, np.ndarray | None]:
@@ -75,7 +83,7 @@ class RawData:
 def _row_shape(table: Table, use: ColumnUse) -> tuple[int, ...]:
     with placed(use.span):
         if use.many:
-            return (len(table.match(use.patterns)),)
+            return (sum(prod(table.row_shape(name)) for name in table.match(use.patterns)),)
         table.require(use.patterns[0])
         return tuple(table.row_shape(use.patterns[0]))
 
@@ -109,12 +117,23 @@ def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
                 findings.extend(failure.diagnostics)
     if findings:
         raise Failure(dict.fromkeys(findings))
+    for use in data.columns.values():
+        _check_alike(use, tables)
     needed = {pattern for use in data.columns.values() for pattern in use.patterns}
-    with placed(data.split.span or data.span):
-        rows = _deal(data, tables, needed)
-    raw = RawData(tables, rows, sources)
+    rows = _deal(data, tables, needed)
+    lengths = {name: table.select(table.match(tuple(needed))).rows for name, table in tables.items()}
+    raw = RawData(tables, lengths, rows, sources)
     _find_categories(data, raw)
     return raw
+
+
+def _check_alike(use: ColumnUse, tables: Mapping[str | None, Table]) -> None:
+    """Refuse sources whose examples have different shapes."""
+    shapes = {table.title: _row_shape(table, use) for table in tables.values()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{list(shape)} in {title}" for title, shape in shapes.items())
+        what = "columns" if use.many else f"column '{use.patterns[0]}'"
+        raise errors.SHAPES_DIFFER(f"an example's {what} has shape {listed}").at(use.span)
 
 
 def _deal(
@@ -123,22 +142,24 @@ def _deal(
     found: dict[str, tuple[str | None, np.ndarray | None]] = {}
     plan = data.split
     for name, table in tables.items():
-        selected = table.select(table.match(tuple(patterns)))
-        if not selected.rows:
-            raise errors.EMPTY_SPLIT(f"the source of '{name or 'all splits'}' has no rows")
+        with placed(data.source_spans[name]):
+            count = table.select(table.match(tuple(patterns))).rows
+        if not count:
+            raise errors.EMPTY(f"{table.title} has no rows").at(data.source_spans[name])
         if name is not None and (name != "train" or not plan.fractions):
             found[name] = (name, None)
             continue
-        values = {
-            mode: _column_of(data, table, getattr(plan, mode)) for mode in ("by", "order", "group") if getattr(plan, mode)
-        }
+        with placed(plan.span):
+            modes = [mode for mode in ("by", "order", "group") if getattr(plan, mode)]
+            values = {mode: _column_of(data, table, getattr(plan, mode)) for mode in modes}
         fractions = dict(plan.fractions)
         rest = "train" if name is not None else None
         if rest is None and set(fractions) == {"train"}:
             found["train"] = (name, None)
             continue
-        for split, rows in split_rows(selected.rows, fractions, plan.seed, rest=rest, **values).items():
-            found[split] = (name, rows)
+        with placed(plan.span):
+            dealt = split_rows(count, fractions, plan.seed, rest=rest, **values)
+        found.update({split: (name, rows) for split, rows in dealt.items()})
     return found
 
 

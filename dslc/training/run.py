@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from dslc.errors.data import UNKNOWN_COLUMN
+from dslc.errors.data import DATA_CHANGED, UNKNOWN_COLUMN
 from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.export.shipping import converted, with_fields
 from dslc.graph.model import save_model
 from dslc.training.data import Table, encode_categories, read_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
-from dslc.training.resuming import Job, read_manifest
+from dslc.training.resuming import Job, changed_files, read_manifest
 from dslc.training.session import Settings
 from dslc.types import STRING, ElementType
 
@@ -89,6 +89,8 @@ class Run:
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there or has changed.
         """
+        for path in changed_files(self.manifest, self.job):
+            raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
         dataset = self.job.dataset
         chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
         if chosen not in dataset.splits:

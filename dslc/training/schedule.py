@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from math import ceil
 
+from dslc.errors.data import EMPTY_SPLIT
 from dslc.model.checked import CheckedTrain
 from dslc.model.measures import applications_of
+from dslc.syntax import tree
 from dslc.training.data import batch_bounds
 
 __all__ = ["merges_single", "steps_per_epoch", "total_updates"]
@@ -20,8 +22,18 @@ def merges_single(train: CheckedTrain) -> bool:
 
 
 def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
-    """Return how many batches an epoch has."""
-    return len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))
+    """Return how many batches an epoch has.
+
+    Raises:
+        Problem: E0418, it has none.
+    """
+    count = len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))
+    if not count:
+        raise EMPTY_SPLIT(
+            f"'drop_last' leaves no batch: the training split has {examples:,} examples, fewer than the {train.batch:,} of a batch",
+            hint="choose a smaller batch, or leave drop_last out",
+        ).at(next(s.span for s in train.node.body if isinstance(s, tree.Batch)))
+    return count
 
 
 def total_updates(train: CheckedTrain, examples: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,7 +62,9 @@ def _outside(choice: _Choice, train: CheckedTrain, raw: RawData, dataset: Datase
         try:
             check_range(choice.field, values, 0, choice.count - 1, where)
         except Failure as failure:
-            found += failure.diagnostics
+            from_one = values.min() == 1 and values.max() == choice.count
+            hint = "indices count from 0: subtract 1 in the field" if from_one else None
+            found += [replace(finding, hint=hint or finding.hint) for finding in failure.diagnostics]
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from dslc.cli import main
 
@@ -76,7 +77,6 @@ class Case:
     code: str
     spec: str
     files: dict[str, str | bytes | Path | None]
-    exit_code: int = 3
 
 
 def csv(code: str, *changes: tuple[int, str], header: str = "a,b,y", **parts: str) -> Case:
@@ -166,13 +166,24 @@ CASES = {
     "idx_too_short": Case("E0406", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES)[:-3], "labels": idx(LABELS)}),
     "idx_rows_differ": Case("E0416", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES), "labels": idx(LABELS[:5])}),
     "idx_label_out_of_range": Case("E0420", spec(IDX, IDX_FIELDS), {"images": idx(IMAGES), "labels": idx(LABELS + 1)}),
+    "sources_of_different_shapes": Case("E0424", spec(
+        'train = npz("d.npz")\n  source test = npz("e.npz")',
+        '  field x: float32[2] = column("a")\n  field y: int64 = column("y")\n', split=""), {
+        "d.npz": npz(a=np.ones((8, 2)), y=LABELS), "e.npz": npz(a=np.ones((8, 3)), y=LABELS)}),
+    "token_beyond_the_embedding": csv("E0420", fields=FIELDS + '  field token: int64 = column("b")\n', network=NETWORK
+        .replace("x: float32[N, 2]", "x: float32[N, 2] input token: int64[N]")
+        .replace("= x -> Dense", "= (token -> Embedding(40, 2)) + x -> Dense").replace("Net(x)", "Net(x, token)")),
     # --- loaded weights
     "weights_missing": Case("E0403", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')), {"d.csv": TABLE}),
     "weights_damaged": Case("E0406", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')),
                             {"d.csv": TABLE, "w.safetensors": b"no weights"}),
+    "weights_of_another_network": Case("E0522", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')), {
+        "d.csv": TABLE, "w.safetensors": save({
+            "Net.logit.dense.weight": np.ones((2, 3), np.float32), "Net.logits.dense.weight": np.ones((3, 3), np.float32),
+            "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
-BY_THE_SPEC = {"path_above": 1, "path_absolute": 1, "columns_too_many": 1, "columns_too_few": 1, "npz_of_another_shape": 1}
-"""Cases that are mistakes of the spec, by the exit code."""
+BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network"}
+"""Cases in which the spec does not fit the data: exit code 1."""
 
 
 def put(folder: Path, files: dict[str, str | bytes | Path | None]) -> None:
@@ -209,6 +220,6 @@ def test_what_is_said(
     text = said.err.replace(os.fspath(folder), "<folder>")
     assert f"error[{case.code}]" in text
     assert os.fspath(tmp_path) not in text
-    assert exit_code == BY_THE_SPEC.get(name, 3)
+    assert exit_code == (1 if name in BY_THE_SPEC else 3)
     assert not (folder / "run").exists()
     golden(text, EXPECTED / f"{name}.txt")

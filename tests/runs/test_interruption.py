@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -132,6 +132,14 @@ def spec(tmp_path: Path) -> Path:
     return write_spec(tmp_path, RICH)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def logged_often() -> Iterator[None]:
+    """Lines of the log between evaluations, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "LOG_EVERY", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What comes out of the spec when nothing happens."""
@@ -140,9 +148,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return outcome(folder / "run")
 
 
-def test_interrupted_after_each_batch(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one process, at every batch of an epoch and a half, also with lines of the log between evaluations."""
-    monkeypatch.setattr(loop, "LOG_EVERY", 2)
+def test_interrupted_again_and_again(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None) -> None:
     witness: Interrupter = Interrupter(1)
     while True:
         try:

@@ -43,7 +43,7 @@ IN_TIME = {
     "nested loops": (model("x", body="for i in range(1000) { for j in range(1000) { k = i } }"), ["E0218"]),
     "wide loop": (model("x", body="for i in range(99_000) {" + " k = i" * 1000 + " }"), ["E0218"]),
     "mistake in a long loop": (model("x", body="for i in range(99_000) { k = misspelt -> Relu }"), ["E0201"]),
-    "endless range": (model("x", body=f"for i in range({-(2**62)} * 2, {2**63 - 1}) {{ k = i }}"), ["E0206"]),
+    "endless range": (model("x", body=f"for i in range({-(2**62)}, {2**63 - 1}) {{ k = i }}"), ["E0206"]),
     "length of a range": (model(f"x -> Dense(len(range({2**63 - 1})))"), ["E0218"]),
     "doubled list": (model("x", body="l = [1]\nfor i in range(64) { l = l + l }"), ["E0216"]),
     "nested lists": (model("x", body="a = [1]\nb = [1]\nfor i in range(64) { a = [a, a] b = [b, b] }\nc = a == b"), ["E0216"]),

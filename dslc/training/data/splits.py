@@ -59,8 +59,9 @@ def split_rows(
         result = {name: mine[np.argsort(order[mine], kind="stable")] for name, mine in result.items()}
     for name, mine in result.items():
         if not len(mine):
-            kept = f" in {len(np.unique(_numbered(group)))} groups" if group is not None else ""
-            raise errors.EMPTY_SPLIT(f"split {name} = {shares[name]:.6g} of {rows} rows{kept} is empty")
+            groups = len(np.unique(_numbered(group))) if group is not None else 0
+            kept = f" in {groups} group{'s' if groups > 1 else ''}" if groups else ""
+            raise errors.EMPTY_SPLIT(f"the split '{name}', {shares[name]:.6g} of {rows:,} rows{kept}, is empty")
     return result
 
 

@@ -111,12 +111,13 @@ class Table(ABC):
     def require(self, name: str) -> str:
         """Return the name if there is such a column; else raise E0411 with what was probably meant."""
         if name not in self.names:
-            shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
             raise errors.UNKNOWN_COLUMN(
-                f"there is no column '{name}' in {self.title}",
-                hint=did_you_mean(name, self.names) or f"the columns are {shown}",
+                f"there is no column '{name}' in {self.title}", hint=did_you_mean(name, self.names) or self._listed()
             )
         return name
+
+    def _listed(self) -> str:
+        return f"the columns are {', '.join(self.names[:12])}{', ...' if len(self.names) > 12 else ''}"
 
     def match(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """Return the columns that match any of the patterns, in the file's order.
@@ -129,7 +130,7 @@ class Table(ABC):
             raise Failure(
                 errors.UNKNOWN_COLUMN(
                     f"no column of {self.title} matches '{pattern}'",
-                    hint=did_you_mean(pattern.strip("*"), self.names) or f"the first column is '{self.names[0]}'",
+                    hint=did_you_mean(pattern.strip("*"), self.names) or self._listed(),
                 ).diagnostic
                 for pattern in idle
             )

@@ -1,0 +1,113 @@
+"""A loss that is not finite ends the run, with the step, the objective and the layer where it began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dslc.diagnostics import CODES, Diagnostic, Problem
+from dslc.render import render
+from tests.runs.driving import DATA, MODEL, spec_of, trained, write_spec
+
+
+def failed(folder: Path, text: str, **options: int) -> Diagnostic:
+    """Train a spec that must fail; return what was said."""
+    spec = write_spec(folder, text)
+    with pytest.raises(Problem, match="E0520") as caught:
+        trained(spec, folder / "run", **options)
+    assert CODES["E0520"].exit_code == 4
+    found = caught.value.diagnostic
+    assert render(found)
+    return found
+
+
+def marked(found: Diagnostic) -> list[str]:
+    """Return the text of the spec under each mark, the main one first."""
+    assert found.span is not None
+    return [found.span.text, *(label.span.text for label in found.labels)]
+
+
+def test_a_logarithm_of_zero(tmp_path: Path) -> None:
+    found = failed(tmp_path, spec_of("minimize mean(log(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
+    assert "not finite in step 1" in found.message
+    assert "'log'" in found.message
+    assert "spec.dl:15:17" in found.message
+    assert marked(found) == ["mean(log(relu(logits - 1000)))", "log(relu(logits - 1000))"]
+
+
+def test_the_last_operation_of_the_objective(tmp_path: Path) -> None:
+    found = failed(tmp_path, spec_of("minimize log(mean(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
+    assert "that of 'log' (spec.dl:15:12)" in found.message
+
+
+def test_a_learning_rate_far_too_high(tmp_path: Path) -> None:
+    model = MODEL.replace("Tanh", "Relu")
+    found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 1e30) epochs 5", model=model))
+    assert "not finite in step 3" in found.message or "not finite in step 2" in found.message
+    assert "Dense" in found.message or "dense" in found.message or "left 'Net." in found.message
+    assert "lower learning rate" in (found.hint or "")
+
+
+def test_the_layer_is_named_by_its_path(tmp_path: Path) -> None:
+    model = "model Net {\n  input x: float32[N, 4]\n  h = x -> Dense(8)\n  output logits = (exp(100 * abs(h) + 100)) -> Dense(3)\n}\n"
+    found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 1", model=model))
+    assert "step 1: the first output that is not finite is that of" in found.message
+    assert marked(found)[1] == "(exp(100 * abs(h) + 100))"
+
+
+def test_a_gradient_that_is_not_finite(tmp_path: Path) -> None:
+    """The loss is finite when the slope of the root at zero has ruined the weights: the next step tells."""
+    found = failed(tmp_path, spec_of("minimize mean(sqrt(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
+    assert found.message == "the loss is not finite in step 2: the update before it left 'Net.logits.dense.weight' not finite"
+
+
+TWO = """\
+model Net {
+  input x: float32[N, 4]
+  output logits = x -> Dense(3)
+}
+model Other {
+  input x: float32[N, 4]
+  output y = x -> Dense(1)
+}
+"""
+
+
+def test_the_objective_is_named(tmp_path: Path) -> None:
+    body = """let y = Other(x)
+  minimize good = cross_entropy(logits, label) over Net using SGD(lr = 0.1)
+  minimize bad = mean(1 / relu(y - 1000)) over Other using SGD(lr = 0.1)
+  epochs 1"""
+    found = failed(tmp_path, spec_of(body, model=TWO))
+    assert "the loss of 'bad' is not finite in step 1" in found.message
+    assert marked(found) == ["mean(1 / relu(y - 1000))", "1 / relu(y - 1000)"]
+
+
+def test_what_an_earlier_objective_ruined(tmp_path: Path) -> None:
+    """The second one sees the weights that the first one has just updated."""
+    body = """minimize first = mean(sqrt(relu(logits - 1000))) over Net using SGD(lr = 0.1)
+  minimize second = cross_entropy(Net(x), label) + mean(Other(x)) over Other using SGD(lr = 0.1)
+  epochs 1"""
+    found = failed(tmp_path, spec_of(body, model=TWO))
+    assert found.message == "the loss of 'second' is not finite in step 1: the update before it left 'Net.logits.dense.weight' not finite"
+
+
+def test_in_a_later_step(tmp_path: Path) -> None:
+    """Weights that grow twentyfold a step overflow after some thirty."""
+    body = "minimize mean(Net(x) ** 2) using SGD(lr = 100) epochs 20 batch 16"
+    model = "model Net {\n  input x: float32[N, 4]\n  output logits = x -> Dense(3)\n}\n"
+    found = failed(tmp_path, spec_of(body, model=model))
+    step = int(found.message.split("in step ")[1].split(":")[0])
+    assert 5 < step < 60
+
+
+def test_what_was_saved_before_stays(tmp_path: Path) -> None:
+    """A run that failed can't be resumed into another result: it fails again at the same place."""
+    text = spec_of("minimize mean(Net(x) ** 2) using SGD(lr = 100) epochs 20 batch 16",
+                   model="model Net {\n  input x: float32[N, 4]\n  output logits = x -> Dense(3)\n}\n")  # fmt: skip
+    first = failed(tmp_path, text)
+    with pytest.raises(Problem, match="E0520") as caught:
+        trained(tmp_path / "spec.dl", tmp_path / "run", resume=True)
+    assert caught.value.diagnostic.message == first.message
+    assert DATA in (tmp_path / "run" / "spec" / "spec.dl").read_text(encoding="utf-8")
