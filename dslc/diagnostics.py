@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dslc.source import Span
@@ -134,6 +134,10 @@ class Failure(Exception):
         return next((code for code in (1, 3, 4, 2) if code in codes), 1)
 
 
+_LONGEST = 2000
+"""Characters of a message; a hostile spec can make it quote megabytes."""
+
+
 @dataclass
 class Diagnostics:
     """Collects diagnostics. The same finding at the same place counts once, whatever its sizes.
@@ -146,6 +150,9 @@ class Diagnostics:
     def add(self, finding: Diagnostic | Problem) -> None:
         """Record a finding."""
         diagnostic = finding.diagnostic if isinstance(finding, Problem) else finding
+        if len(diagnostic.message) > _LONGEST:
+            shortened = f"{diagnostic.message[: _LONGEST // 2]} ... {diagnostic.message[-_LONGEST // 2 :]}"
+            diagnostic = replace(diagnostic, message=shortened)
         sizeless = re.sub(r"\[[^\]]*\]|\d+", "", diagnostic.message)
         self._found.setdefault((diagnostic.code.id, diagnostic.span, sizeless), diagnostic)
 

@@ -32,8 +32,8 @@ from dslc.source import Source
 if TYPE_CHECKING:
     from dslc.export import InferenceModel
     from dslc.model.checked import CheckedData
-    from dslc.training.artifacts import Artifacts
     from dslc.model.constants import FittedConstants
+    from dslc.training.artifacts import Artifacts
     from dslc.training.data import Dataset
     from dslc.training.fields import RawData
 
@@ -68,7 +68,11 @@ def check_spec(path: Path, options: Options | None = None) -> tuple[Program, Dia
     diagnostics = Diagnostics()
     source = read_source(path, options.limits)
     program = resolve_program(
-        source, diagnostics, load=source_loader(path.parent, options.limits), settings=options.settings, limits=options.limits
+        source,
+        diagnostics,
+        load=source_loader(path.parent, options.limits),
+        settings=options.settings,
+        limits=options.limits,
     )
     check_program(program, diagnostics, options.limits)
     return program, diagnostics
@@ -90,12 +94,15 @@ def _chosen(program: Program, name: str | None) -> str:
     trains = list(program.scope.trains)
     if name is not None and name not in trains:
         raise errors.TRAIN_NOT_CHOSEN(
-            f"the spec has no train block '{name}'", hint=did_you_mean(name, trains) or f"it has {', '.join(trains) or 'none'}"
+            f"the spec has no train block '{name}'",
+            hint=did_you_mean(name, trains) or f"it has {', '.join(trains) or 'none'}",
         )
     if not trains:
         raise errors.UNKNOWN_DECLARATION("the spec has no train block", hint="add: train name { ... }")
     if name is None and len(trains) > 1:
-        raise errors.TRAIN_NOT_CHOSEN("the spec has several train blocks", hint=f"choose one with --train: {', '.join(trains)}")
+        raise errors.TRAIN_NOT_CHOSEN(
+            "the spec has several train blocks", hint=f"choose one with --train: {', '.join(trains)}"
+        )
     return name or trains[0]
 
 
@@ -264,7 +271,9 @@ def _needs_total(train: CheckedTrain) -> list[bool]:
 
     values = [
         getattr(group.optimizer, option.name)
-        for objective in train.objectives for group in objective.groups for option in options_of(type(group.optimizer))
+        for objective in train.objectives
+        for group in objective.groups
+        for option in options_of(type(group.optimizer))
     ]
     return [isinstance(value, Schedule) and value.needs_total for value in values]
 

@@ -53,8 +53,8 @@ CLASS_INDICES = register(
     "E0342",
     "the target does not fit the logits",
     "Classes lie on axis 1 of the logits, or on the axis that 'axis' names. The target has the logits' shape without "
-    "that axis and holds whole numbers, the index of the right class. (The target of 'cross_entropy' may also have "
-    "the logits' own shape and hold a probability for each class.)",
+    "that axis and holds whole numbers, the index of the right class. The target of 'cross_entropy' may also have "
+    "the logits' own shape and hold a probability for each class.",
     wrong=_model("cross_entropy(x, label)", "x: float32[N, T, 50]", "label: int64[N, T]"),
     right=_model("cross_entropy(x, label, axis = -1)", "x: float32[N, T, 50]", "label: int64[N, T]"),
 )

@@ -41,8 +41,8 @@ UNDECIDED = register(
     "E0375", "this depends on a size that is known at run time only",
     "Symbols stand for sizes that are free until run time. Whether the shapes fit would depend on them, and dslc "
     "promises that a checked spec fits.",
-    wrong="model Net {\n  input  x: float32[N, T]\n  output y = x -> Dense(2)\n}",
-    right="model Net {\n  input  x: float32[N, 7]\n  output y = x -> Dense(2)\n}",
+    wrong="model Net {\n  input  x: float32[N, T]\n  parameter p: float32[T] = zeros\n  output y = x + p\n}",
+    right="model Net {\n  input  x: float32[N, 7]\n  parameter p: float32[7] = zeros\n  output y = x + p\n}",
 )  # fmt: skip
 BAD_LITERAL = register(
     "E0376", "a number does not fit the tensor's element type",

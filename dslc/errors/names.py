@@ -124,7 +124,7 @@ BAD_INDEX = register(
     "E0219", "this index does not fit",
     "Lists are indexed with a whole number within their length, tensors with whole numbers, slices, `none` and "
     "tensors of whole numbers, at most one per axis.",
-    wrong=_NET.format("x[:, 4]"), right=_NET.format("x[:, 3]"),
+    wrong=_NET.format("x[:, 0.5]"), right=_NET.format("x[:, 0]"),
 )  # fmt: skip
 BAD_UNPACKING = register(
     "E0220", "the names on the left do not fit what is on the right",
@@ -152,7 +152,7 @@ MISPLACED_STATEMENT = register(
 UNKNOWN_DECLARATION = register(
     "E0224", "no declaration of this name",
     "A data set, model or train block of this name is not in the file, nor in what it imports.",
-    wrong="train t {\n  data missing\n}",
+    wrong="train t {\n  data missing\n  minimize mean(x) using Adam\n  epochs 1\n}",
 )  # fmt: skip
 NOT_AVAILABLE = register(
     "E0225", "the language knows this, this version does not do it yet",

@@ -9,8 +9,8 @@ UNEXPECTED = register(
     "something stands where it cannot",
     "A word, number or sign stands where the language expects something else. The message says what was being "
     "written and what should follow; the hint shows how the statement is written.",
-    wrong="train t {\n  evaluate every 500\n}",
-    right="train t {\n  evaluate every 500 steps\n}",
+    wrong="param size int = 3",
+    right="param size: int = 3",
 )
 UNKNOWN_STATEMENT = register(
     "E0102",
@@ -18,55 +18,55 @@ UNKNOWN_STATEMENT = register(
     "Each kind of block has statements of its own: 'source', 'field' in 'data'; 'input', 'output', 'name = ...' in "
     "'model' and 'block'; 'minimize', 'epochs' in 'train'. A file itself holds declarations only: 'import', "
     "'param', 'data', 'block', 'model', 'train'. The word found here starts none of those.",
-    wrong="train t {\n  epoch 30\n}",
-    right="train t {\n  epochs 30\n}",
+    wrong="model M {\n  input x: float32[N, 4]\n  outputs y = x -> Relu\n}",
+    right="model M {\n  input x: float32[N, 4]\n  output y = x -> Relu\n}",
 )
 UNCLOSED = register(
     "E0103",
     "a bracket is never closed",
     "Every '(', '[' and '{' needs its partner. The message points at the one that was opened and at the place where "
     "its partner is missed at the latest; the true place often lies between the two.",
-    wrong="model M {\n  input x: float32[N, 4]\n  output x -> Dense(2\n}",
-    right="model M {\n  input x: float32[N, 4]\n  output x -> Dense(2)\n}",
+    wrong="model M {\n  input x: float32[N, 4]\n  output y = x -> Dense(2\n}",
+    right="model M {\n  input x: float32[N, 4]\n  output y = x -> Dense(2)\n}",
 )
 UNOPENED = register(
     "E0104",
     "a closing bracket has no partner",
     "A ')', ']' or '}' stands where nothing is open, or where a bracket of another kind is open. Remove it, or open "
     "the one that it should close.",
-    wrong="model M {\n  input x: float32[N, 4)\n  output x\n}",
-    right="model M {\n  input x: float32[N, 4]\n  output x\n}",
+    wrong="model M {\n  input x: float32[N, 4)\n  output y = x\n}",
+    right="model M {\n  input x: float32[N, 4]\n  output y = x\n}",
 )
 MISSING_COMMA = register(
     "E0105",
     "a comma is missing",
     "Arguments, list items, dimensions and the entries of 'split' are separated by commas. Two of them stand side by "
     "side here.",
-    wrong="model M {\n  input x: float32[N, 3, 8, 8]\n  output x -> Conv(8 kernel = 3)\n}",
-    right="model M {\n  input x: float32[N, 3, 8, 8]\n  output x -> Conv(8, kernel = 3)\n}",
+    wrong="model M {\n  input x: float32[N, 3, 8, 8]\n  output y = x -> Conv(8 kernel = 3)\n}",
+    right="model M {\n  input x: float32[N, 3, 8, 8]\n  output y = x -> Conv(8, kernel = 3)\n}",
 )
 BAD_PIPE = register(
     "E0106",
     "what stands right of '->' is not a layer",
     "'->' applies a layer to what flows in from the left, so on its right stands a name, a member or a call: "
     "'x -> Dense(2)'. It binds loosest of all: to go on computing with the result, put the pipe in parentheses.",
-    wrong="model M {\n  input x: float32[N, 4]\n  output x -> Dense(2) + 1\n}",
-    right="model M {\n  input x: float32[N, 4]\n  output (x -> Dense(2)) + 1\n}",
+    wrong="model M {\n  input x: float32[N, 4]\n  output y = x -> Dense(2) + 1\n}",
+    right="model M {\n  input x: float32[N, 4]\n  output y = (x -> Dense(2)) + 1\n}",
 )
 PIPE_AFTER_ELSE = register(
     "E0107",
     "a pipe after 'else' needs parentheses",
     "'if c then a else b -> f' could mean that f is applied to b alone or to the whole choice. Parentheses say which.",
-    wrong="model M(deep = true) {\n  input x: float32[N, 4]\n  output if deep then x else x -> Relu\n}",
-    right="model M(deep = true) {\n  input x: float32[N, 4]\n  output if deep then x else (x -> Relu)\n}",
+    wrong="model M(deep = true) {\n  input x: float32[N, 4]\n  output y = if deep then x else x -> Relu\n}",
+    right="model M(deep = true) {\n  input x: float32[N, 4]\n  output y = if deep then x else (x -> Relu)\n}",
 )
 BAD_STRING = register(
     "E0108",
     "a string is not written as it should be",
     "A string stands in double quotes and ends on the line it began on. Inside it, a backslash starts one of "
     '\\", \\\\, \\n and \\t; paths are written with forward slashes on every system.',
-    wrong='import "blocks.dl',
-    right='import "blocks.dl"',
+    wrong='param name: string = "adam',
+    right='param name: string = "adam"',
 )
 BAD_CHARACTER = register(
     "E0109",
@@ -96,8 +96,8 @@ RESERVED = register(
     "a reserved word cannot be a name",
     "Most keywords may serve as names, but these always mean themselves: if, then, else, and, or, not, true, false, "
     "none.",
-    wrong="model M {\n  input x: float32[N, 4]\n  none = x -> Relu\n  output none\n}",
-    right="model M {\n  input x: float32[N, 4]\n  nothing = x -> Relu\n  output nothing\n}",
+    wrong="model M {\n  input x: float32[N, 4]\n  none = x -> Relu\n  output y = none\n}",
+    right="model M {\n  input x: float32[N, 4]\n  nothing = x -> Relu\n  output y = nothing\n}",
 )
 MISSING_EXPRESSION = register(
     "E0113",
@@ -111,8 +111,8 @@ CHAINED_COMPARISON = register(
     "comparisons cannot be chained",
     "'a < b < c' is not read as in mathematics by most languages, so this one refuses it. Join two comparisons with "
     "'and'.",
-    wrong="train t {\n  stop when 0 < validation.loss < 1\n}",
-    right="train t {\n  stop when 0 < validation.loss and validation.loss < 1\n}",
+    wrong="param fits: bool = 0 < 1 < 2",
+    right="param fits: bool = 0 < 1 and 1 < 2",
 )
 WRONG_SIGN = register(
     "E0115",

@@ -120,8 +120,8 @@ NOT_COMPUTABLE = register(
     "this has no value",
     "A computation with numbers that happens when the spec is compiled has no result: a division by zero, the root of "
     "a negative number, a number beyond 64 bits, arithmetic with text.",
-    wrong=_model("x -> Dense(4 // 0)", "x: float32[N, 4]"),
-    right=_model("x -> Dense(4 // 2)", "x: float32[N, 4]"),
+    wrong=_model("x * sqrt(-1)", "x: float32[N, 4]"),
+    right=_model("x * sqrt(2)", "x: float32[N, 4]"),
 )
 UNKNOWN_SIZE = register(
     "E0314",

@@ -11,10 +11,10 @@ from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.model.checked import CheckedTrain
+from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder, Value
-from dslc.model.constants import FittedConstants
 from dslc.types import INT64, TensorType
 
 __all__ = ["InferenceModel", "inference_models"]
@@ -47,18 +47,25 @@ def inference_models(
 
 
 def _inference(
-    name: str, doc: str | None, outputs: Mapping[str, Value], constants: FittedConstants, weights: Mapping[str, np.ndarray],
-) -> Model:  # fmt: skip
+    name: str,
+    doc: str | None,
+    outputs: Mapping[str, Value],
+    constants: FittedConstants,
+    weights: Mapping[str, np.ndarray],
+) -> Model:
     builder = Builder(name)
     applications = applications_of(*outputs.values())
     inputs: dict[str, Tensor] = {}
     for application in applications:
         operation = application.operation
-        if isinstance(operation, Placeholder) and operation.key.removeprefix("fitted:") not in constants.arrays:
-            if operation.key not in inputs:
-                inputs[operation.key] = builder.input(operation.key, operation.given)
+        if not isinstance(operation, Placeholder) or operation.key.removeprefix("fitted:") in constants.arrays:
+            continue
+        if operation.key not in inputs:
+            inputs[operation.key] = builder.input(operation.key, operation.given)
     draws = any(a.operation.draws(a.training) for a in applications)
-    randomness = Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None
+    randomness = (
+        Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None
+    )
     parameters: dict[str, Tensor] = {}
 
     def parameter(path: str) -> Tensor:

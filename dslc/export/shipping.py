@@ -57,7 +57,8 @@ def ir_version_of(opset: int) -> int:
 def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest: Mapping[str, Any]) -> Model:
     """Return a model that takes raw columns: the fields' graph, joined to the model by the inputs' names.
 
-    Text columns are taken as text, and coded by an ``ai.onnx.ml`` LabelEncoder with the vocabulary inside.
+    Its inputs bear the names of the columns (of the patterns, where several columns lie side by side). Text columns
+    are taken as text, and coded by an ``ai.onnx.ml`` LabelEncoder with the vocabulary inside.
 
     Raises:
         Problem: E0617, an input of the model is no field.
@@ -65,43 +66,70 @@ def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest:
     import onnx
     from onnx import compose
 
-    model, front = onnx.load_model_from_string(data), onnx.load_model_from_string(only_outputs(fields, sorted(set(fed_by.values()))))
-    names = [value.name for value in model.graph.input if value.name != "seed"]
+    model, front = (
+        onnx.load_model_from_string(data),
+        onnx.load_model_from_string(only_outputs(fields, sorted(set(fed_by.values())))),
+    )
+    names = [value.name for value in model.graph.input if value.name != SEED]
     strange = [name for name in names if name not in fed_by]
     if strange:
         raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
-    front = compose.add_prefix(front, "fields/", rename_inputs=False)
-    back = compose.add_prefix(model, "model/", rename_inputs=True, rename_outputs=False)
-    merged = compose.merge_models(front, back, io_map=[(f"fields/{fed_by[name]}", f"model/{name}") for name in names])
+    front = compose.add_prefix(front, FRONT)
+    back = compose.add_prefix(model, BACK, rename_outputs=False)
+    merged = compose.merge_models(front, back, io_map=[(FRONT + fed_by[name], BACK + name) for name in names])
     merged.ir_version = model.ir_version
     merged.producer_name = "dslc"
-    _code_text(merged, manifest)
+    columns = {FRONT + column["input"]: column for column in manifest["columns"]}
+    for value in list(merged.graph.input):
+        column = columns.get(value.name)
+        if column is not None and column["vocabulary"] is not None:
+            _code(merged, value, manifest["vocabularies"][column["vocabulary"]])
+    _name_inputs(merged, columns)
     onnx.checker.check_model(merged, full_check=True)
     return load_model(merged.SerializeToString())
 
 
-def _code_text(model: Any, manifest: Mapping[str, Any]) -> None:
-    """Put the coding of categories in front: raw values in, numbers out."""
+SEED, FRONT, BACK = "seed", "fields/", "model/"
+
+
+def _code(model: Any, value: Any, keys: Sequence[Any]) -> None:
+    """Put the coding of categories behind an input: raw values in, numbers out; unknown ones get the next number."""
     from onnx import TensorProto, helper
 
-    coded = {c["input"]: c for c in manifest["columns"] if c["vocabulary"] is not None}
-    for value in list(model.graph.input):
-        column = coded.get(value.name)
-        if column is None:
-            continue
-        keys = manifest["vocabularies"][column["vocabulary"]]
-        text = all(isinstance(key, str) for key in keys)
-        raw = f"{value.name}/code"
-        for node in model.graph.node:
-            for position, name in enumerate(node.input):
-                if name == value.name:
-                    node.input[position] = raw
-        number_type = {True: TensorProto.STRING, False: TensorProto.INT64}[text]
-        kind = "strings" if text else "int64s"
-        if not text and any(isinstance(key, float) for key in keys):
-            number_type, kind = TensorProto.FLOAT, "floats"
-        attributes = {f"keys_{kind}": keys, "values_int64s": list(range(len(keys))), "default_int64": len(keys)}
-        model.graph.node.insert(0, helper.make_node("LabelEncoder", [value.name], [raw], domain="ai.onnx.ml", **attributes))
-        value.type.tensor_type.elem_type = number_type
-    if coded and not any(entry.domain == "ai.onnx.ml" for entry in model.opset_import):
-        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    coded = f"{value.name}/code"
+    _redirect(model, value.name, coded)
+    kind, element = "int64s", TensorProto.INT64
+    if all(isinstance(key, str) for key in keys):
+        kind, element = "strings", TensorProto.STRING
+    elif any(isinstance(key, float) for key in keys):
+        kind, element = "floats", TensorProto.FLOAT
+    count = len(keys)
+    attributes: dict[str, Any] = {f"keys_{kind}": keys, "values_int64s": list(range(count)), "default_int64": count}
+    model.graph.node.insert(0, helper.make_node("LabelEncoder", [value.name], [coded], domain=ML, **attributes))
+    value.type.tensor_type.elem_type = element
+    if not any(entry.domain == ML for entry in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(ML, 3))
+
+
+ML = "ai.onnx.ml"
+
+
+def _name_inputs(model: Any, columns: Mapping[str, Mapping[str, Any]]) -> None:
+    """Call inputs as the columns are called; where two would share a name, or an output has it, by a longer one."""
+    taken = {value.name for value in model.graph.output}
+    for value in model.graph.input:
+        column = columns.get(value.name)
+        key = value.name.removeprefix(FRONT)
+        name = SEED if column is None else ", ".join(column["columns"])
+        name = next(n for n in (name, key, f"column {key}") if n not in taken)
+        taken.add(name)
+        _redirect(model, value.name, name)
+        value.name = name
+
+
+def _redirect(model: Any, old: str, new: str) -> None:
+    """Let every node that reads one value read another."""
+    for node in model.graph.node:
+        for position, name in enumerate(node.input):
+            if name == old:
+                node.input[position] = new

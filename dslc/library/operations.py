@@ -15,12 +15,11 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, word_decorator
+from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType
 
 if TYPE_CHECKING:
@@ -223,8 +222,8 @@ class OperandSpec:
     variadic: bool
 
 
-@cache
-def operands_of(word: type[Operation]) -> tuple[OperandSpec, ...]:
+@per_word
+def operands_of(word: type[Any]) -> tuple[OperandSpec, ...]:
     """Return the operands of an operation, read off the signature of its ``type`` method."""
     parameters = list(inspect.signature(word.type).parameters.values())[1:]
     return tuple(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, pi
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -54,6 +54,8 @@ class Schedule(Word):
 
     The first update sees step 0. Schedules are joined with ``then``, see :func:`chain`.
     """
+
+    family: ClassVar[str] = "schedule"
 
     @property
     def length(self) -> int | None:
@@ -250,6 +252,8 @@ class plateau(Schedule):
 @dataclass(frozen=True)
 class Chain(Schedule):
     """``before then after``: the first lasts its own length, then the second begins."""
+
+    described: ClassVar[str] = "a chain of schedules"
 
     before: Schedule
     after: Schedule

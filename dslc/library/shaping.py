@@ -35,17 +35,17 @@ def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: b
     if any(isinstance(d, int) and d < -1 for d in shape):
         raise COMBINATION(f"{word}: a dimension can't be negative: {list(shape)}")
     known = element_count(d for d in shape if d != -1)
-    whose = "each example, " if example else ""
+    whole = f"each example, {shape_text(x.shape)}," if example else shape_text(x.shape)
     if not free:
         same = same_value(x.count, known)
         if same is None:
             raise UNDECIDED(
-                f"{word}: whether {whose}{shape_text(x.shape)}, has as many elements as {shape_text(shape)} is not "
+                f"{word}: whether {whole} has as many elements as {shape_text(shape)} is not "
                 "known before run time"
             )
         if not same:
             raise RESHAPE(
-                f"{word}: {whose}{shape_text(x.shape)}, has {x.count} elements, but {shape_text(shape)} has {known}",
+                f"{word}: {whole} has {x.count} elements, but {shape_text(shape)} has {known}",
                 hint="one dimension may be -1: it becomes what the others leave",
             )
         return x.with_shape(shape)
@@ -56,7 +56,7 @@ def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: b
         raise UNDECIDED(f"{word}: whether {known} divides {x.count} elements is not known before run time")
     if rest != 0:
         raise RESHAPE(
-            f"{word}: {whose}{shape_text(x.shape)}, has {x.count} elements, which {known} does not divide, so that "
+            f"{word}: {whole} has {x.count} elements, which {known} does not divide, so that "
             f"nothing fits -1 in {list(shape)}"
         )
     return x.with_shape(x.count // known if d == -1 else d for d in shape)

@@ -131,5 +131,12 @@ def check_path(path: str) -> None:
             f"'{path}' is an absolute path",
             hint="name its folder with --data DIR, and write the path relative to that",
         )
+    depth = 0
+    for part in PurePosixPath(path).parts:
+        depth += -1 if part == ".." else part != "."
+        if depth < 0:
+            raise errors.OUTSIDE(
+                f"'{path}' leads out of the data folders", hint="name the folder it lies in with --data DIR"
+            )
     if not path or "\0" in path:
         raise errors.OUTSIDE(f"'{path}' is not the path of a file".replace("\0", "\\0"))

@@ -87,10 +87,10 @@ class Conv(Layer):
     """
 
     channels: Dimension = option("Channels of the result.", minimum=1)
-    kernel: Sizes = option("Size of the window: a number, or one for each axis.")
-    stride: Sizes = option("Step of the window.", default=1)
-    padding: Padding = option(_PADDING, default="same")
-    dilation: Sizes = option("Distance between neighbouring elements of the window.", default=1)
+    kernel: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
+    stride: Sizes = option("Step of the window.", default=1, minimum=1)
+    padding: Padding = option(_PADDING, default="same", minimum=0, choices=("same", "valid"))
+    dilation: Sizes = option("Distance between neighbouring elements of the window.", default=1, minimum=1)
     groups: Dimension = option("Groups of channels that do not see each other.", default=1, minimum=1)
     bias: bool = option("Add a bias to each channel?", default=True)
     init: Initializer = option("How the weight starts; the bias starts at zero.", default=glorot_uniform())
@@ -162,9 +162,9 @@ class _Pool(Layer):
 class MaxPool(_Pool):
     """The maximum in each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]. Padding never wins."""
 
-    size: Sizes = option("Size of the window: a number, or one for each axis.")
-    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None)
-    padding: Padding = option(_PADDING, default="valid")
+    size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
+    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
+    padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         window = self._window(x.type)
@@ -175,9 +175,9 @@ class MaxPool(_Pool):
 class AveragePool(_Pool):
     """The mean of each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]."""
 
-    size: Sizes = option("Size of the window: a number, or one for each axis.")
-    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None)
-    padding: Padding = option(_PADDING, default="valid")
+    size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
+    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
+    padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
     count_include_pad: bool = option("Does padding count, as zeros?", default=True)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:

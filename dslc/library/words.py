@@ -13,7 +13,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import wraps
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,7 @@ from typing_extensions import dataclass_transform
 
 __all__ = [
     "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Word",
-    "option", "options_of", "word_decorator",
+    "option", "options_of", "per_word", "word_decorator",
 ]  # fmt: skip
 
 
@@ -93,12 +93,28 @@ class Word:
         return inspect.getdoc(cls) or ""
 
 
-@cache
-def options_of(word: type[Word]) -> tuple[Option, ...]:
+T = TypeVar("T")
+
+
+def per_word(function: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
+    """Remember what a function returns for each class."""
+    known: dict[type[Any], T] = {}
+
+    @wraps(function)
+    def look_up(word: type[Any]) -> T:
+        if word not in known:
+            known[word] = function(word)
+        return known[word]
+
+    return look_up
+
+
+@per_word
+def options_of(word: type[Any]) -> tuple[Option, ...]:
     """Return a word's options in the order of their declaration."""
     hints = get_type_hints(word)
     found = []
-    for field in dataclasses.fields(word):  # type: ignore[arg-type]
+    for field in dataclasses.fields(word):
         default = REQUIRED if field.default is dataclasses.MISSING else field.default
         found.append(Option(field.name, _kinds(hints[field.name]), default, **field.metadata))
     return tuple(found)

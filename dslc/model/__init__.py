@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import dslc.library
+import dslc.library  # noqa: F401 - declares every word
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
 from dslc.limits import Limits
+from dslc.model.bodies import bind_formals, elaborate_alone
 from dslc.model.builtins import BUILTINS, classes_of
 from dslc.model.checked import CheckedData, CheckedTrain, Facts
 from dslc.model.data import check_data
-from dslc.model.elaboration import CLASS_COUNT, Elaboration
+from dslc.model.elaboration import CLASS_COUNT, Elaboration, Exhausted
 from dslc.model.expressions import Evaluator
-from dslc.model.networks import bind_formals, check_form, elaborate_alone
+from dslc.model.forms import check_form
 from dslc.model.program import Loader, Program, resolve_program
-from dslc.model.scope import Scope
+from dslc.model.scope import BlockDeclaration, Scope
 from dslc.model.train import check_train
 from dslc.model.values import POISON
 from dslc.syntax import tree
@@ -54,8 +55,8 @@ def _train(
     checked = None
     try:
         checked = check_train(node, file, elaboration, facts)
-    except Problem as problem:  # a limit was reached: nothing after it can be told
-        found.add(problem.at(node.name_span))
+    except Exhausted as exhausted:
+        found.add(exhausted.problem)
     applied |= elaboration.elaborated
     # a misfit that hangs on a number of categories is judged when the data has told it
     diagnostics.extend(d for d in found if facts.known or CLASS_COUNT not in d.message)
@@ -72,31 +73,33 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
         used = {s.name for s in node.body if isinstance(s, tree.UseData)}
         used_data |= {id(file.data[key][0]) for key in used if key in file.data and file.data[key] is not POISON}
     elaboration = _elaboration(diagnostics, limits)
-    for entry in program.scope.data.values():
-        if entry is POISON:
-            continue
-        declaration, file = entry
-        if id(declaration) not in used_data:
-            data = check_data(declaration, file, elaboration, Facts())
-            elaboration.functions["classes"] = classes_of(data, Facts())
-    elaboration.functions.setdefault("classes", classes_of(None, Facts()))
-    for block in program.scope.blocks.values():
-        if id(block) in applied or block.node.kind != "model" or block.damaged:
-            continue
-        if any(formal.default is None for formal in block.node.formals):
-            continue
-        evaluator = Evaluator(elaboration, Scope(block.file))
-        try:
-            arguments = bind_formals(evaluator, block, [], block.node.name_span)
-            if arguments is not POISON:
-                elaborate_alone(evaluator, block, arguments, block.node.name)
-        except Problem as problem:
-            diagnostics.add(problem.at(block.node.name_span))
+    try:
+        for entry in program.scope.data.values():
+            if entry is not POISON and id(entry[0]) not in used_data:
+                elaboration.functions["classes"] = classes_of(check_data(*entry, elaboration, Facts()), Facts())
+        elaboration.functions.setdefault("classes", classes_of(None, Facts()))
+        for block in program.scope.blocks.values():
+            if id(block) not in applied and block.node.kind == "model":
+                _alone(elaboration, block)
+    except Exhausted as exhausted:
+        diagnostics.add(exhausted.problem)
     applied |= elaboration.elaborated
-    unused = [b for b in program.scope.blocks.values() if id(b) not in applied and not b.damaged]
+    unused = [block for block in program.scope.blocks.values() if id(block) not in applied and not block.damaged]
     well_formed = [block for block in unused if not check_form(block.node, diagnostics)]
     if not diagnostics.has_errors:  # what is wrong may well be the application
         for block in well_formed:
-            diagnostics.add(names.UNUSED_BLOCK(
-                f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
-            ).at(block.node.name_span))  # fmt: skip
+            message = f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
+            diagnostics.add(names.UNUSED_BLOCK(message).at(block.node.name_span))
+
+
+def _alone(elaboration: Elaboration, block: BlockDeclaration) -> None:
+    """Check a model that no ``train`` uses with its default arguments, if it has one for each."""
+    if block.damaged or any(formal.default is None for formal in block.node.formals):
+        return
+    evaluator = Evaluator(elaboration, Scope(block.file))
+    try:
+        arguments = bind_formals(evaluator, block, [], block.node.name_span)
+        if arguments is not POISON:
+            elaborate_alone(evaluator, block, arguments, block.node.name)
+    except Problem as problem:
+        elaboration.report(problem, block.node.name_span)

@@ -12,7 +12,7 @@ from typing import Any
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors import objectives as errors
-from dslc.model.expressions import compute
+from dslc.model.arithmetic import compute
 from dslc.model.values import is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree

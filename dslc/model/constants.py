@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dslc.graph import Builder, Tensor
-from dslc.model.data import FITTED
+from dslc.model.fields import FITTED
 
 __all__ = ["FittedConstants"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ from dslc.types import (
     symbols_of,
 )
 
-__all__ = ["DimensionOf", "Elaboration"]
+__all__ = ["DimensionOf", "Elaboration", "Exhausted"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ class DimensionOf(Operation):
 
     def type(self) -> TensorType:
         return self.given
+
+
+class Exhausted(Exception):
+    """A limit of the whole spec is reached, so that nothing more can be told of it; ``problem`` says which."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 @dataclass
@@ -91,7 +100,7 @@ class Elaboration:
     def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
         """Record a problem at a place; the poison it leaves is the expression's value."""
         shown = {span, problem.diagnostic.span, *(label.span for label in problem.diagnostic.labels)}
-        if self.calls and problem.diagnostic.code.id.startswith("E03") and self.calls[-1] not in shown:
+        if self.calls and problem.diagnostic.code.id.startswith(("E03", "E0512")) and self.calls[-1] not in shown:
             labels = (*labels, Label(self.calls[-1], "in what is applied here"))
         self.diagnostics.add(problem.at(span, *labels))
         return POISON
@@ -113,10 +122,10 @@ class Elaboration:
         self.calls = (*before, span) if applied else before
         try:
             if len(self.calls) > self.limits.nesting:
-                raise names.LIMIT_REACHED(
+                raise Exhausted(names.LIMIT_REACHED(
                     f"blocks are applied inside one another more than {self.limits.nesting} deep",
                     hint="does a block apply itself without end? '--limit nesting=N' raises the limit",
-                ).at(span)
+                ).at(span))
             yield
         finally:
             self.calls = before
@@ -124,28 +133,28 @@ class Elaboration:
     def check_depth(self, span: Span) -> None:
         """Refuse expressions that nest too deep, those of all the blocks around taken together."""
         if self.depth > DEPTHS * self.limits.nesting:
-            raise names.LIMIT_REACHED(
+            raise Exhausted(names.LIMIT_REACHED(
                 f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
                 hint="name intermediate results, or raise the limit with '--limit nesting=N'",
-            ).at(span)
+            ).at(span))
 
-    def count_execution(self, span: Span) -> None:
-        """Count one statement carried out: blocks that apply others twice each grow without a single loop."""
-        self.executions += 1
+    def count_execution(self, span: Span, cost: int = 1) -> None:
+        """Count a statement carried out: blocks that apply others twice each grow without a single loop."""
+        self.executions += cost
         if self.executions > EXECUTIONS * self.limits.loop_iterations:
-            raise names.LIMIT_REACHED(
+            raise Exhausted(names.LIMIT_REACHED(
                 f"the loops and blocks of this spec come to more than {EXECUTIONS * self.limits.loop_iterations:,} statements",
                 hint="'--limit loop_iterations=N' raises the limit in proportion",
-            ).at(span)
+            ).at(span))
 
     def count_iteration(self, span: Span) -> None:
         """Count one turn of a compile-time loop."""
         self.iterations += 1
         if self.iterations > self.limits.loop_iterations:
-            raise names.LIMIT_REACHED(
+            raise Exhausted(names.LIMIT_REACHED(
                 f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
                 hint="'--limit loop_iterations=N' raises the limit",
-            ).at(span)
+            ).at(span))
 
     # --- values --------------------------------------------------------------------------------
 
@@ -182,10 +191,10 @@ class Elaboration:
     def _next_number(self, span: Span | None) -> int:
         self.applications += 1
         if self.applications > self.limits.graph_nodes:
-            raise names.LIMIT_REACHED(
+            raise Exhausted(names.LIMIT_REACHED(
                 f"the network has more than {self.limits.graph_nodes:,} operations",
                 hint="'--limit graph_nodes=N' raises the limit",
-            ).at(span)
+            ).at(span))
         return self.applications
 
     def tensors(self, values: Sequence[Any], spans: Sequence[Span]) -> list[Value]:
@@ -225,8 +234,11 @@ class Elaboration:
         *,
         path: str = "",
         network: str = "",
+        sign: str = "",
     ) -> Value | tuple[Value, ...]:
         """Apply a word to tensors: check types, own its variables under ``path``.
+
+        ``sign`` is the operator by which the spec says it, for messages.
 
         Raises:
             Problem: the operands do not fit.
@@ -239,7 +251,11 @@ class Elaboration:
             result = operation.type(*types)
             variables = operation.variables(*types)
         except Problem as problem:
-            known = {label.span for label in problem.diagnostic.labels}
+            found = problem.diagnostic
+            if sign and found.message.startswith(operation.name):
+                message = f"'{sign}'{found.message.removeprefix(operation.name)}"
+                problem = Problem(replace(found, message=message))
+            known = {label.span for label in found.labels}
             raise problem.at(span, *(label for label in labels if label.span not in known)) from None
         except Undecided as undecided:
             raise matching.UNDECIDED(str(undecided)).at(span, *labels) from None
@@ -274,16 +290,15 @@ class Elaboration:
 
     def check_size(self, type: TensorType, span: Span) -> None:
         """Refuse a tensor larger than the limits allow, and one with a negative dimension."""
-        for dimension in type.shape:
-            if isinstance(dimension, int) and dimension < 0:
-                raise matching.WRONG_TYPE(f"the result would have the shape {shape_text(type.shape)}").at(span)
-        count: Dimension = 1
-        for dimension in type.shape:
-            if isinstance(dimension, int):
-                count = count * dimension
-        if isinstance(count, int) and count > self.limits.tensor_elements:
+        if type.rank > MOST_AXES:
+            raise matching.BAD_TYPE(f"a tensor has at most {MOST_AXES} axes, and this one would have {type.rank:,}").at(span)
+        known = [dimension for dimension in type.shape if isinstance(dimension, int)]
+        if any(dimension < 0 for dimension in known):
+            raise matching.WRONG_TYPE(f"the result would have the shape {shape_text(type.shape)}").at(span)
+        if prod(known) > self.limits.tensor_elements:
+            size = f"{prod(known):,}" if prod(known) < 2**63 else f"{float(2**63):.0e} or more"
             raise names.LIMIT_REACHED(
-                f"a tensor {type} has {count:,} elements, more than {self.limits.tensor_elements:,}",
+                f"a tensor {type} has {size} elements, more than {self.limits.tensor_elements:,}",
                 hint="'--limit tensor_elements=N' raises the limit",
             ).at(span)
 
@@ -340,6 +355,8 @@ CLASS_COUNT = "classes("
 """How the name of a symbol begins that stands for a number of categories until the data is read."""
 
 
+MOST_AXES = 64
+"""As many as NumPy's arrays have."""
 DEPTHS = 5
 """How many levels of expressions, on average, each of the blocks in one another may have."""
 EXECUTIONS = 10

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator as python
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,23 +11,23 @@ from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.losses import Mean, Penalty
 from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
-from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
-from dslc.model import networks
+from dslc.library.words import Word
+from dslc.model import bodies
 from dslc.model.arguments import Given, bind_word
+from dslc.model.arithmetic import bounded, compute
 from dslc.model.columns import RawColumn
 from dslc.model.elaboration import Elaboration
+from dslc.model.indexing import index
+from dslc.model.known import ELEMENT_TYPES, REGISTRIES, described, unknown_word, usage_of
 from dslc.model.matching import Silent
+from dslc.model.networks import Network
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import ElementType, Symbolic, Undecided, same_value
+from dslc.types import ElementType, Symbolic, Undecided
 
-__all__ = ["CallSite", "Evaluator", "compute", "described", "unknown_word"]
-
-LARGEST = 2**63 - 1
-
-
+__all__ = ["CallSite", "Evaluator"]
 @dataclass(frozen=True)
 class CallSite:
     """A call as a context function (``column``, ``classes``) sees it."""
@@ -130,12 +128,12 @@ class Evaluator:
         found = self.resolve(e, missing_ok=True)
         if isinstance(found, type) and issubclass(found, Word) and found.family not in ("layer", "function"):
             return bind_word(found, (), e.span, self.elaboration.diagnostics)[0]
-        if isinstance(found, networks.Network):
+        if isinstance(found, Network):
             return found
         if found is POISON:
             return POISON
         if found is not MISSING:
-            raise names.NOT_APPLICABLE(f"'{e.id}' is {described(found)}, not a value", hint=_usage(e.id, found))
+            raise names.NOT_APPLICABLE(f"'{e.id}' is {described(found)}, not a value", hint=usage_of(e.id, found))
         raise self._unknown(e.id)
 
     def _unknown(self, name: str) -> Exception:
@@ -244,7 +242,7 @@ class Evaluator:
             if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic)) for v in (left, right)):
                 raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}")
             operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
-            return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span)
+            return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span, sign=e.operator)
         return compute(e.operator, left, right)
 
     def _unary(self, e: tree.Unary) -> Any:
@@ -261,7 +259,7 @@ class Evaluator:
         if isinstance(value, RawColumn):
             value = value.tensor(self.elaboration, e.operand.span)
         if isinstance(value, Value):
-            return self.elaboration.apply(word_of_symbol(e.operator, 1)(), [value], e.span)
+            return self.elaboration.apply(word_of_symbol(e.operator, 1)(), [value], e.span, sign=e.operator)
         raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(value)}")
 
     def _then(self, e: tree.Then) -> Any:
@@ -305,7 +303,7 @@ class Evaluator:
         apply = getattr(found, "apply", None)
         if isinstance(found, BlockDeclaration):
             operands = self.elaboration.tensors(flows, spans)
-            return networks.apply_block(self, found, given, operands, target.span, self.path(target))
+            return bodies.apply_block(self, found, given, operands, target.span, self.path(target))
         if apply is not None:
             if given:
                 raise names.NOT_APPLICABLE(
@@ -351,9 +349,9 @@ class Evaluator:
                  for i, a in enumerate(e.arguments)]  # fmt: skip
         if isinstance(found, type) and issubclass(found, Function):
             return POISON if any(g.value is POISON for g in given) else self._function(found, given, e)
-        if isinstance(found, networks.Network):
+        if isinstance(found, Network):
             return POISON if any(g.value is POISON for g in given) else found.call(self, given, e.span)
-        if isinstance(found, (BlockDeclaration, networks.LayerInstance)) or (isinstance(found, type) and issubclass(found, Layer)):
+        if isinstance(found, (BlockDeclaration, bodies.LayerInstance)) or (isinstance(found, type) and issubclass(found, Layer)):
             if any(g.value is POISON for g in given):
                 return POISON
             name = e.function.span.text
@@ -400,7 +398,7 @@ class Evaluator:
     def _penalized(self, word: type[Penalty], given: Given) -> list[Any]:
         """What a regularizer sums over: a network's kernels and embeddings, or one parameter."""
         value = given.value
-        if isinstance(value, networks.Network):
+        if isinstance(value, Network):
             return value.regularized(self.elaboration)
         if isinstance(value, Value) and isinstance(value.application.operation, ParameterOf):
             return [value]
@@ -418,7 +416,7 @@ class Evaluator:
     def _member(self, e: tree.Member) -> Any:
         if isinstance(e.target, tree.Name) and self.scope.lookup(e.target.id) is MISSING:
             layer = self.scope.find(e.target.id)
-            if isinstance(layer, networks.LayerInstance):
+            if isinstance(layer, bodies.LayerInstance):
                 return layer.member(self, e)
         target = self.evaluate(e.target)
         if target is POISON:
@@ -448,7 +446,7 @@ class Evaluator:
         if target is POISON or any(item is POISON for item in items):
             return POISON
         if isinstance(target, Value):
-            return networks.index(self.elaboration, target, items, e)
+            return index(self.elaboration, target, items, e)
         if isinstance(target, (list, tuple)) and len(items) == 1:
             number = items[0]
             if isinstance(number, int) and not isinstance(number, bool) and -len(target) <= number < len(target):
@@ -468,134 +466,3 @@ class Evaluator:
             if part is not None and (not isinstance(part, (int, Symbolic)) or isinstance(part, bool)):
                 raise names.BAD_INDEX(f"a slice is made of whole numbers, not {kind_of(part)}").at(item.span)
         return slice(*parts)
-
-
-ELEMENT_TYPES = frozenset(e.value for e in ElementType)
-REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
-
-
-_ELSEWHERE = {
-    "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm", "FullyConnected": "Dense",
-    "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool", "SiLU": "Silu", "Swish": "Silu",
-}  # fmt: skip
-"""Words of other frameworks, without their number of dimensions."""
-_STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter"})
-
-
-def unknown_word(name: str, own: set[str], role: str) -> Problem:
-    """What to say about a name that nothing to apply or call has; ``own`` are the spec's own."""
-    registries = {"layer": (LAYERS, FUNCTIONS), "optimizer": (OPTIMIZERS,)}.get(role, REGISTRIES)
-    known = {*own, *(word for registry in registries for word in registry)}
-    foreign = _ELSEWHERE.get(re.sub(r"[123][dD]$", "", name), re.sub(r"[123][dD]$", "", name))
-    hint = did_you_mean(name, known)
-    if foreign in LAYERS and foreign != name:
-        hint = f"here it is called '{foreign}'"
-    elif name in _STATEMENTS:
-        hint = f"is a layer missing behind the '->' before '{name}'?"
-    what = "optimizer" if role == "optimizer" else "layer, block or function"
-    return names.UNKNOWN_LAYER(f"there is no {what} '{name}'", hint=hint)
-
-
-def described(found: Any) -> str:
-    """Say what something to apply or call is, in the user's words."""
-    if isinstance(found, type):
-        family = getattr(found, "family", "word")
-        return f"{'an' if family[0] in 'aeiou' else 'a'} {family}"
-    return str(getattr(found, "described", "a function"))
-
-
-def _usage(name: str, found: Any) -> str | None:
-    if isinstance(found, type) and found.family == "layer":
-        return f"apply it: x -> {name}"
-    return f"call it: {name}(...)" if isinstance(found, type) or callable(found) else f"apply it: x -> {name}"
-
-
-# --- compile-time arithmetic ---------------------------------------------------------------------
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
-}  # fmt: skip
-_LONGEST = 100_000
-"""How many items a list may have."""
-_ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
-
-
-def compute(sign: str, left: Any, right: Any) -> Any:
-    """Compute an operator of compile-time values.
-
-    Raises:
-        Problem: it does not work on such values, or the result is too large.
-    """
-    if sign in ("==", "!="):
-        if isinstance(left, Symbolic) or isinstance(right, Symbolic):
-            if is_number(left) and is_number(right) and not isinstance(left, float) and not isinstance(right, float):
-                same = same_value(left, right)
-                if same is None:
-                    raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
-                return same if sign == "==" else not same
-        if any(isinstance(item, (list, tuple)) for side in (left, right) if isinstance(side, (list, tuple)) for item in side):
-            raise names.BAD_ARITHMETIC("lists of lists are not compared")
-        comparable = type(left) is type(right) or (is_number(left) and is_number(right)) or None in (left, right)
-        if not comparable:
-            raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
-        return (left == right) is (sign == "==")
-    numeric = is_number(left) and is_number(right)
-    if sign in _ORDER and (numeric or (isinstance(left, str) and isinstance(right, str))):
-        return _ORDER[sign](left, right)
-    if numeric and (isinstance(left, Symbolic) or isinstance(right, Symbolic)):
-        symbolic = left if isinstance(left, Symbolic) else right
-        other = right if symbolic is left else left
-        if sign == "/":
-            raise names.BAD_ARITHMETIC(
-                f"'{symbolic}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
-            )
-        if isinstance(other, float):
-            if not other.is_integer():
-                raise names.BAD_ARITHMETIC(
-                    f"'{symbolic}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
-                    hint="cast(x, float32) makes numbers of tensors; a size can be divided with '//'",
-                )
-            left, right = (int(left) if left is other else left), (int(right) if right is other else right)
-    if sign in _ARITHMETIC and numeric:
-        return bounded(lambda: _ARITHMETIC[sign](left, right))
-    if sign == "**" and numeric:
-        return bounded(lambda: _power(left, right))
-    if sign == "+" and isinstance(left, list) and isinstance(right, list):
-        if len(left) + len(right) > _LONGEST:
-            raise names.BAD_ARITHMETIC(f"this list would have more than {_LONGEST:,} items")
-        return left + right
-    raise names.BAD_ARITHMETIC(f"'{sign}' does not work on {kind_of(left)} and {kind_of(right)}")
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(exponent, Symbolic) or (isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)):
-        raise names.BAD_ARITHMETIC("a dimension can be raised to a small whole number only")
-    if isinstance(base, int) and isinstance(exponent, int):
-        if exponent >= 0 and abs(base) > 1 and exponent * (abs(base).bit_length() - 1) > 64:
-            raise OverflowError
-        if exponent > 64:
-            return base**2 if exponent % 2 == 0 else base  # 0, 1 and -1
-    return base**exponent
-
-
-def bounded(computation: Callable[[], Any]) -> Any:
-    """Run compile-time arithmetic inside its bounds.
-
-    Raises:
-        Problem: it divides by zero, leaves the real numbers, or grows beyond 64 bits.
-    """
-    try:
-        result = computation()
-    except ZeroDivisionError:
-        raise names.BAD_ARITHMETIC("this divides by zero") from None
-    except OverflowError:
-        raise names.BAD_ARITHMETIC("this number is too large") from None
-    except (ValueError, TypeError):
-        raise names.BAD_ARITHMETIC("this has no value") from None
-    if isinstance(result, complex):
-        raise names.BAD_ARITHMETIC("the result is not a real number")
-    if isinstance(result, int) and abs(result) > LARGEST:
-        raise names.BAD_ARITHMETIC("this number is too large")
-    if isinstance(result, float) and (result != result or abs(result) == float("inf")):
-        raise names.BAD_ARITHMETIC("the result is not a finite number")
-    return result

@@ -8,7 +8,7 @@ from typing import Any
 
 from dslc.diagnostics import Code, Diagnostics, Label, did_you_mean
 from dslc.errors import names as errors
-from dslc.model.elaboration import Elaboration
+from dslc.model.elaboration import Elaboration, Exhausted
 from dslc.model.expressions import Evaluator
 from dslc.model.matching import names_in
 from dslc.model.scope import FileScope, Scope
@@ -44,6 +44,15 @@ class Params:
         evaluator = Evaluator(self.elaboration, Scope(scope))
         for name in waiting:
             scope.params.pop(name, None)
+        try:
+            self._resolve(waiting, uses, scope, evaluator)
+        except Exhausted as exhausted:
+            self.diagnostics.add(exhausted.problem)
+            scope.params.update(dict.fromkeys(waiting, POISON))
+
+    def _resolve(
+        self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
+    ) -> None:
         while waiting:
             ready = [p for name, p in waiting.items() if not any(used in waiting for used in uses[name])]
             for param in ready:

@@ -65,7 +65,9 @@ class _Resolver:
         self.files[path] = scope
         self.open_.append(path)
         for declaration in declarations:
-            if isinstance(declaration, tree.Import):
+            if isinstance(declaration, tree.Import) and id(declaration) in damaged:
+                scope.incomplete = True
+            elif isinstance(declaration, tree.Import):
                 try:
                     self.imported(declaration, scope, path)
                 except Problem as problem:

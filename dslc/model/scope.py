@@ -9,6 +9,7 @@ from typing import Any
 
 from dslc.diagnostics import Label
 from dslc.errors import names as errors
+from dslc.model.forms import bound_in, missing_statements
 from dslc.model.naming import component_names
 from dslc.source import Span
 from dslc.syntax import tree
@@ -37,6 +38,16 @@ class BlockDeclaration:
     def components(self) -> dict[Span, str]:
         """Return the last part of the path of all that its body applies, by place."""
         return component_names(self.node.body)
+
+    @cached_property
+    def bound(self) -> Mapping[str, Span]:
+        """Where each name of its body is bound first."""
+        return bound_in(self.node.body)
+
+    @cached_property
+    def well_formed(self) -> bool:
+        """Has it an input and an output?"""
+        return not any(missing_statements(self.node))
 
     @property
     def described(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dslc.library.schedules import Chain
 from dslc.library.words import Word, describe
 
 __all__ = ["spelled"]
@@ -11,6 +12,8 @@ __all__ = ["spelled"]
 
 def spelled(value: Any) -> str:
     """Return a compile-time value in the language: ``Conv(channels = 8, kernel = 3, padding = "same", ...)``."""
+    if isinstance(value, Chain):
+        return f"{spelled(value.before)} then {spelled(value.after)}"
     if isinstance(value, Word):
         options = ", ".join(f"{name} = {spelled(option)}" for name, option in describe(value).items())
         return f"{value.name}({options})" if options else value.name

@@ -112,14 +112,17 @@ class _Parser:
 
     def _drop_statement(self, at: int, expected: frozenset[str]) -> int:
         """Return the first word of the unfinished statement, and take it off the stacks unless it is whole."""
-        trial = self.automaton.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        for following in {"RBRACE", "IMPORT"} & expected:
+        for following in ("RBRACE", "IMPORT"):
+            if following not in expected:
+                continue
             # This could stand here: reading it, and taking it back, completes the statement.
-            self.automaton.feed_token(Word.make(following, "", self.words[at].span))
-            self.automaton.parser_state.state_stack.pop()
-            self.automaton.parser_state.value_stack.pop()
-            if _level(self.automaton) is not None:
-                return _drop(trial, at, self.words)
+            trial = self.automaton.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+            trial.feed_token(Word.make(following, "", self.words[at].span))
+            trial.parser_state.state_stack.pop()
+            trial.parser_state.value_stack.pop()
+            if _level(trial) is not None:
+                begun, self.automaton = self.automaton, trial
+                return _drop(begun, at, self.words)
         return _drop(self.automaton, at, self.words)
 
     def _close_blocks(self) -> None:

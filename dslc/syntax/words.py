@@ -89,8 +89,10 @@ class Word(Token):
     @property
     def starts_line(self) -> bool:
         """Whether nothing but space stands before this on its line."""
-        text, start = self.span.source.text, self.span.start
-        return not text[text.rfind("\n", 0, start) + 1 : start].strip(" \t\ufeff")
+        text, before = self.span.source.text, self.span.start - 1
+        while before >= 0 and text[before] in " \t\ufeff":
+            before -= 1
+        return before < 0 or text[before] == "\n"
 
     @property
     def is_wordlike(self) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dslc.graph.passes import simplify
+
 from dslc.export.shipping import converted
 from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, load_model, ports_of, save_model
+from dslc.graph.passes import simplify
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of
@@ -150,7 +151,12 @@ def _manifest(train: CheckedTrain, raw: RawData | None, artifacts: Artifacts, se
         "graphs": {name: _signature(name, artifacts) for name in artifacts.models},
         "steps": artifacts.step_files,
         "state": [
-            {"name": t.name, **_type(t.type), "role": t.role.value, "changes": any(t.name in s.changes for s in artifacts.steps)}
+            {
+                "name": t.name,
+                **_type(t.type),
+                "role": t.role.value,
+                "changes": any(t.name in s.changes for s in artifacts.steps),
+            }
             for t in artifacts.state.values()
         ],
         "host_schedules": [
@@ -160,12 +166,16 @@ def _manifest(train: CheckedTrain, raw: RawData | None, artifacts: Artifacts, se
         "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
         "columns": [
             {
-                "input": use.key, "columns": list(use.patterns), "many": use.many, "type": use.element.value,
-                "shape": list(use.shape), "vocabulary": use.coded,
+                "input": use.key,
+                "columns": list(use.patterns),
+                "many": use.many,
+                "type": use.element.value,
+                "shape": list(use.shape),
+                "vocabulary": use.coded,
                 "unknown": fits[use.coded].unknown if use.coded else False,
             }
             for use in data.columns.values()
-        ],  # fmt: skip
+        ],
         "vocabularies": {key: list(values) for key, values in (raw.vocabularies if raw else {}).items()},
         "sources": raw.sources if raw else {},
     }

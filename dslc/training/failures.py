@@ -23,7 +23,13 @@ HINT = "try a lower learning rate, 'clip norm 1.0', or inputs scaled with standa
 
 
 def explain_loss(
-    train: CheckedTrain, artifacts: Artifacts, step: TrainStep, batch: Mapping[str, np.ndarray], number: int, seed: int, at: int
+    train: CheckedTrain,
+    artifacts: Artifacts,
+    step: TrainStep,
+    batch: Mapping[str, np.ndarray],
+    number: int,
+    seed: int,
+    at: int,
 ) -> Problem:
     """Return the error for a loss that is not finite: that of an objective, in update ``at``, which has just run."""
     objective = train.objectives[number]

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from dslc.diagnostics import Failure, Problem
 from dslc.errors import data as errors
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
 from dslc.model.checked import CheckedData, CheckedField, Facts, Fit
 from dslc.model.columns import ColumnUse
+from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Placeholder, Value
-from dslc.model.constants import FittedConstants
 from dslc.training.data import (
     Dataset,
     Split,
@@ -76,7 +77,12 @@ class RawData:
         """Return what checking the spec again can use."""
         table, _ = self.training
         shapes = {use.key: _row_shape(table, use) for use in data.columns.values()}
-        counts = {f.field: len(self.vocabularies[f.key]) for checked in data.fields.values() for f in checked.fits if f.kind == "category"}
+        counts = {
+            f.field: len(self.vocabularies[f.key])
+            for checked in data.fields.values()
+            for f in checked.fits
+            if f.kind == "category"
+        }
         return Facts(shapes, counts)
 
 
@@ -167,14 +173,20 @@ def _column_of(data: CheckedData, table: Table, name: str) -> np.ndarray:
     """Return the values that a split goes by: of a column, or of the one column that a field is made of."""
     if name not in table.names and name in data.fields:
         value = data.fields[name].value
-        keys = {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)} if value else set()
+        keys = (
+            {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
+            if value
+            else set()
+        )
         uses = [data.columns[key] for key in keys if key in data.columns]
         if len(uses) == 1 and not uses[0].many:
             name = uses[0].patterns[0]
     table.require(name)
     values: np.ndarray = table.read(name, table.element(name))
     if values.ndim > 1:
-        raise errors.UNSUPPORTED_ARRAY(f"a split goes by a column with one value per row, and '{name}' has {list(values.shape[1:])}")
+        raise errors.UNSUPPORTED_ARRAY(
+            f"a split goes by a column with one value per row, and '{name}' has {list(values.shape[1:])}"
+        )
     return values
 
 
@@ -195,9 +207,7 @@ def _category_values(table: Table, name: str) -> Any:
 # --- the fields graph ----------------------------------------------------------------------------------
 
 
-def fields_graph(
-    data: CheckedData, constants: FittedConstants, *, names: Sequence[str] | None = None
-) -> Model:
+def fields_graph(data: CheckedData, constants: FittedConstants, *, names: Sequence[str] | None = None) -> Model:
     """Compile raw columns to fields, all of them or those named; what was fitted is inside."""
     chosen = {name: f for name, f in data.fields.items() if names is None or name in names}
     return _graph(data, constants, {name: f.value for name, f in chosen.items() if f.value is not None},
@@ -222,7 +232,9 @@ def _graph(
     return builder.model(doc=data.doc)
 
 
-def raw_inputs(data: CheckedData, table: Table, vocabularies: Vocabularies, keys: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def raw_inputs(
+    data: CheckedData, table: Table, vocabularies: Vocabularies, keys: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
     """Read a table's columns in the form that the fields graph takes.
 
     Raises:
@@ -238,7 +250,10 @@ def raw_inputs(data: CheckedData, table: Table, vocabularies: Vocabularies, keys
                 name = use.patterns[0]
                 table.require(name)
                 found[use.key] = encode_categories(
-                    _category_values(table, name), vocabularies[use.coded], where_in(table, [name]), unknown=fits[use.coded].unknown
+                    _category_values(table, name),
+                    vocabularies[use.coded],
+                    where_in(table, [name]),
+                    unknown=fits[use.coded].unknown,
                 )
             elif use.many:
                 found[use.key] = table.read_block(table.match(use.patterns), use.element)
@@ -317,7 +332,9 @@ def make_dataset(data: CheckedData, constants: FittedConstants, raw: RawData, se
         fields[name] = _evaluate(model, raw_inputs(data, table, raw.vocabularies), settings)
         for checked in data.fields.values():
             with placed(checked.span):
-                check_finite(checked.name, fields[name][checked.name], where_in(table, columns_of(data, table, checked)))
+                check_finite(
+                    checked.name, fields[name][checked.name], where_in(table, columns_of(data, table, checked))
+                )
     return Dataset({split: Split(fields[source], rows) for split, (source, rows) in raw.rows.items()})
 
 

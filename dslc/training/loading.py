@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,11 @@ def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, np.n
             misfit = _misfit(name, element, array, train) if name not in found else f"'{name}' has been loaded already"
             if misfit is not None:
                 hint = did_you_mean(name, train.parameters) or "dslc show lists the parameters with their shapes"
-                diagnostics.add(LOAD_MISFIT(f"{misfit} ({path.value})", hint=hint if name not in train.parameters else None).at(path.span))
+                diagnostics.add(
+                    LOAD_MISFIT(f"{misfit} ({path.value})", hint=hint if name not in train.parameters else None).at(
+                        path.span
+                    )
+                )
             else:
                 found[name] = array
     diagnostics.raise_errors()
@@ -59,7 +64,7 @@ def _read(path: str, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray
     with reading(path):
         data = locate(path, folders).read_bytes()
     try:
-        entries = deserialize(data)
+        entries: list[tuple[str, dict[str, Any]]] = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise BROKEN(f"'{path}' is no whole safetensors file: {error}") from None
     found = {}

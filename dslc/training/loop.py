@@ -6,28 +6,28 @@ checkpoint and ends bit for bit like one that was not.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, count
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic
 from dslc.errors.environment import DAMAGED_CHECKPOINT, RUN_EXISTS, STARTS_ANEW
 from dslc.model.checked import CheckedTrain
-from dslc.model.conditions import Record
 from dslc.training.artifacts import Artifacts, serialized, shipped_weights, write_manifest
 from dslc.training.checkpoints import Checkpoint, Checkpoints
 from dslc.training.data import prefetch
 from dslc.training.evaluation import Evaluator
 from dslc.training.failures import explain_loss
 from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
+from dslc.training.folder import clear, holds_something
 from dslc.training.machine import environment, environment_changes
+from dslc.training.observing import Observer, Plan, RunResult
+from dslc.training.progress import Progress
 from dslc.training.resuming import Job, check_unchanged, described
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
@@ -46,68 +46,8 @@ CHECKPOINT_SECONDS = 5.0
 """Least time between checkpoints; the last state is always saved."""
 CHECKPOINT_SHARE = 0.05
 """Most of a run's time that goes into writing them, where the state is large."""
-WRITTEN = (
-    "checkpoints", "curves.png", "manifest.json", "metrics.jsonl", "spec", "state.safetensors", "weights.safetensors",
-    "*.onnx", "*.partial",
-)  # fmt: skip
-"""What a run writes into its folder, and ``--overwrite`` removes."""
 COMPLETE = ("all epochs done", "all steps done")
 """Why a run ends that has come to its end."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is about to do."""
-
-    name: str
-    folder: Path
-    provider: str
-    threads: int
-    epochs: int | None
-    total_steps: int
-    """Updates in the whole training."""
-    batches_per_epoch: int
-    examples: Mapping[str, int]
-    parameters: int
-    """Numbers that are trained."""
-    resumed_at: int | None
-    """Batches done before, of a resumed run."""
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What came out of a run: losses and metrics of the shipped weights on one split."""
-
-    folder: Path
-    name: str
-    split: str
-    examples: int
-    losses: Mapping[str, float]
-    metrics: Mapping[str, Any]
-    epochs: int
-    steps: int
-    reason: str
-    best: Record | None
-    """The figures of the weights that were kept, where ``keep`` chose them."""
-
-
-class Observer:
-    """Is told what happens in a run; the methods do nothing unless overridden."""
-
-    def started(self, plan: Plan) -> None:
-        """Take note that the first batch is about to run."""
-
-    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:
-        """Take note of a batch; ``losses`` are the running means of the epoch. Called often."""
-
-    def evaluated(self, record: Record) -> None:
-        """Take note of the figures of an evaluation."""
-
-    def warned(self, diagnostic: Diagnostic) -> None:
-        """Take note of a warning."""
-
-    def finished(self, result: RunResult) -> None:
-        """Take note of the end."""
 
 
 def train(
@@ -126,41 +66,14 @@ def train(
         Problem, Failure: E0612 where the folder holds a run; E04xx, E05xx, E06xx for what goes wrong.
     """
     observer = observer or Observer()
-    if folder.exists() and not resume and not overwrite and any(folder.iterdir() if folder.is_dir() else [folder]):
+    if not resume and not overwrite and holds_something(folder):
         raise RUN_EXISTS(
-            f"{folder} exists already", hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN"
+            f"{folder} exists already",
+            hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN",
         )
     settings = Settings.of(provider, threads)
     run = TrainingRun(job, folder, settings, observer)
     return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
-
-
-@dataclass
-class _Progress:
-    """Where a run stands; what a checkpoint holds beside the state."""
-
-    epoch: int = 0
-    """Epochs done."""
-    batch: int = 0
-    """Batches done in the epoch that runs."""
-    batches: int = 0
-    """Batches done in all."""
-    step: int = 0
-    """Updates done."""
-    pending: int = 0
-    """Batches since the last update."""
-    sums: dict[str, float] = field(default_factory=dict)
-    """Of the losses in the running epoch, weighted by examples."""
-    examples: int = 0
-    """Examples seen in the running epoch."""
-    logged: int = 0
-    """Lines of ``metrics.jsonl``."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    per_epoch: list[int] = field(default_factory=list)
-    """Places in the history that end an epoch; schedules that the host drives look at these."""
-    best: dict[str, float] | None = None
-    reason: str | None = None
-    """Why the run ended, once it has."""
 
 
 class TrainingRun:
@@ -175,7 +88,7 @@ class TrainingRun:
         self.dataset = job.dataset
         self.artifacts: Artifacts = job.artifacts
         self.seed = job.seed
-        self.progress = _Progress()
+        self.progress = Progress()
         self.checkpoints = Checkpoints(folder / "checkpoints")
         self.best_weights: dict[str, np.ndarray] | None = None
         self.best_saved = True
@@ -204,11 +117,13 @@ class TrainingRun:
         self.step = TrainStep(self.models(), state, self.settings)
 
     def write_beginning(self) -> None:
+        """Write what is known before the first batch; the manifest comes last."""
         self.write_spec()
         self.describe(environment(self.settings))
         self.artifacts.write(self.folder)
 
     def write_spec(self) -> None:
+        """Copy the spec, with all that it imports."""
         for source, path in zip(self.job.sources, self.job.source_paths, strict=True):
             target = self.folder / "spec" / path
             with writing(target):
@@ -229,12 +144,14 @@ class TrainingRun:
             self.observer.warned(diagnostic)
         if found is None:
             if skipped:
-                self.observer.warned(STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic)
-            truncate_jsonl(self.log, lambda record: False)
+                self.observer.warned(
+                    STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic
+                )
+            truncate_jsonl(self.log, lambda _: False)
             self.write_beginning()
             self.prepare(self.artifacts.initial)
             return self.run()
-        self.progress = _Progress(**found.meta["progress"])
+        self.progress = Progress(**found.meta["progress"])
         self.resumed_at = self.progress.batches
         state = dict(found.tensors)
         if TOTAL in state:
@@ -247,7 +164,7 @@ class TrainingRun:
         if ended and "models" in manifest:
             return self.already_finished(manifest)
         lines = count()
-        truncate_jsonl(self.log, lambda record: next(lines) < self.progress.logged)
+        truncate_jsonl(self.log, lambda _: next(lines) < self.progress.logged)
         self.describe(manifest["environment"])
         if manifest["run"] != self.artifacts.manifest["run"]:  # there is more to do than before
             self.write_spec()
@@ -270,11 +187,13 @@ class TrainingRun:
         return result
 
     def models(self) -> list[bytes]:
+        """Return the graphs of the step."""
         return [self.artifacts.models[name] for name in self.artifacts.step_files]
 
     # --- the loop ----------------------------------------------------------------------------------
 
     def run(self) -> RunResult:
+        """Train to the end, or until the run stops."""
         self.observer.started(self.plan())
         reason: str | None = None
         progress = self.progress
@@ -297,6 +216,7 @@ class TrainingRun:
         return self.finish(reason)
 
     def plan(self) -> Plan:
+        """Return what is about to happen."""
         records = self.train.parameters
         trained = {path for o in self.train.objectives for group in o.groups for path in group.paths}
         return Plan(
@@ -330,6 +250,7 @@ class TrainingRun:
             yield feeds
 
     def is_complete(self) -> bool:
+        """Has the run come to its end?"""
         if self.train.steps is not None:
             return self.progress.step >= self.train.steps
         assert self.train.epochs is not None
@@ -375,9 +296,14 @@ class TrainingRun:
 
     def _flushed(self) -> bool:
         progress = self.progress
-        return self.train.epochs is not None and progress.epoch == self.train.epochs - 1 and progress.batch == self.batches_per_epoch
+        return (
+            self.train.epochs is not None
+            and progress.epoch == self.train.epochs - 1
+            and progress.batch == self.batches_per_epoch
+        )
 
     def place(self) -> dict[str, Any]:
+        """Return where the run stands, as each line of figures begins."""
         progress = self.progress
         done = progress.epoch + progress.batch / self.batches_per_epoch
         epoch: float = int(done) if done == int(done) else round(done, 4)
@@ -390,11 +316,11 @@ class TrainingRun:
         batches = self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
         return self.evaluator.run(batches, weights, self.seed)
 
-    @property
+    @cached_property
     def evaluator(self) -> Evaluator:
-        if not hasattr(self, "_evaluator"):
-            self._evaluator = Evaluator(self.artifacts.models["eval.onnx"], self.artifacts.models["metrics.onnx"], self.settings)
-        return self._evaluator
+        """Measures weights on a split."""
+        models = self.artifacts.models
+        return Evaluator(models["eval.onnx"], models["metrics.onnx"], self.settings)
 
     def evaluate(self, *, ends_epoch: bool) -> str | None:
         """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""
@@ -431,7 +357,9 @@ class TrainingRun:
         for graph in self.artifacts.steps:
             for host in graph.host_schedules:
                 watched: Any = host.schedule
-                figures = [progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch]
+                figures = [
+                    progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch
+                ]
                 self.step.set_state(host.state, np.asarray(watched.observe(figures), np.float32))
 
     def keep_best(self, record: Mapping[str, float]) -> None:
@@ -441,7 +369,7 @@ class TrainingRun:
             return
         value = float(keep.figure(progress.history))
         known = progress.best["figure"] if progress.best is not None else None
-        if value == value and (known is None or (value > known if keep.highest else value < known)):
+        if not isnan(value) and (known is None or (value > known if keep.highest else value < known)):
             progress.best = {"figure": value, **record}
             weights = shipped_weights(self.train, self.step.lend())
             self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
@@ -451,7 +379,9 @@ class TrainingRun:
         """Write a checkpoint, and the best weights if they changed since the last one."""
         progress, began = self.progress, time.monotonic()
         if not self.best_saved and self.best_weights is not None:
-            self.checkpoints.save_best(Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {}))
+            self.checkpoints.save_best(
+                Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {})
+            )
             self.best_saved = True
         self.checkpoints.save(progress.batches, self.step.state(), {"progress": vars(progress)})
         now = time.monotonic()
@@ -497,7 +427,9 @@ class TrainingRun:
         """
         best = self.checkpoints.best()
         if best is None:
-            raise DAMAGED_CHECKPOINT(f"the best weights of the run in {self.folder} are missing", hint="begin anew with --overwrite")
+            raise DAMAGED_CHECKPOINT(
+                f"the best weights of the run in {self.folder} are missing", hint="begin anew with --overwrite"
+            )
         return best.tensors
 
     def result(self, reason: str, weights: Mapping[str, np.ndarray]) -> RunResult:
@@ -506,26 +438,9 @@ class TrainingRun:
         split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
         found = self.figures(split, weights)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        losses = {name: values[name] for name in self.names}
+        metrics = {metric.name: values[metric.name] for metric in self.train.metrics}
         return RunResult(
-            self.folder, self.train.name, split, self.dataset.examples(split), {name: values[name] for name in self.names},
-            {m.name: values[m.name] for m in self.train.metrics}, progress.epoch, progress.step, reason, progress.best,
+            self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
+            progress.step, reason, progress.best,
         )  # fmt: skip
-
-
-def clear(folder: Path) -> None:
-    """Remove an earlier run from a folder, and nothing else.
-
-    Raises:
-        Problem: E0612, the folder holds other things and no run.
-    """
-    own = [path for pattern in WRITTEN for path in folder.glob(pattern)]
-    others = sorted({path.name for path in folder.iterdir()} - {path.name for path in own})
-    if others and not (folder / "manifest.json").exists():
-        raise RUN_EXISTS(
-            f"{folder} holds '{others[0]}', which no run has written", hint="choose a folder of its own for the run: -o RUN"
-        )
-    for path in own:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

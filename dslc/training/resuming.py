@@ -27,25 +27,44 @@ class Job(Protocol):
     name: str
 
     @property
-    def train(self) -> CheckedTrain: ...
+    def train(self) -> CheckedTrain:
+        """The checked train block."""
+
     @property
-    def dataset(self) -> Dataset: ...
+    def dataset(self) -> Dataset:
+        """The examples of every split."""
+
     @property
-    def artifacts(self) -> Artifacts: ...
+    def artifacts(self) -> Artifacts:
+        """The graphs, and the first state."""
+
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """What everything random follows from."""
+
     @property
-    def total_steps(self) -> int: ...
+    def total_steps(self) -> int:
+        """Updates in the whole training."""
+
     @property
-    def sources(self) -> tuple[Source, ...]: ...
+    def sources(self) -> tuple[Source, ...]:
+        """Every spec file, the first one first."""
+
     @property
-    def source_paths(self) -> tuple[str, ...]: ...
+    def source_paths(self) -> tuple[str, ...]:
+        """Their paths from the first one's folder."""
+
     @property
-    def params(self) -> Mapping[str, Any]: ...
+    def params(self) -> Mapping[str, Any]:
+        """The values of all params."""
+
     @property
-    def folders(self) -> Sequence[Path]: ...
+    def folders(self) -> Sequence[Path]:
+        """Where data may come from."""
+
     @property
-    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]: ...
+    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]:
+        """Size and hash of every data file, by its path in the spec."""
 
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
@@ -74,7 +93,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise NO_RUN(f"{folder} is not the folder of a run: {error}", hint="name the folder that dslc train wrote") from None
+        raise NO_RUN(
+            f"{folder} is not the folder of a run: {error}", hint="name the folder that dslc train wrote"
+        ) from None
     if "run" not in found:
         raise NO_RUN(f"{folder} holds compiled artifacts, but no run", hint="train first: dslc train FILE")
     return found
@@ -91,18 +112,24 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
     before, now = manifest["run"], description["run"]
     for name in ("train", "seed"):
         if before[name] != now[name]:
-            raise RESUME_DIFFERS(f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now")
+            raise RESUME_DIFFERS(
+                f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now"
+            )
     for name in {**before["params"], **now["params"]}:
         old, new = before["params"].get(name), now["params"].get(name)
         if old != new:
-            raise RESUME_DIFFERS(f"the param '{name}' was {old}, and is {new} now", hint=f"--set {name}={old}, or begin anew with --overwrite")
+            raise RESUME_DIFFERS(
+                f"the param '{name}' was {old}, and is {new} now",
+                hint=f"--set {name}={old}, or begin anew with --overwrite",
+            )
     for unit in ("epochs", "steps"):
         old, new = before[unit], now[unit]
         if (old is None) != (new is None):
             raise RESUME_DIFFERS(f"the run's length was {_length(before)}, and is {_length(now)} now")
         if old is not None and new < old:
             raise RESUME_DIFFERS(
-                f"the run's length was {_length(before)}, and is {_length(now)} now", hint="a resumed run may be longer, not shorter"
+                f"the run's length was {_length(before)}, and is {_length(now)} now",
+                hint="a resumed run may be longer, not shorter",
             )
     known = {path: folder / "spec" / path for path in before["spec"]}
     for source, path in zip(job.sources, job.source_paths, strict=True):
@@ -114,10 +141,13 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
             raise NO_RUN(f"the run's copy of '{path}' cannot be read: {error}") from None
         if _meaning(Source(path, text)) != _meaning(source):
             raise RESUME_DIFFERS(
-                f"the spec '{path}' has changed since the run began", hint="only epochs and steps may grow; begin anew with --overwrite"
+                f"the spec '{path}' has changed since the run began",
+                hint="only epochs and steps may grow; begin anew with --overwrite",
             )
     for path in changed_files(manifest, job):
-        raise RESUME_DIFFERS(f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite")
+        raise RESUME_DIFFERS(
+            f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite"
+        )
     return manifest
 
 
@@ -135,6 +165,7 @@ def _meaning(source: Source) -> object:
     parsed = parse(source, Diagnostics())
     return [
         dataclasses.replace(d, body=tuple(s for s in d.body if not isinstance(s, (tree.Epochs, tree.Steps))))
-        if isinstance(d, tree.Train) else d
+        if isinstance(d, tree.Train)
+        else d
         for d in parsed.declarations
     ]

@@ -12,9 +12,9 @@ import numpy as np
 
 from dslc.errors.data import DATA_CHANGED, UNKNOWN_COLUMN
 from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
-from dslc.export.shipping import converted, with_fields
+from dslc.export.shipping import converted, only_outputs, with_fields
 from dslc.graph.model import save_model
-from dslc.training.data import Table, encode_categories, read_inputs, where_in
+from dslc.training.data import Table, check_finite, encode_categories, read_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.resuming import Job, changed_files, read_manifest
 from dslc.training.session import Settings
@@ -143,21 +143,27 @@ class Run:
         missing = [name for name in inputs if name not in fields]
         if missing:
             raise UNKNOWN_COLUMN(
-                f"the model's input '{missing[0]}' is fed by no field of the data", hint="give an npz keyed by the model's inputs"
+                f"the model's input '{missing[0]}' is fed by no field of the data",
+                hint="give an npz keyed by the model's inputs",
             )
         computed = self.fields(table, sorted({fields[name] for name in inputs}))
         return predictor.run({**{name: computed[fields[name]] for name in inputs}, **seed})
 
     def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Compute fields from raw columns, by the graph that prepared them in training."""
-        from dslc.export.shipping import only_outputs
+        """Compute fields from raw columns, by the graph that prepared them in training.
 
-        predictor = Predictor(only_outputs(self.read("fields.onnx"), names), self.settings)
-        raw = {
-            column["input"]: self._column(table, column)
-            for column in self.manifest["columns"] if column["input"] in predictor.graph.inputs
-        }  # fmt: skip
-        return predictor.run(raw)
+        Raises:
+            Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
+        """
+        found: dict[str, np.ndarray] = {}
+        graph = self.read("fields.onnx")
+        for name in names:
+            predictor = Predictor(only_outputs(graph, [name]), self.settings)
+            columns = [column for column in self.manifest["columns"] if column["input"] in predictor.graph.inputs]
+            found |= predictor.run({column["input"]: self._column(table, column) for column in columns})
+            read = [n for c in columns for n in (table.match(c["columns"]) if c["many"] else c["columns"])]
+            check_finite(name, found[name], where_in(table, read))
+        return found
 
     def _column(self, table: Table, column: Mapping[str, Any]) -> np.ndarray:
         names, element = column["columns"], ElementType(column["type"])

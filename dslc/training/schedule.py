@@ -17,7 +17,8 @@ def merges_single(train: CheckedTrain) -> bool:
     """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
     return any(
         application.operation.across_examples and application.training
-        for objective in train.objectives for application in applications_of(objective.loss)
+        for objective in train.objectives
+        for application in applications_of(objective.loss)
     )
 
 
@@ -30,7 +31,7 @@ def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
     count = len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))
     if not count:
         raise EMPTY_SPLIT(
-            f"'drop_last' leaves no batch: the training split has {examples:,} examples, fewer than the {train.batch:,} of a batch",
+            f"'drop_last' leaves no batch: the training split has {examples:,} examples, and a batch {train.batch:,}",
             hint="choose a smaller batch, or leave drop_last out",
         ).at(next(s.span for s in train.node.body if isinstance(s, tree.Batch)))
     return count

@@ -31,6 +31,7 @@ train t {
   epochs 1
 }
 """
+LOADING = NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')
 FIELDS = """\
   field x: float32[2] = columns("a", "b")
   field y: int64 = column("y")
@@ -38,6 +39,7 @@ FIELDS = """\
 SPLIT = "  split train = 50%, validation = 50%, seed = 1\n"
 ROWS = [f"{i}.5,{i * i},{i % 3}" for i in range(8)]
 TABLE = "\n".join(["a,b,y", *ROWS]) + "\n"
+ZIPPED = gzip.compress(TABLE.encode(), mtime=0)
 
 
 def spec(source: str = 'csv("d.csv")', fields: str = FIELDS, split: str = SPLIT, network: str = NETWORK) -> str:
@@ -93,9 +95,9 @@ CASES = {
     "file_empty": Case("E0405", spec(), {"d.csv": ""}),
     "file_with_header_only": Case("E0405", spec(), {"d.csv": "a,b,y\n"}),
     "file_of_another_encoding": Case("E0407", spec(), {"d.csv": table((3, "1.5,1,größe")).encode("latin-1")}),
-    "gzip_truncated": Case("E0406", spec('csv("d.csv.gz")'), {"d.csv.gz": gzip.compress(TABLE.encode(), mtime=0)[:-20]}),
+    "gzip_truncated": Case("E0406", spec('csv("d.csv.gz")'), {"d.csv.gz": ZIPPED[:-20]}),
     "gzip_altered": Case("E0406", spec('csv("d.csv.gz")'), {
-        "d.csv.gz": gzip.compress(TABLE.encode(), mtime=0)[:-8] + b"\0\0\0\0\0\0\0\0"}),
+        "d.csv.gz": ZIPPED[:-8] + bytes(8)}),
     "gzip_by_name_only": Case("E0406", spec('csv("d.csv.gz")'), {"d.csv.gz": TABLE}),
     "link_out_of_the_folder": Case("E0402", spec(), {"d.csv": Path("../outside.csv")}),
     "folder_that_is_a_link": Case("E0402", spec('csv("data/d.csv")'), {"data": Path("../elsewhere")}),
@@ -149,7 +151,8 @@ CASES = {
     "split_without_examples": csv("E0418", split="  split train = 99%, validation = 1%, seed = 1\n"),
     "groups_too_few": csv("E0418", *((i + 2, f"7,{i},1") for i in range(8)),
                           split="  split train = 50%, validation = 50%, group = a\n"),
-    "batch_larger_than_the_split": csv("E0418", network=NETWORK.replace("epochs 1", "epochs 1 batch 9, drop_last = true")),
+    "batch_larger_than_the_split": csv(
+        "E0418", network=NETWORK.replace("epochs 1", "batch 9, drop_last = true epochs 1")),
     # --- arrays
     "npz_lacks_a_key": Case("E0411", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), labels=LABELS, y=LABELS)}),
     "npz_rows_differ": Case("E0416", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), b=np.ones(7), y=LABELS)}),
@@ -174,12 +177,13 @@ CASES = {
         .replace("x: float32[N, 2]", "x: float32[N, 2] input token: int64[N]")
         .replace("= x -> Dense", "= (token -> Embedding(40, 2)) + x -> Dense").replace("Net(x)", "Net(x, token)")),
     # --- loaded weights
-    "weights_missing": Case("E0403", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')), {"d.csv": TABLE}),
-    "weights_damaged": Case("E0406", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')),
+    "weights_missing": Case("E0403", spec(network=LOADING), {"d.csv": TABLE}),
+    "weights_damaged": Case("E0406", spec(network=LOADING),
                             {"d.csv": TABLE, "w.safetensors": b"no weights"}),
-    "weights_of_another_network": Case("E0522", spec(network=NETWORK.replace("epochs 1", 'load "w.safetensors" epochs 1')), {
+    "weights_of_another_network": Case("E0522", spec(network=LOADING), {
         "d.csv": TABLE, "w.safetensors": save({
-            "Net.logit.dense.weight": np.ones((2, 3), np.float32), "Net.logits.dense.weight": np.ones((3, 3), np.float32),
+            "Net.logit.dense.weight": np.ones((2, 3), np.float32),
+            "Net.logits.dense.weight": np.ones((3, 3), np.float32),
             "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
 BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network"}

@@ -184,3 +184,10 @@ def test_python_names_are_there_when_they_are_used() -> None:
     assert set(dslc.__all__) == {name for name in dslc.__all__ if getattr(dslc, name) is not None}
     with pytest.raises(AttributeError):
         getattr(dslc, "lod")  # noqa: B009 - the name is wrong on purpose
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_closed_streams_stop_nothing(tmp_path: Path) -> None:
+    script = f"{' '.join(PROGRAM)} new {tmp_path}/flowers >&- 2>&-"
+    assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
+    assert (tmp_path / "flowers.dl").exists()

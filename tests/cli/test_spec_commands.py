@@ -168,6 +168,20 @@ def test_show_lays_out_models_without_training(dslc: Dslc, tmp_path: Path) -> No
     assert (found["name"], found["total_parameters"], found["settings"]) == ("Net", 22, {})
 
 
+def test_show_spells_out_schedules_that_follow_one_another(dslc: Dslc, spec: Path) -> None:
+    schedule = "warmup(2) then constant(0.1, steps = 3) then 0.01"
+    write_spec(spec.parent, SPEC.replace("lr = 0.05", f"lr = {schedule}"))
+    spelled = "lr = warmup(steps = 2) then constant(value = 0.1, steps = 3) then constant(value = 0.01, steps = none),"
+    assert spelled in dslc("show", spec, "--json").json["settings"]["minimize loss"]
+
+
+def test_show_says_that_there_is_nothing(dslc: Dslc, tmp_path: Path) -> None:
+    (tmp_path / "empty.dl").write_text("")
+    done = dslc("show", tmp_path / "empty.dl")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("there is nothing to show")
+
+
 def test_show_draws(dslc: Dslc, spec: Path) -> None:
     picture = spec.with_name("net.svg")
     assert dslc("show", spec, "--graph", picture, "--json").json["name"] == "sides"

@@ -125,7 +125,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[TensorType, ...], str, str]] = [
     ("argmax", {}, (i(N, 4),), "E0303", "argmax is not defined for int64[N, 4]"),
     ("argmax", {"axis": 2}, (f(N, 4),), "E0305", "axis 2"),
     # shapes
-    ("reshape", {"shape": (3, 4)}, (f(2, 5),), "E0307", "[2, 5], has 10 elements, but [3, 4] has 12"),
+    ("reshape", {"shape": (3, 4)}, (f(2, 5),), "E0307", "[2, 5] has 10 elements, but [3, 4] has 12"),
     ("transpose", {}, (f(N),), "E0304", "transpose takes at least 2 axes"),
     ("transpose", {"axes": (0, 0)}, (f(N, 4),), "E0312", "must name each of the 2 axes of float32[N, 4] once"),
     ("squeeze", {"axis": 1}, (f(N, 4),), "E0306", "axis 1 of float32[N, 4] is 4"),

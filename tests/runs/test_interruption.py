@@ -15,6 +15,7 @@ from dslc.diagnostics import CODES, Problem
 from dslc.training import loop
 from tests.runs.driving import DATA, MODEL, Witness, outcome, spec_of, trained, write_flowers, write_spec
 
+ADAM = "minimize cross_entropy(logits, label) using Adam(lr = 1e-2)"
 RICH_MODEL = MODEL.replace("-> Tanh", "-> BatchNorm -> Relu -> Dropout(0.3)")
 RICH = spec_of(
     """minimize cross_entropy(logits, label) using Adam(lr = cosine(2e-2, 1e-4))
@@ -74,7 +75,9 @@ def killed_and_resumed(processes: ForkServerContext, spec: Path, folder: Path, m
     return hits
 
 
-def check_killed(number: int, processes: ForkServerContext, uninterrupted: tuple[Path, Path, float], tmp_path: Path) -> None:
+def check_killed(
+    number: int, processes: ForkServerContext, uninterrupted: tuple[Path, Path, float], tmp_path: Path
+) -> None:
     spec, whole, seconds = uninterrupted
     generator = random.Random(number)
     # the first stroke falls anywhere in the run, the following ones early, where resuming happens
@@ -85,7 +88,9 @@ def check_killed(number: int, processes: ForkServerContext, uninterrupted: tuple
 
 
 @pytest.mark.parametrize("number", [7, 13])
-def test_killed_and_resumed(number: int, processes: ForkServerContext, uninterrupted: tuple[Path, Path, float], tmp_path: Path) -> None:
+def test_killed_and_resumed(
+    number: int, processes: ForkServerContext, uninterrupted: tuple[Path, Path, float], tmp_path: Path
+) -> None:
     check_killed(number, processes, uninterrupted, tmp_path)
 
 
@@ -97,7 +102,7 @@ def test_twenty_killed_and_resumed(
     check_killed(number, processes, uninterrupted, tmp_path)
 
 
-# --- Stopped at a known place --------------------------------------------------------------------------------
+# --- Stopped at a known place -------------------------------------------------------------------------------
 
 
 class Stop(Exception):
@@ -162,7 +167,7 @@ def test_interrupted_again_and_again(spec: Path, tmp_path: Path, whole: dict[str
 def test_a_stop_is_not_passed_over(tmp_path: Path, often: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the evaluation at which it stops and its end, a run stops there when resumed."""
     spec = write_spec(tmp_path, spec_of(
-        "minimize cross_entropy(logits, label) using Adam(lr = 1e-2) epochs 9 batch 8 stop when epoch >= 3"))  # fmt: skip
+        f"{ADAM} epochs 9 batch 8 stop when epoch >= 3"))  # fmt: skip
     trained(spec, tmp_path / "whole")
 
     def no_end(self: loop.TrainingRun, reason: str) -> None:
@@ -176,7 +181,9 @@ def test_a_stop_is_not_passed_over(tmp_path: Path, often: None, monkeypatch: pyt
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
-def test_killed_before_the_manifest_says_that_it_ended(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_before_the_manifest_says_that_it_ended(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained(spec, tmp_path / "whole")
 
     def no_manifest(folder: Path, manifest: object) -> None:
@@ -191,7 +198,7 @@ def test_killed_before_the_manifest_says_that_it_ended(spec: Path, tmp_path: Pat
     assert (tmp_path / "run" / "manifest.json").read_bytes() == (tmp_path / "whole" / "manifest.json").read_bytes()
 
 
-# --- Damage ---------------------------------------------------------------------------------------------------
+# --- Damage -------------------------------------------------------------------------------------------------
 
 
 def cut(path: Path) -> None:
@@ -228,7 +235,9 @@ def test_the_checkpoint_before_a_damaged_one_is_used(
     assert outcome(tmp_path / "run") == whole
 
 
-def test_with_every_checkpoint_damaged_the_run_starts_anew(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None) -> None:
+def test_with_every_checkpoint_damaged_the_run_starts_anew(
+    spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None
+) -> None:
     interrupted(spec, tmp_path / "run")
     for path in checkpoints(tmp_path / "run"):
         cut(path)
@@ -240,7 +249,9 @@ def test_with_every_checkpoint_damaged_the_run_starts_anew(spec: Path, tmp_path:
 
 
 @pytest.mark.parametrize("damage", [cut, alter, Path.unlink])
-def test_damaged_best_weights_are_named(damage: Callable[[Path], None], spec: Path, tmp_path: Path, often: None) -> None:
+def test_damaged_best_weights_are_named(
+    damage: Callable[[Path], None], spec: Path, tmp_path: Path, often: None
+) -> None:
     interrupted(spec, tmp_path / "run")
     damage(tmp_path / "run" / "checkpoints" / "best.safetensors")
     with pytest.raises(Problem, match=r"E0608.*best|E0608.*missing"):
@@ -255,7 +266,7 @@ def test_a_torn_line_of_the_log_is_cut(spec: Path, tmp_path: Path, whole: dict[s
     assert outcome(tmp_path / "run") == whole
 
 
-# --- What may change, and what may not ---------------------------------------------------------------------------
+# --- What may change, and what may not ----------------------------------------------------------------------
 
 
 PARAM = RICH.replace("batch 8", "batch size").replace("data flowers {", "param size: int = 8\n\ndata flowers {", 1)
@@ -272,7 +283,9 @@ PARAM = RICH.replace("batch 8", "batch size").replace("data flowers {", "param s
         (lambda text: text.replace("train run", "train other"), "train block was run, and is other"),
     ],
 )  # fmt: skip
-def test_a_changed_spec_is_refused_by_name(change: Callable[[str], str], named: str, tmp_path: Path, often: None) -> None:
+def test_a_changed_spec_is_refused_by_name(
+    change: Callable[[str], str], named: str, tmp_path: Path, often: None
+) -> None:
     spec = write_spec(tmp_path, PARAM)
     interrupted(spec, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
@@ -288,7 +301,9 @@ def test_a_changed_spec_is_refused_by_name(change: Callable[[str], str], named: 
     [({"settings": {"size": "4"}}, "'size' was 8, and is 4"), ({"seed": 9}, "seed was 3, and is 9"),
      ({"epochs": 3}, "7 epochs, and is 3 epochs")],
 )  # fmt: skip
-def test_a_changed_option_is_refused_by_name(options: dict[str, object], named: str, tmp_path: Path, often: None) -> None:
+def test_a_changed_option_is_refused_by_name(
+    options: dict[str, object], named: str, tmp_path: Path, often: None
+) -> None:
     spec = write_spec(tmp_path, PARAM)
     interrupted(spec, tmp_path / "run")
     with pytest.raises(Problem, match="E0521") as caught:
@@ -299,7 +314,9 @@ def test_a_changed_option_is_refused_by_name(options: dict[str, object], named: 
 @pytest.mark.parametrize("standardize", [True, False])
 def test_a_changed_data_file_is_refused_by_name(standardize: bool, tmp_path: Path, often: None) -> None:
     data = DATA if standardize else DATA.replace('standardize(columns("x*"))', 'columns("x*")')
-    spec = write_spec(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 5 batch 8", data=data))
+    spec = write_spec(
+        tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 5 batch 8", data=data)
+    )
     interrupted(spec, tmp_path / "run")
     write_flowers(tmp_path, rows=101)
     with pytest.raises(Problem, match=r"E0521.*'flowers\.csv' has changed"):
@@ -318,7 +335,7 @@ def test_layout_and_comments_may_change(spec: Path, tmp_path: Path, whole: dict[
 @pytest.mark.parametrize("finished", [True, False])
 def test_more_epochs_go_on(finished: bool, tmp_path: Path, often: None) -> None:
     """As if they had been asked for from the start, where nothing looks at how many there are."""
-    text = spec_of("minimize cross_entropy(logits, label) using Adam(lr = 1e-2) keep best validation.accuracy epochs 4 batch 8",
+    text = spec_of(f"{ADAM} keep best validation.accuracy epochs 4 batch 8",
                    model=RICH_MODEL)  # fmt: skip
     spec = write_spec(tmp_path, text)
     if finished:
@@ -335,7 +352,7 @@ def test_more_epochs_go_on(finished: bool, tmp_path: Path, often: None) -> None:
 
 def test_more_epochs_after_a_last_flush(tmp_path: Path) -> None:
     """The last update of a finished run may be of fewer batches; those that follow are whole again."""
-    text = spec_of("minimize cross_entropy(logits, label) using Adam(lr = 1e-2) accumulate 4 epochs 1 batch 8")
+    text = spec_of(f"{ADAM} accumulate 4 epochs 1 batch 8")
     spec = write_spec(tmp_path, text)
     trained(spec, tmp_path / "run")
     witness = Witness()
@@ -354,7 +371,7 @@ def test_more_steps_go_on(tmp_path: Path) -> None:
     assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-# --- Nothing to resume ------------------------------------------------------------------------------------------------
+# --- Nothing to resume --------------------------------------------------------------------------------------
 
 
 def test_with_nothing_to_resume_the_run_starts(spec: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
@@ -396,7 +413,7 @@ def test_overwriting_spares_a_folder_that_is_no_run(spec: Path, tmp_path: Path) 
     assert {p.name for p in tmp_path.iterdir()} == {"flowers.csv", "spec.dl"}
 
 
-# --- Seeds --------------------------------------------------------------------------------------------------------------
+# --- Seeds --------------------------------------------------------------------------------------------------
 
 
 def test_equal_seeds_give_equal_models_and_others_do_not(spec: Path, tmp_path: Path) -> None:

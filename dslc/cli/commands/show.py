@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         found = [{name: part for name, part in asdict(overview).items() if name != "picture"} for overview in overviews]
         give_json(found[0] if len(found) == 1 else found)
+    elif not overviews:
+        say("there is nothing to show: no train block, and no model whose arguments all have defaults")
     else:
         give("\n\n".join("\n".join(_page(overview)) for overview in overviews))
     return DONE

@@ -1,7 +1,8 @@
 """What looks across rows: statistics and vocabularies, taken from the training split.
 
 Functions take an array (rows, ...) and the numbers of the rows to fit on (None: all of them), pass over it piece by
-piece, and compute in float64, for each element of a row on its own. Missing values (NaN) are left out.
+piece, and compute in float64, for each element of a row on its own. Missing values (NaN) are left out, and so is
+infinity, so that only the elements that hold it come out infinite, and are reported.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def fit_median(values: Array, rows: Array | None = None) -> Array:
     medians, counts = np.empty(flat.shape[1]), np.empty(flat.shape[1], np.int64)
     for element in range(flat.shape[1]):
         column = (flat[:, element] if rows is None else flat[rows, element]).astype(np.float64)
-        there = column[~np.isnan(column)]
+        there = column[np.isfinite(column)]
         counts[element] = len(there)
         medians[element] = np.median(there) if len(there) else np.nan
     _require_values(counts)
@@ -134,4 +135,8 @@ def _pieces(values: Array, rows: Array | None, dtype: np.dtype[np.generic] | Non
     step = max(1, CHUNK // max(8, 8 * values[:1].size))
     for start in range(0, total, step):
         piece = values[start : start + step] if rows is None else values[rows[start : start + step]]
-        yield piece.astype(dtype or np.float64)
+        if dtype is not None:
+            yield piece.astype(dtype)
+        else:
+            numbers = piece.astype(np.float64)
+            yield np.where(np.isinf(numbers), np.nan, numbers)

@@ -117,6 +117,9 @@ class Table(ABC):
         return name
 
     def _listed(self) -> str:
+        for delimiter, spelled in ((";", ";"), ("\t", "\\t"), ("|", "|")):
+            if len(self.names) == 1 and delimiter in self.names[0]:
+                return f'its first line has no comma: csv(..., delimiter = "{spelled}")'
         return f"the columns are {', '.join(self.names[:12])}{', ...' if len(self.names) > 12 else ''}"
 
     def match(self, patterns: Sequence[str]) -> tuple[str, ...]:

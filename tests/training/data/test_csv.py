@@ -149,7 +149,7 @@ def test_faults_of_form(open_text, findings, text: str | bytes, expected: list[s
             "",
             "int64",
             ("E0415: an empty cell where int64 is due (t.csv, line 3, column 'a') | "
-            'fill it with impute(column("a"), "mean"), or mend the data'),
+            "mend the data: whole numbers have no mark for a missing value"),
         ),
         (
             "nan",
@@ -190,7 +190,10 @@ def test_unknown_columns_are_told_with_a_suggestion(open_text, findings) -> None
         "E0411: there is no column 'zzz' in t.csv | the columns are p1, p2, name, digit"
     ]
     assert findings(lambda: table.match(["p*", "q*"])) == [
-        "E0411: no column of t.csv matches 'q*' | the first column is 'p1'"
+        "E0411: no column of t.csv matches 'q*' | the columns are p1, p2, name, digit"
+    ]
+    assert findings(lambda: open_text("a;b\n1;2\n").read("b")) == [
+        """E0411: there is no column 'b' in t.csv | its first line has no comma: csv(..., delimiter = ";")"""
     ]
 
 

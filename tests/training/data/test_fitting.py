@@ -60,6 +60,9 @@ def test_statistics_leave_missing_values_out(findings) -> None:
     assert scale == pytest.approx(there.std())
     assert fit_median(values) == np.median(there)
     assert fit_minmax(values)[0] == 1
+    values[3] = np.inf
+    values[6] = -np.inf
+    assert [*fit_standardize(values), *fit_minmax(values), fit_median(values)] == [mean, scale, 1, 97, np.median(there)]
     nothing = np.stack([np.ones(9), np.full(9, np.nan)], axis=1)
     for fit in (fit_mean, fit_median, fit_minmax, fit_standardize):
         assert findings(lambda fit=fit: fit(nothing)) == [

@@ -77,9 +77,9 @@ def test_a_part_cut_from_train() -> None:
 
 
 def test_empty_parts_and_gaps(findings) -> None:
-    assert findings(lambda: split_rows(3, PARTS, 1)) == ["E0418: split test = 0.15 of 3 rows is empty"]
+    assert findings(lambda: split_rows(3, PARTS, 1)) == ["E0418: the split 'test', 0.15 of 3 rows, is empty"]
     assert findings(lambda: split_rows(40, PARTS, 1, group=np.arange(40) // 20)) == [
-        "E0418: split validation = 0.15 of 40 rows in 2 groups is empty"
+        "E0418: the split 'validation', 0.15 of 40 rows in 2 groups, is empty"
     ]
     message = "E0415: the column that the split takes as '{}' is empty in row 2"
     assert findings(lambda: split_rows(3, PARTS, 1, order=np.array([1, np.nan, 2]))) == [message.format("order")]

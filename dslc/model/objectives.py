@@ -1,0 +1,202 @@
+"""Checking ``minimize``: losses, optimizers, and which parameters each group updates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import losses as loss_errors
+from dslc.errors import names, objectives
+from dslc.library.operations import Role
+from dslc.library.optimizers import Optimizer
+from dslc.library.schedules import Chain, plateau
+from dslc.library.words import OPTIMIZERS, options_of
+from dslc.model.checked import Group, Objective
+from dslc.model.groups import matched_paths
+from dslc.model.known import described, unknown_word
+from dslc.model.measures import BATCH, applications_of, measure
+from dslc.model.scope import MISSING, BlockDeclaration
+from dslc.model.values import POISON, ParameterOf, Value, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.model.train import TrainChecker
+
+
+
+def objective_of(train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]) -> Objective | None:
+    name = m.name or "loss"
+    if len(all_of_them) > 1:
+        nameless = [o for o in all_of_them if o.name is None]
+        if m.name is None:
+            if m is nameless[0]:
+                problem = objectives.NEEDS_NAME("of several objectives each has a name", hint="write: minimize name = ...")
+                train.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
+            return None
+        twin = next(o for o in all_of_them if o.name == m.name)
+        if twin is not m:
+            problem = names.DUPLICATE(f"there are two objectives '{m.name}'", hint="choose another name for one of them")
+            train.report(problem, m.name_span or m.span, Label(twin.name_span or twin.span, "the first one"))
+            return None
+    value = train.as_tensor(value, m.value.span, "an objective")
+    optimizers = [optimizer_of(train, group) for group in m.groups]
+    if value is POISON:
+        return None
+    if value.type.rank and value.type.element.is_float and BATCH in value.type.symbols:
+        value = train.elaboration.call("mean", [value], m.value.span)  # a bare tensor is averaged over its elements
+    if value.type.rank or not value.type.element.is_float:
+        train.report(objectives.NOT_SCALAR(
+            f"an objective is one number of floating point, and this is {value.type}", hint="reduce it with mean or sum"), m.value.span)  # fmt: skip
+        return None
+    warn_of_softmax(train, value)
+    groups = groups_of(train, m, value, optimizers)
+    evaluated = train.figure(name, m.value, training=False, what="an objective")
+    if evaluated is POISON or groups is None:
+        return None
+    try:
+        taken_apart = measure(train.elaboration, name, evaluated, m.value.span)
+    except Problem as problem:
+        train.report(problem, m.value.span)
+        return None
+    if taken_apart.direction is None:
+        taken_apart.direction = "lowest"
+    networks = {train.elaboration.parameters[p].network for g in groups for p in g.paths}
+    statistics = tuple(
+        path for path, record in train.elaboration.parameters.items()
+        if record.variable.role is Role.STATISTIC and record.network in networks and not train.elaboration.frozen(path)
+        and any(path in a.variables.values() for a in applications_of(value) if a.training)
+    )  # fmt: skip
+    return Objective(name, value, groups, statistics, taken_apart, m.value.span)
+
+
+def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
+    evaluator = train.evaluator()
+    written = group.optimizer
+    callee = written.function if isinstance(written, tree.Call) else written
+    if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
+        found = evaluator.resolve(callee, missing_ok=True)
+        if found is MISSING:
+            train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
+            return POISON
+        if isinstance(found, (type, BlockDeclaration)):
+            train.report(names.WRONG_KIND(
+                f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
+                hint="for example: using Adam(lr = 1e-3)",
+            ), callee.span)  # fmt: skip
+            return POISON
+    value = evaluator.evaluate(written)
+    if value is POISON:
+        train.failed = True
+    elif not isinstance(value, Optimizer):
+        train.report(names.WRONG_KIND(
+            f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
+        ), written.span)  # fmt: skip
+        return POISON
+    else:
+        check_watched(train, value, written.span)
+    return value
+
+
+def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None:
+    """Refuse a schedule that looks at a figure which is not there."""
+    if train.data is None:
+        return
+    watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
+    figures = [*(m.name or "loss" for m in train.statements(tree.Minimize)), *(m.name for m in train.statements(tree.Metric))]
+    for name in sorted(watched):
+        if "validation" not in train.data.split_names:
+            train.report(objectives.BAD_CONDITION(
+                "plateau looks at validation figures, and there is no validation split",
+                hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
+            ), span)  # fmt: skip
+        elif name not in figures:
+            hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
+            train.report(objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span)
+
+
+def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
+    """Deal the parameters that a gradient reaches to the groups."""
+    reached = [p for p in reached_by(train, loss) if not train.elaboration.frozen(p)]
+    taken: dict[str, tree.Group] = {}
+    dealt: list[list[str]] = [[] for _ in m.groups]
+    rests = [number for number, group in enumerate(m.groups) if group.paths is None]
+    if len(rests) > 1:
+        train.report(objectives.GROUPS_OVERLAP("only one group can take the rest", hint="say 'over' which parameters the others take"),
+                    m.groups[rests[1]].span, Label(m.groups[rests[0]].span, "this one takes the rest already"))  # fmt: skip
+        return None
+    ok = True
+    for number, group in enumerate(m.groups):
+        for path_node, matched in matched_paths(train, group.paths or (), "over"):
+            ok = ok and matched is not None
+            trainable = [p for p in matched or () if train.elaboration.parameters[p].variable.role is not Role.STATISTIC]
+            hit = [p for p in trainable if p in reached]
+            if matched is not None and not hit:
+                why = "it is frozen" if trainable and all(map(train.elaboration.frozen, trainable)) else "the objective does not depend on it"
+                train.report(objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{path_node.span.text}': {why}"), path_node.span)
+                ok = False
+            for path in hit:
+                if path in taken and taken[path] is not group:
+                    train.report(objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"), path_node.span, Label(taken[path].span, "the other one"))
+                    ok = False
+                    break
+                if path not in taken:
+                    taken[path] = group
+                    dealt[number].append(path)
+    for number in rests:
+        dealt[number] = [p for p in reached if p not in taken]
+        if not dealt[number]:
+            what = "the other groups take all parameters"
+            if not reached:
+                what = "the objective does not depend on any parameter in a way that has a gradient"
+                if reached_by(train, loss):
+                    what = "all parameters that the objective depends on are frozen"
+            train.report(objectives.NO_GRADIENT_REACHES(f"there is nothing to train: {what}"), m.groups[number].span)
+            ok = False
+    if not ok or POISON in optimizers:
+        return None
+    order = {path: i for i, path in enumerate(train.elaboration.parameters)}
+    return tuple(Group(o, tuple(sorted(paths, key=order.__getitem__))) for o, paths in zip(optimizers, dealt, strict=True))
+
+
+def reached_by(train: TrainChecker, loss: Value) -> list[str]:
+    """Return the parameters that a gradient of the loss reaches, in the order of their making."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    open_ = [loss]
+    while open_:
+        value = open_.pop()
+        application = value.application
+        if id(application) in seen or not value.type.element.is_float or not application.operation.differentiable:
+            continue
+        seen.add(id(application))
+        if isinstance(application.operation, ParameterOf):
+            found.add(application.operation.path)
+        found.update(application.variables.values())
+        open_.extend(application.operands)
+    records = train.elaboration.parameters
+    return [p for p in records if p in found and records[p].variable.role is not Role.STATISTIC]
+
+
+def warn_of_softmax(train: TrainChecker, loss: Value) -> None:
+    for application in applications_of(loss):
+        if application.operation.name == "cross_entropy":
+            source = application.operands[0].application
+            if source.operation.name in ("Softmax", "softmax", "LogSoftmax", "log_softmax"):
+                labels = [Label(source.span, "this is normalised already")] if source.span else []
+                train.diagnostics.add(loss_errors.SOFTMAX_TWICE(
+                    f"cross_entropy takes logits, and is given the output of {source.operation.name}",
+                    hint="give it what flows into the softmax", labels=labels).at(application.span))  # fmt: skip
+
+
+def parts_of(schedule: Any) -> list[plateau]:
+    """Return the schedules in a hyper-parameter that look at figures."""
+    found: list[plateau] = []
+    open_ = [schedule]
+    while open_:
+        part = open_.pop()
+        if isinstance(part, plateau):
+            found.append(part)
+        elif isinstance(part, Chain):
+            open_ += [part.before, part.after]
+    return found
