@@ -68,7 +68,12 @@ def main() -> None:
         run.prepare()
         graph = run.step.graphs[0]
         fields = tuple(run.step.fields)
-        sample = list(itertools.islice(job.dataset.batches("train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields), options.batches))
+        sample = list(
+            itertools.islice(
+                job.dataset.batches("train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields),
+                options.batches,
+            )
+        )
         plain = bare(graph, job.artifacts.initial, sample)
 
         def rounds(kind: str) -> float:

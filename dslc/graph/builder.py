@@ -12,23 +12,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Union
+from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
 from dslc.types import INT64, Dimension, ElementType, Shape, Symbolic, TensorType, evaluate, symbols_of
 
-__all__ = ["DEFAULT_OPSET", "IR_VERSION", "Builder", "Operand", "Tensor", "constant_of", "dimensions_of", "onnx_type", "type_of"]
+__all__ = [
+    "DEFAULT_OPSET",
+    "IR_VERSION",
+    "Builder",
+    "Operand",
+    "Tensor",
+    "constant_of",
+    "dimensions_of",
+    "onnx_type",
+    "type_of",
+]
 
 DEFAULT_OPSET = 18
 """The first operator set with the bitwise operators; ONNX Runtime 1.19 and every runtime tried reads it."""
 IR_VERSION = 8
 """The file format that belongs to it."""
 
-Number = Union[int, float, bool]
-Operand = Union["Tensor", int, float, bool]
-Attribute = Union[int, float, str, Sequence[int], Sequence[float]]
+Number = int | float | bool
+Operand: TypeAlias = "Tensor | int | float | bool"
+Attribute = int | float | str | Sequence[int] | Sequence[float]
 
 
 def type_of(value: ir.Value) -> TensorType:

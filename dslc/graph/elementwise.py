@@ -32,6 +32,10 @@ def unary(operator: str, x: Tensor, **attributes: float) -> Tensor:
     return x.builder.node(operator, [x], [x.type], attributes)
 
 
+Unary = Callable[[Tensor], Tensor]
+Binary = Callable[[Operand, Operand], Tensor]
+
+
 def _unary(operator: str) -> Callable[[Tensor], Tensor]:
     def apply(x: Tensor) -> Tensor:
         return unary(operator, x)
@@ -48,16 +52,38 @@ def _binary(operator: str) -> Callable[[Operand, Operand], Tensor]:
     return apply
 
 
-absolute, exp, log, sqrt, reciprocal = map(_unary, ("Abs", "Exp", "Log", "Sqrt", "Reciprocal"))
-relu, sigmoid, tanh, softplus, erf = map(_unary, ("Relu", "Sigmoid", "Tanh", "Softplus", "Erf"))
-sign, floor, ceil, round_half_even = map(_unary, ("Sign", "Floor", "Ceil", "Round"))
-sin, cos, logical_not, identity = map(_unary, ("Sin", "Cos", "Not", "Identity"))
+absolute: Unary = _unary("Abs")
+exp: Unary = _unary("Exp")
+log: Unary = _unary("Log")
+sqrt: Unary = _unary("Sqrt")
+reciprocal: Unary = _unary("Reciprocal")
+relu: Unary = _unary("Relu")
+sigmoid: Unary = _unary("Sigmoid")
+tanh: Unary = _unary("Tanh")
+softplus: Unary = _unary("Softplus")
+erf: Unary = _unary("Erf")
+sign: Unary = _unary("Sign")
+floor: Unary = _unary("Floor")
+ceil: Unary = _unary("Ceil")
+round_half_even: Unary = _unary("Round")
+sin: Unary = _unary("Sin")
+cos: Unary = _unary("Cos")
+logical_not: Unary = _unary("Not")
+identity: Unary = _unary("Identity")
 
-maximum, minimum, modulo = map(_binary, ("Max", "Min", "Mod"))
-equal, less, less_equal = map(_binary, ("Equal", "Less", "LessOrEqual"))
-greater, greater_equal = map(_binary, ("Greater", "GreaterOrEqual"))
-logical_and, logical_or, logical_xor = map(_binary, ("And", "Or", "Xor"))
-bitwise_and, bitwise_xor = map(_binary, ("BitwiseAnd", "BitwiseXor"))
+maximum: Binary = _binary("Max")
+minimum: Binary = _binary("Min")
+modulo: Binary = _binary("Mod")
+equal: Binary = _binary("Equal")
+less: Binary = _binary("Less")
+less_equal: Binary = _binary("LessOrEqual")
+greater: Binary = _binary("Greater")
+greater_equal: Binary = _binary("GreaterOrEqual")
+logical_and: Binary = _binary("And")
+logical_or: Binary = _binary("Or")
+logical_xor: Binary = _binary("Xor")
+bitwise_and: Binary = _binary("BitwiseAnd")
+bitwise_xor: Binary = _binary("BitwiseXor")
 
 
 def leaky_relu(x: Tensor, alpha: float) -> Tensor:
@@ -92,8 +118,11 @@ def clip(x: Tensor, low: Operand | None, high: Operand | None) -> Tensor:
 
 def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
     """Choose a where the condition holds and b elsewhere; all three broadcast."""
-    builder, (_, a, b) = _joined(condition, a, b) if isinstance(a, Tensor) or isinstance(b, Tensor) else (
-        condition.builder, [condition, *(condition.builder.as_tensor(v, FLOAT32) for v in (a, b))])
+    builder, (_, a, b) = (
+        _joined(condition, a, b)
+        if isinstance(a, Tensor) or isinstance(b, Tensor)
+        else (condition.builder, [condition, *(condition.builder.as_tensor(v, FLOAT32) for v in (a, b))])
+    )
     shape = broadcast_types(condition.type, a.type, b.type)
     return builder.node("Where", [condition, a, b], [shape.with_element(a.element)])
 

@@ -38,7 +38,11 @@ def _port(value: ir.Value) -> Port:
     assert value.dtype is not None
     assert value.shape is not None
     element = "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy())
-    return {"name": value.name, "type": element, "shape": [d if isinstance(d, int) else str(d.value) for d in value.shape]}
+    return {
+        "name": value.name,
+        "type": element,
+        "shape": [d if isinstance(d, int) else str(d.value) for d in value.shape],
+    }
 
 
 def with_outputs(model: Model, names: Sequence[str]) -> Model:

@@ -14,9 +14,7 @@ def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool
     if not axes:  # an empty list would mean all axes to ONNX
         return x
     result = reduced_type(x.type, axes, keepdims)
-    return x.builder.node(
-        operator, [x, x.builder.constant(list(axes), INT64)], [result], {"keepdims": int(keepdims)}
-    )
+    return x.builder.node(operator, [x, x.builder.constant(list(axes), INT64)], [result], {"keepdims": int(keepdims)})
 
 
 def reduce_sum(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:

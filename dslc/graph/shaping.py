@@ -52,9 +52,7 @@ def transpose(x: Tensor, permutation: Sequence[int]) -> Tensor:
     permutation = [normal_axis(a, x.rank) for a in permutation]
     if permutation == list(range(x.rank)):
         return x
-    return x.builder.node(
-        "Transpose", [x], [x.type.with_shape(x.shape[a] for a in permutation)], {"perm": permutation}
-    )
+    return x.builder.node("Transpose", [x], [x.type.with_shape(x.shape[a] for a in permutation)], {"perm": permutation})
 
 
 def expand(x: Tensor, shape: Sequence[Dimension]) -> Tensor:
@@ -150,9 +148,7 @@ def gather_elements(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
     """Add single elements at indices along an axis; the inverse of :func:`gather_elements`."""
     axis = normal_axis(axis, x.rank)
-    return x.builder.node(
-        "ScatterElements", [x, indices, updates], [x.type], {"axis": axis, "reduction": "add"}
-    )
+    return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis, "reduction": "add"})
 
 
 def one_hot(indices: Tensor, depth: int, like: Tensor) -> Tensor:

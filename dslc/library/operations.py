@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
     from dslc.graph.random import Randomness
 
-    Tensors = Tensor | tuple[Tensor, ...]
+    Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
     "Context", "Function", "Initializer", "Layer", "Operand", "Operation", "Role", "Statistic", "Types", "Variable",
@@ -236,5 +236,5 @@ def word_of_symbol(symbol: str, operands: int) -> type[Function]:
     """Return the function that an operator means: ``("-", 2)`` is ``subtract``, ``("-", 1)`` ``negative``."""
     return next(
         word for word in FUNCTIONS.values()
-        if word.symbol == symbol and len(operands_of(word)) == operands  # type: ignore[arg-type]
+        if word.symbol == symbol and len(operands_of(word)) == operands
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -21,7 +21,7 @@ from dslc.types import FLOAT32
 if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
 
-    Scalar = float | Tensor
+    Scalar: TypeAlias = float | Tensor
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Update", "optimizer"]
 

@@ -314,7 +314,10 @@ def chain(before: Schedule | float, after: Schedule | float) -> Schedule:
 
 def as_schedule(value: Schedule | float) -> Schedule:
     """Return a schedule as it is, and a number as a constant one."""
-    return value if isinstance(value, Schedule) else constant(value=float(value))
+    if isinstance(value, Schedule):
+        return value
+    made: Schedule = SCHEDULES["constant"](value=float(value))
+    return made
 
 
 def check_complete(schedule: Schedule) -> None:

@@ -156,4 +156,4 @@ def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W],
 
 def describe(word: Word) -> Mapping[str, Any]:
     """Return every option of a word with its value, defaults included."""
-    return {o.name: getattr(word, o.name) for o in options_of(type(word))}  # type: ignore[arg-type]
+    return {o.name: getattr(word, o.name) for o in options_of(type(word))}

@@ -140,7 +140,7 @@ def bind_word(
     specs = operands_of(word) if operands and issubclass(word, Operation) else ()
     variadic = any(spec.variadic for spec in specs)
     leading, rest, keywords = (getattr(word, name, default) for name, default in
-                               (("leading", ()), ("rest", None), ("keywords", None)))  # fmt: skip
+                               (("leading", ()), ("rest", None), ("keywords", None)))
     options = [o.name for o in options_of(word) if o.name != keywords]
     named = [spec.name for spec in specs if not spec.variadic]
     others = [o for o in options if o not in leading and o != rest]
@@ -149,7 +149,7 @@ def bind_word(
     bound = bind(
         given, positional, keyword_only, of=word.name, diagnostics=diagnostics,
         variadic=variadic or rest is not None, takes_extra=keywords is not None,
-    )  # fmt: skip
+    )
     if bound.failed:
         options_given = {name: one for name, one in bound.by_name.items() if name not in named}
         make_word(word, options_given, span, diagnostics, incomplete=True)
@@ -178,7 +178,7 @@ def _pair(word: type[Word], name: str, given: Given, diagnostics: Diagnostics) -
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
     fits = isinstance(value, str) if word.family == "source" else (
-        isinstance(value, (int, Symbolic)) and not isinstance(value, bool))  # fmt: skip
+        isinstance(value, (int, Symbolic)) and not isinstance(value, bool))
     if value is POISON or fits:
         return value
     wants = "a path in quotes" if word.family == "source" else "a whole number"
@@ -215,7 +215,11 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
-    return str(value if len(value) <= 10 else f"a list of {len(value)}") if isinstance(value, (list, tuple)) else str(value)
+    return (
+        str(value if len(value) <= 10 else f"a list of {len(value)}")
+        if isinstance(value, (list, tuple))
+        else str(value)
+    )
 
 
 def _fit(option: Option, value: Any) -> Any:
@@ -243,7 +247,7 @@ def _fit(option: Option, value: Any) -> Any:
 
 
 _KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", tuple: "a list of numbers",
-               type(None): "none"}  # fmt: skip
+               type(None): "none"}
 
 
 def wanted(option: Option) -> str:
@@ -271,7 +275,7 @@ def _limit(option: Option, value: Any) -> str | None:
     if not is_number(value) or isinstance(value, Symbolic):
         return None
     parts = []
-    ok = value == value and abs(value) != float("inf")
+    ok = abs(value) < float("inf")  # nan is less than nothing
     for bound, words, holds in (
         (option.minimum, "at least", lambda b: value >= b),
         (option.above, "more than", lambda b: value > b),

@@ -40,7 +40,12 @@ def compute(sign: str, left: Any, right: Any) -> Any:
                 if same is None:
                     raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
                 return same if sign == "==" else not same
-        if any(isinstance(item, (list, tuple)) for side in (left, right) if isinstance(side, (list, tuple)) for item in side):
+        if any(
+            isinstance(item, (list, tuple))
+            for side in (left, right)
+            if isinstance(side, (list, tuple))
+            for item in side
+        ):
             raise names.BAD_ARITHMETIC("lists of lists are not compared")
         comparable = type(left) is type(right) or (is_number(left) and is_number(right)) or None in (left, right)
         if not comparable:
@@ -75,7 +80,9 @@ def compute(sign: str, left: Any, right: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(exponent, Symbolic) or (isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)):
+    if isinstance(exponent, Symbolic) or (
+        isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)
+    ):
         raise names.BAD_ARITHMETIC("a dimension can be raised to a small whole number only")
     if isinstance(base, int) and isinstance(exponent, int):
         if exponent >= 0 and abs(base) > 1 and exponent * (abs(base).bit_length() - 1) > 64:
@@ -103,6 +110,6 @@ def bounded(computation: Callable[[], Any]) -> Any:
         raise names.BAD_ARITHMETIC("the result is not a real number")
     if isinstance(result, int) and abs(result) > LARGEST:
         raise names.BAD_ARITHMETIC("this number is too large")
-    if isinstance(result, float) and (result != result or abs(result) == float("inf")):
+    if isinstance(result, float) and not abs(result) < float("inf"):
         raise names.BAD_ARITHMETIC("the result is not a finite number")
     return result

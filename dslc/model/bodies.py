@@ -70,7 +70,7 @@ def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Give
             diagnostics.add(names.NOT_KNOWN_YET(
                 f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
                 hint=f"tensors flow in: (a, b) -> {block.node.name}",
-            ).at(bound.by_name[formal.name].span))  # fmt: skip
+            ).at(bound.by_name[formal.name].span))
             value = POISON
         failed |= value is POISON
         scope.values[formal.name] = value
@@ -95,9 +95,7 @@ def elaborate(
         return POISON
     scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
     body = _Body(
-        evaluator=replace(
-            outer, scope=scope, network=network, prefix=path, bound=(), components=block.components
-        ),
+        evaluator=replace(outer, scope=scope, network=network, prefix=path, bound=(), components=block.components),
         block=block,
         operands=operands,
         span=span,
@@ -147,7 +145,7 @@ class _Body:
                 self.elaboration.report(
                     names.DUPLICATE(f"the input '{statement.name}' is declared twice"), statement.name_span,
                     Label(earlier.name_span, "first declared here"),
-                )  # fmt: skip
+                )
         self.statements(node.body, self.evaluator.scope, (), top=True)
         found = list(self.outputs.values())
         if not found:
@@ -245,7 +243,8 @@ class _Body:
         scope.check_shadowing(s.name, s.name_span)
         if s.default is not None:
             raise names.NOT_AVAILABLE(
-                f"the input '{s.name}' is optional, which this version does not build yet", hint="leave the default away"
+                f"the input '{s.name}' is optional, which this version does not build yet",
+                hint="leave the default away",
             ).at(s.default.span)
         if self.operands is None:
             type = declared_type(s.type, scope, evaluator.evaluate)
@@ -257,7 +256,7 @@ class _Body:
                 match_type(
                     s.type, value.type, scope, evaluator.evaluate,
                     what=f"the input '{s.name}' of {self.block.node.name}", span=self.span, origin=value.span,
-                )  # fmt: skip
+                )
         scope.values[s.name] = value
 
     def _output(self, s: tree.Output, evaluator: Evaluator) -> None:
@@ -311,7 +310,9 @@ class _Body:
         elif isinstance(value, (tuple, list)):
             parts = value
         else:
-            raise names.BAD_UNPACKING(f"{kind_of(value)} cannot be unpacked into {len(s.targets)} names").at(s.value.span)
+            raise names.BAD_UNPACKING(f"{kind_of(value)} cannot be unpacked into {len(s.targets)} names").at(
+                s.value.span
+            )
         if len(parts) != len(s.targets):
             raise names.BAD_UNPACKING(f"{len(parts)} values are unpacked into {len(s.targets)} names").at(s.value.span)
         for target, part in zip(s.targets, parts, strict=True):
@@ -430,6 +431,8 @@ class LayerInstance:
         if record is None:
             own = [path[len(prefix) :] for path in parameters if path.startswith(prefix)]
             hint = did_you_mean(e.name, own) or (f"it has {', '.join(own)}" if own else
-                                                 "its parameters exist from its first application on")  # fmt: skip
-            raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(e.name_span)
+                                                 "its parameters exist from its first application on")
+            raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(
+                e.name_span
+            )
         return evaluator.elaboration.parameter(record, e.span)

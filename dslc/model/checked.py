@@ -33,6 +33,7 @@ class Facts:
 
     @property
     def known(self) -> bool:
+        """Has the data been read?"""
         return bool(self.row_shapes)
 
 
@@ -120,6 +121,7 @@ class Measure:
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
+        """The operations of the sites."""
         return tuple(site.operation for site in self.sites)  # type: ignore[misc]
 
 

@@ -50,7 +50,8 @@ class RawColumn:
 
     @property
     def described(self) -> str:
-        return f'the column{"s" * self.many} {", ".join(self.patterns)}'
+        """How messages call it."""
+        return f"the column{'s' * self.many} {', '.join(self.patterns)}"
 
     def tensor(self, elaboration: Elaboration, span: Span) -> Value:
         """Return it as a tensor of the field's element type."""

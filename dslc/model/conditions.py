@@ -107,7 +107,7 @@ def check_condition(
                     return (lambda history: _ratio(a(history), b(history))), False
                 apply = _ARITHMETIC[sign]
                 return (lambda history: apply(a(history), b(history))), sign in _BOOLEAN
-            case tree.Name() if (meant := [figure for figure in figures if figure.endswith(f".{e.id}")]):
+            case tree.Name() if meant := [figure for figure in figures if figure.endswith(f".{e.id}")]:
                 raise errors.BAD_CONDITION(
                     f"'{e.id}' is known for more than one split", hint=f"write {' or '.join(reversed(meant))}"
                 ).at(e.span)
@@ -116,7 +116,7 @@ def check_condition(
             raise errors.BAD_CONDITION(
                 f"this is {kind_of(value)}, not a figure", hint=f"the figures are {', '.join(figures)}"
             ).at(e.span)
-        return (lambda history: value), isinstance(value, bool)
+        return (lambda _: value), isinstance(value, bool)
 
     evaluate, boolean = build(expression)
     return Condition(frozenset(seen), expression.span.text, expression.span, boolean, evaluate)
@@ -167,9 +167,9 @@ def _stalled(
     unit = "epoch" if rest[0].name == "epochs" else "step"
     patience = number(rest[0].value)
     if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
-        raise errors.BAD_CONDITION(
-            f"'{rest[0].name}' is a whole number of at least 1, not {kind_of(patience)}"
-        ).at(rest[0].span)
+        raise errors.BAD_CONDITION(f"'{rest[0].name}' is a whole number of at least 1, not {kind_of(patience)}").at(
+            rest[0].span
+        )
     sign = 1.0 if direction == "highest" else -1.0
     seen.add(figure)
 

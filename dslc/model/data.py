@@ -42,11 +42,14 @@ def class_count(data: CheckedData, name: str, facts: Facts) -> int | Symbolic:
         Problem: there is no such field, or it has no categories.
     """
     if name not in data.fields:
-        raise names.UNKNOWN_NAME(f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields))
+        raise names.UNKNOWN_NAME(
+            f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
+        )
     checked = data.fields[name]
     if not any(fit.kind == "category" for fit in checked.fits):
         raise objectives.BAD_FITTED(
-            f"the field '{name}' has no categories", hint=f'declare it as: field {name}: int64 = category(column("..."))'
+            f"the field '{name}' has no categories",
+            hint=f'declare it as: field {name}: int64 = category(column("..."))',
         )
     return facts.class_counts[name] if name in facts.class_counts else symbol(f"{CLASS_COUNT}{name})")
 
@@ -67,18 +70,20 @@ class DataChecker:
 
     @property
     def diagnostics(self) -> Diagnostics:
+        """Where findings go."""
         return self.elaboration.diagnostics
 
     def check(self) -> CheckedData:
+        """Check every statement; what is wrong is left out of the result."""
         for s in self.node.body:
             if isinstance(s, tree.SourceStatement):
                 self.guard(s, self.source)
         if not any(isinstance(s, tree.SourceStatement) for s in self.node.body):
             self.diagnostics.add(names.MISSING_STATEMENT(
-                f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")').at(self.node.name_span))  # fmt: skip
+                f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")').at(self.node.name_span))
         if not any(isinstance(s, tree.Field) for s in self.node.body):
             self.diagnostics.add(names.MISSING_STATEMENT(
-                f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")').at(self.node.name_span))  # fmt: skip
+                f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")').at(self.node.name_span))
         split: SplitPlan | None = None
         entries: dict[str, Span] = {}
         for s in self.node.body:
@@ -88,23 +93,31 @@ class DataChecker:
                 case tree.Split():
                     if split is not None:
                         self.diagnostics.add(names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
-                            s.span, *([Label(split.span, "the first one")] if split.span else [])))  # fmt: skip
+                            s.span, *([Label(split.span, "the first one")] if split.span else [])))
                         continue
                     split = read_split(self, s)
                     entries = {entry.name: entry.span for entry in s.entries if entry.name}
                 case tree.Augment():
                     self.diagnostics.add(names.NOT_AVAILABLE(
-                        "augmentation is not built in this version", hint="prepare the data outside for now").at(s.span))  # fmt: skip
+                        "augmentation is not built in this version", hint="prepare the data outside for now").at(s.span))
         if split is None:
             split = SplitPlan({}, 0, None, None, None, None)
             if None in self.sources and self.source_spans:
                 split = SplitPlan({"train": 1.0}, 0, None, None, None, None)
         check_split(self, split, entries)
         return CheckedData(
-            self.node.name, self.node.name_span, self.sources, self.source_spans, self.fields, self.columns, split, self.node.doc
+            self.node.name,
+            self.node.name_span,
+            self.sources,
+            self.source_spans,
+            self.fields,
+            self.columns,
+            split,
+            self.node.doc,
         )
 
     def guard(self, statement: Any, check: Callable[[Any], None]) -> None:
+        """Check one statement and report what it raises."""
         try:
             check(statement)
         except Silent:
@@ -113,20 +126,22 @@ class DataChecker:
             self.diagnostics.add(problem.at(statement.span))
 
     def evaluator(self, functions: dict[str, Callable[..., Any]] | None = None) -> Evaluator:
+        """Return an evaluator in the scope of the file, with words that only this place knows."""
         return Evaluator(self.elaboration, Scope(self.file, functions=functions or {}))
-
-    @property
-    def has_sources(self) -> bool:
-        return any(isinstance(s, tree.SourceStatement) for s in self.node.body)
 
     # --- sources ----------------------------------------------------------------------
 
     def source(self, s: tree.SourceStatement) -> None:
+        """Check a source.
+
+        Raises:
+            Problem: it is of no kind that can be read, or stands beside one that it can't be with.
+        """
         if s.name in self.sources:
             what = f"a source named '{s.name}'" if s.name else "an unnamed source"
-            raise names.DUPLICATE(f"there is {what} already", hint="name the sources: source train = ..., source test = ...").at(
-                s.name_span or s.span, Label(self.source_spans[s.name], "the first one")
-            )
+            raise names.DUPLICATE(
+                f"there is {what} already", hint="name the sources: source train = ..., source test = ..."
+            ).at(s.name_span or s.span, Label(self.source_spans[s.name], "the first one"))
         if self.sources and (s.name is None or None in self.sources):
             raise names.MISPLACED_STATEMENT(
                 "an unnamed source is the only one", hint="name both: source train = ..., source test = ..."
@@ -136,7 +151,8 @@ class DataChecker:
         name = s.value.function.span.text
         if name not in SOURCES:
             raise names.UNKNOWN_LAYER(
-                f"there is no kind of source '{name}'", hint=did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}"
+                f"there is no kind of source '{name}'",
+                hint=did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}",
             ).at(s.value.function.span)
         value = self.evaluator().evaluate(s.value)
         try:
@@ -151,6 +167,11 @@ class DataChecker:
     # --- fields --------------------------------------------------------------------------------
 
     def field(self, s: tree.Field) -> None:
+        """Check a field.
+
+        Raises:
+            Problem: its name or type is wrong; what is wrong with its expression is reported.
+        """
         if s.name in self.fields:
             raise names.DUPLICATE(f"the field '{s.name}' is declared twice").at(
                 s.name_span, Label(self.fields[s.name].span, "first declared here")
@@ -160,10 +181,13 @@ class DataChecker:
         self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None)
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
         if type.symbols:
-            raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(s.type.span)
+            raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(
+                s.type.span
+            )
         if type.element is STRING:
             raise matching.BAD_TYPE(
-                "a field is made of numbers; text columns are coded", hint=f'write: field {s.name}: int64 = category(column("..."))'
+                "a field is made of numbers; text columns are coded",
+                hint=f'write: field {s.name}: int64 = category(column("..."))',
             ).at(s.type.span)
         self.elaboration.check_size(type, s.type.span)
         self.fields[s.name] = CheckedField(s.name, type, None, s.name_span, s.doc, (), None)

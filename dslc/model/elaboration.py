@@ -56,7 +56,8 @@ class DimensionOf(Operation):
     dimension: Dimension
     given: TensorType
 
-    def type(self) -> TensorType:
+    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
+        """Return the type that it was given."""
         return self.given
 
 
@@ -79,7 +80,7 @@ class Elaboration:
     diagnostics: Diagnostics
     limits: Limits = field(default_factory=Limits)
     training: bool = False
-    frozen: Callable[[str], bool] = lambda path: False
+    frozen: Callable[[str], bool] = lambda _: False
     parameters: dict[str, ParameterRecord] = field(default_factory=dict)
     applications: int = 0
     iterations: int = 0
@@ -122,10 +123,12 @@ class Elaboration:
         self.calls = (*before, span) if applied else before
         try:
             if len(self.calls) > self.limits.nesting:
-                raise Exhausted(names.LIMIT_REACHED(
-                    f"blocks are applied inside one another more than {self.limits.nesting} deep",
-                    hint="does a block apply itself without end? '--limit nesting=N' raises the limit",
-                ).at(span))
+                raise Exhausted(
+                    names.LIMIT_REACHED(
+                        f"blocks are applied inside one another more than {self.limits.nesting} deep",
+                        hint="does a block apply itself without end? '--limit nesting=N' raises the limit",
+                    ).at(span)
+                )
             yield
         finally:
             self.calls = before
@@ -133,28 +136,34 @@ class Elaboration:
     def check_depth(self, span: Span) -> None:
         """Refuse expressions that nest too deep, those of all the blocks around taken together."""
         if self.depth > DEPTHS * self.limits.nesting:
-            raise Exhausted(names.LIMIT_REACHED(
-                f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
-                hint="name intermediate results, or raise the limit with '--limit nesting=N'",
-            ).at(span))
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
+                    hint="name intermediate results, or raise the limit with '--limit nesting=N'",
+                ).at(span)
+            )
 
     def count_execution(self, span: Span, cost: int = 1) -> None:
         """Count a statement carried out: blocks that apply others twice each grow without a single loop."""
         self.executions += cost
         if self.executions > EXECUTIONS * self.limits.loop_iterations:
-            raise Exhausted(names.LIMIT_REACHED(
-                f"the loops and blocks of this spec come to more than {EXECUTIONS * self.limits.loop_iterations:,} statements",
-                hint="'--limit loop_iterations=N' raises the limit in proportion",
-            ).at(span))
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the loops and blocks of this spec come to more than {EXECUTIONS * self.limits.loop_iterations:,} statements",
+                    hint="'--limit loop_iterations=N' raises the limit in proportion",
+                ).at(span)
+            )
 
     def count_iteration(self, span: Span) -> None:
         """Count one turn of a compile-time loop."""
         self.iterations += 1
         if self.iterations > self.limits.loop_iterations:
-            raise Exhausted(names.LIMIT_REACHED(
-                f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
-                hint="'--limit loop_iterations=N' raises the limit",
-            ).at(span))
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
+                    hint="'--limit loop_iterations=N' raises the limit",
+                ).at(span)
+            )
 
     # --- values --------------------------------------------------------------------------------
 
@@ -191,10 +200,12 @@ class Elaboration:
     def _next_number(self, span: Span | None) -> int:
         self.applications += 1
         if self.applications > self.limits.graph_nodes:
-            raise Exhausted(names.LIMIT_REACHED(
-                f"the network has more than {self.limits.graph_nodes:,} operations",
-                hint="'--limit graph_nodes=N' raises the limit",
-            ).at(span))
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the network has more than {self.limits.graph_nodes:,} operations",
+                    hint="'--limit graph_nodes=N' raises the limit",
+                ).at(span)
+            )
         return self.applications
 
     def tensors(self, values: Sequence[Any], spans: Sequence[Span]) -> list[Value]:
@@ -246,7 +257,7 @@ class Elaboration:
         types = [operand.type for operand in operands]
         labels = list(dict.fromkeys(
             Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span
-        ))  # fmt: skip
+        ))
         try:
             result = operation.type(*types)
             variables = operation.variables(*types)
@@ -278,7 +289,7 @@ class Elaboration:
         application = Application(
             operation, tuple(operands), span, self._next_number(span), site, paths,
             training=self.training and not (path and self.frozen(path)),
-        )  # fmt: skip
+        )
         application.outputs = tuple(Value(type, application, span) for type in results)
         return application.outputs[0] if isinstance(result, TensorType) else application.outputs
 
@@ -291,7 +302,9 @@ class Elaboration:
     def check_size(self, type: TensorType, span: Span) -> None:
         """Refuse a tensor larger than the limits allow, and one with a negative dimension."""
         if type.rank > MOST_AXES:
-            raise matching.BAD_TYPE(f"a tensor has at most {MOST_AXES} axes, and this one would have {type.rank:,}").at(span)
+            raise matching.BAD_TYPE(f"a tensor has at most {MOST_AXES} axes, and this one would have {type.rank:,}").at(
+                span
+            )
         known = [dimension for dimension in type.shape if isinstance(dimension, int)]
         if any(dimension < 0 for dimension in known):
             raise matching.WRONG_TYPE(f"the result would have the shape {shape_text(type.shape)}").at(span)
@@ -311,7 +324,8 @@ class Elaboration:
         span = record.span
         if not record.network:
             raise objectives.OWNER_NEEDED(
-                f"{word} has parameters, and stands outside of a model", hint="move it into a model, and call that: Net(image)"
+                f"{word} has parameters, and stands outside of a model",
+                hint="move it into a model, and call that: Net(image)",
             ).at(span)
         known = self.parameters.get(record.path)
         if known is not None:

@@ -28,6 +28,8 @@ from dslc.syntax import tree
 from dslc.types import ElementType, Symbolic, Undecided
 
 __all__ = ["CallSite", "Evaluator"]
+
+
 @dataclass(frozen=True)
 class CallSite:
     """A call as a context function (``column``, ``classes``) sees it."""
@@ -110,7 +112,9 @@ class Evaluator:
             return value
         if isinstance(value, Value):
             hint = "choose element by element with where(condition, a, b)"
-            problem = names.NOT_KNOWN_YET(f"{of} is decided when the spec is compiled, and this is {kind_of(value)}", hint=hint)
+            problem = names.NOT_KNOWN_YET(
+                f"{of} is decided when the spec is compiled, and this is {kind_of(value)}", hint=hint
+            )
         else:
             problem = names.BAD_ARITHMETIC(f"{of} needs true or false, not {kind_of(value)}")
         return self.elaboration.report(problem, expression.span)
@@ -346,12 +350,14 @@ class Evaluator:
             raise problem.at(e.function.span) from None
         names_at = getattr(found, "names_at", ())
         given = [Given(a.name, a.value.span.text, a.span) if i in names_at else Given(a.name, self.evaluate(a.value), a.span)
-                 for i, a in enumerate(e.arguments)]  # fmt: skip
+                 for i, a in enumerate(e.arguments)]
         if isinstance(found, type) and issubclass(found, Function):
             return POISON if any(g.value is POISON for g in given) else self._function(found, given, e)
         if isinstance(found, Network):
             return POISON if any(g.value is POISON for g in given) else found.call(self, given, e.span)
-        if isinstance(found, (BlockDeclaration, bodies.LayerInstance)) or (isinstance(found, type) and issubclass(found, Layer)):
+        if isinstance(found, (BlockDeclaration, bodies.LayerInstance)) or (
+            isinstance(found, type) and issubclass(found, Layer)
+        ):
             if any(g.value is POISON for g in given):
                 return POISON
             name = e.function.span.text
@@ -434,7 +440,7 @@ class Evaluator:
             if target.incomplete:
                 return POISON
             raise names.UNKNOWN_MEMBER(f"the imported file has no param '{e.name}'",
-                                       hint=did_you_mean(e.name, target.params)).at(e.name_span)  # fmt: skip
+                                       hint=did_you_mean(e.name, target.params)).at(e.name_span)
         hint = None
         if isinstance(target, Value) and not self.network:
             hint = f"the only output of a network is the tensor itself: leave '.{e.name}' away"
@@ -451,7 +457,9 @@ class Evaluator:
             number = items[0]
             if isinstance(number, int) and not isinstance(number, bool) and -len(target) <= number < len(target):
                 return target[number]
-            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(number)}").at(e.items[0].span)
+            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(number)}").at(
+                e.items[0].span
+            )
         raise names.BAD_INDEX(f"{kind_of(target)} cannot be indexed")
 
     def _index_item(self, item: tree.Expression | tree.Slice | tree.Ellipsis_) -> Any:

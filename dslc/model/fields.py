@@ -73,7 +73,7 @@ class FieldChecker:
         return CheckedField(
             self.node.name, self.type, value if isinstance(value, Value) else None, self.node.name_span, self.node.doc,
             tuple(self.fits), outermost,
-        )  # fmt: skip
+        )
 
     def fit_declared(self, value: Value) -> Value:
         """Return the value in the declared shape.
@@ -93,7 +93,9 @@ class FieldChecker:
             return value
         batched = value.type.rank and value.type.shape[0] == symbol(BATCH)
         if not batched:
-            raise objectives.BAD_FIELD(f"the field '{self.node.name}' does not depend on the example").at(span, declared)
+            raise objectives.BAD_FIELD(f"the field '{self.node.name}' does not depend on the example").at(
+                span, declared
+            )
         if prod(value.type.shape[1:]) != prod(self.type.shape):  # type: ignore[type-var]
             per_example = TensorType(self.type.element, value.type.shape[1:])
             raise objectives.BAD_FIELD(
@@ -115,7 +117,9 @@ class FieldChecker:
         """
         for application in applications_of(value):
             before = [o for o in application.operands if BATCH in o.type.symbols]
-            if before and (mixes_examples(application) or not any(BATCH in o.type.symbols for o in application.outputs)):
+            if before and (
+                mixes_examples(application) or not any(BATCH in o.type.symbols for o in application.outputs)
+            ):
                 raise objectives.BAD_FITTED(
                     f"'{application.operation.name}' looks across the examples, and a field sees one example",
                     hint="standardize, minmax, impute and category are fitted on the training split",
@@ -143,7 +147,8 @@ class FieldChecker:
         for argument in call.arguments:
             if argument.name is not None or not isinstance(argument.value, str):
                 raise names.WRONG_KIND(
-                    f"{call.name} takes names in quotes, not {kind_of(argument.value)}", hint=f'write: {call.name}("name")'
+                    f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
+                    hint=f'write: {call.name}("name")',
                 ).at(argument.span)
         return RawColumn(tuple(a.value for a in call.arguments), many, call.span, self.read)
 
@@ -184,7 +189,9 @@ class FieldChecker:
         if any(a.value is POISON for a in call.arguments):
             raise Silent
         if not arguments:
-            raise names.MISSING_ARGUMENT(f"{call.name} needs what it works on", hint=f'{call.name}(column("x"))').at(call.span)
+            raise names.MISSING_ARGUMENT(f"{call.name} needs what it works on", hint=f'{call.name}(column("x"))').at(
+                call.span
+            )
         value = arguments[0].value
         if isinstance(value, RawColumn):
             return self.read(self.data.elaboration, value, element, None, arguments[0].span)
@@ -219,7 +226,8 @@ class FieldChecker:
         x = self.operand(call)
         if not x.type.element.is_float:
             raise objectives.BAD_FITTED(
-                f"{call.name} works on numbers of floating point, and this is {x.type.element}", hint="declare the field as float32"
+                f"{call.name} works on numbers of floating point, and this is {x.type.element}",
+                hint="declare the field as float32",
             ).at(call.span)
         fit = self.add_fit(call.name, call, x)
         elaboration = self.data.elaboration
@@ -246,10 +254,13 @@ class FieldChecker:
         fill = fills[0].value
         if not x.type.element.is_float:
             raise objectives.BAD_FITTED(
-                f"only numbers of floating point can be missing, and this is {x.type.element}", hint="declare the field as float32"
+                f"only numbers of floating point can be missing, and this is {x.type.element}",
+                hint="declare the field as float32",
             ).at(call.span)
         if fill not in ("mean", "median") and (not is_number(fill) or isinstance(fill, Symbolic)):
-            raise names.WRONG_KIND(f'impute puts in "mean", "median" or a number, not {kind_of(fill)}').at(fills[0].span)
+            raise names.WRONG_KIND(f'impute puts in "mean", "median" or a number, not {kind_of(fill)}').at(
+                fills[0].span
+            )
         fit = self.add_fit("impute", call, x, fill=fill)
         elaboration = self.data.elaboration
         missing = elaboration.call("is_missing", [x], call.span)

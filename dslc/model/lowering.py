@@ -73,7 +73,7 @@ class Lowering:
         return Context(
             builder=self.builder, training=application.training, variables=variables,
             site=self.site_prefix + application.site, randomness=self.randomness,
-        )  # fmt: skip
+        )
 
     def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:
         operation = application.operation

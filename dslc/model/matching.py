@@ -52,14 +52,16 @@ def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> Te
     """
     element = element_type(declared)
     if element is None:
-        raise errors.BAD_TYPE("an element type is needed here", hint=f"write float32{declared.span.text}").at(declared.span)
+        raise errors.BAD_TYPE("an element type is needed here", hint=f"write float32{declared.span.text}").at(
+            declared.span
+        )
     shape: list[Dimension] = []
     for number, dimension in enumerate(declared.dims or ()):
         if isinstance(dimension, tree.Wildcard):
             shape.append(symbol(f"ANY_{number}"))
         elif isinstance(dimension, tree.Ellipsis_):
             raise errors.BAD_TYPE("'...' matches dimensions of a tensor that is given; here the shape must be told",
-                                  hint="give every dimension a number or a symbol").at(dimension.span)  # fmt: skip
+                                  hint="give every dimension a number or a symbol").at(dimension.span)
         else:
             introduce_symbols(dimension, scope)
             shape.append(dimension_of(dimension, evaluate))
@@ -199,9 +201,11 @@ def _solve(pattern: Dimension, name: str, size: Dimension) -> Dimension | None:
     if not isinstance(pattern, Symbolic):
         return None
     linear = [(m, c) for m, c in pattern.terms.items() if len(m) == 1 and str(m[0]) == name]
-    if len(linear) != 1 or any(name in symbols_of(Symbolic({m: 1}, {})) for m in pattern.terms if m and m != linear[0][0]):
+    if len(linear) != 1 or any(
+        name in symbols_of(Symbolic({m: 1}, {})) for m in pattern.terms if m and m != linear[0][0]
+    ):
         return None
-    monomial, coefficient = linear[0]
+    _, coefficient = linear[0]
     difference = size - (pattern - coefficient * symbol(name))
     remainder = difference % coefficient
     return difference // coefficient if isinstance(remainder, int) and remainder == 0 else None

@@ -94,7 +94,9 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
     for application in applications_of(value):
         if kinds[id(application)] is _Kind.FINISHED and application not in sites:
             for operand in application.operands:
-                if kinds[id(operand.application)] is _Kind.FIXED and not isinstance(operand.application.operation, Literal):
+                if kinds[id(operand.application)] is _Kind.FIXED and not isinstance(
+                    operand.application.operation, Literal
+                ):
                     carried[id(operand)] = operand
     direction = None
     operation = value.application.operation

@@ -42,7 +42,9 @@ class Network:
         """Run it on tensors by position."""
         inputs = [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
         self._note(dict(zip(inputs, operands, strict=False)))  # elaborating it reports a wrong number of them
-        return bodies.elaborate(evaluator, self.declaration, self.arguments, list(operands), span, (self.name,), self.name)
+        return bodies.elaborate(
+            evaluator, self.declaration, self.arguments, list(operands), span, (self.name,), self.name
+        )
 
     def call(self, evaluator: Evaluator, given: Sequence[Given], span: Span) -> Any:
         """Run it on tensors by position or by the names of its inputs."""

@@ -24,19 +24,24 @@ if TYPE_CHECKING:
     from dslc.model.train import TrainChecker
 
 
-
-def objective_of(train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]) -> Objective | None:
+def objective_of(
+    train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
+) -> Objective | None:
     name = m.name or "loss"
     if len(all_of_them) > 1:
         nameless = [o for o in all_of_them if o.name is None]
         if m.name is None:
             if m is nameless[0]:
-                problem = objectives.NEEDS_NAME("of several objectives each has a name", hint="write: minimize name = ...")
+                problem = objectives.NEEDS_NAME(
+                    "of several objectives each has a name", hint="write: minimize name = ..."
+                )
                 train.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
             return None
         twin = next(o for o in all_of_them if o.name == m.name)
         if twin is not m:
-            problem = names.DUPLICATE(f"there are two objectives '{m.name}'", hint="choose another name for one of them")
+            problem = names.DUPLICATE(
+                f"there are two objectives '{m.name}'", hint="choose another name for one of them"
+            )
             train.report(problem, m.name_span or m.span, Label(twin.name_span or twin.span, "the first one"))
             return None
     value = train.as_tensor(value, m.value.span, "an objective")
@@ -47,7 +52,7 @@ def objective_of(train: TrainChecker, m: tree.Minimize, value: Any, all_of_them:
         value = train.elaboration.call("mean", [value], m.value.span)  # a bare tensor is averaged over its elements
     if value.type.rank or not value.type.element.is_float:
         train.report(objectives.NOT_SCALAR(
-            f"an objective is one number of floating point, and this is {value.type}", hint="reduce it with mean or sum"), m.value.span)  # fmt: skip
+            f"an objective is one number of floating point, and this is {value.type}", hint="reduce it with mean or sum"), m.value.span)
         return None
     warn_of_softmax(train, value)
     groups = groups_of(train, m, value, optimizers)
@@ -66,7 +71,7 @@ def objective_of(train: TrainChecker, m: tree.Minimize, value: Any, all_of_them:
         path for path, record in train.elaboration.parameters.items()
         if record.variable.role is Role.STATISTIC and record.network in networks and not train.elaboration.frozen(path)
         and any(path in a.variables.values() for a in applications_of(value) if a.training)
-    )  # fmt: skip
+    )
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
 
@@ -83,7 +88,7 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
             train.report(names.WRONG_KIND(
                 f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
                 hint="for example: using Adam(lr = 1e-3)",
-            ), callee.span)  # fmt: skip
+            ), callee.span)
             return POISON
     value = evaluator.evaluate(written)
     if value is POISON:
@@ -91,7 +96,7 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
     elif not isinstance(value, Optimizer):
         train.report(names.WRONG_KIND(
             f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
-        ), written.span)  # fmt: skip
+        ), written.span)
         return POISON
     else:
         check_watched(train, value, written.span)
@@ -103,16 +108,21 @@ def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None
     if train.data is None:
         return
     watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
-    figures = [*(m.name or "loss" for m in train.statements(tree.Minimize)), *(m.name for m in train.statements(tree.Metric))]
+    figures = [
+        *(m.name or "loss" for m in train.statements(tree.Minimize)),
+        *(m.name for m in train.statements(tree.Metric)),
+    ]
     for name in sorted(watched):
         if "validation" not in train.data.split_names:
             train.report(objectives.BAD_CONDITION(
                 "plateau looks at validation figures, and there is no validation split",
                 hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
-            ), span)  # fmt: skip
+            ), span)
         elif name not in figures:
             hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
-            train.report(objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span)
+            train.report(
+                objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span
+            )
 
 
 def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
@@ -123,21 +133,34 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
     rests = [number for number, group in enumerate(m.groups) if group.paths is None]
     if len(rests) > 1:
         train.report(objectives.GROUPS_OVERLAP("only one group can take the rest", hint="say 'over' which parameters the others take"),
-                    m.groups[rests[1]].span, Label(m.groups[rests[0]].span, "this one takes the rest already"))  # fmt: skip
+                    m.groups[rests[1]].span, Label(m.groups[rests[0]].span, "this one takes the rest already"))
         return None
     ok = True
     for number, group in enumerate(m.groups):
-        for path_node, matched in matched_paths(train, group.paths or (), "over"):
+        for path_node, matched in matched_paths(train, group.paths or ()):
             ok = ok and matched is not None
-            trainable = [p for p in matched or () if train.elaboration.parameters[p].variable.role is not Role.STATISTIC]
+            trainable = [
+                p for p in matched or () if train.elaboration.parameters[p].variable.role is not Role.STATISTIC
+            ]
             hit = [p for p in trainable if p in reached]
             if matched is not None and not hit:
-                why = "it is frozen" if trainable and all(map(train.elaboration.frozen, trainable)) else "the objective does not depend on it"
-                train.report(objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{path_node.span.text}': {why}"), path_node.span)
+                why = (
+                    "it is frozen"
+                    if trainable and all(map(train.elaboration.frozen, trainable))
+                    else "the objective does not depend on it"
+                )
+                train.report(
+                    objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{path_node.span.text}': {why}"),
+                    path_node.span,
+                )
                 ok = False
             for path in hit:
                 if path in taken and taken[path] is not group:
-                    train.report(objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"), path_node.span, Label(taken[path].span, "the other one"))
+                    train.report(
+                        objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"),
+                        path_node.span,
+                        Label(taken[path].span, "the other one"),
+                    )
                     ok = False
                     break
                 if path not in taken:
@@ -156,7 +179,9 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
     if not ok or POISON in optimizers:
         return None
     order = {path: i for i, path in enumerate(train.elaboration.parameters)}
-    return tuple(Group(o, tuple(sorted(paths, key=order.__getitem__))) for o, paths in zip(optimizers, dealt, strict=True))
+    return tuple(
+        Group(o, tuple(sorted(paths, key=order.__getitem__))) for o, paths in zip(optimizers, dealt, strict=True)
+    )
 
 
 def reached_by(train: TrainChecker, loss: Value) -> list[str]:
@@ -186,7 +211,7 @@ def warn_of_softmax(train: TrainChecker, loss: Value) -> None:
                 labels = [Label(source.span, "this is normalised already")] if source.span else []
                 train.diagnostics.add(loss_errors.SOFTMAX_TWICE(
                     f"cross_entropy takes logits, and is given the output of {source.operation.name}",
-                    hint="give it what flows into the softmax", labels=labels).at(application.span))  # fmt: skip
+                    hint="give it what flows into the softmax", labels=labels).at(application.span))
 
 
 def parts_of(schedule: Any) -> list[plateau]:

@@ -35,12 +35,16 @@ class Params:
 
     @property
     def diagnostics(self) -> Diagnostics:
+        """Where findings go."""
         return self.elaboration.diagnostics
 
     def resolve(self, scope: FileScope, params: Sequence[tree.Param]) -> None:
         """Evaluate the params of one file; a default may use params declared before or after it."""
         waiting = {p.name: p for p in params if scope.spans.get(p.name) == p.name_span}
-        uses = {name: [used for used in dict.fromkeys(names_in(p.default)) if used in waiting] for name, p in waiting.items()}
+        uses = {
+            name: [used for used in dict.fromkeys(names_in(p.default)) if used in waiting]
+            for name, p in waiting.items()
+        }
         evaluator = Evaluator(self.elaboration, Scope(scope))
         for name in waiting:
             scope.params.pop(name, None)
@@ -80,7 +84,9 @@ class Params:
         for name in self.settings:
             if name not in self.used:
                 known = sorted(self.values)
-                hint = did_you_mean(name, known) or (f"its params are {', '.join(known)}" if known else "it declares none")
+                hint = did_you_mean(name, known) or (
+                    f"its params are {', '.join(known)}" if known else "it declares none"
+                )
                 message = f"--set {name}=...: the spec has no param '{name}'"
                 self.diagnostics.add(errors.UNKNOWN_PARAM(message, hint=hint).at(None))
 

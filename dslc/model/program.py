@@ -135,7 +135,8 @@ class _Resolver:
             scope.spans[declaration.alias] = declaration.alias_span or declaration.span
         if written.startswith("std/"):
             raise errors.NOT_AVAILABLE(
-                f"the library of blocks, '{written}', does not come with this version", hint="write the block in the spec"
+                f"the library of blocks, '{written}', does not come with this version",
+                hint="write the block in the spec",
             ).at(declaration.path.span)
         path = _join(importer, written, declaration.path.span)
         if path in self.open_:

@@ -29,7 +29,7 @@ def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
         if name in ("by", "order", "group"):
             if not isinstance(entry.value, tree.Name):
                 data.diagnostics.add(objectives.BAD_SPLIT(
-                    f"'{name}' names a field or a column", hint=f"write: {name} = label").at(entry.span))  # fmt: skip
+                    f"'{name}' names a field or a column", hint=f"write: {name} = label").at(entry.span))
                 continue
             settings[name] = entry.value.id
             continue
@@ -38,13 +38,15 @@ def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
             continue
         if name == "seed":
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                data.diagnostics.add(objectives.BAD_SPLIT(f"the seed is a whole number, not {kind_of(value)}").at(entry.span))
+                data.diagnostics.add(
+                    objectives.BAD_SPLIT(f"the seed is a whole number, not {kind_of(value)}").at(entry.span)
+                )
                 continue
             settings["seed"] = value
         elif not is_number(value) or isinstance(value, Symbolic) or not 0 < value <= 1:
             data.diagnostics.add(objectives.BAD_SPLIT(
                 f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}", hint=f"for example: {name} = 70%"
-            ).at(entry.span))  # fmt: skip
+            ).at(entry.span))
         elif name in fractions:
             data.diagnostics.add(names.GIVEN_TWICE(f"the part '{name}' is given twice").at(entry.span))
         else:
@@ -79,7 +81,8 @@ def check_split(data: DataChecker, plan: SplitPlan, entries: Mapping[str, Span])
     elif not named and abs(sum(plan.fractions.values()) - 1) > 1e-9:
         total = sum(plan.fractions.values())
         problem = objectives.BAD_SPLIT(
-            f"the parts sum to {total:.4g}, not to 1", hint="for example: split train = 70%, validation = 15%, test = 15%"
+            f"the parts sum to {total:.4g}, not to 1",
+            hint="for example: split train = 70%, validation = 15%, test = 15%",
         )
     elif not named and "train" not in plan.fractions:
         near = next((part for part in plan.fractions if did_you_mean(part, ("train",))), None)

@@ -33,6 +33,7 @@ from dslc.types import TensorType, symbol
 
 __all__ = ["check_train"]
 
+
 def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, facts: Facts) -> CheckedTrain | None:
     """Check a train block; findings go to the elaboration's diagnostics. None where it can't be compiled."""
     return TrainChecker(node, file, elaboration, facts).check()
@@ -76,7 +77,7 @@ class TrainChecker:
         minimizes: list[tree.Minimize] = self.statements(tree.Minimize)
         if not minimizes:
             self.report(names.MISSING_STATEMENT(
-                f"'{self.node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"), self.node.name_span)  # fmt: skip
+                f"'{self.node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"), self.node.name_span)
         self.elaboration.frozen = frozen_by(self, freezes)
         evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
         self.ship()
@@ -100,7 +101,7 @@ class TrainChecker:
             objectives=tuple(o for o in found if o), metrics=tuple(m for m in metrics if m), outputs=outputs,
             shipped=shipped, stop=stop, keep=keep, load=tuple(s.path for s in self.statements(tree.Load)),
             file=self.file, **settings,
-        )  # fmt: skip
+        )
 
     def use_data(self) -> None:
         uses = self.statements(tree.UseData)
@@ -109,7 +110,7 @@ class TrainChecker:
                 self.report(
                     names.REPEATED_STATEMENT("one train block reads one data set"), uses[1].span,
                     Label(uses[0].span, "the first one"),
-                )  # fmt: skip
+                )
             else:
                 known = sorted(self.file.data)
                 hint = f"add: data {known[0]}" if known else "declare: data name { ... }"
@@ -121,7 +122,7 @@ class TrainChecker:
             if self.file.incomplete:
                 return
             self.report(names.UNKNOWN_DECLARATION(
-                f"there is no data set '{use.name}'", hint=did_you_mean(use.name, self.file.data)), use.name_span)  # fmt: skip
+                f"there is no data set '{use.name}'", hint=did_you_mean(use.name, self.file.data)), use.name_span)
             return
         if self.file.data[use.name] is POISON:  # it could not be read
             self.failed = True
@@ -142,7 +143,7 @@ class TrainChecker:
                 clash = self.data.fields[s.name].span
             if clash is not None:
                 self.report(names.DUPLICATE(f"'{s.name}' is declared already", hint="choose another name"), s.name_span,
-                            Label(clash, "declared here"))  # fmt: skip
+                            Label(clash, "declared here"))
                 continue
             seen[s.name] = s.name_span
             if isinstance(s, tree.Let):
@@ -167,13 +168,21 @@ class TrainChecker:
                 "networks cannot be read from ONNX files in this version", hint="write the model in the spec"
             ).at(s.value.span)
         evaluator.scope.default_network = None
-        if isinstance(callee, tree.Name) and evaluator.resolve(callee, missing_ok=True) is MISSING and not self.file.incomplete:
+        if (
+            isinstance(callee, tree.Name)
+            and evaluator.resolve(callee, missing_ok=True) is MISSING
+            and not self.file.incomplete
+        ):
             hint = did_you_mean(callee.id, self.models()) or f"declare it: model {callee.id} {{ ... }}"
             raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=hint).at(callee.span)
         found = evaluator.resolve(callee)
         if not isinstance(found, BlockDeclaration) or found.node.kind != "model":
             name = callee.span.text
-            hint = f"'net' makes a network of a model: declare it as 'model {name}'" if isinstance(found, BlockDeclaration) else None
+            hint = (
+                f"'net' makes a network of a model: declare it as 'model {name}'"
+                if isinstance(found, BlockDeclaration)
+                else None
+            )
             raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
         given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
         arguments = bind_formals(evaluator, found, given, s.value.span)
@@ -207,7 +216,10 @@ class TrainChecker:
     def evaluator(self) -> Evaluator:
         functions: dict[str, Callable[..., Any]] = {
             "original": self.original,
-            **{name: self.not_here for name in ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing")},
+            **{
+                name: self.not_here
+                for name in ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing")
+            },
         }
         scope = Scope(
             self.file, functions=functions, default_network=self.default_network, incomplete=self.data is None
@@ -270,7 +282,9 @@ class TrainChecker:
         if any(a.value is POISON for a in call.arguments):
             return POISON
         if len(call.arguments) != 2 or any(a.name is not None for a in call.arguments):
-            raise names.MISSING_ARGUMENT("original takes a tensor and a field", hint="write: original(prediction, price)")
+            raise names.MISSING_ARGUMENT(
+                "original takes a tensor and a field", hint="write: original(prediction, price)"
+            )
         y, target = call.arguments
         name = target.value
         if self.data is None or name not in self.data.fields:
@@ -291,9 +305,9 @@ class TrainChecker:
         return self.elaboration.call("add", [scaled, constants[1]], call.span)
 
     def not_here(self, call: CallSite) -> Any:
-        raise names.NOT_APPLICABLE(f"{call.name} belongs into a field of 'data'", hint=f"field x: float32 = {call.name}(...)")
-
-
+        raise names.NOT_APPLICABLE(
+            f"{call.name} belongs into a field of 'data'", hint=f"field x: float32 = {call.name}(...)"
+        )
 
     # --- metrics and outputs -------------------------------------------------------------------------
 
@@ -301,7 +315,11 @@ class TrainChecker:
         same = [m for m in self.statements(tree.Metric) if m.name == s.name]
         if same[0] is not s or s.name == "loss" or any(m.name == s.name for m in self.statements(tree.Minimize)):
             labels = [Label(same[0].name_span, "the first one")] if same[0] is not s else []
-            what = f"there is a metric '{s.name}' already" if labels else f"the objective's figure is called '{s.name}' already"
+            what = (
+                f"there is a metric '{s.name}' already"
+                if labels
+                else f"the objective's figure is called '{s.name}' already"
+            )
             self.report(names.DUPLICATE(what, hint="choose another name"), s.name_span, *labels)
             return None
         value = self.figure(s.name, s.value, training=False, what="a metric")
@@ -323,12 +341,15 @@ class TrainChecker:
         found: dict[str, Value] = {}
         for s in statements:
             if s.name is None:
-                self.report(names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."), s.span)
+                self.report(
+                    names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."),
+                    s.span,
+                )
                 continue
             if s.name in found:
                 first = next(o for o in statements if o.name == s.name)
                 self.report(names.DUPLICATE(f"the output '{s.name}' is given twice"), s.name_span or s.span,
-                            Label(first.name_span or first.span, "first given here"))  # fmt: skip
+                            Label(first.name_span or first.span, "first given here"))
                 continue
             value = self.figure(s.name, s.value, training=False, what="an output")
             if value is not POISON:
@@ -360,14 +381,13 @@ class TrainChecker:
             output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
             self.shipped[network.name] = {output.name or "output": value}
 
-
     def check_names(self) -> None:
         """Names of fields, state and their successors share one graph."""
         if self.data is None:
             return
         reserved = {"seed", "loss", *self.elaboration.parameters, *(f"{p}.next" for p in self.elaboration.parameters),
-                    *(m.name for m in self.statements(tree.Minimize) if m.name)}  # fmt: skip
+                    *(m.name for m in self.statements(tree.Minimize) if m.name)}
         for name, checked in self.data.fields.items():
             if name in reserved:
                 self.report(objectives.NAME_CLASH(f"a field cannot be called '{name}', which is a name in the training graph",
-                                                  hint="choose another name for the field"), checked.span)  # fmt: skip
+                                                  hint="choose another name for the field"), checked.span)

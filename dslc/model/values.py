@@ -72,7 +72,8 @@ class Placeholder(Operation):
     key: str
     given: TensorType
 
-    def type(self) -> TensorType:
+    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
+        """Return the type that it was given."""
         return self.given
 
 
@@ -85,7 +86,8 @@ class ParameterOf(Operation):
     path: str
     given: TensorType
 
-    def type(self) -> TensorType:
+    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
+        """Return the type that it was given."""
         return self.given
 
 
@@ -98,7 +100,8 @@ class Literal(Operation):
     array: np.ndarray
     given: TensorType
 
-    def type(self) -> TensorType:
+    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
+        """Return the type that it was given."""
         return self.given
 
 
@@ -117,6 +120,7 @@ class ParameterRecord:
 
     @property
     def type(self) -> TensorType:
+        """Its type."""
         return TensorType(self.variable.element, self.variable.shape)
 
 

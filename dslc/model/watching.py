@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from dslc.model.train import TrainChecker
 
 
-
-def directions_of(train: TrainChecker, found: list[Objective | None], metrics: list[Measure | None]) -> dict[str, str | None]:
+def directions_of(
+    train: TrainChecker, found: list[Objective | None], metrics: list[Measure | None]
+) -> dict[str, str | None]:
     directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
     minimizes = train.statements(tree.Minimize)
     directions.update({m.name or "loss": "lowest" for m in minimizes})
@@ -57,7 +58,12 @@ def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> 
 
     stop = checked(stop_node.condition) if stop_node else None
     if stop is not None and not stop.boolean:
-        train.report(objectives.BAD_CONDITION("'stop when' needs something that is true or false", hint="for example: validation.loss < 0.05"), stop.span)
+        train.report(
+            objectives.BAD_CONDITION(
+                "'stop when' needs something that is true or false", hint="for example: validation.loss < 0.05"
+            ),
+            stop.span,
+        )
     keep = None
     if keep_node is not None:
         figure = checked(keep_node.value)
@@ -68,7 +74,7 @@ def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> 
                 if direction is None:
                     train.report(objectives.BAD_CONDITION(
                         f"whether '{figure.text}' is better high or low is not known", hint=f"write: keep highest {figure.text}  or: keep lowest {figure.text}"
-                    ), figure.span)  # fmt: skip
+                    ), figure.span)
                 highest = direction == "highest"
             if figure.boolean:
                 train.report(objectives.BAD_CONDITION("'keep' needs a figure, not a condition"), figure.span)

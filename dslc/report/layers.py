@@ -10,11 +10,11 @@ from dslc.diagnostics import Diagnostics
 from dslc.library.operations import Layer, Role
 from dslc.limits import Limits
 from dslc.model import Facts, Program, check_train_block
+from dslc.model.bodies import bind_formals, elaborate_alone
 from dslc.model.checked import CheckedTrain
 from dslc.model.elaboration import Elaboration
 from dslc.model.expressions import Evaluator
 from dslc.model.measures import applications_of
-from dslc.model.networks import bind_formals, elaborate_alone
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.pipeline import Compilation

@@ -75,7 +75,9 @@ def _accumulation(
     used |= {path for a in applications for path in a.variables.values()}
     parameters = {p: builder.input(p, record.type) for p, record in train.parameters.items() if p in used}
     random = any(a.operation.draws(a.training) for a in applications)
-    randomness = Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if random else None
+    randomness = (
+        Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if random else None
+    )
 
     def given(key: str) -> Tensor:
         return fields[key] if key in fields else constants.tensor(builder, key)

@@ -263,7 +263,9 @@ class Graph:
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
-        names = dict.fromkeys((provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,))
+        names = dict.fromkeys(
+            (provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,)
+        )
         if not fallback:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         source = self.model if isinstance(self.model, bytes) else str(self.model)

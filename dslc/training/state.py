@@ -16,7 +16,16 @@ from dslc.model.checked import CheckedTrain
 from dslc.model.values import ParameterRecord
 from dslc.types import INT64, TensorType, evaluate
 
-__all__ = ["COUNTER_BATCH", "COUNTER_STEP", "FLUSH", "TOTAL", "StateRole", "StateTensor", "average_name", "initial_parameters"]
+__all__ = [
+    "COUNTER_BATCH",
+    "COUNTER_STEP",
+    "FLUSH",
+    "TOTAL",
+    "StateRole",
+    "StateTensor",
+    "average_name",
+    "initial_parameters",
+]
 
 COUNTER_STEP = "counter/step"
 """Updates done, int64."""

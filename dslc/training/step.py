@@ -270,5 +270,6 @@ class TrainStep(Recurrence):
         """
         changed = {name for names in self._changed for name in names}
         return {
-            name: np.array(pair[self._place_of(name) ^ (name in changed)].numpy()) for name, pair in self._buffers.items()
+            name: np.array(pair[self._place_of(name) ^ (name in changed)].numpy())
+            for name, pair in self._buffers.items()
         }

@@ -229,7 +229,11 @@ class _StepBuilder:
         return self.add(StateTensor(name, TensorType(FLOAT32), StateRole.HOST, schedule.host_values()[schedule]))
 
     def total_steps(self) -> Tensor | None:
-        values = (getattr(group.optimizer, o.name) for group in self.objective.groups for o in options_of(type(group.optimizer)))
+        values = (
+            getattr(group.optimizer, o.name)
+            for group in self.objective.groups
+            for o in options_of(type(group.optimizer))
+        )
         if not any(isinstance(value, Schedule) and value.needs_total for value in values):
             return None
         return self.add(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import dslc.pipeline
 from dslc.diagnostics import CODES, Code
 from dslc.pipeline import check_spec
 

@@ -24,7 +24,9 @@ def tower(depth: int, inside: str, pair: bool = True) -> str:
     blocks = ["block B0 {\n  input x: [N, C]\n  output x\n}\n"]
     for i in range(1, depth):
         twice = f"y = {inside.format(f'B{i - 1}')}" if pair else "y = x"
-        blocks.append(f"block B{i} {{\n  input x: [N, C]\n  {twice}\n  output {inside.format(f'B{i - 1}').replace('x ->', 'y ->', 1)}\n}}\n")
+        blocks.append(
+            f"block B{i} {{\n  input x: [N, C]\n  {twice}\n  output {inside.format(f'B{i - 1}').replace('x ->', 'y ->', 1)}\n}}\n"
+        )
     return "".join(blocks) + model(f"x -> B{depth - 1}")
 
 
@@ -99,7 +101,11 @@ def test_ends_soon_with_a_proper_error(name: str, tmp_path: Path) -> None:
     assert all(len(d.message) < 10_000 for d in found)
 
 
-@pytest.mark.parametrize("text", ["é\x01$€(" * 500_000, "x " * 1_900_000, "model M { input x: float32[N] " * 100_000], ids=["signs", "words", "models"])
+@pytest.mark.parametrize(
+    "text",
+    ["é\x01$€(" * 500_000, "x " * 1_900_000, "model M { input x: float32[N] " * 100_000],
+    ids=["signs", "words", "models"],
+)
 @pytest.mark.parametrize("size", [400_000, pytest.param(3_999_000, marks=pytest.mark.slow)])
 def test_megabytes_of_garbage(text: str, size: int, tmp_path: Path) -> None:
     found, seconds = check(tmp_path, text.encode()[:size].decode(errors="ignore"))

@@ -17,7 +17,9 @@ from dslc.render import render_all
 from tests.conftest import SPECS
 
 HERE = Path(__file__).parent
-GOOD = [path.read_text(encoding="utf-8") for path in [*sorted(SPECS.glob("*.dl")), *sorted((HERE / "good").glob("*.dl"))]]
+GOOD = [
+    path.read_text(encoding="utf-8") for path in [*sorted(SPECS.glob("*.dl")), *sorted((HERE / "good").glob("*.dl"))]
+]
 PIECES = [re.findall(r"\w+|\s+|\"[^\"]*\"|->|\*\*|//|\.\.|[^\w\s]", text) for text in GOOD]
 WORDS = sorted({piece for pieces in PIECES for piece in pieces if not piece.isspace()})
 ODD = ["0", "-1", "1e300", "1_000_000_000_000", "0.5", "none", "true", '""', '"x"', "[]", "[1, [2]]", "()", "_", "...", "N", "T", "->",

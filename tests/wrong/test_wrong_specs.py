@@ -16,7 +16,9 @@ from dslc.render import render_all
 
 HERE = Path(__file__).parent
 FOLDERS = ("arguments", "blocks", "data", "imports", "names", "params", "shapes", "syntax", "training")
-CASES = sorted(path for folder in FOLDERS for path in [*(HERE / folder).glob("*.dl"), *(HERE / folder).glob("*/main.dl")])
+CASES = sorted(
+    path for folder in FOLDERS for path in [*(HERE / folder).glob("*.dl"), *(HERE / folder).glob("*/main.dl")]
+)
 
 NOT_BY_CHECKING = {
     "E0116": "of reading a file that is too large; tests/wrong/test_hostile.py",

@@ -1,6 +1,6 @@
 """Gradients of reductions and normalizations. A result that lost axes gets them back at size one; the engine repeats
 it along them."""
-# ruff: noqa: ARG001, ARG005, PLR0917 - all rules have the same parameters
+# ruff: noqa: ARG001, ARG005 - all rules have the same parameters
 
 from __future__ import annotations
 

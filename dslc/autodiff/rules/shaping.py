@@ -1,5 +1,5 @@
 """Gradients of operators that move elements."""
-# ruff: noqa: ARG001, ARG005, PLR0917 - all rules have the same parameters
+# ruff: noqa: ARG001, ARG005 - all rules have the same parameters
 
 from __future__ import annotations
 

@@ -33,7 +33,6 @@ class Split:
         rows = places if self.rows is None else self.rows[places]
         return {name: np.ascontiguousarray(self.fields[name][rows]) for name in names or self.fields}
 
-
     def fill(self, places: Array, arrays: Mapping[str, Array]) -> None:
         """Put the examples at these places of the split into arrays, by field."""
         rows = places if self.rows is None else self.rows[places]

@@ -101,7 +101,9 @@ def complaint(value: object, element: ElementType, origin: Origin) -> Problem:
     if isinstance(value, str):
         stripped = value.strip()
         if not stripped or stripped.lower() == "nan":
-            return errors.MISSING_VALUE(f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element))
+            return errors.MISSING_VALUE(
+                f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element)
+            )
         hint = None
         if stripped.lower() in MISSING_MARKS:
             hint = f'if it marks a missing value, say so: csv(..., missing = "{stripped}")'
@@ -110,7 +112,9 @@ def complaint(value: object, element: ElementType, origin: Origin) -> Problem:
         return errors.NOT_A_NUMBER(f"{_clipped(shown)} where {element} is due ({origin})", hint=hint)
     number = float(value)  # type: ignore[arg-type]
     if math.isnan(number):
-        return errors.MISSING_VALUE(f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element))
+        return errors.MISSING_VALUE(
+            f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element)
+        )
     if element is BOOL:
         return errors.OUT_OF_TYPE(f"{shown} is neither 0 nor 1, and bool is due ({origin})")
     if element.is_integer and math.isfinite(number):
