@@ -8,8 +8,10 @@ WRONG_TYPE = register(
     "E0370", "a tensor does not have the declared type",
     "The element type or the shape differs from what was declared. A symbol stands for one dimension: its first "
     "mention introduces it, and every later one must agree.",
-    wrong="block B {\n  input x: [N, 3]\n  output x -> Relu\n}\nmodel Net {\n  input  x: float32[N, 4]\n  output y = x -> B\n}",
-    right="block B {\n  input x: [N, 4]\n  output x -> Relu\n}\nmodel Net {\n  input  x: float32[N, 4]\n  output y = x -> B\n}",
+    wrong="block B {\n  input x: [N, 3]\n  output x -> Relu\n}\nmodel Net {\n  input  x: float32[N, 4]\n"
+          "  output y = x -> B\n}",
+    right="block B {\n  input x: [N, 4]\n  output x -> Relu\n}\nmodel Net {\n  input  x: float32[N, 4]\n"
+          "  output y = x -> B\n}",
 )  # fmt: skip
 BAD_TYPE = register(
     "E0371", "this is not a type",
@@ -22,8 +24,10 @@ SHARED_MISFIT = register(
     "E0372", "a shared layer does not fit this input",
     "A layer that is applied twice shares its parameters, whose shapes the first application settled. The second input "
     "would need others.",
-    wrong="model Net {\n  input  x: float32[N, 1, 8, 8]\n  layer c = Conv(32, kernel = 3)\n  h = x -> c\n  output y = h -> c\n}",
-    right="model Net {\n  input  x: float32[N, 1, 8, 8]\n  h = x -> Conv(32, kernel = 3)\n  output y = h -> Conv(32, kernel = 3)\n}",
+    wrong="model Net {\n  input  x: float32[N, 1, 8, 8]\n  layer c = Conv(32, kernel = 3)\n  h = x -> c\n"
+          "  output y = h -> c\n}",
+    right="model Net {\n  input  x: float32[N, 1, 8, 8]\n  h = x -> Conv(32, kernel = 3)\n"
+          "  output y = h -> Conv(32, kernel = 3)\n}",
 )  # fmt: skip
 WRONG_COUNT = register(
     "E0373", "a wrong number of tensors",

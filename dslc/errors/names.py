@@ -8,7 +8,8 @@ _NET = "model Net {{\n  input  x: float32[N, 4]\n  output y = {}\n}}"
 
 UNKNOWN_NAME = register(
     "E0201", "unknown name",
-    "A value of this name is not in scope. Values are params, the arguments and inputs of a block or model, names bound "
+    "A value of this name is not in scope. Values are params, the arguments and inputs of a block or model, names "
+    "bound "
     "further up, data fields and `let`s. Names are case-sensitive.",
     wrong=_NET.format("z -> Dense(2)"), right=_NET.format("x -> Dense(2)"),
 )  # fmt: skip
@@ -58,7 +59,8 @@ SHADOWED = register(
     "E0210", "a name hides another one",
     "The name means something else outside of this block already. A reader could not tell which is meant, so one of "
     "them must be renamed.",
-    wrong="param x: int = 1\n" + _NET.format("x -> Dense(2)"), right="param size: int = 1\n" + _NET.format("x -> Dense(2)"),
+    wrong="param x: int = 1\n" + _NET.format("x -> Dense(2)"),
+    right="param size: int = 1\n" + _NET.format("x -> Dense(2)"),
 )  # fmt: skip
 NOT_APPLICABLE = register(
     "E0211", "this cannot be used so",
@@ -86,7 +88,8 @@ BAD_PARAM = register(
 )  # fmt: skip
 BAD_SETTING = register(
     "E0226", "a value set on the command line does not fit",
-    "`--set name=value` gives a param another value for one command. It is of the param's type (a whole number, a number, "
+    "`--set name=value` gives a param another value for one command. It is of the param's type (a whole number, a "
+    "number, "
     "true or false, or any text) and inside the domain that the spec declares.",
     exit_code=2,
 )  # fmt: skip
@@ -117,7 +120,8 @@ LIMIT_REACHED = register(
     "E0218", "the spec asks for more than its limits allow",
     "Limits keep a hostile or mistaken spec from eating the machine: the number of loop iterations, of graph nodes, "
     "the elements of one tensor, the depth of nesting. Each can be raised with `--limit key=value`.",
-    wrong="model Net {\n  input x: float32[N, 4]\n  for i in range(1000000000000) {\n    x = x -> Relu\n  }\n  output y = x\n}",
+    wrong="model Net {\n  input x: float32[N, 4]\n  for i in range(1000000000000) {\n    x = x -> Relu\n  }\n"
+          "  output y = x\n}",
     right="model Net {\n  input x: float32[N, 4]\n  for i in range(10) {\n    x = x -> Relu\n  }\n  output y = x\n}",
 )  # fmt: skip
 BAD_INDEX = register(
@@ -134,14 +138,16 @@ BAD_UNPACKING = register(
 )  # fmt: skip
 MISSING_STATEMENT = register(
     "E0221", "a statement is missing",
-    "A model and a block need at least one `input` and one `output`; `data` needs a `source` and a `field`; `train` needs "
+    "A model and a block need at least one `input` and one `output`; `data` needs a `source` and a `field`; `train` "
+    "needs "
     "`data`, `minimize` and one of `epochs` and `steps`.",
     wrong="model Net {\n  input x: float32[N, 4]\n}", right=_NET.format("x -> Relu"),
 )  # fmt: skip
 REPEATED_STATEMENT = register(
     "E0222", "a statement stands twice",
     "This statement may stand once in its block.",
-    wrong="data d {\n  source csv(\"a.csv\")\n  field x: float32 = column(\"x\")\n  split train = 80%, test = 20%\n  split train = 50%, test = 50%\n}",
+    wrong="data d {\n  source csv(\"a.csv\")\n  field x: float32 = column(\"x\")\n"
+          "  split train = 80%, test = 20%\n  split train = 50%, test = 50%\n}",
 )  # fmt: skip
 MISPLACED_STATEMENT = register(
     "E0223", "a statement stands in the wrong place",

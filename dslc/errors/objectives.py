@@ -12,7 +12,8 @@ NOT_EXACT = register(
 )  # fmt: skip
 NOT_SCALAR = register(
     "E0502", "an objective is one number",
-    "What is minimized is a scalar of floating point. Losses reduce over the examples; a tensor is reduced with mean or sum.",
+    "What is minimized is a scalar of floating point. Losses reduce over the examples; a tensor is reduced with mean "
+    "or sum.",
 )  # fmt: skip
 NO_GRADIENT_REACHES = register(
     "E0503", "no gradient reaches this",
@@ -25,28 +26,33 @@ GROUPS_OVERLAP = register(
 )  # fmt: skip
 NO_SUCH_PATH = register(
     "E0505", "no parameter has this path",
-    "`over` and `freeze` take networks, prefixes of parameter paths such as `Net.backbone`, and globs in quotes such as "
+    "`over` and `freeze` take networks, prefixes of parameter paths such as `Net.backbone`, and globs in quotes such "
+    "as "
     '"*.bias". `dslc show` lists all paths.',
 )  # fmt: skip
 BAD_SETTING = register(
     "E0506", "a training setting does not fit",
-    "Epochs, steps, batch sizes and intervals are whole numbers of at least one; limits of clipping are positive; the decay "
+    "Epochs, steps, batch sizes and intervals are whole numbers of at least one; limits of clipping are positive; "
+    "the decay "
     "of an average lies between 0 and 1; a seed is a whole number that is not negative.",
 )  # fmt: skip
 BAD_CONDITION = register(
     "E0507", "this figure cannot be watched",
-    "`stop when` and `keep` see `train.loss`, `validation.*` with the losses and metrics that `train` declares, `epoch` and "
+    "`stop when` and `keep` see `train.loss`, `validation.*` with the losses and metrics that `train` declares, "
+    "`epoch` and "
     "`step`, joined by arithmetic, comparisons and `stalled`. They never see the test split, which would leak into the "
     "choice of the model, and they need a validation split.",
 )  # fmt: skip
 BAD_SPLIT = register(
     "E0508", "a split does not add up",
-    "`split` names its parts with fractions above zero that sum to one; `seed`, `by`, `order` and `group` say how rows are "
+    "`split` names its parts with fractions above zero that sum to one; `seed`, `by`, `order` and `group` say how "
+    "rows are "
     "dealt. Beside ready-made splits it names further ones, cut from `train`.",
 )  # fmt: skip
 BAD_FIELD = register(
     "E0509", "a field does not have its declared type",
-    "A field's expression gives one example's value; its element type must be the declared one, and it must have as many "
+    "A field's expression gives one example's value; its element type must be the declared one, and it must have as "
+    "many "
     "elements. `column` converts to the declared element type before arithmetic.",
 )  # fmt: skip
 BAD_FITTED = register(
@@ -61,7 +67,8 @@ NEEDS_NAME = register(
 )  # fmt: skip
 OWNER_NEEDED = register(
     "E0512", "a layer with parameters stands outside of a model",
-    "Parameters belong to networks, so layers that have any are applied in models and blocks. In `train`, call a network: "
+    "Parameters belong to networks, so layers that have any are applied in models and blocks. In `train`, call a "
+    "network: "
     "`let logits = Net(image)`.",
 )  # fmt: skip
 NAME_CLASH = register(
@@ -71,20 +78,24 @@ NAME_CLASH = register(
 )  # fmt: skip
 LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",
-    "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file must be a "
-    "parameter or a running statistic of the network, with the same element type and shape; parameters that the file does "
+    "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file "
+    "must be a "
+    "parameter or a running statistic of the network, with the same element type and shape; parameters that the file "
+    "does "
     "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network.",
 )  # fmt: skip
 LOSS_NOT_FINITE = register(
     "E0520", "the loss is not a finite number",
     "The loss became infinite or not a number, so training cannot go on. Usual causes are a learning rate that is too "
-    "high, a logarithm or a division that reaches zero, and values in the data that are far from one. The message names "
+    "high, a logarithm or a division that reaches zero, and values in the data that are far from one. The message "
+    "names "
     "the first layer whose output was not finite.",
     exit_code=4,
 )  # fmt: skip
 RESUME_DIFFERS = register(
     "E0521", "a run cannot be resumed with something changed",
-    "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be those "
+    "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be "
+    "those "
     "that it began with. Longer `epochs` or `steps` are the one exception.",
     exit_code=2,
 )  # fmt: skip

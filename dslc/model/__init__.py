@@ -71,11 +71,11 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
     for name, (node, file) in program.scope.trains.items():
         _train(program, name, diagnostics, limits, Facts(), applied)
         used = {s.name for s in node.body if isinstance(s, tree.UseData)}
-        used_data |= {id(file.data[key][0]) for key in used if key in file.data and file.data[key] is not POISON}
+        used_data |= {id(file.data[key][0]) for key in used if key in file.data}
     elaboration = _elaboration(diagnostics, limits)
     try:
         for entry in program.scope.data.values():
-            if entry is not POISON and id(entry[0]) not in used_data:
+            if id(entry[0]) not in used_data:
                 elaboration.functions["classes"] = classes_of(check_data(*entry, elaboration, Facts()), Facts())
         elaboration.functions.setdefault("classes", classes_of(None, Facts()))
         for block in program.scope.blocks.values():

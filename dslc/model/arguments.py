@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,16 +140,22 @@ def bind_word(
     """
     specs = operands_of(word) if operands and issubclass(word, Operation) else ()
     variadic = any(spec.variadic for spec in specs)
-    leading, rest, keywords = (getattr(word, name, default) for name, default in
-                               (("leading", ()), ("rest", None), ("keywords", None)))
+    leading: tuple[str, ...] = getattr(word, "leading", ())
+    rest: str | None = getattr(word, "rest", None)
+    keywords: str | None = getattr(word, "keywords", None)
     options = [o.name for o in options_of(word) if o.name != keywords]
     named = [spec.name for spec in specs if not spec.variadic]
     others = [o for o in options if o not in leading and o != rest]
     positional = [*leading, *named, *([] if variadic or rest else others)]
     keyword_only = [*(others if variadic or rest else ()), *([rest] if rest else ())]
     bound = bind(
-        given, positional, keyword_only, of=word.name, diagnostics=diagnostics,
-        variadic=variadic or rest is not None, takes_extra=keywords is not None,
+        given,
+        positional,
+        keyword_only,
+        of=word.name,
+        diagnostics=diagnostics,
+        variadic=variadic or rest is not None,
+        takes_extra=keywords is not None,
     )
     if bound.failed:
         options_given = {name: one for name, one in bound.by_name.items() if name not in named}
@@ -177,8 +184,11 @@ def bind_word(
 def _pair(word: type[Word], name: str, given: Given, diagnostics: Diagnostics) -> Any:
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
-    fits = isinstance(value, str) if word.family == "source" else (
-        isinstance(value, (int, Symbolic)) and not isinstance(value, bool))
+    fits = (
+        isinstance(value, str)
+        if word.family == "source"
+        else (isinstance(value, (int, Symbolic)) and not isinstance(value, bool))
+    )
     if value is POISON or fits:
         return value
     wants = "a path in quotes" if word.family == "source" else "a whole number"
@@ -246,8 +256,14 @@ def _fit(option: Option, value: Any) -> Any:
     return POISON
 
 
-_KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", tuple: "a list of numbers",
-               type(None): "none"}
+_KIND_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    tuple: "a list of numbers",
+    type(None): "none",
+}
 
 
 def wanted(option: Option) -> str:
@@ -267,22 +283,21 @@ def wanted(option: Option) -> str:
 
 
 def _limit(option: Option, value: Any) -> str | None:
-    if option.choices is not None and not isinstance(value, tuple) and value not in option.choices:
-        if isinstance(value, str) or not {int, float, tuple} & set(option.kinds):
-            return "one of " + ", ".join(_text(c) for c in option.choices)
+    chosen = isinstance(value, str) or not {int, float, tuple} & set(option.kinds)
+    if option.choices is not None and not isinstance(value, tuple) and chosen and value not in option.choices:
+        return "one of " + ", ".join(_text(c) for c in option.choices)
     if isinstance(value, tuple):
         return next((f"made of numbers each {p}" for v in value if (p := _limit(option, v))), None)
     if not is_number(value) or isinstance(value, Symbolic):
         return None
     parts = []
     ok = abs(value) < float("inf")  # nan is less than nothing
-    for bound, words, holds in (
-        (option.minimum, "at least", lambda b: value >= b),
-        (option.above, "more than", lambda b: value > b),
-        (option.maximum, "at most", lambda b: value <= b),
-        (option.below, "less than", lambda b: value < b),
-    ):
+    limits: list[tuple[float | None, str, Callable[[float, float], bool]]] = [
+        (option.minimum, "at least", operator.ge), (option.above, "more than", operator.gt),
+        (option.maximum, "at most", operator.le), (option.below, "less than", operator.lt),
+    ]  # fmt: skip
+    for bound, words, holds in limits:
         if bound is not None:
             parts.append(f"{words} {bound:g}")
-            ok = ok and holds(bound)
+            ok = ok and holds(value, bound)
     return None if ok else " and ".join(parts) or "finite"

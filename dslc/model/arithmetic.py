@@ -19,11 +19,7 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
 }  # fmt: skip
 _LONGEST = 100_000
-
-
 """How many items a list may have."""
-
-
 _ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
 
 
@@ -34,40 +30,12 @@ def compute(sign: str, left: Any, right: Any) -> Any:
         Problem: it does not work on such values, or the result is too large.
     """
     if sign in ("==", "!="):
-        if isinstance(left, Symbolic) or isinstance(right, Symbolic):
-            if is_number(left) and is_number(right) and not isinstance(left, float) and not isinstance(right, float):
-                same = same_value(left, right)
-                if same is None:
-                    raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
-                return same if sign == "==" else not same
-        if any(
-            isinstance(item, (list, tuple))
-            for side in (left, right)
-            if isinstance(side, (list, tuple))
-            for item in side
-        ):
-            raise names.BAD_ARITHMETIC("lists of lists are not compared")
-        comparable = type(left) is type(right) or (is_number(left) and is_number(right)) or None in (left, right)
-        if not comparable:
-            raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
-        return (left == right) is (sign == "==")
+        return _equal(left, right) is (sign == "==")
     numeric = is_number(left) and is_number(right)
     if sign in _ORDER and (numeric or (isinstance(left, str) and isinstance(right, str))):
         return _ORDER[sign](left, right)
     if numeric and (isinstance(left, Symbolic) or isinstance(right, Symbolic)):
-        symbolic = left if isinstance(left, Symbolic) else right
-        other = right if symbolic is left else left
-        if sign == "/":
-            raise names.BAD_ARITHMETIC(
-                f"'{symbolic}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
-            )
-        if isinstance(other, float):
-            if not other.is_integer():
-                raise names.BAD_ARITHMETIC(
-                    f"'{symbolic}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
-                    hint="cast(x, float32) makes numbers of tensors; a size can be divided with '//'",
-                )
-            left, right = (int(left) if left is other else left), (int(right) if right is other else right)
+        left, right = _of_sizes(sign, left, right)
     if sign in _ARITHMETIC and numeric:
         return bounded(lambda: _ARITHMETIC[sign](left, right))
     if sign == "**" and numeric:
@@ -77,6 +45,39 @@ def compute(sign: str, left: Any, right: Any) -> Any:
             raise names.BAD_ARITHMETIC(f"this list would have more than {_LONGEST:,} items")
         return left + right
     raise names.BAD_ARITHMETIC(f"'{sign}' does not work on {kind_of(left)} and {kind_of(right)}")
+
+
+def _equal(left: Any, right: Any) -> bool:
+    numeric = is_number(left) and is_number(right)
+    sized = isinstance(left, Symbolic) or isinstance(right, Symbolic)
+    if numeric and sized and not isinstance(left, float) and not isinstance(right, float):
+        same = same_value(left, right)
+        if same is None:
+            raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
+        return same
+    items = [item for side in (left, right) if isinstance(side, (list, tuple)) for item in side]
+    if any(isinstance(item, (list, tuple)) for item in items):
+        raise names.BAD_ARITHMETIC("lists of lists are not compared")
+    if not (numeric or type(left) is type(right) or None in (left, right)):
+        raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
+    return bool(left == right)
+
+
+def _of_sizes(sign: str, left: Any, right: Any) -> tuple[Any, Any]:
+    """Return operands of which one is a size known at run time only, so that the other is a whole number."""
+    size, other = (left, right) if isinstance(left, Symbolic) else (right, left)
+    if sign == "/":
+        raise names.BAD_ARITHMETIC(
+            f"'{size}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
+        )
+    if not isinstance(other, float):
+        return left, right
+    if not other.is_integer():
+        raise names.BAD_ARITHMETIC(
+            f"'{size}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
+            hint="divide with '//', which rounds down",
+        )
+    return (left, int(right)) if right is other else (int(left), right)
 
 
 def _power(base: Any, exponent: Any) -> Any:

@@ -67,10 +67,12 @@ def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Give
             )
             value = POISON
         if isinstance(value, Value):
-            diagnostics.add(names.NOT_KNOWN_YET(
-                f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
-                hint=f"tensors flow in: (a, b) -> {block.node.name}",
-            ).at(bound.by_name[formal.name].span))
+            diagnostics.add(
+                names.NOT_KNOWN_YET(
+                    f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
+                    hint=f"tensors flow in: (a, b) -> {block.node.name}",
+                ).at(bound.by_name[formal.name].span)
+            )
             value = POISON
         failed |= value is POISON
         scope.values[formal.name] = value
@@ -143,7 +145,8 @@ class _Body:
             earlier = next((s for s in inputs[:number] if s.name == statement.name), None)
             if earlier:
                 self.elaboration.report(
-                    names.DUPLICATE(f"the input '{statement.name}' is declared twice"), statement.name_span,
+                    names.DUPLICATE(f"the input '{statement.name}' is declared twice"),
+                    statement.name_span,
                     Label(earlier.name_span, "first declared here"),
                 )
         self.statements(node.body, self.evaluator.scope, (), top=True)
@@ -254,8 +257,13 @@ class _Body:
             value = self.inputs.get(s.name, POISON)
             if isinstance(value, Value):
                 match_type(
-                    s.type, value.type, scope, evaluator.evaluate,
-                    what=f"the input '{s.name}' of {self.block.node.name}", span=self.span, origin=value.span,
+                    s.type,
+                    value.type,
+                    scope,
+                    evaluator.evaluate,
+                    what=f"the input '{s.name}' of {self.block.node.name}",
+                    span=self.span,
+                    origin=value.span,
                 )
         scope.values[s.name] = value
 
@@ -325,10 +333,10 @@ class _Body:
             return
         if not isinstance(iterable, (range, list, tuple)):
             problem = names.NOT_KNOWN_YET if isinstance(iterable, Value) else names.BAD_ARITHMETIC
-            number = s.iterable.span.text if isinstance(iterable, int) else "n"
+            count = s.iterable.span.text if isinstance(iterable, int) else "n"
             raise problem(
                 f"'for' runs over a range or a list, not {kind_of(iterable)}",
-                hint=f"write: for {s.variable.name} in range({number})",
+                hint=f"write: for {s.variable.name} in range({count})",
             ).at(s.iterable.span)
         evaluator.scope.check_shadowing(s.variable.name, s.variable.span)
         found = len(self.elaboration.diagnostics)
@@ -430,8 +438,9 @@ class LayerInstance:
         record = parameters.get(prefix + e.name)
         if record is None:
             own = [path[len(prefix) :] for path in parameters if path.startswith(prefix)]
-            hint = did_you_mean(e.name, own) or (f"it has {', '.join(own)}" if own else
-                                                 "its parameters exist from its first application on")
+            hint = did_you_mean(e.name, own) or (
+                f"it has {', '.join(own)}" if own else "its parameters exist from its first application on"
+            )
             raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(
                 e.name_span
             )

@@ -52,7 +52,7 @@ def figure_direction(figure: str, directions: Mapping[str, str | None]) -> str |
     return directions.get(figure.partition(".")[2])
 
 
-def check_condition(
+def check_condition(  # noqa: C901 - one case for each form
     expression: tree.Expression,
     *,
     figures: Sequence[str],

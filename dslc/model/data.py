@@ -79,11 +79,17 @@ class DataChecker:
             if isinstance(s, tree.SourceStatement):
                 self.guard(s, self.source)
         if not any(isinstance(s, tree.SourceStatement) for s in self.node.body):
-            self.diagnostics.add(names.MISSING_STATEMENT(
-                f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")').at(self.node.name_span))
+            self.diagnostics.add(
+                names.MISSING_STATEMENT(
+                    f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")'
+                ).at(self.node.name_span)
+            )
         if not any(isinstance(s, tree.Field) for s in self.node.body):
-            self.diagnostics.add(names.MISSING_STATEMENT(
-                f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")').at(self.node.name_span))
+            self.diagnostics.add(
+                names.MISSING_STATEMENT(
+                    f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")'
+                ).at(self.node.name_span)
+            )
         split: SplitPlan | None = None
         entries: dict[str, Span] = {}
         for s in self.node.body:
@@ -92,14 +98,20 @@ class DataChecker:
                     self.guard(s, self.field)
                 case tree.Split():
                     if split is not None:
-                        self.diagnostics.add(names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
-                            s.span, *([Label(split.span, "the first one")] if split.span else [])))
+                        self.diagnostics.add(
+                            names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
+                                s.span, *([Label(split.span, "the first one")] if split.span else [])
+                            )
+                        )
                         continue
                     split = read_split(self, s)
                     entries = {entry.name: entry.span for entry in s.entries if entry.name}
                 case tree.Augment():
-                    self.diagnostics.add(names.NOT_AVAILABLE(
-                        "augmentation is not built in this version", hint="prepare the data outside for now").at(s.span))
+                    self.diagnostics.add(
+                        names.NOT_AVAILABLE(
+                            "augmentation is not built in this version", hint="prepare the data outside for now"
+                        ).at(s.span)
+                    )
         if split is None:
             split = SplitPlan({}, 0, None, None, None, None)
             if None in self.sources and self.source_spans:

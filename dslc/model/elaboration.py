@@ -149,7 +149,8 @@ class Elaboration:
         if self.executions > EXECUTIONS * self.limits.loop_iterations:
             raise Exhausted(
                 names.LIMIT_REACHED(
-                    f"the loops and blocks of this spec come to more than {EXECUTIONS * self.limits.loop_iterations:,} statements",
+                    "the loops and blocks of this spec come to more than "
+                    f"{EXECUTIONS * self.limits.loop_iterations:,} statements",
                     hint="'--limit loop_iterations=N' raises the limit in proportion",
                 ).at(span)
             )
@@ -255,9 +256,9 @@ class Elaboration:
             Problem: the operands do not fit.
         """
         types = [operand.type for operand in operands]
-        labels = list(dict.fromkeys(
-            Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span
-        ))
+        labels = list(
+            dict.fromkeys(Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span)
+        )
         try:
             result = operation.type(*types)
             variables = operation.variables(*types)
@@ -287,7 +288,12 @@ class Elaboration:
             if self._sites[path] > 1:
                 site = f"{path}#{self._sites[path]}"
         application = Application(
-            operation, tuple(operands), span, self._next_number(span), site, paths,
+            operation,
+            tuple(operands),
+            span,
+            self._next_number(span),
+            site,
+            paths,
             training=self.training and not (path and self.frozen(path)),
         )
         application.outputs = tuple(Value(type, application, span) for type in results)

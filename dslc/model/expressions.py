@@ -148,7 +148,7 @@ class Evaluator:
             if name in scope.elsewhere:
                 return names.UNKNOWN_NAME(
                     f"'{name}' has no value here",
-                    hint="a name holds below its binding: in its loop or block to the end, in a branch only if it is taken",
+                    hint="a name holds below its binding: to the end of its loop or block, and if its branch is taken",
                     labels=[Label(scope.elsewhere[name], "bound here")],
                 )
         hints = [scope.unknown_hint(name) for scope in self.scope.chain() if scope.unknown_hint]
@@ -164,20 +164,7 @@ class Evaluator:
             Problem: nothing of that name can be.
         """
         if isinstance(target, tree.Member):
-            owner = self.scope.lookup(target.target.id) if isinstance(target.target, tree.Name) else MISSING
-            if isinstance(owner, FileScope):
-                found = owner.blocks.get(target.name, MISSING)
-                if found is MISSING:
-                    if owner.incomplete:
-                        raise Silent
-                    raise names.UNKNOWN_MEMBER(
-                        f"the imported file declares no block or model '{target.name}'",
-                        hint=did_you_mean(target.name, owner.blocks),
-                    ).at(target.name_span)
-                return self._instance(found, target.span)
-            if owner is POISON:
-                raise Silent
-            raise names.NOT_APPLICABLE(f"'{target.span.text}' cannot be applied").at(target.span)
+            return self._instance(self._resolve_member(target), target.span)
         if not isinstance(target, tree.Name):
             raise names.NOT_APPLICABLE("only a name can be applied").at(target.span)
         found = self.scope.find(target.id)
@@ -201,6 +188,22 @@ class Evaluator:
             raise Silent
         raise unknown_word(target.id, {*self.scope.callable_names(), *self.elaboration.functions}, role).at(target.span)
 
+    def _resolve_member(self, target: tree.Member) -> BlockDeclaration:
+        """Return the block of an imported file: ``blocks.Residual``."""
+        owner = self.scope.lookup(target.target.id) if isinstance(target.target, tree.Name) else MISSING
+        if owner is POISON:
+            raise Silent
+        if not isinstance(owner, FileScope):
+            raise names.NOT_APPLICABLE(f"'{target.span.text}' cannot be applied").at(target.span)
+        if target.name not in owner.blocks:
+            if owner.incomplete:
+                raise Silent
+            raise names.UNKNOWN_MEMBER(
+                f"the imported file declares no block or model '{target.name}'",
+                hint=did_you_mean(target.name, owner.blocks),
+            ).at(target.name_span)
+        return owner.blocks[target.name]
+
     def _instance(self, found: Any, span: Span) -> Any:
         """A bare model's name is its default network where networks are called."""
         if isinstance(found, BlockDeclaration) and found.node.kind == "model" and self.scope.default_network:
@@ -219,10 +222,7 @@ class Evaluator:
         value, span = self.evaluate(inner), inner.span
         for link in reversed(links):
             try:
-                if isinstance(link, tree.Pipe):
-                    value = self._pipe(value, span, link)
-                else:
-                    value = self._binary(link, value)
+                value = self._pipe(value, span, link) if isinstance(link, tree.Pipe) else self._binary(link, value)
             except Silent:
                 value = POISON
             except Undecided as undecided:
@@ -349,8 +349,10 @@ class Evaluator:
             self.given(e.arguments)  # their faults are reported in the same run
             raise problem.at(e.function.span) from None
         names_at = getattr(found, "names_at", ())
-        given = [Given(a.name, a.value.span.text, a.span) if i in names_at else Given(a.name, self.evaluate(a.value), a.span)
-                 for i, a in enumerate(e.arguments)]
+        given = [
+            Given(a.name, a.value.span.text, a.span) if i in names_at else Given(a.name, self.evaluate(a.value), a.span)
+            for i, a in enumerate(e.arguments)
+        ]
         if isinstance(found, type) and issubclass(found, Function):
             return POISON if any(g.value is POISON for g in given) else self._function(found, given, e)
         if isinstance(found, Network):
@@ -439,8 +441,9 @@ class Evaluator:
                 return target.params[e.name]
             if target.incomplete:
                 return POISON
-            raise names.UNKNOWN_MEMBER(f"the imported file has no param '{e.name}'",
-                                       hint=did_you_mean(e.name, target.params)).at(e.name_span)
+            raise names.UNKNOWN_MEMBER(
+                f"the imported file has no param '{e.name}'", hint=did_you_mean(e.name, target.params)
+            ).at(e.name_span)
         hint = None
         if isinstance(target, Value) and not self.network:
             hint = f"the only output of a network is the tensor itself: leave '.{e.name}' away"

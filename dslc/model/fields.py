@@ -45,13 +45,14 @@ class FieldChecker:
     results: dict[int, Fit] = field(default_factory=dict)
 
     def check(self) -> CheckedField:
+        """Check the expression; what is wrong with it is reported."""
         outer = self.data.elaboration
         own = Diagnostics()
         outer.diagnostics, diagnostics = own, outer.diagnostics
         try:
             evaluator = self.data.evaluator({
-                "column": self.column, "columns": self.many_columns, "standardize": self.standardize, "minmax": self.minmax,
-                "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
+                "column": self.column, "columns": self.many_columns, "standardize": self.standardize,
+                "minmax": self.minmax, "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
                 **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
             })  # fmt: skip
             evaluator.scope.unknown_hint = lambda name: f'a column of the source is read with column("{name}")'
@@ -71,8 +72,13 @@ class FieldChecker:
             diagnostics.add(finding)
         outermost = self.results.get(id(value))
         return CheckedField(
-            self.node.name, self.type, value if isinstance(value, Value) else None, self.node.name_span, self.node.doc,
-            tuple(self.fits), outermost,
+            self.node.name,
+            self.type,
+            value if isinstance(value, Value) else None,
+            self.node.name_span,
+            self.node.doc,
+            tuple(self.fits),
+            outermost,
         )
 
     def fit_declared(self, value: Value) -> Value:
@@ -96,10 +102,11 @@ class FieldChecker:
             raise objectives.BAD_FIELD(f"the field '{self.node.name}' does not depend on the example").at(
                 span, declared
             )
-        if prod(value.type.shape[1:]) != prod(self.type.shape):  # type: ignore[type-var]
+        if prod(value.type.shape[1:]) != prod(self.type.shape):
             per_example = TensorType(self.type.element, value.type.shape[1:])
             raise objectives.BAD_FIELD(
-                f"the field '{self.node.name}' is declared as {self.type}, and the expression gives {per_example} for each example"
+                f"the field '{self.node.name}' is declared as {self.type}, and the expression gives {per_example} for "
+                "each example"
             ).at(span, declared)
         fit = self.results.get(id(value))
         shaped = self.data.elaboration.call("reshape", [value], span, shape=(-1, *self.type.shape))
@@ -136,6 +143,7 @@ class FieldChecker:
         return self.raw(call, many=True)
 
     def raw(self, call: CallSite, *, many: bool) -> Any:
+        """Return a raw column that is not known yet as what it is read."""
         if any(a.value is POISON for a in call.arguments):
             return POISON
         if not call.arguments or (not many and len(call.arguments) != 1):
@@ -208,6 +216,7 @@ class FieldChecker:
                 ).at(argument.span)
 
     def add_fit(self, kind: str, call: CallSite, operand: Value | None, **more: Any) -> Fit:
+        """File a fitted step under a key of its own."""
         number = sum(f.kind == kind for f in self.fits)
         key = f"{self.node.name}/{kind}" + (f"_{number + 1}" if number else "")
         settings = {"column": None, "fill": None, "unknown": False, **more}

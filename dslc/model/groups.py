@@ -25,26 +25,36 @@ def matched_paths(train: TrainChecker, paths: tree.Paths) -> list[tuple[Any, lis
             prefixes = {
                 ".".join(p.split(".")[:n]) for p in train.elaboration.parameters for n in range(1, p.count(".") + 2)
             }
-            train.report(objectives.NO_SUCH_PATH(f"no parameter's path begins with '{text}'" if not isinstance(path, tree.String) else
-                        f"no parameter's path matches '{text}'", hint=did_you_mean(text, prefixes)), path.span)
+            train.report(
+                objectives.NO_SUCH_PATH(
+                    f"no parameter's path begins with '{text}'"
+                    if not isinstance(path, tree.String)
+                    else f"no parameter's path matches '{text}'",
+                    hint=did_you_mean(text, prefixes),
+                ),
+                path.span,
+            )
             found.append((path, None))
         else:
             found.append((path, matches))
     return found
 
 
-def frozen_by(train: TrainChecker, freezes: list[tree.Freeze]) -> Callable[[str], bool]:
-    written = [(p.value if isinstance(p, tree.String) else p.span.text.replace(" ", ""), isinstance(p, tree.String))
-               for f in freezes for p in f.paths]
+def frozen_by(freezes: list[tree.Freeze]) -> Callable[[str], bool]:
+    """Return what says whether a parameter path is frozen."""
+    written = [
+        (p.value if isinstance(p, tree.String) else p.span.text.replace(" ", ""), isinstance(p, tree.String))
+        for f in freezes
+        for p in f.paths
+    ]
     if not written:
         return lambda _: False
     return lambda path: any(match_paths(text, (path,), glob=glob) for text, glob in written)
 
 
 def frozen_paths(train: TrainChecker, freezes: list[tree.Freeze]) -> frozenset[str]:
-    return frozenset(
-        p for f in freezes for _, matches in matched_paths(train, f.paths) for p in matches or ()
-    )
+    """Return every frozen path; one that means nothing is reported."""
+    return frozenset(p for f in freezes for _, matches in matched_paths(train, f.paths) for p in matches or ())
 
 
 def check_load(train: TrainChecker) -> None:

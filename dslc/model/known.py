@@ -17,8 +17,8 @@ ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 
 REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
 _ELSEWHERE = {
-    "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm", "FullyConnected": "Dense",
-    "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool", "SiLU": "Silu", "Swish": "Silu",
+    "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm",
+    "FullyConnected": "Dense", "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool", "SiLU": "Silu", "Swish": "Silu",
 }  # fmt: skip
 
 
@@ -52,6 +52,6 @@ def described(found: Any) -> str:
 
 def usage_of(name: str, found: Any) -> str:
     """Say how what a name means is used."""
-    if isinstance(found, type) and found.family == "layer":
+    if getattr(found, "family", "") == "layer" and isinstance(found, type):
         return f"apply it: x -> {name}"
     return f"call it: {name}(...)" if isinstance(found, type) or callable(found) else f"apply it: x -> {name}"

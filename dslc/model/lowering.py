@@ -71,8 +71,11 @@ class Lowering:
             for name, path in application.variables.items()
         }
         return Context(
-            builder=self.builder, training=application.training, variables=variables,
-            site=self.site_prefix + application.site, randomness=self.randomness,
+            builder=self.builder,
+            training=application.training,
+            variables=variables,
+            site=self.site_prefix + application.site,
+            randomness=self.randomness,
         )
 
     def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:

@@ -60,8 +60,10 @@ def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> Te
         if isinstance(dimension, tree.Wildcard):
             shape.append(symbol(f"ANY_{number}"))
         elif isinstance(dimension, tree.Ellipsis_):
-            raise errors.BAD_TYPE("'...' matches dimensions of a tensor that is given; here the shape must be told",
-                                  hint="give every dimension a number or a symbol").at(dimension.span)
+            raise errors.BAD_TYPE(
+                "'...' matches dimensions of a tensor that is given; here the shape must be told",
+                hint="give every dimension a number or a symbol",
+            ).at(dimension.span)
         else:
             introduce_symbols(dimension, scope)
             shape.append(dimension_of(dimension, evaluate))
@@ -152,7 +154,8 @@ def match_type(
     if len(dims) != len(shape):
         least = "at least " if rest else ""
         raise errors.WRONG_TYPE(
-            f"{what} has {least}{len(dims)} dimension{'s' * (len(dims) != 1)}, {declared.span.text}, and this is {actual}"
+            f"{what} has {least}{len(dims)} dimension{'s' * (len(dims) != 1)}, {declared.span.text}, "
+            f"and this is {actual}"
         ).at(span, *labels)
     for dimension, size in zip(dims, shape, strict=True):
         if isinstance(dimension, tree.Wildcard):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from dslc.diagnostics import Problem
 from dslc.errors import objectives as errors
 from dslc.library.operations import Statistic
 from dslc.model.checked import Measure
@@ -48,41 +49,18 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
     Raises:
         Problem: it reduces over the examples in a way that batches can't be joined in.
     """
-    kinds: dict[int, _Kind] = {}
-    sites: list[Application] = []
     if _is_batch(value):
         value = elaboration.call("mean", [value], span)
-    for application in applications_of(value):
-        operands = [kinds[id(o.application)] for o in application.operands]
-        kind = _Kind.FIXED
-        if _Kind.BATCH in operands:
-            kind = _Kind.BATCH
-            if mixes_examples(application):
-                raise errors.NOT_EXACT(
-                    f"'{application.operation.name}' compares the examples of a batch with one another, and its value over "
-                    "a whole split does not follow from its values over batches",
-                    hint="metrics and the losses watched over a split look at each example by itself, then reduce",
-                ).at(application.span or span)
-            if not any(map(_is_batch, application.outputs)):
-                if isinstance(application.operation, Statistic):
-                    kind = _Kind.FINISHED
-                    sites.append(application)
-                elif any(map(_is_batch, application.operands)):
-                    raise errors.NOT_EXACT(
-                        f"'{application.operation.name}' looks across the examples of a batch, and its value over a whole "
-                        "split does not follow from its values over batches",
-                        hint="reduce with mean, sum, min, max or var, or with a loss or metric of the library",
-                    ).at(application.span or span)
-            if _Kind.FINISHED in operands:
-                raise errors.NOT_EXACT(
-                    f"'{application.operation.name}' joins figures over the whole split with single examples",
-                    hint="reduce each over the examples first, then join the results",
-                ).at(application.span or span)
-        elif _Kind.FINISHED in operands:
-            kind = _Kind.FINISHED
-        elif any(map(_is_batch, application.outputs)):
-            kind = _Kind.BATCH
-        kinds[id(application)] = kind
+    applications = applications_of(value)
+    kinds: dict[int, _Kind] = {}
+    for application in applications:
+        operands = [kinds[id(operand.application)] for operand in application.operands]
+        try:
+            kinds[id(application)] = _kind(application, operands)
+        except Problem as problem:
+            raise problem.at(application.span or span) from None
+    finished = [application for application in applications if kinds[id(application)] is _Kind.FINISHED]
+    sites = [a for a in finished if any(kinds[id(o.application)] is _Kind.BATCH for o in a.operands)]
     if kinds[id(value.application)] is _Kind.BATCH:
         raise errors.NOT_EXACT(
             "this depends on single examples, and is no mean, loss or metric over them",
@@ -91,18 +69,48 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
     carried: dict[int, Value] = {}
     if kinds[id(value.application)] is _Kind.FIXED:
         carried[id(value)] = value
-    for application in applications_of(value):
-        if kinds[id(application)] is _Kind.FINISHED and application not in sites:
-            for operand in application.operands:
-                if kinds[id(operand.application)] is _Kind.FIXED and not isinstance(
-                    operand.application.operation, Literal
-                ):
-                    carried[id(operand)] = operand
-    direction = None
+    joined = [operand for a in finished if a not in sites for operand in a.operands]
+    for operand in joined:
+        source = operand.application
+        if kinds[id(source)] is _Kind.FIXED and not isinstance(source.operation, Literal):
+            carried[id(operand)] = operand
     operation = value.application.operation
-    if isinstance(operation, Statistic):
-        direction = operation.direction
+    direction = operation.direction if isinstance(operation, Statistic) else None
     return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+
+
+def _kind(application: Application, operands: list[_Kind]) -> _Kind:
+    """Say what an application gives, by what its operands are.
+
+    Raises:
+        Problem: it joins examples in a way that batches can't be joined in.
+    """
+    if _Kind.BATCH not in operands:
+        if _Kind.FINISHED in operands:
+            return _Kind.FINISHED
+        return _Kind.BATCH if any(map(_is_batch, application.outputs)) else _Kind.FIXED
+    word = application.operation.name
+    if _Kind.FINISHED in operands:
+        raise errors.NOT_EXACT(
+            f"'{word}' joins figures over the whole split with single examples",
+            hint="reduce each over the examples first, then join the results",
+        )
+    if mixes_examples(application):
+        raise errors.NOT_EXACT(
+            f"'{word}' compares the examples of a batch with one another, and its value over a whole split does not "
+            "follow from its values over batches",
+            hint="metrics and the losses watched over a split look at each example by itself, then reduce",
+        )
+    if not any(map(_is_batch, application.outputs)):
+        if isinstance(application.operation, Statistic):
+            return _Kind.FINISHED
+        if any(map(_is_batch, application.operands)):
+            raise errors.NOT_EXACT(
+                f"'{word}' looks across the examples of a batch, and its value over a whole split does not follow from "
+                "its values over batches",
+                hint="reduce with mean, sum, min, max or var, or with a loss or metric of the library",
+            )
+    return _Kind.BATCH
 
 
 def mixes_examples(application: Application) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def objective_of(
     train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
 ) -> Objective | None:
+    """Check one ``minimize``; None (reported) where it is wrong."""
     name = m.name or "loss"
     if len(all_of_them) > 1:
         nameless = [o for o in all_of_them if o.name is None]
@@ -51,8 +52,13 @@ def objective_of(
     if value.type.rank and value.type.element.is_float and BATCH in value.type.symbols:
         value = train.elaboration.call("mean", [value], m.value.span)  # a bare tensor is averaged over its elements
     if value.type.rank or not value.type.element.is_float:
-        train.report(objectives.NOT_SCALAR(
-            f"an objective is one number of floating point, and this is {value.type}", hint="reduce it with mean or sum"), m.value.span)
+        train.report(
+            objectives.NOT_SCALAR(
+                f"an objective is one number of floating point, and this is {value.type}",
+                hint="reduce it with mean or sum",
+            ),
+            m.value.span,
+        )
         return None
     warn_of_softmax(train, value)
     groups = groups_of(train, m, value, optimizers)
@@ -68,14 +74,18 @@ def objective_of(
         taken_apart.direction = "lowest"
     networks = {train.elaboration.parameters[p].network for g in groups for p in g.paths}
     statistics = tuple(
-        path for path, record in train.elaboration.parameters.items()
-        if record.variable.role is Role.STATISTIC and record.network in networks and not train.elaboration.frozen(path)
+        path
+        for path, record in train.elaboration.parameters.items()
+        if record.variable.role is Role.STATISTIC
+        and record.network in networks
+        and not train.elaboration.frozen(path)
         and any(path in a.variables.values() for a in applications_of(value) if a.training)
     )
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
 
 def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
+    """Return a group's optimizer, POISON (reported) where it is none."""
     evaluator = train.evaluator()
     written = group.optimizer
     callee = written.function if isinstance(written, tree.Call) else written
@@ -85,18 +95,24 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
             return POISON
         if isinstance(found, (type, BlockDeclaration)):
-            train.report(names.WRONG_KIND(
-                f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
-                hint="for example: using Adam(lr = 1e-3)",
-            ), callee.span)
+            train.report(
+                names.WRONG_KIND(
+                    f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
+                    hint="for example: using Adam(lr = 1e-3)",
+                ),
+                callee.span,
+            )
             return POISON
     value = evaluator.evaluate(written)
     if value is POISON:
         train.failed = True
     elif not isinstance(value, Optimizer):
-        train.report(names.WRONG_KIND(
-            f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
-        ), written.span)
+        train.report(
+            names.WRONG_KIND(
+                f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
+            ),
+            written.span,
+        )
         return POISON
     else:
         check_watched(train, value, written.span)
@@ -114,10 +130,13 @@ def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None
     ]
     for name in sorted(watched):
         if "validation" not in train.data.split_names:
-            train.report(objectives.BAD_CONDITION(
-                "plateau looks at validation figures, and there is no validation split",
-                hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
-            ), span)
+            train.report(
+                objectives.BAD_CONDITION(
+                    "plateau looks at validation figures, and there is no validation split",
+                    hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
+                ),
+                span,
+            )
         elif name not in figures:
             hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
             train.report(
@@ -132,8 +151,13 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
     dealt: list[list[str]] = [[] for _ in m.groups]
     rests = [number for number, group in enumerate(m.groups) if group.paths is None]
     if len(rests) > 1:
-        train.report(objectives.GROUPS_OVERLAP("only one group can take the rest", hint="say 'over' which parameters the others take"),
-                    m.groups[rests[1]].span, Label(m.groups[rests[0]].span, "this one takes the rest already"))
+        train.report(
+            objectives.GROUPS_OVERLAP(
+                "only one group can take the rest", hint="say 'over' which parameters the others take"
+            ),
+            m.groups[rests[1]].span,
+            Label(m.groups[rests[0]].span, "this one takes the rest already"),
+        )
         return None
     ok = True
     for number, group in enumerate(m.groups):
@@ -204,14 +228,19 @@ def reached_by(train: TrainChecker, loss: Value) -> list[str]:
 
 
 def warn_of_softmax(train: TrainChecker, loss: Value) -> None:
+    """Warn of a softmax whose result a loss normalises again."""
     for application in applications_of(loss):
         if application.operation.name == "cross_entropy":
             source = application.operands[0].application
             if source.operation.name in ("Softmax", "softmax", "LogSoftmax", "log_softmax"):
                 labels = [Label(source.span, "this is normalised already")] if source.span else []
-                train.diagnostics.add(loss_errors.SOFTMAX_TWICE(
-                    f"cross_entropy takes logits, and is given the output of {source.operation.name}",
-                    hint="give it what flows into the softmax", labels=labels).at(application.span))
+                train.diagnostics.add(
+                    loss_errors.SOFTMAX_TWICE(
+                        f"cross_entropy takes logits, and is given the output of {source.operation.name}",
+                        hint="give it what flows into the softmax",
+                        labels=labels,
+                    ).at(application.span)
+                )
 
 
 def parts_of(schedule: Any) -> list[plateau]:

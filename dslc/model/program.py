@@ -80,15 +80,13 @@ class _Resolver:
                     broken = self.repeated_formals(declaration) or broken
                     self.declare(scope, scope.blocks, declaration, BlockDeclaration(declaration, scope, broken))
                 case tree.Data():
-                    self.declare(scope, scope.data, declaration, POISON if broken else (declaration, scope))
+                    self.declare(scope, scope.data, declaration, (declaration, scope), broken)
                 case tree.Train():
-                    self.declare(scope, scope.trains, declaration, POISON if broken else (declaration, scope))
+                    self.declare(scope, scope.trains, declaration, (declaration, scope), broken)
                 case tree.Param():
                     self.declare(scope, scope.params, declaration, POISON)
         params = [d for d in declarations if isinstance(d, tree.Param) and id(d) not in damaged]
         self.params.resolve(scope, params)
-        for name in [name for name, train in scope.trains.items() if train is POISON]:
-            del scope.trains[name]
         self.open_.pop()
         return scope
 
@@ -105,7 +103,9 @@ class _Resolver:
             seen.setdefault(formal.name, formal.span)
         return len(seen) < len(block.formals)
 
-    def declare(self, scope: FileScope, kind: dict[str, Any], declaration: Any, value: Any) -> None:
+    def declare(
+        self, scope: FileScope, kind: dict[str, Any], declaration: Any, value: Any, broken: bool = False
+    ) -> None:
         """File a declaration; names are unique over all kinds of one file."""
         name = declaration.name
         if name in scope.spans:
@@ -117,7 +117,10 @@ class _Resolver:
             )
             return
         scope.spans[name] = declaration.name_span
-        kind[name] = value
+        if broken:
+            scope.damaged.add(name)
+        else:
+            kind[name] = value
 
     def imported(self, declaration: tree.Import, scope: FileScope, importer: str) -> None:
         """Make the declarations of an imported file known.
@@ -172,6 +175,7 @@ class _Resolver:
             else:
                 scope.spans[name] = span
         scope.incomplete |= found.incomplete
+        scope.damaged |= found.damaged
         for mine, theirs in _kinds(scope, found):
             for name, value in theirs.items():
                 if name not in clashing:

@@ -66,6 +66,8 @@ class FileScope:
     aliases: dict[str, FileScope] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     """Where each name was declared."""
+    damaged: set[str] = field(default_factory=set)
+    """Names of data sets and train blocks that could not be read."""
     incomplete: bool = False
     """A declaration could not be read, so that a name which is not found may have been meant to be there."""
 

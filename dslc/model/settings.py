@@ -17,6 +17,7 @@ DEFAULT_BATCH = 32
 
 
 def only_one(train: TrainChecker, kind: type[Any]) -> Any:
+    """Return the one statement of a kind, None where there is none; a second is reported."""
     found = train.statements(kind)
     if len(found) > 1:
         word = found[1].span.text.split()[0]
@@ -26,8 +27,16 @@ def only_one(train: TrainChecker, kind: type[Any]) -> Any:
     return found[0] if found else None
 
 
-def number_of(train: TrainChecker, expression: tree.Expression, what: str, *, whole: bool = True, least: float = 1,
-           below: float | None = None, above: float | None = None) -> Any:
+def number_of(
+    train: TrainChecker,
+    expression: tree.Expression,
+    what: str,
+    *,
+    whole: bool = True,
+    least: float = 1,
+    below: float | None = None,
+    above: float | None = None,
+) -> Any:
     """Evaluate a setting; None (reported) where it does not fit."""
     with train.elaboration.graph(training=False):
         value = train.evaluator().evaluate(expression)
@@ -50,6 +59,7 @@ def number_of(train: TrainChecker, expression: tree.Expression, what: str, *, wh
 
 
 def settings_of(train: TrainChecker) -> dict[str, Any]:
+    """Return the settings of ``train`` by the names of CheckedTrain's fields."""
     epochs, steps, batch = only_one(train, tree.Epochs), only_one(train, tree.Steps), only_one(train, tree.Batch)
     every, clips = only_one(train, tree.Evaluate), train.statements(tree.Clip)
     accumulate, average, seed = (
@@ -59,8 +69,10 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
     )
     if (epochs is None) == (steps is None):
         message = "says both 'epochs' and 'steps'" if epochs else "says neither 'epochs' nor 'steps'"
-        train.report(names.MISSING_STATEMENT(f"'{train.node.name}' {message}", hint="how long to train, for example: epochs 30"),
-                    steps.span if steps else train.node.name_span)
+        train.report(
+            names.MISSING_STATEMENT(f"'{train.node.name}' {message}", hint="how long to train, for example: epochs 30"),
+            steps.span if steps else train.node.name_span,
+        )
     found: dict[str, Any] = {
         "epochs": number_of(train, epochs.value, "the number of epochs") if epochs else None,
         "steps": number_of(train, steps.value, "the number of steps") if steps else None,
@@ -74,8 +86,14 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
     }  # fmt: skip
     for option in batch.options if batch else ():
         if option.name not in ("shuffle", "drop_last"):
-            train.report(names.UNKNOWN_ARGUMENT(f"batch has no option '{option.name}'",
-                        hint=did_you_mean(option.name or "", ("shuffle", "drop_last")) or "its options are shuffle and drop_last"), option.span)
+            train.report(
+                names.UNKNOWN_ARGUMENT(
+                    f"batch has no option '{option.name}'",
+                    hint=did_you_mean(option.name or "", ("shuffle", "drop_last"))
+                    or "its options are shuffle and drop_last",
+                ),
+                option.span,
+            )
             continue
         value = train.evaluator().condition(option.value, f"'{option.name}'")
         if value is POISON:
@@ -85,17 +103,26 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
         key = f"clip_{clip.mode}"
         if found[key] is not None:
             first = next(other for other in clips if other.mode == clip.mode)
-            train.report(names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice"), clip.span,
-                        Label(first.span, "the first one"))
+            train.report(
+                names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice"),
+                clip.span,
+                Label(first.span, "the first one"),
+            )
         found[key] = number_of(train, clip.limit, f"the limit of 'clip {clip.mode}'", whole=False, above=0)
     return found
 
 
 def decay_of(train: TrainChecker, s: tree.Average) -> float | None:
+    """Return the decay of ``average ema(decay)``, None (reported) where it is wrong."""
     call = s.value
     usage = "write: average ema(0.999)"
-    if not (isinstance(call, tree.Call) and isinstance(call.function, tree.Name) and call.function.id == "ema"
-            and len(call.arguments) == 1 and call.arguments[0].name in (None, "decay")):
+    if not (
+        isinstance(call, tree.Call)
+        and isinstance(call.function, tree.Name)
+        and call.function.id == "ema"
+        and len(call.arguments) == 1
+        and call.arguments[0].name in (None, "decay")
+    ):
         train.report(objectives.BAD_SETTING("averages are exponential moving ones", hint=usage), call.span)
         return None
     decay: float | None = number_of(train, call.arguments[0].value, "the decay", whole=False, least=0, below=1)

@@ -28,8 +28,11 @@ def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
         name = entry.name or ""
         if name in ("by", "order", "group"):
             if not isinstance(entry.value, tree.Name):
-                data.diagnostics.add(objectives.BAD_SPLIT(
-                    f"'{name}' names a field or a column", hint=f"write: {name} = label").at(entry.span))
+                data.diagnostics.add(
+                    objectives.BAD_SPLIT(f"'{name}' names a field or a column", hint=f"write: {name} = label").at(
+                        entry.span
+                    )
+                )
                 continue
             settings[name] = entry.value.id
             continue
@@ -44,9 +47,12 @@ def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
                 continue
             settings["seed"] = value
         elif not is_number(value) or isinstance(value, Symbolic) or not 0 < value <= 1:
-            data.diagnostics.add(objectives.BAD_SPLIT(
-                f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}", hint=f"for example: {name} = 70%"
-            ).at(entry.span))
+            data.diagnostics.add(
+                objectives.BAD_SPLIT(
+                    f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}",
+                    hint=f"for example: {name} = 70%",
+                ).at(entry.span)
+            )
         elif name in fractions:
             data.diagnostics.add(names.GIVEN_TWICE(f"the part '{name}' is given twice").at(entry.span))
         else:

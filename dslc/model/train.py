@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
@@ -76,9 +76,13 @@ class TrainChecker:
         freezes = self.statements(tree.Freeze)
         minimizes: list[tree.Minimize] = self.statements(tree.Minimize)
         if not minimizes:
-            self.report(names.MISSING_STATEMENT(
-                f"'{self.node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"), self.node.name_span)
-        self.elaboration.frozen = frozen_by(self, freezes)
+            self.report(
+                names.MISSING_STATEMENT(
+                    f"'{self.node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"
+                ),
+                self.node.name_span,
+            )
+        self.elaboration.frozen = frozen_by(freezes)
         evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
         self.ship()
         if self.elaboration.asked_for_parameters:  # a penalty on all weights was met before all were known
@@ -93,14 +97,26 @@ class TrainChecker:
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
         self.check_names()
-        if self.failed or len(self.diagnostics) > before and self.diagnostics.has_errors or self.data is None:
+        found_errors = len(self.diagnostics) > before and self.diagnostics.has_errors
+        if self.failed or found_errors or self.data is None:
             return None
         return CheckedTrain(
-            name=self.node.name, node=self.node, doc=self.node.doc, data=self.data, networks=self.networks,
-            parameters=dict(self.elaboration.parameters), frozen=frozen,
-            objectives=tuple(o for o in found if o), metrics=tuple(m for m in metrics if m), outputs=outputs,
-            shipped=shipped, stop=stop, keep=keep, load=tuple(s.path for s in self.statements(tree.Load)),
-            file=self.file, **settings,
+            name=self.node.name,
+            node=self.node,
+            doc=self.node.doc,
+            data=self.data,
+            networks=self.networks,
+            parameters=dict(self.elaboration.parameters),
+            frozen=frozen,
+            objectives=tuple(o for o in found if o),
+            metrics=tuple(m for m in metrics if m),
+            outputs=outputs,
+            shipped=shipped,
+            stop=stop,
+            keep=keep,
+            load=tuple(s.path for s in self.statements(tree.Load)),
+            file=self.file,
+            **settings,
         )
 
     def use_data(self) -> None:
@@ -108,7 +124,8 @@ class TrainChecker:
         if len(uses) != 1:
             if uses:
                 self.report(
-                    names.REPEATED_STATEMENT("one train block reads one data set"), uses[1].span,
+                    names.REPEATED_STATEMENT("one train block reads one data set"),
+                    uses[1].span,
                     Label(uses[0].span, "the first one"),
                 )
             else:
@@ -119,13 +136,14 @@ class TrainChecker:
         use = uses[0]
         if use.name not in self.file.data:
             self.failed = True
-            if self.file.incomplete:
+            if self.file.incomplete or use.name in self.file.damaged:
                 return
-            self.report(names.UNKNOWN_DECLARATION(
-                f"there is no data set '{use.name}'", hint=did_you_mean(use.name, self.file.data)), use.name_span)
-            return
-        if self.file.data[use.name] is POISON:  # it could not be read
-            self.failed = True
+            self.report(
+                names.UNKNOWN_DECLARATION(
+                    f"there is no data set '{use.name}'", hint=did_you_mean(use.name, self.file.data)
+                ),
+                use.name_span,
+            )
             return
         declaration, scope = self.file.data[use.name]
         with self.elaboration.graph(training=False):
@@ -142,8 +160,11 @@ class TrainChecker:
             if clash is None and self.data is not None and s.name in self.data.fields:
                 clash = self.data.fields[s.name].span
             if clash is not None:
-                self.report(names.DUPLICATE(f"'{s.name}' is declared already", hint="choose another name"), s.name_span,
-                            Label(clash, "declared here"))
+                self.report(
+                    names.DUPLICATE(f"'{s.name}' is declared already", hint="choose another name"),
+                    s.name_span,
+                    Label(clash, "declared here"),
+                )
                 continue
             seen[s.name] = s.name_span
             if isinstance(s, tree.Let):
@@ -173,16 +194,13 @@ class TrainChecker:
             and evaluator.resolve(callee, missing_ok=True) is MISSING
             and not self.file.incomplete
         ):
-            hint = did_you_mean(callee.id, self.models()) or f"declare it: model {callee.id} {{ ... }}"
-            raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=hint).at(callee.span)
+            near = did_you_mean(callee.id, self.models()) or f"declare it: model {callee.id} {{ ... }}"
+            raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=near).at(callee.span)
         found = evaluator.resolve(callee)
         if not isinstance(found, BlockDeclaration) or found.node.kind != "model":
             name = callee.span.text
-            hint = (
-                f"'net' makes a network of a model: declare it as 'model {name}'"
-                if isinstance(found, BlockDeclaration)
-                else None
-            )
+            as_model = f"'net' makes a network of a model: declare it as 'model {name}'"
+            hint = as_model if isinstance(found, BlockDeclaration) else None
             raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
         given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
         arguments = bind_formals(evaluator, found, given, s.value.span)
@@ -215,11 +233,10 @@ class TrainChecker:
 
     def evaluator(self) -> Evaluator:
         functions: dict[str, Callable[..., Any]] = {
-            "original": self.original,
-            **{
-                name: self.not_here
-                for name in ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing")
-            },
+            "original": takes_names(1)(partial(self.original)),
+            **dict.fromkeys(
+                ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing"), self.not_here
+            ),
         }
         scope = Scope(
             self.file, functions=functions, default_network=self.default_network, incomplete=self.data is None
@@ -276,7 +293,6 @@ class TrainChecker:
         self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
         return POISON
 
-    @takes_names(1)
     def original(self, call: CallSite) -> Any:
         """``original(y, price)``: y with the fitted steps of the field price undone."""
         if any(a.value is POISON for a in call.arguments):
@@ -348,8 +364,11 @@ class TrainChecker:
                 continue
             if s.name in found:
                 first = next(o for o in statements if o.name == s.name)
-                self.report(names.DUPLICATE(f"the output '{s.name}' is given twice"), s.name_span or s.span,
-                            Label(first.name_span or first.span, "first given here"))
+                self.report(
+                    names.DUPLICATE(f"the output '{s.name}' is given twice"),
+                    s.name_span or s.span,
+                    Label(first.name_span or first.span, "first given here"),
+                )
                 continue
             value = self.figure(s.name, s.value, training=False, what="an output")
             if value is not POISON:
@@ -385,9 +404,19 @@ class TrainChecker:
         """Names of fields, state and their successors share one graph."""
         if self.data is None:
             return
-        reserved = {"seed", "loss", *self.elaboration.parameters, *(f"{p}.next" for p in self.elaboration.parameters),
-                    *(m.name for m in self.statements(tree.Minimize) if m.name)}
+        reserved = {
+            "seed",
+            "loss",
+            *self.elaboration.parameters,
+            *(f"{p}.next" for p in self.elaboration.parameters),
+            *(m.name for m in self.statements(tree.Minimize) if m.name),
+        }
         for name, checked in self.data.fields.items():
             if name in reserved:
-                self.report(objectives.NAME_CLASH(f"a field cannot be called '{name}', which is a name in the training graph",
-                                                  hint="choose another name for the field"), checked.span)
+                self.report(
+                    objectives.NAME_CLASH(
+                        f"a field cannot be called '{name}', which is a name in the training graph",
+                        hint="choose another name for the field",
+                    ),
+                    checked.span,
+                )

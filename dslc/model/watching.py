@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def directions_of(
     train: TrainChecker, found: list[Objective | None], metrics: list[Measure | None]
 ) -> dict[str, str | None]:
+    """Return which way each figure is better, None where that is not known."""
     directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
     minimizes = train.statements(tree.Minimize)
     directions.update({m.name or "loss": "lowest" for m in minimizes})
@@ -32,6 +33,7 @@ def directions_of(
 
 
 def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> tuple[Condition | None, Keep | None]:
+    """Check ``stop when`` and ``keep``."""
     stop_node, keep_node = only_one(train, tree.StopWhen), only_one(train, tree.Keep)
     splits = train.data.split_names if train.data else ()
     losses = [m.name or "loss" for m in train.statements(tree.Minimize)]
@@ -72,9 +74,13 @@ def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> 
             if keep_node.mode == "best":
                 direction = figure_direction(figure.text.replace(" ", ""), directions)
                 if direction is None:
-                    train.report(objectives.BAD_CONDITION(
-                        f"whether '{figure.text}' is better high or low is not known", hint=f"write: keep highest {figure.text}  or: keep lowest {figure.text}"
-                    ), figure.span)
+                    train.report(
+                        objectives.BAD_CONDITION(
+                            f"whether '{figure.text}' is better high or low is not known",
+                            hint=f"write: keep highest {figure.text}  or: keep lowest {figure.text}",
+                        ),
+                        figure.span,
+                    )
                 highest = direction == "highest"
             if figure.boolean:
                 train.report(objectives.BAD_CONDITION("'keep' needs a figure, not a condition"), figure.span)

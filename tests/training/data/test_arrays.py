@@ -134,7 +134,7 @@ def test_faults_of_npz(tmp_path: Path, findings, content: bytes, expected: str) 
         (idx_bytes(IMAGES)[:-1], "E0406: 't' ends early: [5, 3, 2] of uint8 takes 30 bytes"),
         (gzip.compress(idx_bytes(IMAGES)[:-1], mtime=0), "E0406: 't' ends early: [5, 3, 2] of uint8 takes 30 bytes"),
         (gzip.compress(idx_bytes(IMAGES) + b"x", mtime=0), "E0406: 't' goes on behind its end: [5, 3, 2] of uint8"),
-        (gzip.compress(idx_bytes(IMAGES), mtime=0)[:-9], "E0406: 't' holds damaged compressed data: Compressed file end"),
+        (gzip.compress(idx_bytes(IMAGES), mtime=0)[:-9], "E0406: 't' holds damaged compressed data: Compressed"),
         (b"\x1f\x8bgarbage....", "E0406: 't' holds damaged compressed data: "),
     ],
 )  # fmt: skip
