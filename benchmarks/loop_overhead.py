@@ -1,7 +1,7 @@
 """What the training loop adds to the bare session: fetching batches, feeding, reading the loss, counting.
 
-``python benchmarks/loop_overhead.py [SPEC] [--data DIR]``, by default the MNIST perceptron (after ``make data``). Rounds
-of the loop and of the bare session alternate, and the lower quartiles are compared, since other programs disturb.
+`python benchmarks/loop_overhead.py [SPEC] [--data DIR]`, by default the MNIST perceptron (after `make data`). Rounds of
+the loop and of the bare session alternate, and the lower quartiles are compared, since other programs disturb.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def main() -> None:
     session, loop = (statistics.quantiles(found, n=4)[0] for found in times.values())
     ratios = statistics.median(b / a for a, b in zip(times["session"], times["loop"], strict=True))
     print(
-        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads: session {session:.3f} ms, loop {loop:.3f} ms, "
-        f"overhead {loop / session - 1:.1%} (median of pairs {ratios - 1:.1%})"
+        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads: session {session:.3f} ms, "
+        f"loop {loop:.3f} ms, overhead {loop / session - 1:.1%} (median of pairs {ratios - 1:.1%})"
     )
 
 

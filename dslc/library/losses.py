@@ -234,7 +234,7 @@ def _constant_like(x: Tensor, value: float | Sequence[float] | np.ndarray[Any, A
 
 @function
 class kl_divergence(Mean):
-    """Kullback and Leibler's divergence: the sum of ``target * (log(target) - log_prediction)``, averaged over examples.
+    """Kullback and Leibler's divergence: the mean over examples of ``sum(target * (log(target) - log_prediction))``.
 
     As PyTorch's ``kl_div``, the prediction is in logarithms and the target in probabilities. The mean is the
     mathematical one, over examples only (``reduction = "batchmean"``). A target of 0 adds nothing.

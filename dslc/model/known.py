@@ -18,7 +18,8 @@ ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
 _ELSEWHERE = {
     "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm",
-    "FullyConnected": "Dense", "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool", "SiLU": "Silu", "Swish": "Silu",
+    "FullyConnected": "Dense", "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool",
+    "SiLU": "Silu", "Swish": "Silu",
 }  # fmt: skip
 
 

@@ -27,8 +27,10 @@ def directions_of(
     minimizes = train.statements(tree.Minimize)
     directions.update({m.name or "loss": "lowest" for m in minimizes})
     for s, m in zip(train.statements(tree.Metric), metrics, strict=True):
-        # What has failed, or can't be told before the data is read, brings no second error here.
-        directions[s.name] = "highest" if m is None else m.direction if not m.value.type.rank else None
+        # What has failed, or can't be told before the data is read, brings no second error here; a matrix, such as that
+        # of confusion, is no figure.
+        if m is None or not m.value.type.rank:
+            directions[s.name] = "highest" if m is None else m.direction
     return directions
 
 

@@ -14,10 +14,10 @@ from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.library.operations import Context, Statistic
 from dslc.model.checked import CheckedTrain, Measure
+from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering, origin_of
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
-from dslc.model.constants import FittedConstants
 from dslc.types import FLOAT64, INT64, TensorType, symbol
 
 __all__ = ["EvaluationGraphs", "evaluation_graphs"]

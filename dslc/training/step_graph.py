@@ -18,10 +18,10 @@ from dslc.library.optimizers import Update
 from dslc.library.schedules import Schedule
 from dslc.library.words import options_of
 from dslc.model.checked import CheckedTrain, Group, Objective
+from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import ParameterOf, Placeholder
-from dslc.model.constants import FittedConstants
 from dslc.training.state import (
     COUNTER_BATCH,
     COUNTER_STEP,

@@ -48,7 +48,7 @@ def locate(path: str, folders: Sequence[Path]) -> Path:
                 raise errors.UNREADABLE(f"'{path}' is a {'folder' if found.is_dir() else 'device'}, not a file")
     if strays:
         raise errors.OUTSIDE(
-            f"'{path}' leads out of the data folders", hint="allow the folder that it lies in with --data DIR"
+            f"'{path}' leads out of the data folders", hint="name the folder it lies in with --data DIR"
         )
     raise _missing(path, roots)
 
