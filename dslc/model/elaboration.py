@@ -256,9 +256,6 @@ class Elaboration:
             Problem: the operands do not fit.
         """
         types = [operand.type for operand in operands]
-        labels = list(
-            dict.fromkeys(Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span)
-        )
         try:
             result = operation.type(*types)
             variables = operation.variables(*types)
@@ -268,13 +265,13 @@ class Elaboration:
                 message = f"'{sign}'{found.message.removeprefix(operation.name)}"
                 problem = Problem(replace(found, message=message))
             known = {label.span for label in found.labels}
-            raise problem.at(span, *(label for label in labels if label.span not in known)) from None
+            raise problem.at(span, *(o for o in _origins(operands, span) if o.span not in known)) from None
         except Undecided as undecided:
-            raise matching.UNDECIDED(str(undecided)).at(span, *labels) from None
+            raise matching.UNDECIDED(str(undecided)).at(span, *_origins(operands, span)) from None
         except BroadcastError as mismatch:
             raise matching.WRONG_TYPE(
                 f"{operation.name} of {' and '.join(map(str, types))} does not fit: {mismatch}"
-            ).at(span, *labels) from None
+            ).at(span, *_origins(operands, span)) from None
         results = (result,) if isinstance(result, TensorType) else result
         for type in results:
             self.check_size(type, span)
@@ -381,6 +378,12 @@ DEPTHS = 5
 """How many levels of expressions, on average, each of the blocks in one another may have."""
 EXECUTIONS = 10
 """How many statements, on average, the turns of loops may have."""
+
+
+def _origins(operands: Sequence[Value], span: Span) -> list[Label]:
+    """Label where operands come from with their types."""
+    found = (Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span)
+    return list(dict.fromkeys(found))
 
 
 def _same_shape(a: Shape, b: Shape) -> bool:

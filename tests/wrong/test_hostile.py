@@ -1,5 +1,6 @@
 """Specs that want to hang the compiler or to eat the machine: each is refused soon, or handled, with a proper error."""
 
+
 from __future__ import annotations
 
 import time
@@ -106,7 +107,7 @@ def test_ends_soon_with_a_proper_error(name: str, tmp_path: Path) -> None:
     ["é\x01$€(" * 500_000, "x " * 1_900_000, "model M { input x: float32[N] " * 100_000],
     ids=["signs", "words", "models"],
 )
-@pytest.mark.parametrize("size", [400_000, pytest.param(3_999_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [100_000, pytest.param(3_999_000, marks=pytest.mark.slow)])
 def test_megabytes_of_garbage(text: str, size: int, tmp_path: Path) -> None:
     found, seconds = check(tmp_path, text.encode()[:size].decode(errors="ignore"))
     assert found.has_errors

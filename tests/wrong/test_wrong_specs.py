@@ -1,6 +1,7 @@
 """Specs with mistakes, and all that is said about them; `pytest --update-golden` stores the text anew.
 
-A case is a file, or a folder with a `main.dl`. Its first lines may give options: `# --set name=value`.
+A case is a file, or a folder with a `main.dl`. Its first lines may give options: `# --set name=value`,
+`# --limit name=value`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dslc.diagnostics import CODES, Diagnostics
+from dslc.limits import Limits
 from dslc.pipeline import Options, check_spec
 from dslc.render import render_all
 
@@ -46,7 +48,8 @@ def found_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> Diagnostics:
     monkeypatch.chdir(path.parent)
     lines = path.read_text(encoding="utf-8").splitlines()
     settings = [line.removeprefix("# --set ").partition("=") for line in lines if line.startswith("# --set ")]
-    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}))[1]
+    limits = Limits().with_overrides(line.removeprefix("# --limit ") for line in lines if line.startswith("# --limit "))
+    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}, limits=limits))[1]
 
 
 @pytest.mark.parametrize("path", CASES, ids=name_of)
