@@ -99,9 +99,13 @@ class FieldChecker:
             return value
         batched = value.type.rank and value.type.shape[0] == symbol(BATCH)
         if not batched:
-            raise objectives.BAD_FIELD(f"the field '{self.node.name}' does not depend on the example").at(
-                span, declared
-            )
+            found = BATCH in value.type.symbols
+            raise objectives.BAD_FIELD(
+                f"the examples of the field '{self.node.name}' are no longer on axis 0: {value.type}"
+                if found
+                else f"the field '{self.node.name}' does not depend on the example",
+                hint="axis 0 counts the examples; those of one example count from 1" if found else None,
+            ).at(span, declared)
         if prod(value.type.shape[1:]) != prod(self.type.shape):
             per_example = TensorType(self.type.element, value.type.shape[1:])
             raise objectives.BAD_FIELD(
