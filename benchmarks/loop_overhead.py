@@ -65,7 +65,7 @@ def main() -> None:
     settings = Settings.of("cpu")
     with TemporaryDirectory() as folder:
         run = TrainingRun(job, Path(folder), settings, Observer())
-        run.prepare()
+        run.prepare(job.artifacts.initial)
         graph = run.step.graphs[0]
         fields = tuple(run.step.fields)
         sample = list(
