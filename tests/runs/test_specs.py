@@ -33,6 +33,7 @@ def test_linear_regression_finds_the_line(tmp_path: Path) -> None:
     assert np.abs(found.reshape(-1) - [1, 2, 3, 4]).max() < 0.01
 
 
+@pytest.mark.slow
 def test_iris_over_ten_splits(tmp_path: Path) -> None:
     found = [accuracy("iris", tmp_path / str(n), settings={"partition": str(n)}) for n in range(10)]
     assert mean(found) >= 0.93
