@@ -10,7 +10,7 @@ and outputs bear the names that the artifacts promise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -371,8 +371,3 @@ def _attribute(name: str, value: Attribute) -> ir.Attr:
     if values and isinstance(values[0], float):
         return ir.AttrFloat32s(name, [float(v) for v in values])
     return ir.AttrInt64s(name, [int(v) for v in values])
-
-
-def tensors(builder: Builder, values: Iterable[ir.Value]) -> list[Tensor]:
-    """Wrap values of the builder's graph."""
-    return [Tensor(builder, value) for value in values]

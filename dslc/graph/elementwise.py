@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dslc.graph.builder import Builder, Operand, Tensor, onnx_type
-from dslc.types import BOOL, FLOAT32, ElementType, TensorType, broadcast_types
+from dslc.types import BOOL, FLOAT32, ElementType, broadcast_types
 
 COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
 
@@ -154,8 +154,3 @@ def _flat(x: Tensor) -> Tensor:
     """Mark a value that differentiation takes for a constant."""
     x.value.meta["detached"] = True
     return x
-
-
-def scalar_type(element: ElementType) -> TensorType:
-    """Return the type of a scalar."""
-    return TensorType(element, ())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
-    "Context", "Function", "Initializer", "Layer", "Operand", "Operation", "Role", "Statistic", "Types", "Variable",
+    "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Statistic", "Types", "Variable",
     "function", "initializer", "layer", "operands_of", "option",
     "word_of_symbol",
 ]  # fmt: skip
@@ -207,10 +207,6 @@ class Statistic(Function):
 
 layer = word_decorator("layer", LAYERS)
 function = word_decorator("function", FUNCTIONS)
-
-
-class Operand:
-    """Marks an option that may be a tensor; see :func:`operands_of` for the usual ones."""
 
 
 @dataclass(frozen=True)

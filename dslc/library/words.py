@@ -38,7 +38,7 @@ class Option:
     """One option of a word.
 
     ``kinds`` are what its values may be: ``int``, ``float``, ``bool``, ``str``, ``type(None)``,
-    ``Dimension``, ``Operand``, a word class such as ``Initializer``, or ``tuple`` for a list of ints.
+    ``Dimension``, a word class such as ``Initializer``, or ``tuple`` for a list of ints.
     """
 
     name: str

@@ -41,8 +41,6 @@ class Artifacts:
     state: Mapping[str, StateTensor]
     first_state: Callable[[], dict[str, np.ndarray]]
     """Draws the state before the first step; a run that goes on from a checkpoint has no need of it."""
-    random: Mapping[str, bool]
-    """Which graphs take a seed, by file name."""
     manifest: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -109,12 +107,11 @@ def compile_artifacts(
         return {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
 
     models = {step_file(step, len(steps)): serialized(step.model, opset) for step in steps}
-    random = {step_file(step, len(steps)): step.random for step in steps} | {"eval.onnx": evaluation.random}
     models |= {
         "eval.onnx": serialized(evaluation.accumulate, opset), "metrics.onnx": serialized(evaluation.finish, opset),
         "fields.onnx": serialized(fields_graph(train.data, constants), opset),
     }  # fmt: skip
-    artifacts = Artifacts(steps, models, state, first_state, random)
+    artifacts = Artifacts(steps, models, state, first_state)
     artifacts.manifest = _manifest(train, raw, artifacts, seed, opset)
     return artifacts
 

@@ -25,11 +25,10 @@ __all__ = ["EvaluationGraphs", "evaluation_graphs"]
 
 @dataclass(frozen=True)
 class EvaluationGraphs:
-    """The two graphs, and whether the first draws random numbers."""
+    """The two graphs."""
 
     accumulate: Model
     finish: Model
-    random: bool
 
 
 def measures_of(train: CheckedTrain) -> list[Measure]:
@@ -41,8 +40,8 @@ def evaluation_graphs(train: CheckedTrain, constants: FittedConstants) -> Evalua
     """Compile the losses and metrics of a train block."""
     measures = measures_of(train)
     accumulators: dict[str, TensorType] = {}
-    accumulate, random = _accumulation(train, measures, constants, accumulators)
-    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants), random)
+    accumulate = _accumulation(train, measures, constants, accumulators)
+    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants))
 
 
 def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:
@@ -59,7 +58,7 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
 
 def _accumulation(
     train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
-) -> tuple[Model, bool]:
+) -> Model:
     builder = Builder(f"{train.name}.eval")
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
@@ -101,7 +100,7 @@ def _accumulation(
         accumulators[name] = tensor.type
         builder.input(name, tensor.type)
         builder.output(f"{name}.next", tensor)
-    return builder.model(doc=train.doc), random
+    return builder.model(doc=train.doc)
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
     ("full", lambda x: g.full(x, 2.0, TensorType(FLOAT32, (N, T, 3))), ((N, T),)),
 ]  # fmt: skip
 
-NO_NODE = {"reduced_type", "normal_axis", "normal_axes", "window_size", "scalar_type"}
+NO_NODE = {"reduced_type", "normal_axis", "normal_axes", "window_size"}
 
 
 def build(function: Callable[..., object], operands: tuple[Shape | TensorType, ...]) -> Builder:
