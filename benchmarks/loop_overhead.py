@@ -1,7 +1,7 @@
-"""What the training loop adds to the bare session: fetching batches, feeding, reading the loss, counting.
+"""What the training loop adds to the bare session: fetching batches, then feeding, reading the loss, counting.
 
-`python benchmarks/loop_overhead.py [SPEC] [--data DIR]`, by default the MNIST perceptron (after `make data`). Rounds of
-the loop and of the bare session alternate, and the lower quartiles are compared, since other programs disturb.
+`python benchmarks/loop_overhead.py [SPEC] [--data DIR]`, by default the MNIST perceptron (after `make data`). Rounds
+alternate and are compared pair by pair, since other programs disturb.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from dslc.pipeline import Options, compile_spec
-from dslc.training.data import prefetch
 from dslc.training.loop import Observer, TrainingRun
 from dslc.training.session import Graph, Settings, allocate, place
-from dslc.training.step import NEXT
+from dslc.training.step import NEXT, Feed
 
 Arrays = dict[str, np.ndarray]
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,12 +52,19 @@ def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], Non
     return lambda: session.run_with_iobinding(next(turns))
 
 
+def endless(run: TrainingRun) -> Iterator[Feed]:
+    """Yield the full batches of one epoch after another."""
+    while True:
+        run.progress.batch = 0
+        yield from run.feeder.feeds(itertools.islice(run.batches(), run.dataset.examples("train") // run.train.batch))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spec", type=Path, nargs="?", default=ROOT / "specs" / "mnist_mlp.dl")
     parser.add_argument("--data", type=Path, default=ROOT / "data")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--batches", type=int, default=200, help="batches in a round")
     options = parser.parse_args()
     job = compile_spec(options.spec, Options(data=[options.data]))
@@ -66,8 +72,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         run = TrainingRun(job, Path(folder), settings, Observer())
         run.prepare(job.artifacts.initial)
-        graph = run.step.graphs[0]
-        fields = tuple(run.step.fields)
+        graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
+        fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]
         sample = list(
             itertools.islice(
                 job.dataset.batches("train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields),
@@ -76,36 +82,43 @@ def main() -> None:
         )
         plain = bare(graph, job.artifacts.initial, sample)
 
-        def rounds(kind: str) -> float:
+        feeds = endless(run)
+
+        def round_of(kind: str) -> float:
+            run_some(kind, options.batches // 2)  # the threads of the session before wait awake for a while
             start = time.perf_counter()
-            if kind == "session":
-                for _ in range(options.batches):
-                    plain()
-                return (time.perf_counter() - start) / options.batches
-            done = 0
-            while done < options.batches:
-                run.progress.batch = 0
-                rounds_of_feeds = prefetch(run.rounds(), depth=1)
-                for feed in itertools.chain.from_iterable(rounds_of_feeds):
-                    run.one(feed)
-                    done += 1
-                    if done == options.batches:
-                        break
-                rounds_of_feeds.close()  # type: ignore[attr-defined]
+            run_some(kind, options.batches)
             return (time.perf_counter() - start) / options.batches
 
-        times: dict[str, list[float]] = {"session": [], "loop": []}
+        def run_some(kind: str, batches: int) -> None:
+            if kind == "session":
+                for _ in range(batches):
+                    plain()
+            elif kind == "step":
+                for feed in itertools.islice(feeds, batches):
+                    run.step.run(feed)
+            else:
+                for feed in itertools.islice(feeds, batches):
+                    run.one(feed)
+
+        times: dict[str, list[float]] = {"session": [], "step": [], "loop": []}
         for kind in times:
-            rounds(kind)
+            round_of(kind)
         for _ in range(options.rounds):
             for kind, found in times.items():
-                found.append(rounds(kind) * 1e3)
-    session, loop = (statistics.quantiles(found, n=4)[0] for found in times.values())
-    ratios = statistics.median(b / a for a, b in zip(times["session"], times["loop"], strict=True))
+                found.append(round_of(kind) * 1e3)
+    session, step, loop = (statistics.median(found) for found in times.values())
     print(
-        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads: session {session:.3f} ms, "
-        f"loop {loop:.3f} ms, overhead {loop / session - 1:.1%} (median of pairs {ratios - 1:.1%})"
+        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads, medians: session on batches bound "
+        f"beforehand {session:.3f} ms; with fetching them {step:.3f} ms ({over(times, 'step', 'session'):+.1%}); "
+        f"the whole loop {loop:.3f} ms ({over(times, 'loop', 'step'):+.1%}, "
+        f"together {over(times, 'loop', 'session'):+.1%})"
     )
+
+
+def over(times: dict[str, list[float]], kind: str, base: str) -> float:
+    """Return how much longer one kind takes than another: the median of rounds that ran side by side."""
+    return statistics.median(b / a for a, b in zip(times[base], times[kind], strict=True)) - 1
 
 
 if __name__ == "__main__":

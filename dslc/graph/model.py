@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["Model", "Port", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
+__all__ = ["Model", "Port", "gathered", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
 
 Model = ir.Model
 """A finished graph with its metadata."""
@@ -56,6 +56,35 @@ def with_outputs(model: Model, names: Sequence[str]) -> Model:
     passed_on = {id(v) for v in graph.outputs}
     for value in [v for v in graph.inputs if not v.uses() and id(v) not in passed_on]:
         graph.inputs.remove(value)
+    return model
+
+
+def gathered(model: Model, columns: Mapping[str, tuple[str, Sequence[int]]], rows: str) -> Model:
+    """Let a model take rows of columns itself.
+
+    Args:
+        model: what to change.
+        columns: for names of inputs, the name of the input that takes its place and the shape of that.
+        rows: the name of the new input (int64, of one dimension) that says which rows to take.
+    """
+    graph = model.graph
+    replaced = [value for value in graph.inputs if value.name in columns]
+    if not replaced:
+        return model
+    batch = replaced[0].shape
+    assert batch is not None
+    index = ir.Value(name=rows, type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape(batch[:1]))
+    for value in replaced:
+        name, shape = columns[str(value.name)]
+        column = ir.Value(name=name, type=value.type, shape=ir.Shape(shape))
+        graph.inputs[graph.inputs.index(value)] = column
+        node = ir.node("Gather", [column, index], {"axis": 0}, name=f"{name}/gather")
+        taken = node.outputs[0]
+        taken.type, taken.shape = value.type, value.shape
+        value.replace_all_uses_with(taken)
+        taken.name = value.name
+        graph.insert_before(graph[0], node)
+    graph.inputs.append(index)
     return model
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from functools import cached_property
-from itertools import chain, count
+from itertools import count
 from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from dslc.errors.environment import DAMAGED_CHECKPOINT, RUN_EXISTS, STARTS_ANEW
 from dslc.model.checked import CheckedTrain
 from dslc.training.artifacts import Artifacts, serialized, shipped_weights, write_manifest
 from dslc.training.checkpoints import Checkpoint, Checkpoints
-from dslc.training.data import prefetch
 from dslc.training.evaluation import Evaluator
 from dslc.training.failures import explain_loss
+from dslc.training.feeding import Feeder
 from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
 from dslc.training.folder import clear, holds_something
 from dslc.training.machine import environment, environment_changes
@@ -32,16 +33,12 @@ from dslc.training.resuming import Job, check_unchanged, described
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
 from dslc.training.state import FLUSH, TOTAL
-from dslc.training.step import Feed, TrainStep
+from dslc.training.step import Feed
 
 __all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
 
 LOG_EVERY = 100
 """Batches between lines of ``metrics.jsonl`` within an epoch."""
-ROUND_BATCHES = 8
-"""Batches that are prepared at a time, so that the hand-over between threads costs little per batch."""
-ROUND_BYTES = 4 << 20
-"""Limit of that in bytes, where batches are large."""
 CHECKPOINT_SECONDS = 5.0
 """Least time between checkpoints; the last state is always saved."""
 CHECKPOINT_SHARE = 0.05
@@ -114,7 +111,9 @@ class TrainingRun:
 
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
         """Open the step's graphs on a state."""
-        self.step = TrainStep(self.models(), state, self.settings)
+        models = [self.artifacts.models[name] for name in self.artifacts.step_files]
+        self.feeder = Feeder(models, state, self.settings, self.dataset.splits["train"])
+        self.step = self.feeder.step
 
     def write_beginning(self) -> None:
         """Write what is known before the first batch; the manifest comes last."""
@@ -186,10 +185,6 @@ class TrainingRun:
         self.observer.finished(result)
         return result
 
-    def models(self) -> list[bytes]:
-        """Return the graphs of the step."""
-        return [self.artifacts.models[name] for name in self.artifacts.step_files]
-
     # --- the loop ----------------------------------------------------------------------------------
 
     def run(self) -> RunResult:
@@ -201,16 +196,13 @@ class TrainingRun:
             if self.is_complete():
                 reason = COMPLETE[0] if self.train.steps is None else COMPLETE[1]
                 break
-            rounds = prefetch(self.rounds(), depth=1)
-            try:
-                for feed in chain.from_iterable(rounds):
+            with closing(self.feeder.feeds(self.batches())) as feeds:
+                for feed in feeds:
                     reason = self.one(feed)
                     if reason is not None or self.is_complete():
                         break
                 else:
                     reason = self.evaluate(ends_epoch=True)
-            finally:
-                rounds.close()  # type: ignore[attr-defined]
         if not progress.history or progress.history[-1]["step"] != progress.step:
             self.evaluate(ends_epoch=False)
         return self.finish(reason)
@@ -225,29 +217,12 @@ class TrainingRun:
             sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
         )  # fmt: skip
 
-    def rounds(self) -> Iterator[list[Feed]]:
-        """Fill buffers with what is left of the epoch that runs, a few batches at a time.
-
-        Two rounds of buffers serve in turn: while one round runs, a thread fills the other.
-        """
-        split = self.dataset.splits["train"]
-        names = tuple(self.step.fields)
-        one = sum(split.fields[name][:1].nbytes for name in names) * self.train.batch
-        count = min(max(ROUND_BYTES // max(one, 1), 1), ROUND_BATCHES)
-        feeds: list[Feed] = []
-        places = self.dataset.places(
+    def batches(self) -> Iterator[np.ndarray]:
+        """Yield the places in the split of each batch of what is left of the epoch that runs."""
+        return self.dataset.places(
             "train", self.train.batch, shuffle=self.train.shuffle, seed=self.seed, epoch=self.progress.epoch,
             drop_last=self.train.drop_last, merge_last_single=merges_single(self.train), start=self.progress.batch,
         )  # fmt: skip
-        for number, rows in enumerate(places):
-            shapes = {name: (len(rows), *split.fields[name].shape[1:]) for name in names}
-            feeds.append(self.step.feed(shapes, number % (2 * count)))
-            split.fill(rows, feeds[-1].arrays)
-            if len(feeds) == count:
-                yield feeds
-                feeds = []
-        if feeds:
-            yield feeds
 
     def is_complete(self) -> bool:
         """Has the run come to its end?"""
@@ -275,12 +250,12 @@ class TrainingRun:
         if progress.pending == self.train.accumulate or (self.train.accumulate > 1 and self._flushed()):
             progress.pending = 0
             progress.step += 1
-        batch = feed.arrays
-        size = len(next(iter(batch.values()))) if batch else 1
+        size = len(next(iter(feed.arrays.values()))) if feed.arrays else 1
         progress.examples += size
         for number, name in enumerate(self.names):
             loss = self.step.loss(number)
             if not isfinite(loss):
+                batch = self.feeder.batch(feed)
                 raise explain_loss(self.train, self.artifacts, self.step, batch, number, self.seed, progress.step)
             progress.sums[name] = progress.sums.get(name, 0.0) + loss * size
         running = {name: total / progress.examples for name, total in progress.sums.items()}

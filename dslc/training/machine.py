@@ -15,7 +15,9 @@ from dslc.errors.environment import BAD_THREADS, ENVIRONMENT_CHANGED
 if TYPE_CHECKING:
     from dslc.training.session import Settings
 
-__all__ = ["environment", "environment_changes", "physical_cores", "processor_features", "thread_count"]
+__all__ = [
+    "environment", "environment_changes", "physical_cores", "places_of_workers", "processor_features", "thread_count",
+]  # fmt: skip
 
 THREADS_VARIABLE = "DSLC_THREADS"
 FEATURES = frozenset({
@@ -31,11 +33,29 @@ def physical_cores() -> int:
 
     Where the operating system does not tell cores from hardware threads (other than Linux), these are counted.
     """
+    cores = len(_cores()) or os.cpu_count() or 1
+    return min(cores, _quota() or cores)
+
+
+def places_of_workers(threads: int) -> list[list[int]]:
+    """Return the processors, by number, on which to keep each thread that computes besides the main one.
+
+    Only threads that fill all cores have places: left to itself, the operating system now and then starts two of
+    them on one core, and for a while a small graph takes half as long again. Fewer threads than cores are free to
+    go where other programs are not: none are returned.
+    """
+    cores = _cores()
+    return cores[1:] if threads == len(cores) else []
+
+
+def _cores() -> list[list[int]]:
+    """Return the processors (hardware threads) of each core that this process may use; none where that is unknown."""
     if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    allowed = os.sched_getaffinity(0)
-    cores = {_core(cpu) for cpu in allowed}
-    return max(1, min(len(cores), _quota() or len(cores)))
+        return []
+    cores: dict[tuple[str, ...], list[int]] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
+        cores.setdefault(_core(cpu), []).append(cpu)
+    return list(cores.values())
 
 
 def _core(cpu: int) -> tuple[str, ...]:

@@ -26,11 +26,11 @@ from dslc.errors.environment import (
     RUN_FAILED,
     UNKNOWN_PROVIDER,
 )
-from dslc.training.machine import thread_count
+from dslc.training.machine import places_of_workers, thread_count
 
 __all__ = [
     "Graph", "Model", "NodeFailure", "Port", "Provider", "Settings", "allocate", "available_providers",
-    "choose_provider", "element_dtype", "place", "runtime", "runtime_errors",
+    "choose_provider", "element_dtype", "lend", "place", "runtime", "runtime_errors",
 ]  # fmt: skip
 
 Model = bytes | Path
@@ -261,6 +261,9 @@ class Graph:
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
+        if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
+            text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
+            options.add_session_config_entry("session.intra_op_thread_affinities", text)
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
         names = dict.fromkeys(
@@ -384,3 +387,8 @@ def place(array: np.ndarray, provider: Provider) -> Any:
     value = allocate(array.shape, array.dtype, provider)
     value.update_inplace(np.require(array, requirements="C"))
     return value
+
+
+def lend(array: np.ndarray) -> Any:
+    """Return an ``OrtValue`` on the processor that reads an array (C-contiguous) where it lies."""
+    return runtime().OrtValue.ortvalue_from_numpy(array)

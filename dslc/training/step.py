@@ -65,13 +65,21 @@ class Recurrence:
         state: the initial state: arrays, which are copied, or ``OrtValue`` on loan from another recurrence, which
             no graph may change.
         settings: how to run them.
+        constants: further inputs (``OrtValue``) that graphs read and that are not part of the state.
 
     Raises:
         Problem: E0606, a graph does not fit the state.
     """
 
-    def __init__(self, graphs: Sequence[Graph], state: Mapping[str, Any], settings: Settings) -> None:
+    def __init__(
+        self,
+        graphs: Sequence[Graph],
+        state: Mapping[str, Any],
+        settings: Settings,
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
         self.settings = settings
+        self._constants = dict(constants or {})
         self.graphs = graphs
         self._changed = [
             [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)] for graph in self.graphs
@@ -87,7 +95,7 @@ class Recurrence:
             port.name: port
             for graph in self.graphs
             for port in graph.inputs.values()
-            if port.name != SEED and port.name not in state
+            if port.name != SEED and port.name not in state and port.name not in self._constants
         }
         self._seed = place(np.array(0, np.int64), settings.provider)
         self._parity = dict.fromkeys(state, 0)
@@ -194,11 +202,12 @@ class Recurrence:
         used = {name: size for name, size in symbols.items() if any(name in p.shape for p in graph.inputs.values())}
         session = graph.session(used)
         binding = session.io_binding()
+        given = {SEED: self._seed, **self._constants, **fields}
         inputs: dict[str, Any] = {}
         scalars: dict[str, Any] = {}
         for name in graph.inputs:
             state = self._buffers.get(name)
-            inputs[name] = state[parity[name]] if state else self._seed if name == SEED else fields[name]
+            inputs[name] = state[parity[name]] if state else given[name]
             binding.bind_ortvalue_input(name, inputs[name])
         for name in graph.outputs:
             if name.endswith(NEXT):
@@ -252,8 +261,14 @@ class TrainStep(Recurrence):
         Problem: E0605, a model can't be read; E0606, it does not fit the state.
     """
 
-    def __init__(self, models: Sequence[Model], state: Mapping[str, np.ndarray], settings: Settings) -> None:
-        super().__init__([Graph(model, settings) for model in models], state, settings)
+    def __init__(
+        self,
+        models: Sequence[Model],
+        state: Mapping[str, np.ndarray],
+        settings: Settings,
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__([Graph(model, settings) for model in models], state, settings, constants)
 
     def losses(self, graph: int = 0) -> dict[str, float]:
         """Return the loss of the last step and its named terms; asking for it is what fetches it."""

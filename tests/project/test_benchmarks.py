@@ -14,4 +14,4 @@ def test_loop_overhead_is_measured() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("digits.dl, batch 32")
-    assert "overhead" in done.stdout
+    assert "together" in done.stdout

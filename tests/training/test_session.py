@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
 from dslc.training import session as sessions
-from dslc.training.machine import environment, environment_changes, physical_cores, processor_features, thread_count
+from dslc.training.machine import (
+    environment,
+    environment_changes,
+    physical_cores,
+    places_of_workers,
+    processor_features,
+    thread_count,
+)
 from dslc.training.session import Graph, NodeFailure, Provider, Settings, choose_provider
 from dslc.training.step import TrainStep
 
@@ -299,6 +309,34 @@ def test_shared_machines(monkeypatch: pytest.MonkeyPatch) -> None:
         train.step(batch_of(8, 6, 3))
         found.append(train.state()["w1"])
     np.testing.assert_array_equal(*found)
+
+
+def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3, 6, 7}, raising=False)
+    monkeypatch.setattr("dslc.training.machine._core", lambda cpu: ("0", str(cpu % 4)))
+    assert places_of_workers(4) == [[1], [2, 6], [3, 7]]
+    assert places_of_workers(3) == places_of_workers(5) == []
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert places_of_workers(4) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads where threads run from Linux' /proc")
+def test_the_runtimes_threads_keep_to_their_places() -> None:
+    cores = physical_cores()
+    if not places_of_workers(cores):
+        pytest.skip("a quota leaves this process fewer cores than it sees")
+    before = set(Path("/proc/self/task").iterdir())
+    train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), Settings(Provider.CPU, cores))
+    train.step(batch_of(8, 6, 3, seed=0))
+    new = set(Path("/proc/self/task").iterdir()) - before
+    wanted = [set(core) for core in places_of_workers(cores)]
+    deadline = time.monotonic() + 10  # a thread goes to its place once it runs
+    while True:
+        found = [os.sched_getaffinity(int(task.name)) for task in new]
+        if all(core in found for core in wanted) or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    assert [core for core in wanted if core not in found] == []
 
 
 def test_environment() -> None:

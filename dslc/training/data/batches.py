@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,14 +28,18 @@ class Split:
     def __len__(self) -> int:
         return len(next(iter(self.fields.values()))) if self.rows is None else len(self.rows)
 
+    def rows_at(self, places: Array) -> Array:
+        """Return the rows of the field arrays that hold the examples at these places of the split."""
+        return places if self.rows is None else self.rows[places]
+
     def take(self, places: Array, names: Iterable[str] | None = None) -> Batch:
         """Return the examples at these places of the split, C-contiguous, of all fields or the named ones."""
-        rows = places if self.rows is None else self.rows[places]
+        rows = self.rows_at(places)
         return {name: np.ascontiguousarray(self.fields[name][rows]) for name in names or self.fields}
 
     def fill(self, places: Array, arrays: Mapping[str, Array]) -> None:
         """Put the examples at these places of the split into arrays, by field."""
-        rows = places if self.rows is None else self.rows[places]
+        rows = self.rows_at(places)
         for name, array in arrays.items():  # clip: the rows are known to be there, and a check would cost a copy
             np.take(self.fields[name], rows, axis=0, out=array, mode="clip")
 
@@ -109,7 +113,7 @@ def batch_bounds(
     return bounds
 
 
-def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
     """Yield the items, with up to ``depth`` of them being prepared in a background thread.
 
     An exception in the preparation is raised where its item would have come. Closing the generator, which happens
