@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dslc.graph.builder import *
+    from dslc.graph.contraction import *
     from dslc.graph.elementwise import *
     from dslc.graph.linear import *
     from dslc.graph.reductions import *
     from dslc.graph.shaping import *
 
-_VOCABULARY = ("builder", "elementwise", "linear", "reductions", "shaping")
+_VOCABULARY = ("builder", "contraction", "elementwise", "linear", "reductions", "shaping")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Products and windows: MatMul, Einsum, Conv and its transpose, the pools."""
+"""Products and windows: MatMul, Conv and its transpose, the pools."""
 
 from __future__ import annotations
 
@@ -19,18 +19,6 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     else:
         shape = (*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
     return a.builder.node("MatMul", [a, b], [a.type.with_shape(shape)])
-
-
-def einsum(equation: str, *operands: Tensor) -> Tensor:
-    """Einstein summation with an explicit result, ``"bid,bjd->bij"``; letters only, no ellipsis."""
-    inputs, output = equation.replace(" ", "").split("->")
-    sizes: dict[str, Dimension] = {}
-    for term, operand in zip(inputs.split(","), operands, strict=True):
-        sizes.update(zip(term, operand.shape, strict=True))
-    shape = [sizes[letter] for letter in output]
-    return operands[0].builder.node(
-        "Einsum", operands, [operands[0].type.with_shape(shape)], {"equation": f"{inputs}->{output}"}
-    )
 
 
 def _window_shape(

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.library.checks import broadcast_shapes, need_bool, need_float, need_integer, need_number, same_elements
+from dslc.library.checks import (
+    axis_of,
+    broadcast_shapes,
+    need_bool,
+    need_float,
+    need_integer,
+    need_number,
+    same_elements,
+)
 from dslc.library.operations import Context, Function, function, option
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, ElementType, TensorType
 
@@ -97,6 +105,25 @@ def arange(builder: g.Builder, count: Dimension) -> Tensor:
         return builder.constant(list(range(count)), INT64)
     limits = [builder.constant(0, INT64), g.reshape(builder.dimension(count), ()), builder.constant(1, INT64)]
     return builder.node("Range", limits, [TensorType(INT64, (count,))])
+
+
+@function
+class positions(Function):
+    """The positions along an axis of x, counted from 0: int64, of one dimension.
+
+    In a model of sequences, `t = positions(x, axis = 1)` makes `t[:, none] < t` true where a column lies after its
+    row, the mask of causal attention.
+    """
+
+    differentiable = False
+    of_shapes = True
+    axis: int = option("The axis.")
+
+    def type(self, x: TensorType) -> TensorType:
+        return TensorType(INT64, (x.shape[axis_of(self.name, self.axis, len(x.shape))],))
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return arange(context.builder, x.type.shape[self.axis])
 
 
 @function

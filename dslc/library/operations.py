@@ -127,6 +127,8 @@ class Operation(Word):
     """May it draw random numbers? See :meth:`draws`."""
     differentiable: ClassVar[bool] = True
     """Does a gradient go back through it?"""
+    of_shapes: ClassVar[bool] = False
+    """Does its result follow from the operands' shapes alone, whatever they hold?"""
     across_examples: ClassVar[bool] = False
     """Takes statistics over the examples of a batch in training, so that a batch of one example is of no use."""
 

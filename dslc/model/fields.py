@@ -129,7 +129,8 @@ class FieldChecker:
         for application in applications_of(value):
             before = [o for o in application.operands if BATCH in o.type.symbols]
             if before and (
-                mixes_examples(application) or not any(BATCH in o.type.symbols for o in application.outputs)
+                mixes_examples(application)
+                or not (application.operation.of_shapes or any(BATCH in o.type.symbols for o in application.outputs))
             ):
                 raise objectives.BAD_FITTED(
                     f"'{application.operation.name}' looks across the examples, and a field sees one example",

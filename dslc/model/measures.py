@@ -102,6 +102,8 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
             hint="metrics and the losses watched over a split look at each example by itself, then reduce",
         )
     if not any(map(_is_batch, application.outputs)):
+        if application.operation.of_shapes:
+            return _Kind.FIXED
         if isinstance(application.operation, Statistic):
             return _Kind.FINISHED
         if any(map(_is_batch, application.operands)):
@@ -119,6 +121,8 @@ def mixes_examples(application: Application) -> bool:
     if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
         operand = application.operands[0].type
         return operation.axis % operand.rank == 0 and _is_batch(application.operands[0])  # type: ignore[attr-defined]
+    if operation.of_shapes:
+        return any(map(_is_batch, application.outputs))
     axes = [sum(BATCH in symbols_of(d) for d in output.type.shape) for output in application.outputs]
     before = [sum(BATCH in symbols_of(d) for d in operand.type.shape) for operand in application.operands]
     return max(axes, default=0) > max(before, default=0) > 0

@@ -204,16 +204,13 @@ LINEAR = [
         )
     ),
     *(
-        Case("Einsum", lambda *xs, e=e: g.einsum(e, *xs), shapes)
+        Case("MatMul", lambda *xs, e=e: g.einsum(e, *xs), shapes)
         for e, shapes in (
             ("ij,jk->ik", ((2, 3), (3, 4))),
             ("bid,bjd->bij", ((2, 3, 4), (2, 5, 4))),
             ("ij,kj->", ((2, 3), (4, 3))),
-            ("ijk->ki", ((2, 3, 4),)),
             ("ijk,j->k", ((2, 3, 4), (3,))),
-            ("i,j,k->ijk", ((2,), (3,), (4,))),
             ("bhqd,bhkd->bhqk", ((N, 2, H, 3), (N, 2, H, 3))),
-            ("ij->ji", ((0, 2),)),
         )
     ),
 ]

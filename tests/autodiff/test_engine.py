@@ -106,13 +106,6 @@ def test_an_operator_outside_the_table_is_named_with_its_place() -> None:
     assert gradients(g.reduce_sum(x), [x]) != [None]  # off the path it does not matter
 
 
-def test_repeated_letters_in_an_einsum_are_refused() -> None:
-    builder = Builder("trace")
-    x = builder.input("x", TensorType(FLOAT32, (3, 3)))
-    with pytest.raises(Problem, match="repeats a letter"):
-        gradients(g.einsum("ii->", x), [x])
-
-
 def test_second_derivatives() -> None:
     builder = Builder("second")
     x = builder.input("x", TensorType(FLOAT64, (4,)))

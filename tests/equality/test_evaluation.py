@@ -154,3 +154,9 @@ def test_values_are_those_of_the_definitions(figures: dict[int, dict[str, np.nda
 def test_a_reduction_that_batches_cannot_be_joined_in_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="E0501: 'einsum' looks across the examples"):
         compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", '= mean(einsum("nd,nd->d", x, x))\n'))
+
+
+def test_what_follows_from_shapes_alone_is_no_reduction(tmp_path: Path) -> None:
+    compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", "= mean(x * cast(positions(x, axis = 1), float32))\n"))
+    with pytest.raises(Failure, match="E0501: 'positions' compares the examples of a batch"):
+        compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", "= mean(x[:, 0] * cast(positions(x, axis = 0), float32))\n"))

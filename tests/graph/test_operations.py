@@ -9,7 +9,7 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff.table import is_known
-from dslc.graph import Builder, Tensor, elementwise, linear, reductions, shaping
+from dslc.graph import Builder, Tensor, contraction, elementwise, linear, reductions, shaping
 from dslc.graph.verify import verify
 from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
 
@@ -115,7 +115,7 @@ def test_types_are_those_that_onnx_derives(name: str, function: Callable[..., ob
 def test_every_function_has_a_case() -> None:
     public = {
         name
-        for module in (elementwise, linear, reductions, shaping)
+        for module in (contraction, elementwise, linear, reductions, shaping)
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -335,6 +335,7 @@ FUNCTIONS = [
         gradient=False),
     Row("one_hot", (Whole((3,), 0, 2, "int32"),), lambda t, p, x: t.nn.functional.one_hot(x.long(), 2),
         {"classes": 2, "element": "int64"}, gradient=False, note="int64"),
+    Row("positions", (Real((3, 5, 4)),), lambda t, p, x: t.arange(5), {"axis": 1}, gradient=False),
     Row("zeros_like", (A,), lambda t, p, x: t.zeros_like(x), gradient=False),
     Row("ones_like", (M,), lambda t, p, x: t.ones_like(x), gradient=False),
 ]  # fmt: skip

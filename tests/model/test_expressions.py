@@ -47,6 +47,8 @@ IMAGE = "x: float32[N, 3, 8, 8]"
         ("cast(x, int64) // 2", "int64[N, 4]"),
         ("cast(x, float64) * 2", "float64[N, 4]"),
         ("one_hot(cast(x[:, 0], int64), classes = 3)", "float32[N, 3]"),
+        ("positions(x, axis = -1)", "int64[4]"),
+        ("positions(x, axis = 0)", "int64[N]"),
         ("normal_like(x) + uniform_like(x)", "float32[N, 4]"),
         ("detach(x)", "float32[N, 4]"),
         ("where(x > 0, x, 0)", "float32[N, 4]"),

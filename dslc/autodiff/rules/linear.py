@@ -1,11 +1,10 @@
-"""Gradients of MatMul and Einsum."""
+"""Gradients of MatMul."""
 # ruff: noqa: ARG001 - all rules have the same parameters
 
 from __future__ import annotations
 
 from dslc import graph as g
-from dslc.autodiff.table import vjp, vjp_each
-from dslc.errors.training import NO_GRADIENT
+from dslc.autodiff.table import vjp
 from dslc.graph import Tensor
 from dslc.types import element_count
 
@@ -41,19 +40,3 @@ def _matmul_right(dy: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 vjp("MatMul", _matmul_left, _matmul_right)
-
-
-def _einsum(index: int, dy: Tensor, y: Tensor, *operands: Tensor, equation: str) -> Tensor:
-    """The same contraction with the operand and the result exchanged."""
-    inputs, output = equation.split("->")
-    terms = inputs.split(",")
-    wanted = terms.pop(index)
-    if any(len(set(term)) < len(term) for term in (wanted, output, *terms)):
-        raise NO_GRADIENT(f"einsum '{equation}' repeats a letter in one term, and that has no gradient")
-    others = [operand for i, operand in enumerate(operands) if i != index]
-    known = "".join(letter for letter in wanted if letter in "".join([output, *terms]))
-    product = g.einsum(f"{','.join([output, *terms])}->{known}", dy, *others)
-    return g.unsqueeze(product, [i for i, letter in enumerate(wanted) if letter not in known])
-
-
-vjp_each("Einsum", _einsum)
