@@ -129,7 +129,6 @@ class Spec:
         """
         from dslc.report.dumps import graph_text, model_text, tree_text
         from dslc.report.layers import checked_train
-        from dslc.training.artifacts import serialized
 
         if stage == "tree":
             program, diagnostics = self._checked
@@ -141,7 +140,7 @@ class Spec:
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
         models = self.compilation.inference(artifacts.initial)
-        return "".join(graph_text(serialized(model.model, self.compilation.opset)) for model in models)
+        return "".join(graph_text(self.compilation.serialized(model.model)) for model in models)
 
     def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.
@@ -149,17 +148,17 @@ class Spec:
         Raises:
             Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610.
         """
-        from dslc.training.artifacts import serialized
-        from dslc.training.files import write_atomically
+        from dslc.export.external import SUFFIX
 
         target = Path(folder)
         artifacts = self.compilation.artifacts
         models = self.compilation.inference(artifacts.initial)
-        artifacts.write(target)
+        artifacts.write(target, artifacts.initial)
         for model in models:
-            write_atomically(target / model.file, serialized(model.model, self.compilation.opset))
-        names = [model.file for model in models] + [*artifacts.models, "state.safetensors", "manifest.json"]
-        return [target / name for name in names]
+            self.compilation.write_model(target / model.file, model.model)
+        names = [name for model in models for name in (model.file, model.file + SUFFIX)]
+        names += [*artifacts.models, "state.safetensors", "manifest.json"]
+        return [target / name for name in names if (target / name).exists()]
 
     def train(
         self,

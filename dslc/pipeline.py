@@ -31,6 +31,7 @@ from dslc.source import Source
 
 if TYPE_CHECKING:
     from dslc.export import InferenceModel
+    from dslc.graph.model import Model
     from dslc.model.checked import CheckedData
     from dslc.model.constants import FittedConstants
     from dslc.training.artifacts import Artifacts
@@ -56,6 +57,8 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     seed: int | None = None
     opset: int | None = None
+    passes: str | None = None
+    """Which passes make the graphs smaller, as :func:`dslc.graph.passes.chosen_passes` reads it; None: all."""
     provider: str | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -83,11 +86,14 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
 
     Raises:
         Failure: the spec is wrong.
+        Problem: E0620, there is no such pass.
     """
     options = options or Options()
     program, diagnostics = check_spec(path, options)
     diagnostics.raise_errors()
-    return Compilation(path, options, program, _chosen(program, options.train), diagnostics)
+    compilation = Compilation(path, options, program, _chosen(program, options.train), diagnostics)
+    _ = compilation.passes  # a wrong name is told before any work is done
+    return compilation
 
 
 def _chosen(program: Program, name: str | None) -> str:
@@ -124,6 +130,20 @@ class Compilation:
         return self.options.opset or DEFAULT_OPSET
 
     @cached_property
+    def passes(self) -> tuple[str, ...] | None:
+        """The passes that were asked for, None for all.
+
+        Raises:
+            Problem: E0620.
+        """
+        if self.options.passes is None:
+            return None
+        from dslc.graph.passes import PASSES, chosen_passes
+
+        chosen = chosen_passes(self.options.passes)
+        return None if chosen == tuple(PASSES) else chosen
+
+    @cached_property
     def folders(self) -> tuple[Path, ...]:
         """Where data may come from."""
         from dslc.training.data import data_folders
@@ -158,8 +178,13 @@ class Compilation:
         """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?"""
         if any(checked.fits for checked in self.data.fields.values()):
             return True
-        train = self.check(Facts())
+        train = self._checked_alone
         return train.steps is None and any(_needs_total(train))
+
+    @cached_property
+    def _checked_alone(self) -> CheckedTrain:
+        """The train block, checked without its data."""
+        return self.check(Facts())
 
     def check(self, facts: Facts) -> CheckedTrain:
         """Check the train block with what is known of its data.
@@ -207,7 +232,7 @@ class Compilation:
     @cached_property
     def compiled(self) -> CheckedTrain:
         """The train block that the graphs are made of: checked with its data only where they depend on it."""
-        return self.train if self.needs_data else self.check(Facts())
+        return self.train if self.needs_data else self._checked_alone
 
     @property
     def seed(self) -> int:
@@ -236,8 +261,9 @@ class Compilation:
             raw, constants, total = None, FittedConstants(), self.compiled.steps or 0
         train = self.compiled
         found = compile_artifacts(
-            train, raw, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total, folders=self.folders
-        )
+            train, raw, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total,
+            folders=self.folders, passes=self.passes,
+        )  # fmt: skip
         found.manifest["params"] = dict(self.program.params)
         return found
 
@@ -248,6 +274,26 @@ class Compilation:
 
         constants = self.constants if self.needs_data else FittedConstants()
         return inference_models(self.compiled, constants, weights)
+
+    def serialized(self, model: Model) -> bytes:
+        """Return a graph as a file's bytes: simplified, and in the operator set that was asked for.
+
+        Raises:
+            Problem: E0616, the operator set can't express it.
+        """
+        from dslc.training.artifacts import serialized
+
+        return serialized(model, self.opset, self.passes)
+
+    def write_model(self, path: Path, model: Model) -> None:
+        """Write a graph, as :meth:`serialized` would return it; large weights into a file of their own.
+
+        Raises:
+            Problem: E0609, E0610, E0616.
+        """
+        from dslc.training.artifacts import write_model
+
+        write_model(path, model, self.opset, self.passes)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -281,7 +327,14 @@ def _needs_total(train: CheckedTrain) -> list[bool]:
 def reopen(path: Path, run: Mapping[str, Any], folders: Sequence[Path]) -> Compilation:
     """Compile a run's copy of its spec again, with the params that it was trained with."""
     settings = {name: _setting(value) for name, value in run["params"].items()}
-    return compile_spec(path, Options(settings=settings, train=run["train"], data=tuple(folders), seed=run["seed"]))
+    passes = run.get("passes")
+    return compile_spec(
+        path,
+        Options(
+            settings=settings, train=run["train"], data=tuple(folders), seed=run["seed"],
+            passes=None if passes is None else ",".join(["none", *passes]),
+        ),
+    )  # fmt: skip
 
 
 def _setting(value: Any) -> str:

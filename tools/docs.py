@@ -22,6 +22,7 @@ import dslc.errors
 import dslc.library
 from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
+from dslc.graph.passes import PASSES
 from dslc.library.operations import Function, Initializer, Layer, Operation, operands_of
 from dslc.library.schedules import Schedule
 from dslc.library.sources import DataSource
@@ -324,6 +325,15 @@ def command_line() -> Iterator[str]:
     for name in (name for group in GROUPS.values() for name in group):
         yield ""
         yield from command_section(name, command_named(name))
+    yield "\n## Passes\n"
+    yield (
+        "`--passes` chooses what makes the graphs smaller, without changing what they compute: `all`, the default; "
+        "`none`; `NAME` adds a pass, `-NAME` takes one away, in the order of the list. A run is resumed with the "
+        "passes that it was begun with, because the last bits of its results may hang on them.\n"
+    )
+    yield "| pass | does |\n| --- | --- |"
+    for one in PASSES.values():
+        yield f"| `{one.name}` | {one.doc} |"
     yield f"\n{CLI_OUTRO}"
 
 

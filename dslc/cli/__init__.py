@@ -18,6 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
+from dslc.cli.startup import quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -29,6 +30,7 @@ DEBUG_VARIABLE = "DSLC_DEBUG"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; whatever a user can cause ends in words, never in a traceback."""
     prepare_streams()
+    quicken()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

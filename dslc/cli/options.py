@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from dslc.pipeline import Options
 
 __all__ = [
-    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_run", "add_seed", "add_settings", "add_spec",
-    "add_training_choice", "compiler_options", "data_folders", "output_file", "positive",
+    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_passes", "add_run", "add_seed", "add_settings",
+    "add_spec", "add_training_choice", "compiler_options", "data_folders", "output_file", "positive",
 ]  # fmt: skip
 
 
@@ -85,6 +85,13 @@ def add_opset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--opset", metavar="N", type=positive, help="the ONNX operator set to write")
 
 
+def add_passes(parser: argparse.ArgumentParser) -> None:
+    """Take which passes run over the graphs."""
+    parser.add_argument(
+        "--passes", metavar="NAMES", help="how the graphs are simplified, for experiments: all,-NAME or NAME,NAME"
+    )
+
+
 def compiler_options(options: argparse.Namespace) -> Options:
     """Return what the command line says to the compiler; a command has only some of these options.
 
@@ -103,6 +110,7 @@ def compiler_options(options: argparse.Namespace) -> Options:
         limits=Limits().with_overrides(given.get("limit", ())),
         seed=given.get("seed"),
         opset=given.get("opset"),
+        passes=given.get("passes"),
         provider=given.get("provider"),
         epochs=given.get("epochs"),
         steps=given.get("steps"),
@@ -140,5 +148,3 @@ def _pairs(settings: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"error: --set {setting}: write it as --set NAME=VALUE")
         found[name.strip()] = value.strip()
     return found
-
-

@@ -104,6 +104,13 @@ RUN_EXISTS = register(
     "accident. `--resume` goes on with the run that is there, `--overwrite` replaces it, `-o` names another folder.",
     exit_code=2,
 )
+RUN_BUSY = register(
+    "E0621",
+    "another process is training into this folder",
+    "Two trainings into one folder would write over each other's checkpoints and figures, so the second is refused for "
+    "as long as the first is running. `-o` names another folder.",
+    exit_code=2,
+)
 NO_RUN = register(
     "E0613",
     "this is not a finished run",
@@ -144,6 +151,14 @@ ENGINE_MISSING = register(
     "`--engine onnx`, the default, writes training graphs of standard operators that any ONNX Runtime runs. The engine "
     "'ort-training' writes the artifacts of Microsoft's on-device training API instead; this version of dslc does not "
     "write them yet.",
+    exit_code=2,
+)
+UNKNOWN_PASS = register(
+    "E0620",
+    "there is no such pass",
+    "Passes make the compiled graphs smaller and faster without changing what they compute. All of them are applied "
+    "unless `--passes` says otherwise: `--passes all,-merge-common` leaves one out, `--passes none` writes the graphs "
+    "as they are built. `dslc compile --help` lists them.",
     exit_code=2,
 )
 FILE_EXISTS = register(

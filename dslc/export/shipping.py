@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dslc.errors.environment import FIELDS_NOT_SHIPPED, OPSET
+from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
 
 __all__ = ["converted", "only_outputs", "with_fields"]
@@ -32,6 +33,7 @@ def converted(data: bytes, opset: int) -> bytes:
     entry = next(entry for entry in model.opset_import if entry.domain == "")
     if opset == entry.version:
         return data
+    weights = detached(model)
     try:
         result = onnx.version_converter.convert_version(model, opset)
         result.ir_version = max(ir_version_of(opset), 4)
@@ -42,6 +44,7 @@ def converted(data: bytes, opset: int) -> bytes:
         raise OPSET(
             f"the model cannot be written in operator set {opset}: {why}", hint=f"it is written in {entry.version}"
         ) from None
+    attached(result, weights)
     converted_data: bytes = result.SerializeToString()
     return converted_data
 
@@ -70,7 +73,9 @@ def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest:
         onnx.load_model_from_string(data),
         onnx.load_model_from_string(only_outputs(fields, sorted(set(fed_by.values())))),
     )
-    names = [value.name for value in model.graph.input if value.name != SEED]
+    weights = detached(model)
+    apart = {weight.name for weight in weights}
+    names = [value.name for value in model.graph.input if value.name != SEED and value.name not in apart]
     strange = [name for name in names if name not in fed_by]
     if strange:
         raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
@@ -84,8 +89,10 @@ def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest:
         column = columns.get(value.name)
         if column is not None and column["vocabulary"] is not None:
             _code(merged, value, manifest["vocabularies"][column["vocabulary"]])
-    _name_inputs(merged, columns)
+    held = [value for value in merged.graph.input if value.name.removeprefix(BACK) in apart]
+    _name_inputs([value for value in merged.graph.input if value not in held], merged, columns)
     onnx.checker.check_model(merged, full_check=True)
+    attached(merged, weights, BACK)
     return load_model(merged.SerializeToString())
 
 
@@ -114,10 +121,10 @@ def _code(model: Any, value: Any, keys: Sequence[Any]) -> None:
 ML = "ai.onnx.ml"
 
 
-def _name_inputs(model: Any, columns: Mapping[str, Mapping[str, Any]]) -> None:
+def _name_inputs(inputs: Sequence[Any], model: Any, columns: Mapping[str, Mapping[str, Any]]) -> None:
     """Call inputs as the columns are called; where two would share a name, or an output has it, by a longer one."""
     taken = {value.name for value in model.graph.output}
-    for value in model.graph.input:
+    for value in inputs:
         column = columns.get(value.name)
         key = value.name.removeprefix(FRONT)
         name = SEED if column is None else ", ".join(column["columns"])

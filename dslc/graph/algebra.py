@@ -1,7 +1,8 @@
 """Identities that replace a node by a cheaper one, or by a value that is there already.
 
-Each rule looks at one node and what makes its operands, and says whether it changed something. Scalars are
-combined in the element type, as the runtime would.
+Each rule looks at one node and what makes its operands, and says whether it changed something; what is then made in
+vain is removed by :mod:`dslc.graph.passes`, which applies them. Scalars are combined in the element type, as the
+runtime would.
 """
 
 from __future__ import annotations
@@ -15,16 +16,11 @@ import onnx_ir as ir
 from dslc.graph.builder import add_constant, constant_value, stamp, type_of
 from dslc.types import BroadcastError, Dimension, broadcast
 
-__all__ = ["rewrite"]
+__all__ = ["BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become"]
 
 Rule = Callable[[ir.Node], bool]
-
-
-def rewrite(node: ir.Node) -> bool:
-    """Apply the first rule that fits a node; say whether one did."""
-    if node.domain:
-        return False
-    return any(rule(node) for rule in RULES.get(node.op_type, ()))
+Rules = Mapping[str, Sequence[Rule]]
+"""Rules by the operator of the node that they look at, in the order in which they are tried."""
 
 
 # --- looking and changing --------------------------------------------------------------------------
@@ -60,7 +56,7 @@ def _become_value(node: ir.Node, value: ir.Value) -> bool:
     return True
 
 
-def _become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attributes: Sequence[int]) -> bool:
+def become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attributes: Sequence[int]) -> bool:
     """Turn the node into another operator of the same result."""
     node.op_type = operator
     node.resize_inputs(len(operands))
@@ -116,7 +112,7 @@ def _join_factors(node: ir.Node) -> bool:
     if type_of(x).element.is_float and not _is_ordinary(factor):
         return False
     operator = "Div" if divides_a and divides_b else "Mul"
-    return _become(node, operator, [x, _constant(node, f"{node.name}/factor", factor)])
+    return become(node, operator, [x, _constant(node, f"{node.name}/factor", factor)])
 
 
 def _is_ordinary(number: np.ndarray) -> bool:
@@ -133,7 +129,7 @@ def _join_terms(node: ir.Node) -> bool:
         return False
     with np.errstate(all="ignore"):
         term = inner[1] + outer[1]
-    return _become(node, "Add", [inner[0], _constant(node, f"{node.name}/term", term)])
+    return become(node, "Add", [inner[0], _constant(node, f"{node.name}/term", term)])
 
 
 def _shifted(node: ir.Node) -> tuple[ir.Value, np.ndarray] | None:
@@ -152,9 +148,9 @@ def _drop_signs(node: ir.Node) -> bool:
     """x + (-y) = x - y, (-x) + y = y - x, x - (-y) = x + y."""
     left, right = (_operand(node, index) for index in (0, 1))
     if negated := _made_by(right, "Neg"):
-        return _become(node, "Sub" if node.op_type == "Add" else "Add", [left, _operand(negated, 0)])
+        return become(node, "Sub" if node.op_type == "Add" else "Add", [left, _operand(negated, 0)])
     if node.op_type == "Add" and (negated := _made_by(left, "Neg")):
-        return _become(node, "Sub", [right, _operand(negated, 0)])
+        return become(node, "Sub", [right, _operand(negated, 0)])
     return False
 
 
@@ -187,7 +183,7 @@ def _join_transposes(node: ir.Node) -> bool:
     permutation = [inner.attributes["perm"].as_ints()[axis] for axis in node.attributes["perm"].as_ints()]
     if permutation == list(range(len(permutation))):
         return _become_value(node, _operand(inner, 0))
-    return _become(node, "Transpose", [_operand(inner, 0)], perm=permutation)
+    return become(node, "Transpose", [_operand(inner, 0)], perm=permutation)
 
 
 def _transpose_product(node: ir.Node) -> bool:
@@ -202,10 +198,10 @@ def _transpose_product(node: ir.Node) -> bool:
     # reuse the node of A' for B': its own result has no other use, or stays for those who have one
     other = _made_by(b, "Transpose")
     if other is not None:
-        return _become(node, "MatMul", [_operand(other, 0), a])
+        return become(node, "MatMul", [_operand(other, 0), a])
     if not _is_used_once(left.outputs[0]):
         return False
-    _become(node, "MatMul", [_transposed(node, b), a])
+    become(node, "MatMul", [_transposed(node, b), a])
     return True
 
 
@@ -225,7 +221,11 @@ def _drop_cast(node: ir.Node) -> bool:
     return _become_value(node, _operand(node, 0))
 
 
-BROADCASTING = ("Max", "Min", "Sum", "Where", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+BROADCASTING = (
+    "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Where", "Equal", "Less", "LessOrEqual", "Greater",
+    "GreaterOrEqual",
+)  # fmt: skip
+"""Operators that repeat their operands along axes of size one."""
 
 
 def _skip_broadcast(node: ir.Node) -> bool:
@@ -261,19 +261,15 @@ def _operand(node: ir.Node, index: int) -> ir.Value:
     return value
 
 
-RULES: Mapping[str, Sequence[Rule]] = {
-    "Identity": [_drop_neutral],
-    "Add": [_drop_neutral, _join_terms, _drop_signs, _skip_broadcast],
-    "Sub": [_drop_neutral, _join_terms, _drop_signs, _skip_broadcast],
-    "Mul": [_drop_neutral, _join_factors, _skip_broadcast],
-    "Div": [_drop_neutral, _join_factors, _skip_broadcast],
-    "Pow": [_drop_neutral, _skip_broadcast],
-    "Neg": [_join_factors],
+NEUTRAL: Rules = {
+    **{operator: [_drop_neutral] for operator in ("Identity", "Add", "Sub", "Mul", "Div", "Pow")},
     "Cast": [_drop_cast],
-    "Transpose": [_join_transposes, _transpose_product],
-    "Reshape": [_join_reshapes],
-    "Squeeze": [_join_reshapes],
-    "Unsqueeze": [_join_reshapes],
-    **{operator: [_skip_broadcast] for operator in BROADCASTING},
 }
-"""The identities by operator, tried in order."""
+SCALARS: Rules = {
+    **{operator: [_join_factors] for operator in ("Mul", "Div", "Neg")},
+    **{operator: [_join_terms] for operator in ("Add", "Sub")},
+}
+SIGNS: Rules = {operator: [_drop_signs] for operator in ("Add", "Sub")}
+RESHAPES: Rules = {operator: [_join_reshapes] for operator in ("Reshape", "Squeeze", "Unsqueeze")}
+TRANSPOSES: Rules = {"Transpose": [_join_transposes, _transpose_product]}
+BROADCASTS: Rules = {operator: [_skip_broadcast] for operator in BROADCASTING}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -55,9 +56,15 @@ def onnx_type(element: ElementType) -> ir.DataType:
 def stamp(value: ir.Value, name: str, type: TensorType) -> None:
     """Name a value and give it its type, for ONNX and exactly."""
     value.name = name
-    value.type = ir.TensorType(onnx_type(type.element))
-    value.shape = ir.Shape([d if isinstance(d, int) else str(d) for d in type.shape])
+    value.type, value.shape = _onnx_types(type)
     value.meta["type"] = type
+
+
+@lru_cache
+def _onnx_types(type: TensorType) -> tuple[ir.TensorType, ir.Shape]:
+    """Return a type as ONNX has it; values share it, since a graph has few types and many values."""
+    shape = ir.Shape([d if isinstance(d, int) else str(d) for d in type.shape], frozen=True)
+    return ir.TensorType(onnx_type(type.element)), shape
 
 
 def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
@@ -75,7 +82,8 @@ def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
 
 def constant_value(value: ir.Value) -> np.ndarray | None:
     """Return the value of a constant (not of state or a parameter), None of anything else."""
-    return value.const_value.numpy() if value.meta.get("constant") and value.const_value is not None else None
+    # asked of every operand of every node: the cheap question comes first
+    return value.const_value.numpy() if value.const_value is not None and value.meta.get("constant") else None
 
 
 def constant_of(tensor: Tensor) -> np.ndarray | None:

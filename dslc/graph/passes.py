@@ -1,24 +1,149 @@
-"""Passes that make a finished graph smaller without changing what it computes.
+"""Passes that make a finished graph smaller without changing what it computes, each with a name of its own.
 
 They run after differentiation. Inputs and outputs keep their names and every value its stamped type;
-parameters are never folded, since training or a later load may change them. Each pass takes time linear in
-the graph and says whether it changed anything; :func:`simplify` repeats them until none does.
+parameters are never folded, since training or a later load may change them. :func:`simplify` applies those
+that are asked for until none finds more to do, in time linear in the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
-from onnx_ir.passes.common import CommonSubexpressionEliminationPass, RemoveUnusedNodesPass
 
-from dslc.graph.algebra import rewrite
+from dslc.diagnostics import did_you_mean
+from dslc.errors.environment import UNKNOWN_PASS
+from dslc.graph import algebra
+from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 
-__all__ = ["PASSES", "Pass", "simplify"]
+__all__ = ["PASSES", "Pass", "chosen_passes", "simplify"]
 
-Pass = Callable[[ir.Model], bool]
+
+@dataclass(frozen=True)
+class Pass:
+    """A transformation of graphs: identities at single nodes, which run together, or a function of the whole."""
+
+    name: str
+    doc: str
+    rules: Rules | None = None
+    function: Callable[[ir.Model], bool] | None = None
+
+    def apply(self, model: ir.Model) -> bool:
+        """Apply this pass alone, in place; say whether it changed anything."""
+        return self.function(model) if self.function is not None else _rewrite(model, self.rules or {})
+
+
+def simplify(model: ir.Model, names: Iterable[str] | None = None) -> ir.Model:
+    """Apply the passes of these names (None: all) to the model, in place, until none changes it; return it."""
+    chosen = [PASSES[name] for name in PASSES if names is None or name in set(names)]
+    rules: dict[str, list[Rule]] = {}
+    for one in chosen:
+        for operator, more in (one.rules or {}).items():
+            rules.setdefault(operator, []).extend(more)
+    steps = [one.function for one in chosen if one.function is not None]
+    if rules:
+        steps.append(lambda model: _rewrite(model, rules))
+    idle = 0  # steps in a row that found nothing
+    while steps and idle < len(steps):
+        for step in steps:
+            idle = 0 if step(model) else idle + 1
+            if idle == len(steps):
+                break
+    return model
+
+
+def chosen_passes(text: str) -> tuple[str, ...]:
+    """Read a list of passes: ``all``, ``none``, NAME adds one and -NAME takes one away, in the order of the text.
+
+    Raises:
+        Problem: E0620, there is no such pass.
+    """
+    chosen: set[str] = set()
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        name = word.removeprefix("-")
+        if word == "all":
+            chosen |= set(PASSES)
+        elif word == "none":
+            chosen = set()
+        elif name not in PASSES:
+            raise UNKNOWN_PASS(
+                f"there is no pass '{name}'",
+                hint=did_you_mean(name, [*PASSES, "all", "none"]) or f"the passes are {', '.join(PASSES)}",
+            )
+        elif word == name:
+            chosen.add(name)
+        else:
+            chosen.discard(name)
+    return tuple(name for name in PASSES if name in chosen)
+
+
+# --- identities at single nodes ------------------------------------------------------------------------
+
+
+def _rewrite(model: ir.Model, rules: Rules) -> bool:
+    """Apply rules until none fits any node; nodes are looked at again only where something near them has changed."""
+    changed = False
+    waiting = deque(model.graph)
+    queued = set(waiting)
+
+    def look_at(node: ir.Node | None) -> None:
+        if node is not None and node not in queued:
+            queued.add(node)
+            waiting.append(node)
+
+    while waiting:
+        node = waiting.popleft()
+        queued.discard(node)
+        fitting = rules.get(node.op_type)
+        if not fitting or node.graph is None or node.domain:
+            continue
+        operands = node.inputs
+        users = [use.node for value in node.outputs for use in value.uses()]
+        if any(rule(node) for rule in fitting):
+            changed = True
+            for other in (node, *users, *_makers(node.inputs)):
+                look_at(other)
+            for maker in [*_remove_unneeded([node]), *_remove_unneeded(_makers(operands))]:
+                look_at(maker)
+    return changed
+
+
+def _makers(values: Iterable[ir.Value | None]) -> list[ir.Node]:
+    return [node for value in values if value is not None and (node := value.producer()) is not None]
+
+
+def _remove_unneeded(nodes: Iterable[ir.Node]) -> list[ir.Node]:
+    """Remove those nodes whose results nothing needs, with all that was made for them; return what has lost a use."""
+    open_, left = list(nodes), []
+    while open_:
+        node = open_.pop()
+        if node.graph is None:
+            continue
+        if any(value.uses() or value.is_graph_output() for value in node.outputs):
+            left.append(node)
+            continue
+        makers = _makers(node.inputs)
+        node.graph.remove(node, safe=True)
+        open_.extend(makers)
+    return left
+
+
+# --- functions of the whole graph ------------------------------------------------------------------------
+
+
+def remove_unused(model: ir.Model) -> bool:
+    """Drop nodes and weights that no output needs."""
+    graph = model.graph
+    before = len(graph), len(graph.initializers)
+    _remove_unneeded(reversed(graph))
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            del graph.initializers[name]
+    return before != (len(graph), len(graph.initializers))
+
 
 LARGEST_FOLDED = 4096
 """Constants of more elements are left to the runtime, so that files stay small."""
@@ -32,6 +157,8 @@ def fold_constants(model: ir.Model) -> bool:
             continue
         if any(v.is_graph_output() or _count(v) is None for v in node.outputs):
             continue
+        from onnx.reference import ReferenceEvaluator
+
         names = {str(v.name): constant_value(v) for v in node.inputs if v is not None}
         proto = ir.to_proto(node)
         results = ReferenceEvaluator(proto, opsets=dict(model.graph.opset_imports)).run(None, names)
@@ -48,33 +175,73 @@ def _count(value: ir.Value) -> int | None:
     return count if isinstance(count, int) and count <= LARGEST_FOLDED else None
 
 
-def simplify_algebra(model: ir.Model) -> bool:
-    """Apply the identities of :mod:`dslc.graph.algebra` at every node."""
-    return sum(rewrite(node) for node in model.graph) > 0
+COMMUTATIVE = frozenset({"Add", "Mul", "Equal", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor"})
 
 
-def merge_common_subexpressions(model: ir.Model) -> bool:
+def merge_common(model: ir.Model) -> bool:
     """Compute once what is computed twice from the same operands with the same attributes."""
-    changed = CommonSubexpressionEliminationPass()(model).modified
-    for node in model.graph:  # two outputs with one value: the pass copies it
-        if node.op_type == "Identity":
-            (source,) = node.inputs
-            assert source is not None
-            node.outputs[0].meta.setdefault("type", type_of(source))
+    changed = _merge_constants(model.graph)
+    known: dict[object, ir.Node] = {}
+    for node in model.graph:
+        first = known.setdefault(_expression(node), node)
+        if first is node:
+            continue
+        if any(value.is_graph_output() for value in node.outputs):
+            changed |= _copy(node, first)
+            continue
+        for value, same in zip(node.outputs, first.outputs, strict=True):
+            value.replace_all_uses_with(same)
+        model.graph.remove(node, safe=True)
+        changed = True
     return changed
 
 
-def remove_unused(model: ir.Model) -> bool:
-    """Drop nodes and weights that no output needs."""
-    return RemoveUnusedNodesPass()(model).modified
+def _expression(node: ir.Node) -> object:
+    """Return what nodes have in common that compute the same."""
+    operands = [id(value) for value in node.inputs]
+    if node.op_type in COMMUTATIVE:
+        operands.sort()
+    attributes = tuple(sorted((name, repr(attribute.value)) for name, attribute in node.attributes.items()))
+    return node.domain, node.op_type, len(node.outputs), tuple(operands), attributes
 
 
-PASSES: tuple[Pass, ...] = (remove_unused, fold_constants, simplify_algebra, merge_common_subexpressions)
+def _copy(node: ir.Node, first: ir.Node) -> bool:
+    """Let a node whose output's name is wanted copy what another one computes."""
+    if node.op_type == "Identity" or len(node.outputs) > 1:
+        return False
+    source = first.outputs[0]
+    for use in list(node.outputs[0].uses()):
+        use.node.replace_input_with(use.idx, source)
+    return algebra.become(node, "Identity", [source])
 
 
-def simplify(model: ir.Model, passes: Iterable[Pass] = PASSES) -> ir.Model:
-    """Apply passes to the model, in place, until none changes it; return it."""
-    passes = tuple(passes)
-    while sum(apply(model) for apply in passes):  # all of them, whichever changed something
-        pass
-    return model
+def _merge_constants(graph: ir.Graph) -> bool:
+    changed = False
+    known: dict[object, ir.Value] = {}
+    for name, value in list(graph.initializers.items()):
+        array = constant_value(value)
+        if array is None or array.size > LARGEST_FOLDED or value.is_graph_output():
+            continue
+        first = known.setdefault((array.dtype.str, array.shape, array.tobytes()), value)
+        if first is not value:
+            value.replace_all_uses_with(first)
+            del graph.initializers[name]
+            changed = True
+    return changed
+
+
+# --- the list ----------------------------------------------------------------------------------------------
+
+_ALL = (
+    Pass("remove-unused", "Drop nodes and weights that no output needs.", function=remove_unused),
+    Pass("fold-constants", "Compute nodes whose operands are all constants.", function=fold_constants),
+    Pass("drop-neutral", "x + 0, x * 1, x ** 1, copies, and casts to the type that is there already.", algebra.NEUTRAL),
+    Pass("join-scalars", "Chains of products, quotients and sums with numbers become one.", algebra.SCALARS),
+    Pass("drop-signs", "x + (-y) becomes x - y, and so on.", algebra.SIGNS),
+    Pass("join-reshapes", "Chains of reshapes become one, or none.", algebra.RESHAPES),
+    Pass("join-transposes", "Chains of transposes become one, or none; (A' B)' becomes B' A.", algebra.TRANSPOSES),
+    Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
+    Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
+)
+PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}
+"""All passes by name, in the order in which they are applied."""

@@ -18,7 +18,8 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import DAMAGED_CHECKPOINT, SKIPPED_CHECKPOINT
-from dslc.training.files import PARTIAL, write_atomically, writing
+from dslc.training.files import PARTIAL, Buffer, write_atomically, writing
+from dslc.training.tensor_files import tensor_file
 
 __all__ = ["FORMAT", "Checkpoint", "Checkpoints", "decode", "encode", "read_checkpoint"]
 
@@ -39,17 +40,16 @@ class Checkpoint:
     meta: dict[str, Any]
 
 
-def encode(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint's file."""
-    from safetensors.numpy import save
-
+def encode(checkpoint: Checkpoint) -> list[Buffer]:
+    """Return the pieces of a checkpoint's file; the tensors are not copied."""
     text = json.dumps({"sha256": NO_HASH.decode(), "format": FORMAT, "step": checkpoint.step, "meta": checkpoint.meta})
-    tensors = {name: np.require(array, requirements="C") for name, array in checkpoint.tensors.items()}
-    data = save(tensors, {KEY: text})
-    at = HASH.search(data)
+    header, *contents = tensor_file(checkpoint.tensors, {KEY: text})
+    digest = hashlib.sha256(header)
+    for piece in contents:
+        digest.update(piece)
+    at = HASH.search(header)
     assert at is not None
-    digest = hashlib.sha256(data).hexdigest().encode()
-    return data[: at.start(1)] + digest + data[at.end(1) :]
+    return [header[: at.start(1)] + digest.hexdigest().encode() + header[at.end(1) :], *contents]
 
 
 def decode(data: bytes) -> Checkpoint:
@@ -106,15 +106,15 @@ class Checkpoints:
         Raises:
             Problem: E0609, E0610.
         """
-        data = encode(Checkpoint(step, dict(tensors), dict(meta)))
+        pieces = encode(Checkpoint(step, dict(tensors), dict(meta)))
         path = self.folder / f"step-{step:010d}.safetensors"
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for leftover in self.folder.glob(f"*{PARTIAL}"):
                 leftover.unlink()
         if best:
-            write_atomically(self.folder / BEST, data)
-        write_atomically(path, data)
+            write_atomically(self.folder / BEST, *pieces)
+        write_atomically(path, *pieces)
         with writing(self.folder):
             for old in self._saved()[self.keep :]:
                 old.unlink()
@@ -128,7 +128,7 @@ class Checkpoints:
         """
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / BEST, encode(checkpoint))
+        write_atomically(self.folder / BEST, *encode(checkpoint))
 
     def _saved(self) -> list[Path]:
         """Return the files of the last few checkpoints, newest first."""

@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from dslc.errors.environment import DISK_FULL, UNWRITABLE
 
 __all__ = ["PARTIAL", "append_jsonl", "truncate_jsonl", "write_atomically", "writing"]
+
+Buffer: TypeAlias = "bytes | memoryview"
 
 PARTIAL = ".partial"
 """Ends the name of a file that is being written."""
@@ -30,8 +32,8 @@ def writing(path: Path) -> Iterator[None]:
         raise UNWRITABLE(f"{path} can't be written: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and have it on the disk before returning.
+def write_atomically(path: Path, *pieces: Buffer) -> None:
+    """Write a file of these pieces whole or not at all, and have it on the disk before returning.
 
     Raises:
         Problem: E0609, E0610.
@@ -40,7 +42,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     with writing(path):
         try:
             with partial.open("wb") as file:
-                file.write(data)
+                for piece in pieces:
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dslc.errors.environment import RUN_EXISTS
+from dslc.errors.environment import RUN_BUSY, RUN_EXISTS
+from dslc.training.files import writing
 
-__all__ = ["clear", "holds_something"]
+__all__ = ["clear", "holds_something", "occupied"]
 
 WRITTEN = (
     "checkpoints", "curves.png", "manifest.json", "metrics.jsonl", "spec", "state.safetensors", "weights.safetensors",
-    "*.onnx", "*.partial",
+    "*.onnx", "*.onnx.data", "*.partial",
 )  # fmt: skip
 """What a run writes into its folder, and ``--overwrite`` removes."""
 
@@ -39,3 +44,48 @@ def clear(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+@contextmanager
+def occupied(folder: Path) -> Iterator[None]:
+    """Make a folder if need be, and keep other processes from training into it meanwhile; left empty, it goes again.
+
+    The lock is on the folder itself and ends with the process, however that ends. Where there are no such locks
+    (Windows, some network file systems), nothing keeps them.
+
+    Raises:
+        Problem: E0621, another process trains into it; E0609, E0610, it can't be made.
+    """
+    is_new = not folder.exists()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(folder):
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RUN_BUSY(
+                f"another process is training into {folder}", hint="wait for it, or choose another folder: -o RUN"
+            ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL):
+                raise
+        yield
+    finally:
+        os.close(descriptor)

@@ -19,13 +19,13 @@ import numpy as np
 
 from dslc.errors.environment import DAMAGED_CHECKPOINT, RUN_EXISTS, STARTS_ANEW
 from dslc.model.checked import CheckedTrain
-from dslc.training.artifacts import Artifacts, serialized, shipped_weights, write_manifest
+from dslc.training.artifacts import Artifacts, shipped_weights, write_manifest
 from dslc.training.checkpoints import Checkpoint, Checkpoints
 from dslc.training.evaluation import Evaluator
 from dslc.training.failures import explain_loss
 from dslc.training.feeding import Feeder
 from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
-from dslc.training.folder import clear, holds_something
+from dslc.training.folder import clear, holds_something, occupied
 from dslc.training.machine import environment, environment_changes
 from dslc.training.observing import Observer, Plan, RunResult
 from dslc.training.progress import Progress
@@ -34,6 +34,7 @@ from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
 from dslc.training.state import FLUSH, TOTAL
 from dslc.training.step import Feed
+from dslc.training.tensor_files import tensor_file
 
 __all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
 
@@ -60,7 +61,8 @@ def train(
     """Train a compiled spec into a folder; returns the figures of the model that was shipped.
 
     Raises:
-        Problem, Failure: E0612 where the folder holds a run; E04xx, E05xx, E06xx for what goes wrong.
+        Problem, Failure: E0612 where the folder holds a run, E0621 where one is going on; E04xx, E05xx, E06xx for what
+            goes wrong.
     """
     observer = observer or Observer()
     if not resume and not overwrite and holds_something(folder):
@@ -69,8 +71,9 @@ def train(
             hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN",
         )
     settings = Settings.of(provider, threads)
-    run = TrainingRun(job, folder, settings, observer)
-    return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
+    with occupied(folder):
+        run = TrainingRun(job, folder, settings, observer)
+        return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
 
 
 class TrainingRun:
@@ -100,13 +103,13 @@ class TrainingRun:
 
     def begun(self, overwrite: bool) -> RunResult:
         """Begin a run in a new or emptied folder."""
-        state = self.artifacts.initial  # what can fail in it does before anything is removed
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if overwrite:
+        state = self.artifacts.first_state()  # what can fail in it does before anything is removed
+        if overwrite:
+            with writing(self.folder):
                 clear(self.folder)
-        self.write_beginning()
+        self.write_beginning(state)
         self.prepare(state)
+        del state  # from here on it lies in the step's buffers
         return self.run()
 
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
@@ -115,11 +118,11 @@ class TrainingRun:
         self.feeder = Feeder(models, state, self.settings, self.dataset.splits["train"])
         self.step = self.feeder.step
 
-    def write_beginning(self) -> None:
+    def write_beginning(self, state: Mapping[str, np.ndarray]) -> None:
         """Write what is known before the first batch; the manifest comes last."""
         self.write_spec()
         self.describe(environment(self.settings))
-        self.artifacts.write(self.folder)
+        self.artifacts.write(self.folder, state)
 
     def write_spec(self) -> None:
         """Copy the spec, with all that it imports."""
@@ -147,8 +150,10 @@ class TrainingRun:
                     STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic
                 )
             truncate_jsonl(self.log, lambda _: False)
-            self.write_beginning()
-            self.prepare(self.artifacts.initial)
+            state = self.artifacts.first_state()
+            self.write_beginning(state)
+            self.prepare(state)
+            del state
             return self.run()
         self.progress = Progress(**found.meta["progress"])
         self.resumed_at = self.progress.batches
@@ -358,7 +363,7 @@ class TrainingRun:
                 Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {})
             )
             self.best_saved = True
-        self.checkpoints.save(progress.batches, self.step.state(), {"progress": vars(progress)})
+        self.checkpoints.save(progress.batches, self.step.view(), {"progress": vars(progress)})
         now = time.monotonic()
         self.save_at = now + max(CHECKPOINT_SECONDS, (now - began) / CHECKPOINT_SHARE)
 
@@ -369,13 +374,10 @@ class TrainingRun:
         self.progress.reason = reason
         weights = self.chosen_weights()
         result = self.result(reason, weights)
-        from safetensors.numpy import save
-
-        contiguous = {name: np.require(array, requirements="C") for name, array in weights.items()}
-        write_atomically(self.folder / "weights.safetensors", save(contiguous))
+        write_atomically(self.folder / "weights.safetensors", *tensor_file(weights))
         shipped = self.job.inference(weights)
         for model in shipped:
-            write_atomically(self.folder / model.file, serialized(model.model))
+            self.job.write_model(self.folder / model.file, model.model)
         self.save()
         manifest = self.artifacts.manifest
         manifest["models"] = {model.file: {"fields": dict(model.fields)} for model in shipped}

@@ -12,6 +12,7 @@ from dslc.diagnostics import Diagnostics
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.export.inference import InferenceModel
+from dslc.graph.model import Model
 from dslc.model.checked import CheckedTrain
 from dslc.source import Source
 from dslc.syntax import parse, tree
@@ -66,6 +67,13 @@ class Job(Protocol):
     def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]:
         """Size and hash of every data file, by its path in the spec."""
 
+    @property
+    def passes(self) -> Sequence[str] | None:
+        """The passes over its graphs that were asked for, None for all."""
+
+    def write_model(self, path: Path, model: Model) -> None:
+        """Write a graph with its weights."""
+
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
 
@@ -79,6 +87,7 @@ def described(job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "epochs": job.train.epochs,
         "steps": job.train.steps,
+        "passes": None if job.passes is None else list(job.passes),
         "folders": [str(folder.resolve()) for folder in job.folders],
     }
     return {"run": run, "sources": dict(job.fingerprints)}
@@ -115,6 +124,11 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
             raise RESUME_DIFFERS(
                 f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now"
             )
+    old, new = _passes(before.get("passes")), _passes(now["passes"])
+    if old != new:  # the last bits may differ
+        raise RESUME_DIFFERS(
+            f"the passes were {old}, and are {new} now", hint=f"--passes {old}, or begin anew with --overwrite"
+        )
     for name in {**before["params"], **now["params"]}:
         old, new = before["params"].get(name), now["params"].get(name)
         if old != new:
@@ -158,6 +172,11 @@ def changed_files(manifest: Mapping[str, Any], job: Job) -> list[str]:
 
 def _length(run: Mapping[str, Any]) -> str:
     return f"{run['epochs']:,} epochs" if run["epochs"] is not None else f"{run['steps']:,} steps"
+
+
+def _passes(names: Sequence[str] | None) -> str:
+    """Return passes as ``--passes`` takes them."""
+    return "all" if names is None else ",".join(names) or "none"
 
 
 def _meaning(source: Source) -> object:

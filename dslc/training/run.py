@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,12 @@ import numpy as np
 
 from dslc.errors.data import DATA_CHANGED, UNKNOWN_COLUMN
 from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
+from dslc.export.external import SUFFIX, located
 from dslc.export.shipping import converted, only_outputs, with_fields
 from dslc.graph.model import save_model
 from dslc.training.data import Table, check_finite, encode_categories, read_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
+from dslc.training.files import write_atomically, writing
 from dslc.training.resuming import Job, changed_files, read_manifest
 from dslc.training.session import Settings
 from dslc.types import STRING, ElementType
@@ -55,10 +58,21 @@ class Run:
     @cached_property
     def weights(self) -> dict[str, np.ndarray]:
         """The shipped parameters and statistics, by path."""
-        from safetensors.numpy import load
+        from safetensors.numpy import load_file
 
-        found: dict[str, np.ndarray] = load(self.read("weights.safetensors"))
+        found: dict[str, np.ndarray] = load_file(self.path("weights.safetensors"))
         return found
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of the run's files.
+
+        Raises:
+            Problem: E0613, it is missing.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise NO_RUN(f"{self.folder} lacks {name}")
+        return path
 
     def read(self, name: str) -> bytes:
         """Read one of the run's files.
@@ -133,7 +147,7 @@ class Run:
             Problem, Failure: E04xx, the data does not fit.
         """
         file = self.model_file(net)
-        predictor = Predictor(self.read(file), self.settings)
+        predictor = Predictor(self.path(file), self.settings)
         inputs = {name: port for name, port in predictor.graph.inputs.items() if name != "seed"}
         seed = {"seed": np.asarray(self.manifest["seed"], np.int64)} if "seed" in predictor.graph.inputs else {}
         table = read_inputs(path)
@@ -183,6 +197,8 @@ class Run:
     def export(self, *, opset: int | None = None, fields: bool = False, net: str | None = None) -> bytes:
         """Return the model to ship: as it is, in another operator set, or behind the fields' graph.
 
+        Of a model whose weights lie in a file of their own it has references to that file; see :meth:`export_to`.
+
         Raises:
             Problem: E0615; E0616, the operator set can't express it.
         """
@@ -192,3 +208,17 @@ class Run:
             fed_by = self.manifest["models"][file]["fields"]
             data = save_model(with_fields(data, self.read("fields.onnx"), fed_by, self.manifest))
         return converted(data, opset) if opset is not None else data
+
+    def export_to(self, path: Path, **options: Any) -> list[Path]:
+        """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
+
+        Raises:
+            Problem: E0609, E0610, E0615, E0616.
+        """
+        weights = path.with_name(path.name + SUFFIX)
+        data, before = located(self.export(**options), weights.name)
+        if before is not None and self.path(before).resolve() != weights.resolve():
+            with writing(weights):
+                shutil.copyfile(self.path(before), weights)
+        write_atomically(path, data)
+        return [path] if before is None else [path, weights]

@@ -223,12 +223,30 @@ class Graph:
     inputs: dict[str, Port] = field(init=False)
     outputs: dict[str, Port] = field(init=False)
     _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
+    _operands: dict[str, set[str]] = field(init=False, default_factory=dict)
+    """What the node that computes an output takes."""
+    _read: dict[str, set[str]] = field(init=False, default_factory=dict)
+    """What is computed directly from an input."""
 
     def __post_init__(self) -> None:
         proto = self._proto()
         weights = {tensor.name for tensor in proto.graph.initializer}
         self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
         self.outputs = {v.name: _port(v) for v in proto.graph.output}
+        for node in _nodes(proto.graph):
+            for name in node.output:
+                if name in self.outputs:
+                    self._operands[name] = set(node.input)
+            for name in node.input:
+                if name in self.inputs:
+                    self._read.setdefault(name, set()).update(node.output)
+
+    def may_overwrite(self, output: str, input: str) -> bool:
+        """May an output be written where an input lies, since all that is computed from the input comes before?
+
+        Looks no further than the operands of the node that computes the output.
+        """
+        return self._read.get(input, {output}) <= self._operands[output]
 
     def session(self, symbols: Mapping[str, int]) -> Any:
         """Return the ``InferenceSession`` for these sizes of the symbolic dimensions."""
@@ -257,7 +275,9 @@ class Graph:
         options.log_severity_level = 4
         options.use_deterministic_compute = self.settings.deterministic
         options.enable_cpu_mem_arena = self.settings.arena
-        options.enable_mem_pattern = provider is not Provider.DIRECTML
+        # one block for all tensors of a run, laid out in advance: on the processor no faster than the arena, which the
+        # first run has filled already, and DirectML has none
+        options.enable_mem_pattern = provider is Provider.CUDA
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))

@@ -1,7 +1,8 @@
 """Running graphs whose outputs become their inputs: the training step, and evaluation with accumulators.
 
 State lives on the device in two sets of buffers. A graph reads a tensor ``NAME`` from the one and writes
-``NAME.next`` to the other, so nothing is copied and nothing crosses to Python between steps. Whatever
+``NAME.next`` to the other, so nothing is copied and nothing crosses to Python between steps. A tensor that the
+graph has read for the last time before it writes the next one, as an optimizer's moments, needs but one. Whatever
 number of graphs change a tensor within one step, after two steps it is back where it began: two sets of
 bindings serve all steps.
 
@@ -88,7 +89,8 @@ class Recurrence:
         self._buffers: dict[str, tuple[Any, Any]] = {}
         for name, given in state.items():
             value = place(np.asarray(given), settings.provider) if isinstance(given, HOST) else given
-            other = allocate(tuple(value.shape()), _dtype(given), settings.provider) if name in changing else value
+            alternates = name in changing and not self._overwrites(name)
+            other = allocate(tuple(value.shape()), _dtype(given), settings.provider) if alternates else value
             self._buffers[name] = (value, other)
         self._check(state)
         self.fields = {
@@ -103,6 +105,13 @@ class Recurrence:
         self._seed_value = 0
         self._feeds: dict[tuple[Any, ...], Feed] = {}
         self._last: list[_Run] = []
+
+    def _overwrites(self, name: str) -> bool:
+        """Is one buffer enough for a tensor, because the graph has done with it before it writes the next one?
+
+        With several graphs a step's beginning must be there in full until its end, see :meth:`TrainStep.before`.
+        """
+        return len(self.graphs) == 1 and self.graphs[0].may_overwrite(name + NEXT, name)
 
     def _check(self, state: Mapping[str, Any]) -> None:
         for graph, changed in zip(self.graphs, self._changed, strict=True):
@@ -233,9 +242,13 @@ class Recurrence:
         """Return the buffers (``OrtValue``) that hold the state now, for reading, until the next step."""
         return {name: pair[self._place_of(name)] for name, pair in self._buffers.items()}
 
+    def view(self) -> dict[str, np.ndarray]:
+        """Return the state for reading, until the next step; where it lies if that is the processor's memory."""
+        return {name: value.numpy() for name, value in self.lend().items()}
+
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of the state."""
-        return {name: np.array(value.numpy()) for name, value in self.lend().items()}
+        return {name: np.array(array) for name, array in self.view().items()}
 
     def set_state(self, name: str, array: np.ndarray) -> None:
         """Overwrite one tensor of the state.
@@ -281,7 +294,8 @@ class TrainStep(Recurrence):
     def before(self) -> dict[str, np.ndarray]:
         """Return a copy of the state before the last step, to find out what went wrong in it.
 
-        A tensor that several graphs of a step change is returned as the last but one of them left it.
+        A tensor that several graphs of a step change is returned as the last but one of them left it, and one that
+        is overwritten in place, which no loss depends on, as it is now.
         """
         changed = {name for names in self._changed for name in names}
         return {

@@ -98,6 +98,8 @@ def test_a_wrong_command_line_is_told(dslc: Dslc, arguments: list[str], said: st
         (["compile", "{spec}", "-o", "{folder}/out", "--engine", "ort-training"], "E0618", 2),
         (["show", "{spec}", "--graph", "{folder}/missing/x.svg"], "E0610", 3),
         (["new", "{spec}"], "E0619", 2),
+        (["compile", "{spec}", "-o", "{folder}/out", "--passes", "all,-merge-comon"], "E0620", 2),
+        (["train", "{spec}", "-o", "{folder}/run", "--passes", "merge"], "E0620", 2),
     ],
 )
 def test_what_is_wrong_decides_the_exit_code(
@@ -191,3 +193,19 @@ def test_closed_streams_stop_nothing(tmp_path: Path) -> None:
     script = f"{' '.join(PROGRAM)} new {tmp_path}/flowers >&- 2>&-"
     assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
     assert (tmp_path / "flowers.dl").exists()
+
+
+def test_what_is_hardly_used_is_imported_late() -> None:
+    """The time to the first step: none of these is needed on the way."""
+    script = (
+        "import sys, dslc.cli\n"
+        "dslc.cli.main(['--version'])\n"
+        "import dslc.training.loop\n"
+        "import onnx_ir\n"
+        "late = 'onnx.reference', 'sympy.core', 'rich', 'matplotlib', 'onnxruntime'\n"
+        "names = [name for name in late if name in sys.modules]\n"
+        "assert not names, names\n"
+        "assert (onnx_ir.SymbolicDim('n') + 1).value == 'n + 1'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

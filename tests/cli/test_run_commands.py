@@ -68,6 +68,20 @@ def test_an_existing_run_is_resumed_or_replaced_only_when_asked(dslc: Dslc, spec
     assert dslc("train", spec, "-o", run, "--overwrite", "--epochs", "1", "--json").json["epochs"] == 1
 
 
+def test_passes_are_chosen_and_kept(dslc: Dslc, spec: Path) -> None:
+    runs = {name: spec.parent / name for name in ("all", "none")}
+    for name, run in runs.items():
+        assert dslc("train", spec, "-o", run, "--passes", name).code == 0
+    files = {name: (run / "train.onnx").stat().st_size for name, run in runs.items()}
+    assert files["all"] < files["none"]
+    lines = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) for run in runs.values()]
+    assert lines[0] == pytest.approx(lines[1], rel=1e-3)
+    assert dslc("train", spec, "-o", runs["none"], "--resume", "--passes", "none").code == 0
+    refused = dslc("train", spec, "-o", runs["none"], "--resume")
+    assert (refused.code, codes(refused.err)) == (2, ["E0521"])
+    assert "--passes none" in refused.err
+
+
 def test_data_is_looked_for_in_other_folders(dslc: Dslc, spec: Path) -> None:
     (spec.parent / "data").mkdir()
     spec.with_name("points.csv").rename(spec.parent / "data" / "points.csv")

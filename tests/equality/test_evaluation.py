@@ -158,5 +158,6 @@ def test_a_reduction_that_batches_cannot_be_joined_in_is_refused(tmp_path: Path)
 
 def test_what_follows_from_shapes_alone_is_no_reduction(tmp_path: Path) -> None:
     compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", "= mean(x * cast(positions(x, axis = 1), float32))\n"))
+    numbered = SPEC.replace("= l2(Net)\n", "= mean(x[:, 0] * cast(positions(x, axis = 0), float32))\n")
     with pytest.raises(Failure, match="E0501: 'positions' compares the examples of a batch"):
-        compiled_text(tmp_path, SPEC.replace("= l2(Net)\n", "= mean(x[:, 0] * cast(positions(x, axis = 0), float32))\n"))
+        compiled_text(tmp_path, numbered)

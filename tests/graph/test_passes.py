@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 import pytest
 
 from dslc import graph as g
+from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.passes import (
-    fold_constants,
-    merge_common_subexpressions,
-    remove_unused,
-    simplify,
-    simplify_algebra,
-)
+from dslc.graph.passes import PASSES, chosen_passes, fold_constants, merge_common, remove_unused, simplify
 from dslc.graph.verify import verify
 from dslc.types import FLOAT32, FLOAT64, INT32, TensorType, symbol
 from tests.autodiff.harness import runner
 
 N = symbol("N")
+ALGEBRAIC = [name for name, one in PASSES.items() if one.rules is not None]
+"""The passes that are identities at single nodes."""
 
 
 def model_of(function: Callable[..., Tensor], *shapes: tuple, element=FLOAT32) -> ir.Model:
@@ -110,7 +108,7 @@ def test_algebra(name: str) -> None:
     function, expected = ALGEBRA[name]
     model = model_of(function, (3, 4))
     before = values(model_of(function, (3, 4)))
-    simplify(model, [simplify_algebra, remove_unused])
+    simplify(model, ALGEBRAIC)
     verify(model)
     assert operators(model) == expected
     np.testing.assert_allclose(values(model), before, rtol=1e-6)
@@ -121,14 +119,14 @@ def test_whole_numbers_wrap_as_they_do_at_run_time() -> None:
         return g.bitwise_and(x * 2_000_000_011 * 1_000_003, 0xFFFF)
 
     model = model_of(scaled, (5,), element=INT32)
-    simplify(model, [simplify_algebra, remove_unused])
+    simplify(model, ALGEBRAIC)
     assert operators(model) == ["Mul", "BitwiseAnd"]
     np.testing.assert_array_equal(values(model), values(model_of(scaled, (5,), element=INT32)))
 
 
 def test_whole_number_division_is_left() -> None:
     model = model_of(lambda x: g.absolute(x / 2 * 2), (5,), element=INT32)
-    simplify(model, [simplify_algebra, remove_unused])
+    simplify(model, ALGEBRAIC)
     assert operators(model) == ["Div", "Mul", "Abs"]
 
 
@@ -138,7 +136,7 @@ def test_a_factor_that_others_use_is_not_joined() -> None:
         return g.exp(y) + g.exp(y * 3.0)
 
     model = model_of(shared, (2,))
-    simplify(model, [simplify_algebra])
+    simplify(model, ALGEBRAIC)
     assert operators(model).count("Mul") == 2
 
 
@@ -161,7 +159,7 @@ def test_constants_are_folded_and_parameters_are_not() -> None:
     w = builder.parameter("w", np.float32([1, 2]))
     two = builder.constant(2.0, FLOAT32)
     builder.output("y", x + g.exp(two * two) + g.exp(w))
-    model = simplify(builder.model(), [fold_constants, remove_unused])
+    model = simplify(builder.model(), ["fold-constants", "remove-unused"])
     verify(model)
     assert sorted(operators(model)) == ["Add", "Add", "Exp"]
     assert "w" in model.graph.initializers
@@ -184,7 +182,7 @@ def test_common_subexpressions_differ_by_attribute_and_operand() -> None:
 
     model = model_of(twice, (2, 2))
     before = values(model)
-    assert merge_common_subexpressions(model)
+    assert merge_common(model)
     verify(model)
     assert operators(model).count("LeakyRelu") == 2
     assert all("type" in value.meta for node in model.graph for value in node.outputs)
@@ -216,3 +214,102 @@ def test_verify_finds_faults(fault: str) -> None:
         first.outputs[0].meta["type"] = TensorType(FLOAT32, (2, 3))
     with pytest.raises(AssertionError):
         verify(model)
+
+
+# --- named passes ------------------------------------------------------------------------------------------
+
+ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
+    "remove-unused": (lambda x: (g.exp(x), last(x))[1], 2, 1),
+    "fold-constants": (lambda x: x + g.exp(x.builder.constant(2.0, FLOAT32)), 2, 1),
+    "drop-neutral": (lambda x: last(x * 1.0 + 0.0), 3, 1),
+    "join-scalars": (lambda x: last(x * 2.0 / 4.0 * 3.0), 4, 2),
+    "drop-signs": (lambda x: last(g.exp(x) + (-x)), 4, 3),
+    "join-reshapes": (lambda x: last(g.reshape(g.unsqueeze(g.reshape(x, (12,)), [0]), (4, 3))), 4, 2),
+    "join-transposes": (lambda x: last(g.transpose(g.transpose(g.exp(x), (1, 0)), (1, 0))), 4, 2),
+    "skip-broadcasts": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), 3, 2),
+    "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
+}
+"""A graph for each pass, with its nodes before and after that pass alone."""
+
+
+def test_each_pass_has_a_graph_of_its_own() -> None:
+    assert set(ALONE) == set(PASSES)
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_alone(name: str) -> None:
+    function, before, after = ALONE[name]
+    model = model_of(function, (3, 4))
+    expected = values(model_of(function, (3, 4)))
+    assert len(model.graph) == before
+    assert PASSES[name].apply(model)
+    verify(model)
+    assert len(model.graph) == after
+    assert not PASSES[name].apply(model)
+    np.testing.assert_allclose(values(model), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_a_pass_is_left_out(name: str) -> None:
+    function, before, _ = ALONE[name]
+    model = simplify(model_of(function, (3, 4)), chosen_passes(f"none,all,-{name}"))
+    assert len(model.graph) == before
+
+
+def test_passes_are_chosen_in_the_order_of_the_text() -> None:
+    assert chosen_passes("all") == tuple(PASSES)
+    assert chosen_passes("all,none") == ()
+    assert chosen_passes("merge-common, fold-constants") == ("fold-constants", "merge-common")
+    assert chosen_passes("fold-constants,merge-common,-fold-constants") == ("merge-common",)
+    with pytest.raises(Problem, match="E0620: there is no pass 'merge-comon'") as raised:
+        chosen_passes("all,-merge-comon")
+    assert raised.value.diagnostic.hint == "did you mean 'merge-common'?"
+
+
+def test_equal_constants_that_were_computed_become_one() -> None:
+    def twice(x: Tensor) -> Tensor:
+        two, four = (x.builder.constant(number, FLOAT32) for number in (2.0, 4.0))
+        return (x + two * two) * (x + four)
+
+    model = simplify(model_of(twice, (2,)))
+    assert operators(model) == ["Add", "Mul"]
+
+
+def test_work_grows_with_the_graph_and_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often a rule looks at a node, and the whole graph is gone through, in chains of one and of four lengths."""
+
+    def looks(layers: int) -> tuple[int, int]:
+        count = {"looks": 0, "rounds": 0}
+
+        def counted(rule: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
+            def counting(node: ir.Node) -> bool:
+                count["looks"] += 1
+                return rule(node)
+
+            return counting
+
+        def chain(x: Tensor) -> Tensor:
+            for _ in range(layers):
+                x = last(g.reshape(g.reshape(x * 2.0 * 3.0, (12,)), (3, 4)) + 0.0) * 1.0 - (-x)
+            return x
+
+        def rounds(model: ir.Model) -> bool:
+            count["rounds"] += 1
+            return merge_common(model)
+
+        slow = {
+            name: replace(one, rules={op: [counted(rule) for rule in rules] for op, rules in one.rules.items()})
+            if one.rules
+            else one
+            for name, one in PASSES.items()
+        }
+        slow["merge-common"] = replace(slow["merge-common"], function=rounds)
+        monkeypatch.setattr("dslc.graph.passes.PASSES", slow)
+        model = simplify(model_of(chain, (3, 4)))
+        assert len(model.graph) == 3 * layers
+        return count["looks"], count["rounds"]
+
+    few, rounds_of_few = looks(100)
+    many, rounds_of_many = looks(400)
+    assert many <= 4 * few
+    assert rounds_of_many == rounds_of_few

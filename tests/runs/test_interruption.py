@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
@@ -13,6 +14,7 @@ import pytest
 
 from dslc.diagnostics import CODES, Problem
 from dslc.training import loop
+from dslc.training.folder import occupied
 from tests.runs.driving import DATA, MODEL, Witness, outcome, spec_of, trained, write_flowers, write_spec
 
 ADAM = "minimize cross_entropy(logits, label) using Adam(lr = 1e-2)"
@@ -411,6 +413,19 @@ def test_overwriting_spares_a_folder_that_is_no_run(spec: Path, tmp_path: Path) 
     with pytest.raises(Problem, match=r"E0612.*'flowers\.csv'"):
         trained(spec, tmp_path, overwrite=True)
     assert {p.name for p in tmp_path.iterdir()} == {"flowers.csv", "spec.dl"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks on folders")
+def test_a_folder_that_another_process_trains_into_is_refused(spec: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with occupied(folder):
+        for options in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(Problem, match="E0621: another process is training into"):
+                trained(spec, folder, **options)
+        assert list(folder.iterdir()) == []
+    assert not folder.exists()
+    trained(spec, folder)
+    assert CODES["E0621"].exit_code == 2
 
 
 # --- Seeds --------------------------------------------------------------------------------------------------

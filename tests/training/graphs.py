@@ -108,6 +108,18 @@ def second_of_two() -> bytes:
     return serialized(b)
 
 
+def momentum() -> bytes:
+    """m' = m / 2 + sum(x); w' = w - m'."""
+    b = g.Builder("momentum")
+    x = b.input("x", TensorType(FLOAT32, (BATCH, 3)))
+    w, m = (b.input(name, TensorType(FLOAT32, (3,))) for name in "wm")
+    after = m * 0.5 + g.reduce_sum(x, [0])
+    b.output("loss", g.reduce_mean(x * w))
+    b.output("m.next", after)
+    b.output("w.next", w - after)
+    return serialized(b)
+
+
 def lookup() -> bytes:
     """A table lookup, which fails for an index beyond the table; with an origin."""
     b = g.Builder("lookup")

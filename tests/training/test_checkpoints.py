@@ -24,7 +24,7 @@ TENSORS = {
     "empty": np.zeros((0, 3), np.float16),
 }
 META = {"epoch": 3, "order": {"position": 128}, "hash": "ab" * 32, "history": [0.5, float("inf")], "text": 'ü "quoted"'}
-DATA = encode(Checkpoint(7, TENSORS, META))
+DATA = b"".join(encode(Checkpoint(7, TENSORS, META)))
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:

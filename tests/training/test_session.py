@@ -23,7 +23,7 @@ from dslc.training.machine import (
 from dslc.training.session import Graph, NodeFailure, Provider, Settings, choose_provider
 from dslc.training.step import TrainStep
 
-from .graphs import batch_of, first_of_two, lookup, mlp, mlp_reference, mlp_state, second_of_two
+from .graphs import batch_of, first_of_two, lookup, mlp, mlp_reference, mlp_state, momentum, second_of_two
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,23 @@ def test_twenty_steps_agree_with_numpy_and_batches_of_other_sizes_share_the_stat
     assert found["step"] == 20
     for name, array in before.items():
         np.testing.assert_array_equal(state[name], array, err_msg="the caller's arrays are left alone")
+
+
+def test_what_a_graph_has_done_with_is_overwritten(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two buffers or one make no difference in what comes out."""
+    state, found = {"w": np.ones(3, np.float32), "m": np.full(3, 2, np.float32)}, []
+    for overwrites in (True, False):
+        if not overwrites:
+            monkeypatch.setattr(Graph, "may_overwrite", lambda *_: False)
+        train = TrainStep([momentum()], state, settings)
+        buffers = {name: first is second for name, (first, second) in train._buffers.items()}
+        assert buffers == {"w": False, "m": overwrites}
+        for step in range(5):
+            train.step({"x": np.full((2, 3), step, np.float32)})
+        found.append(train.state())
+    for name in state:
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+    np.testing.assert_allclose(found[0]["m"], 2 * 0.5**5 + 2 * (0.5**3 + 2 * 0.5**2 + 3 * 0.5 + 4))
 
 
 def test_more_sizes_than_static_sessions(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

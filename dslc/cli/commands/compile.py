@@ -14,6 +14,7 @@ from dslc.cli.options import (
     UsageError,
     add_data,
     add_opset,
+    add_passes,
     add_seed,
     add_settings,
     add_spec,
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_training_choice(parser)
     add_settings(parser)
+    add_passes(parser)
     add_seed(parser)
     add_data(parser)
 

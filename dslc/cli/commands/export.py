@@ -1,4 +1,4 @@
-"""Write the model to ship as one ONNX file.
+"""Write the model to ship as an ONNX file; weights beyond 2 GB get a file beside it.
 
 With --fields the graph that prepares the data stands in front of it, so that it takes raw columns.
 """
@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Export, and write the file."""
     from dslc.api import open_run
-    from dslc.training.files import write_atomically
 
-    data = open_run(options.folder).export(opset=options.opset, fields=options.fields, net=options.net)
-    write_atomically(options.output, data)
-    say(f"{options.output} has the model, {len(data):,} bytes")
+    model, *weights = open_run(options.folder).export_to(
+        options.output, opset=options.opset, fields=options.fields, net=options.net
+    )
+    say(f"{model} has the model, {model.stat().st_size:,} bytes")
+    for path in weights:
+        say(f"{path} has its weights, {path.stat().st_size:,} bytes; keep it beside the model")
     return DONE

@@ -14,6 +14,7 @@ from dslc.cli.console import DONE, INTERRUPTED, give, give_json, report, say
 from dslc.cli.options import (
     add_data,
     add_json,
+    add_passes,
     add_seed,
     add_settings,
     add_spec,
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
     add_training_choice(parser)
     add_settings(parser)
+    add_passes(parser)
     add_data(parser)
     add_json(parser)
 

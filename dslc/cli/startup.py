@@ -1,0 +1,41 @@
+"""A shorter way to the first step, by settings of the whole process.
+
+These are for a program to choose, not for a library: ``dslc`` as a command does, ``import dslc`` does not.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import ModuleType
+
+__all__ = ["quicken"]
+
+DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
+"""onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
+COLLECT_EVERY = 100_000
+"""New objects between searches for cyclic garbage. A compiler makes many objects that stay, and hardly any cycles that
+do not: with Python's 700, a tenth of the time to the first step goes into searches that find nothing."""
+
+
+class _Deferring(MetaPathFinder):
+    """Finds the deferred modules where they would be found anyway, and has them loaded at their first attribute."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target) if fullname in DEFERRED else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+def quicken() -> None:
+    """Let the deferred modules be imported when they are first used, and garbage be searched for less often."""
+    gc.set_threshold(COLLECT_EVERY)
+    if not any(isinstance(finder, _Deferring) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Deferring())

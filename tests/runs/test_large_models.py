@@ -1,0 +1,123 @@
+"""Weights that do not fit into one file of protocol buffers: here the limit is lowered, and little models are large."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from dslc.api import load
+from dslc.export import external
+from tests.runs.driving import opened, spec_of, trained, write_spec
+
+BODY = "minimize cross_entropy(logits, label) using Adam(lr = 1e-2) epochs 2 batch 16"
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "LARGEST_FILE", 100)
+    monkeypatch.setattr(external, "SMALLEST_APART", 64)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """The same run twice: with the weights in the model's file, and beside it."""
+    spec = write_spec(tmp_path, spec_of(BODY))
+    trained(spec, tmp_path / "inside")
+    request.getfixturevalue("lowered")
+    trained(spec, tmp_path / "beside")
+    return tmp_path / "inside", tmp_path / "beside"
+
+
+def answers(model: Path) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    found: np.ndarray = session.run(None, {name: np.arange(12, dtype=np.float32).reshape(3, 4)})[0]
+    return found
+
+
+def test_weights_lie_beside_the_model(runs: tuple[Path, Path]) -> None:
+    inside, beside = runs
+    assert not (inside / "model.onnx.data").exists()
+    onnx.checker.check_model(str(beside / "model.onnx"), full_check=True)
+    model = onnx.load(beside / "model.onnx", load_external_data=False)
+    apart = [tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    assert [list(tensor.dims) for tensor in apart] == [[4, 8], [8, 3]]
+    for tensor in apart:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        assert entries["location"] == "model.onnx.data"
+        assert int(entries["offset"]) % external.ALIGNMENT == 0
+    assert np.array_equal(answers(beside / "model.onnx"), answers(inside / "model.onnx"))
+
+
+def test_commands_read_such_models(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    inside, beside = map(opened, runs)
+    assert beside.evaluate() == inside.evaluate()
+    assert np.array_equal(
+        beside.predict(tmp_path / "flowers.csv")["logits"], inside.predict(tmp_path / "flowers.csv")["logits"]
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"opset": 21}, {"fields": True}, {"fields": True, "opset": 20}])
+def test_exported_with_their_weights(options: dict, runs: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    inside, beside = map(opened, runs)
+    (plain,) = inside.export_to(tmp_path / "out" / "plain.onnx", **options)
+    model, weights = beside.export_to(tmp_path / "out" / "large.onnx", **options)
+    assert weights.name == "large.onnx.data"
+    assert np.allclose(answers(model), answers(plain), rtol=1e-6)
+
+
+def test_a_run_replaces_them(runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    trained(tmp_path / "spec.dl", runs[1], overwrite=True)
+    assert not (runs[1] / "model.onnx.data").exists()
+
+
+@pytest.mark.usefixtures("lowered")
+def test_compiled(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, spec_of(BODY))
+    written = load(spec).compile(tmp_path / "out")
+    assert {path.name for path in written} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert answers(tmp_path / "out" / "model.onnx").shape == (3, 3)
+
+
+MEASURED = """\
+import resource, sys
+from pathlib import Path
+import numpy as np
+from dslc.export import external
+from dslc.graph import Builder
+from dslc.training.artifacts import write_model
+from dslc.types import FLOAT32, TensorType, symbol
+
+external.LARGEST_FILE = int(sys.argv[2])
+builder = Builder("large")
+x = builder.input("x", TensorType(FLOAT32, (symbol("N"), 5000)))
+for i in range(3):
+    x = x @ builder.parameter(f"w{i}", np.ones((5000, 5000), np.float32))
+builder.output("y", x)
+model = builder.model()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+write_model(Path(sys.argv[1]) / "model.onnx", model)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_writing_takes_no_second_copy(tmp_path: Path) -> None:
+    """300 MB of weights; written beside the model they take next to no memory more, inside it as much again."""
+    more = {}
+    for limit in (100, 2**31):
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, str(tmp_path), str(limit)], capture_output=True, text=True, check=True
+        )
+        more[limit] = int(done.stdout)
+    assert more[100] < 20e6
+    assert more[2**31] > 250e6
