@@ -86,6 +86,7 @@ def chosen_passes(text: str) -> tuple[str, ...]:
 def _rewrite(model: ir.Model, rules: Rules) -> bool:
     """Apply rules until none fits any node; nodes are looked at again only where something near them has changed."""
     changed = False
+    gone: set[ir.Node] = set()
     waiting = deque(model.graph)
     queued = set(waiting)
 
@@ -98,7 +99,7 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
         node = waiting.popleft()
         queued.discard(node)
         fitting = rules.get(node.op_type)
-        if not fitting or node.graph is None or node.domain:
+        if not fitting or node in gone or node.domain:
             continue
         operands = node.inputs
         users = [use.node for value in node.outputs for use in value.uses()]
@@ -106,8 +107,9 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
             changed = True
             for other in (node, *users, *_makers(node.inputs)):
                 look_at(other)
-            for maker in [*_remove_unneeded([node]), *_remove_unneeded(_makers(operands))]:
+            for maker in _detach_unneeded([node, *_makers(operands)], gone):
                 look_at(maker)
+    model.graph.remove(gone)
     return changed
 
 
@@ -115,20 +117,28 @@ def _makers(values: Iterable[ir.Value | None]) -> list[ir.Node]:
     return [node for value in values if value is not None and (node := value.producer()) is not None]
 
 
-def _remove_unneeded(nodes: Iterable[ir.Node]) -> list[ir.Node]:
-    """Remove those nodes whose results nothing needs, with all that was made for them; return what has lost a use."""
+def _detach_unneeded(nodes: Iterable[ir.Node], gone: set[ir.Node]) -> list[ir.Node]:
+    """Detach those nodes whose results nothing needs, with all that was made for them; return what has lost a use.
+
+    They join ``gone``, to be removed together: onnx-ir goes through all outputs of a graph at each removal.
+    """
     open_, left = list(nodes), []
     while open_:
         node = open_.pop()
-        if node.graph is None:
+        if node in gone:
             continue
         if any(value.uses() or value.is_graph_output() for value in node.outputs):
             left.append(node)
             continue
-        makers = _makers(node.inputs)
-        node.graph.remove(node, safe=True)
-        open_.extend(makers)
+        open_.extend(_makers(node.inputs))
+        _detach(node, gone)
     return left
+
+
+def _detach(node: ir.Node, gone: set[ir.Node]) -> None:
+    for index in range(len(node.inputs)):
+        node.replace_input_with(index, None)
+    gone.add(node)
 
 
 # --- functions of the whole graph ------------------------------------------------------------------------
@@ -138,7 +148,9 @@ def remove_unused(model: ir.Model) -> bool:
     """Drop nodes and weights that no output needs."""
     graph = model.graph
     before = len(graph), len(graph.initializers)
-    _remove_unneeded(reversed(graph))
+    gone: set[ir.Node] = set()
+    _detach_unneeded(reversed(graph), gone)
+    graph.remove(gone)
     for name, value in list(graph.initializers.items()):
         if not value.uses() and not value.is_graph_output():
             del graph.initializers[name]
@@ -151,7 +163,7 @@ LARGEST_FOLDED = 4096
 
 def fold_constants(model: ir.Model) -> bool:
     """Compute nodes whose operands are all constants."""
-    changed = False
+    gone: set[ir.Node] = set()
     for node in model.graph:
         if not node.inputs or any(value is not None and constant_value(value) is None for value in node.inputs):
             continue
@@ -165,9 +177,9 @@ def fold_constants(model: ir.Model) -> bool:
         for value, result in zip(node.outputs, results, strict=True):
             folded = add_constant(model.graph, value.name or "", result.astype(type_of(value).element.numpy))
             value.replace_all_uses_with(folded)
-        model.graph.remove(node, safe=True)
-        changed = True
-    return changed
+        _detach(node, gone)
+    model.graph.remove(gone)
+    return bool(gone)
 
 
 def _count(value: ir.Value) -> int | None:
@@ -182,6 +194,7 @@ def merge_common(model: ir.Model) -> bool:
     """Compute once what is computed twice from the same operands with the same attributes."""
     changed = _merge_constants(model.graph)
     known: dict[object, ir.Node] = {}
+    gone: set[ir.Node] = set()
     for node in model.graph:
         first = known.setdefault(_expression(node), node)
         if first is node:
@@ -191,9 +204,9 @@ def merge_common(model: ir.Model) -> bool:
             continue
         for value, same in zip(node.outputs, first.outputs, strict=True):
             value.replace_all_uses_with(same)
-        model.graph.remove(node, safe=True)
-        changed = True
-    return changed
+        _detach(node, gone)
+    model.graph.remove(gone)
+    return changed or bool(gone)
 
 
 def _expression(node: ir.Node) -> object:

@@ -73,13 +73,14 @@ def objective_of(
     if taken_apart.direction is None:
         taken_apart.direction = "lowest"
     networks = {train.elaboration.parameters[p].network for g in groups for p in g.paths}
+    applied = {path for a in applications_of(value) if a.training for path in a.variables.values()}
     statistics = tuple(
         path
         for path, record in train.elaboration.parameters.items()
         if record.variable.role is Role.STATISTIC
         and record.network in networks
         and not train.elaboration.frozen(path)
-        and any(path in a.variables.values() for a in applications_of(value) if a.training)
+        and path in applied
     )
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
