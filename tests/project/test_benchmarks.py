@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from cases import prepare
+from engines.dslc_engine import DslcEngine
+from models import MODELS
+case = prepare(MODELS[sys.argv[1]], Path(sys.argv[2]))
+engine = DslcEngine(case.folder, {"cores": [0, 1], "overrides": {}})
+print(json.dumps({"losses": [engine.step() for _ in range(2)], "flops": case.step_flops}))
+"""
+MODELS = [
+    "mlp-32", "mlp-128", "mlp-1024", "tabular", "cnn", "lenet", "resnet20", "autoencoder", "gpt-4x128", "gpt-6x384",
+]  # fmt: skip
 
 
 def test_loop_overhead_is_measured() -> None:
@@ -15,3 +32,28 @@ def test_loop_overhead_is_measured() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("digits.dl, batch 32")
     assert "together" in done.stdout
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, name, str(tmp_path / "case")]
+    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["flops"] > 0
+    assert all(0 < loss < 10 for loss in found["losses"])
+    assert found["losses"][0] != found["losses"][1]
+
+
+def test_figures_are_reported(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    command = [
+        sys.executable, "benchmarks/run.py", "--quick", "--rounds", "1", "--models", "mlp-32",
+        "--engines", "dslc,torch", "--python", f"torch={tmp_path / 'none'}", "--json", str(target),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    engines = json.loads(target.read_text())["models"]["mlp-32"]["engines"]
+    assert engines["dslc"]["step_seconds"] > 0
+    assert "none" in engines["torch"]["failed"]
+    assert "PyTorch eager, mlp-32: " in done.stdout
