@@ -139,9 +139,12 @@ def total(*terms: Tensor) -> Tensor:
 def positive(x: Tensor) -> Tensor:
     """Return 1 where x > 0 and 0 elsewhere, in x's type, without a branch.
 
-    A product and a clip cost a third of a comparison and a cast on ONNX Runtime's CPU. What is positive but
-    below 1e-30 (subnormal after scaling aside) gives less than 1; no network works at that scale.
+    One steep HardSigmoid costs a third of a comparison and a cast on ONNX Runtime's CPU, and half of a product and a
+    Clip, which serve where it has no kernel for HardSigmoid. What is positive but below 1e-30 (subnormal after scaling
+    aside) gives less than 1; no network works at that scale.
     """
+    if x.element is FLOAT32:
+        return _flat(unary("HardSigmoid", x, alpha=1e30, beta=0.0))
     return _flat(clip(x * 1e30, 0.0, 1.0))
 
 

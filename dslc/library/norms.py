@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
+def normalized(
+    x: Tensor, axes: Sequence[int], eps: float, scale: Tensor | None, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Bring x to mean 0 and variance 1 over the axes, then scale and shift it; return that, mean and variance.
+
+    Written so that its gradient passes over x and dy as seldom as can be. What is centered sums to zero, so the mean
+    needs a gradient through the shift alone: a sum over dy, which the bias's gradient needs as well. And a square is
+    differentiated by one of its factors, which counts twice.
+    """
+    mean = g.reduce_mean(x, axes, keepdims=True)
+    fixed = g.detach(mean)
+    centered = x - fixed
+    square = g.reduce_mean(centered * g.detach(centered), axes, keepdims=True)
+    variance = square * 2.0 - g.detach(square)
+    factor = g.reciprocal(g.sqrt(variance + eps))
+    if scale is not None:
+        factor = factor * scale
+    shift = (fixed - mean) * factor
+    if bias is not None:
+        shift = shift + bias
+    return centered * factor + shift, mean, variance
+
+
 @layer
 class BatchNorm(Layer):
     """Each channel (axis 1) brought to mean 0 and variance 1 over the batch, then scaled and shifted.
@@ -68,14 +91,10 @@ class BatchNorm(Layer):
                 summand = summand + context["bias"]
             return x * per_channel(factor) + per_channel(summand)
         over = [0, *range(2, x.rank)]
-        mean = g.reduce_mean(x, over, keepdims=True)
-        centered = x + -mean  # the gradient of a difference would negate a whole tensor before it is summed
-        variance = g.reduce_mean(centered * centered, over, keepdims=True)
-        inverse = g.reciprocal(g.sqrt(variance + self.eps))
+        scale, bias = (per_channel(context[name]) if self.affine else None for name in ("weight", "bias"))
+        y, mean, variance = normalized(x, over, self.eps, scale, bias)
         self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), count_of(context, x, over))
-        if not self.affine:
-            return centered * inverse
-        return centered * (inverse * per_channel(context["weight"])) + per_channel(context["bias"])
+        return y
 
     def _update(self, context: Context, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         """Move the running moments; the variance as n / (n - 1) times that of the batch."""

@@ -100,5 +100,6 @@ vjp("Where", None, lambda dy, y, c, a, b: g.where(c, dy, 0.0), lambda dy, y, c, 
 
 # --- none ----------------------------------------------------------------------------------------
 
+no_gradient("HardSigmoid")  # which makes masks only
 no_gradient("Sign", "Floor", "Ceil", "Round", "Mod", "IsNaN", "Not", "And", "Or", "Xor")
 no_gradient("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "BitwiseAnd", "BitwiseXor")

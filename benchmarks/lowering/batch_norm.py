@@ -1,0 +1,51 @@
+"""BatchNorm in training, forward and backward: written as in textbooks, against what the layer emits.
+
+`python benchmarks/lowering/batch_norm.py`. See `dslc.library.norms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import compare, normal
+
+from dslc import graph as g
+from dslc.autodiff import gradients
+from dslc.graph import Tensor
+from dslc.library.norms import normalized
+
+
+def textbook(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """Center, square, scale: two passes for the variance, one for each step."""
+    mean = g.reduce_mean(x, (0, 2, 3), keepdims=True)
+    centered = x - mean
+    variance = g.reduce_mean(centered * centered, (0, 2, 3), keepdims=True)
+    return centered * (g.reciprocal(g.sqrt(variance + 1e-5)) * scale) + bias
+
+
+def emitted(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """What the layer emits."""
+    return normalized(x, (0, 2, 3), 1e-5, scale, bias)[0]
+
+
+def main() -> None:
+    """Measure and print."""
+
+    def whole(forward: object) -> object:
+        def run(x: Tensor, dy: Tensor, scale: Tensor, bias: Tensor) -> Sequence[Tensor | None]:
+            y = forward(x, scale, bias)  # type: ignore[operator]
+            return [y, *gradients(y, [x, scale, bias], dy)]
+
+        return run
+
+    ways = {"as in textbooks": whole(textbook), "as emitted": whole(emitted)}
+    for shape in [(128, 16, 32, 32), (128, 64, 8, 8)]:
+        channels = (1, shape[1], 1, 1)
+        compare(
+            f"BatchNorm, forward and backward, {shape}", ways, normal(*shape), normal(*shape, seed=1),
+            normal(*channels), normal(*channels, seed=1),
+        )  # type: ignore[arg-type]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Compares ways of lowering one thing: each is a function of tensors, run as a graph of its own.
+
+Ways take turns, and what is compared is the shortest of many runs, since other programs disturb.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from dslc import graph as g
+from dslc.graph import Builder, Tensor
+from dslc.graph.passes import simplify
+from dslc.training.session import Graph, Settings
+from dslc.types import ElementType, TensorType
+
+Way = Callable[..., Tensor | Sequence[Tensor | None]]
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return normally distributed float32 numbers."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape, dtype=np.float32)
+
+
+def compare(title: str, ways: Mapping[str, Way], *operands: np.ndarray, rounds: int = 8, runs: int = 4) -> None:
+    """Print, for each way, its shortest time and how many times as fast as the first way that is.
+
+    The results must agree with the first way's, up to rounding.
+    """
+    graphs = {name: _graph(way, operands) for name, way in ways.items()}
+    feeds = {f"x{i}": array for i, array in enumerate(operands)}
+    sessions = {name: graph.session({}) for name, graph in graphs.items()}
+    expected: list[np.ndarray] = []
+    for name, session in sessions.items():
+        results = session.run(None, feeds)
+        expected = expected or results
+        for result, known in zip(results, expected, strict=True):
+            difference = float(np.abs(result - known).max())
+            if difference > 1e-4 * float(np.abs(known).max()):
+                raise SystemExit(f"{title}: '{name}' differs by {difference}")
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, session in sessions.items():
+            session.run(None, feeds)  # the threads of the session before wait awake for a while
+            for _ in range(runs):
+                start = time.perf_counter()
+                session.run(None, feeds)
+                times[name].append(time.perf_counter() - start)
+    first = min(next(iter(times.values())))
+    print(title)
+    for name, found in times.items():
+        print(f"    {name:36} {min(found) * 1e3:7.2f} ms   {first / min(found):5.2f}")
+
+
+def _graph(way: Way, operands: Sequence[np.ndarray]) -> Graph:
+    """Large results are summed up, so that the runtime need not allocate them anew in each run."""
+    builder = Builder("way")
+    types = [TensorType(ElementType.of(array.dtype), array.shape) for array in operands]
+    results = way(*(builder.input(f"x{i}", type) for i, type in enumerate(types)))
+    for i, result in enumerate([results] if isinstance(results, Tensor) else results):
+        assert result is not None
+        builder.output(f"y{i}", g.reduce_sum(result, range(1, result.rank)) if result.rank == 4 else result)
+    model = ir.to_proto(simplify(builder.model())).SerializeToString()
+    return Graph(model, Settings.of("cpu"))

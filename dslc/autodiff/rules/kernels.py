@@ -1,0 +1,121 @@
+"""The gradient of a convolution by its weights where every stride is 1.
+
+The weights at place (i, j, ...) of the kernel meet x moved by (i, j, ...). Moves along the last axis are made of x
+(N, C, *spatial), those along the others of dy (N, M, *points), each stacked beside their channels, so that one matrix
+product over all points gives every place at once: for a kernel of k * k that is 2 k copies instead of k * k.
+Both lie on one grid, flattened row by row, where a move shifts whole runs of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from dslc import graph as g
+from dslc.graph import Tensor
+from dslc.types import Shape, element_count
+
+
+def is_worth_stacking(
+    x: Tensor, dy: Tensor, kernel: Sequence[int], strides: Sequence[int], offsets: Sequence[Sequence[int]], groups: int
+) -> bool:
+    """Whether :func:`stacked_weight_gradient` can be used, and copies at most half as much again as windows hold.
+
+    Up to there it is faster, since the elements of windows are copied out of x, then together, and in shorter runs.
+    """
+    if groups > 1 or max(strides) > 1 or not all(isinstance(n, int) for n in (*x.shape[1:], *dy.shape[1:])):
+        return False
+    grid = _grid(x, dy)
+    if any(max(map(abs, o)) >= n for o, n in zip(offsets, grid, strict=True)):
+        return False  # a place of the kernel that meets nothing but padding
+    channels, outputs = int(x.shape[1]), int(dy.shape[1])
+    stacked = (prod(kernel[:-1]) * outputs + kernel[-1] * channels) * prod(grid)
+    return 2 * stacked < 3 * prod(kernel) * channels * int(element_count(dy.shape[2:]))
+
+
+def stacked_weight_gradient(
+    x: Tensor, dy: Tensor, kernel: Sequence[int], offsets: Sequence[Sequence[int]], *, wide: bool | None = None
+) -> Tensor:
+    """Products of dy (N, M, *points) with the elements of x (N, C, *spatial) in every window: (M, C, *kernel).
+
+    ``offsets`` say, axis by axis, how far from its window's point each place of the kernel lies in x. Where there
+    are fewer points than weights (``wide``), one product sums over the batch as well, else one for each example.
+    """
+    channels, outputs = int(x.shape[1]), int(dy.shape[1])
+    grid = _grid(x, dy)
+    rows, columns = prod(kernel[:-1]) * outputs, kernel[-1] * channels
+    if wide is None:
+        wide = prod(grid) * (rows + columns) < rows * columns
+    across = [(*[0] * (len(grid) - 1), offset) for offset in offsets[-1]]
+    down = [(*(-offset for offset in place), 0) for place in product(*offsets[:-1])]
+    starts = [_distance(move, grid) for move in (*down, *across)]
+    margins = max(starts), -min(starts)
+    left = _stack(dy, down, grid, margins, _extent(x), wide)
+    right = _stack(x, across, grid, margins, _extent(dy), wide)
+    by_place = left @ right.mT if wide else g.reduce_sum(left @ right.mT, [0])
+    by_place = g.reshape(by_place, (outputs, len(down), channels, kernel[-1]))
+    return g.reshape(g.transpose(by_place, (0, 2, 1, 3)), (outputs, channels, *kernel))
+
+
+def _extent(x: Tensor) -> list[int]:
+    return [int(n) for n in x.shape[2:]]
+
+
+def _grid(x: Tensor, dy: Tensor) -> list[int]:
+    """What holds the points of both."""
+    return list(map(max, _extent(x), _extent(dy)))
+
+
+def _distance(move: Sequence[int], grid: Sequence[int]) -> int:
+    """How far apart on the flat grid are two points that lie so far apart axis by axis."""
+    return sum(offset * prod(grid[axis + 1 :]) for axis, offset in enumerate(move))
+
+
+def _stack(
+    x: Tensor, moves: Sequence[Sequence[int]], grid: Sequence[int], margins: tuple[int, int], other: Sequence[int],
+    wide: bool,
+) -> Tensor:  # fmt: skip
+    """Lay x, moved in each of the ways, on the flat grid between margins of zeros.
+
+    The result is (N, C * moves, margins + points), or (C * moves, margins + N * points) if wide. Moved by an offset, a
+    point has what was at point + offset, or zero; right where the operand that it will be multiplied with is not
+    zero, which is within its extent ``other``.
+    """
+    batch, channels = x.shape[0], int(x.shape[1])
+    own, points = _extent(x), prod(grid)
+    x = g.pad(x, [0] * x.rank, [0, 0, *(n - size for n, size in zip(grid, own, strict=True))])
+    if wide:
+        x = g.transpose(x, (1, 0, *range(2, x.rank)))
+    flat = (channels, batch * points) if wide else (batch, channels, points)
+    pieces: list[Tensor] = []
+    gap = 0
+    for move in moves:
+        source = x
+        for axis, (offset, n) in enumerate(zip(move, grid, strict=True)):
+            is_inner = axis > 0 or wide  # else a margin lies next to it
+            if is_inner and (other[axis] > n - offset if offset > 0 else own[axis] > n + offset):
+                source = _without_edge(source, axis, offset)
+        distance = _distance(move, grid)
+        pieces += [*_zeros(x, flat, gap + margins[0] - distance), g.reshape(source, flat)]
+        gap = margins[1] + distance
+    pieces += _zeros(x, flat, gap)
+    length = sum(margins) + flat[-1]
+    return g.reshape(g.concat(pieces, -1), (*flat[:-2], channels * len(moves), length))
+
+
+def _zeros(like: Tensor, shape: Shape, count: int) -> list[Tensor]:
+    return [g.full(like, 0.0, like.type.with_shape((*shape[:-1], count)))] if count else []
+
+
+def _without_edge(x: Tensor, axis: int, offset: int) -> Tensor:
+    """Clear what a move along a spatial axis would take beyond its end, to the row before or after."""
+    size = int(x.shape[2 + axis])
+    place = np.arange(size).reshape(-1, *[1] * (x.rank - 3 - axis))
+    keeps = np.where(place >= offset if offset > 0 else place < size + offset, 1.0, 0.0)
+    # as long as an example, since an operand that is repeated often makes short runs
+    inner = element_count(x.shape[1:])
+    mask = g.reshape(g.expand(x.builder.constant(keeps, x.element), x.shape[1:]), (inner,))
+    return g.reshape(g.reshape(x, (x.shape[0], inner)) * mask, x.shape)
