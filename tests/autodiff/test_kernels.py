@@ -9,7 +9,7 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff import gradients
-from dslc.autodiff.rules.kernels import stacked_weight_gradient
+from dslc.autodiff.rules.kernels import is_worth_summing, stacked_input_gradient, stacked_weight_gradient
 from dslc.graph import Builder
 from dslc.types import FLOAT32, TensorType, symbol
 
@@ -40,6 +40,30 @@ def test_both_layouts_agree_with_the_definition(kernel: tuple[int, int], padding
     session = onnxruntime.InferenceSession(ir.to_proto(builder.model()).SerializeToString())
     (found,) = session.run(None, {"x": x, "dy": dy})
     np.testing.assert_allclose(found, by_definition(x, dy, kernel, padding), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [((3, 3), 1), ((5, 3), 1), ((1, 1), 1), ((2, 3), 2), ((3,), 1)])
+def test_by_the_input_without_padding(kernel: tuple[int, ...], dilation: int) -> None:
+    random = np.random.default_rng(0)
+    spatial = (8, 9)[: len(kernel)]
+    points = [n - dilation * (k - 1) for n, k in zip(spatial, kernel, strict=True)]
+    dy = random.standard_normal((3, 4, *points)).astype(np.float32)
+    w = random.standard_normal((4, 2, *kernel)).astype(np.float32)
+    builder = Builder("input")
+    x = builder.input("x", TensorType(FLOAT32, (symbol("N"), 2, *spatial)))
+    operands = [builder.input("dy", TensorType(FLOAT32, (symbol("N"), *dy.shape[1:])))]
+    operands.append(builder.input("w", TensorType(FLOAT32, w.shape)))
+    moves = [[place * dilation for place in range(k)] for k in kernel]
+    assert is_worth_summing(x, operands[0], moves)
+    assert not is_worth_summing(x, operands[0], [[m - 1 for m in axis] for axis in moves])
+    builder.output("dx", stacked_input_gradient(x, *operands, moves))
+    session = onnxruntime.InferenceSession(ir.to_proto(builder.model()).SerializeToString())
+    (found,) = session.run(None, {"x": np.zeros((3, 2, *spatial), np.float32), "dy": dy, "w": w})
+    expected = np.zeros((3, 2, *spatial))
+    for place in np.ndindex(*kernel):
+        taken = tuple(slice(i * dilation, i * dilation + n) for i, n in zip(place, points, strict=True))
+        expected[(..., *taken)] += np.einsum("no...,oc->nc...", dy, w[(..., *place)])
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The gradient of a convolution by its weights where every stride is 1.
+"""The gradients of a convolution by its weights, and of some by their input, where every stride is 1.
 
 The weights at place (i, j, ...) of the kernel meet x moved by (i, j, ...). Moves along the last axis are made of x
 (N, C, *spatial), those along the others of dy (N, M, *points), each stacked beside their channels, so that one matrix
@@ -49,15 +49,60 @@ def stacked_weight_gradient(
     rows, columns = prod(kernel[:-1]) * outputs, kernel[-1] * channels
     if wide is None:
         wide = prod(grid) * (rows + columns) < rows * columns
-    across = [(*[0] * (len(grid) - 1), offset) for offset in offsets[-1]]
-    down = [(*(-offset for offset in place), 0) for place in product(*offsets[:-1])]
-    starts = [_distance(move, grid) for move in (*down, *across)]
-    margins = max(starts), -min(starts)
+    across, down = _moves(offsets)
+    margins = _margins(across, down, grid)
     left = _stack(dy, down, grid, margins, _extent(x), wide)
     right = _stack(x, across, grid, margins, _extent(dy), wide)
     by_place = left @ right.mT if wide else g.reduce_sum(left @ right.mT, [0])
     by_place = g.reshape(by_place, (outputs, len(down), channels, kernel[-1]))
     return g.reshape(g.transpose(by_place, (0, 2, 1, 3)), (outputs, channels, *kernel))
+
+
+NARROW = 16
+"""Channels of the blocks in which ONNX Runtime's convolutions work; fewer leave most of a block empty."""
+
+
+def is_worth_summing(x: Tensor, dy: Tensor, offsets: Sequence[Sequence[int]]) -> bool:
+    """Whether :func:`stacked_input_gradient` can be used and is faster than a convolution, where the other stack is.
+
+    It can where nothing is padded: a move along a row then never meets the row beside it.
+    """
+    fits = all(min(o) >= 0 and n + max(o) <= size for o, n, size in zip(offsets, _extent(dy), _extent(x), strict=True))
+    return fits and int(x.shape[1]) < NARROW
+
+
+def stacked_input_gradient(x: Tensor, dy: Tensor, w: Tensor, offsets: Sequence[Sequence[int]]) -> Tensor:
+    """The gradient by x (N, C, *spatial) of a convolution with w (M, C, *kernel) without padding, given dy.
+
+    dy, moved along all axes but the last and stacked as for the weights' gradient, is multiplied with the weights of
+    every place along the last axis; the products, moved there, are summed up.
+    """
+    channels, outputs, grid = int(x.shape[1]), int(dy.shape[1]), _grid(x, dy)
+    across, down = _moves(offsets)
+    margins = _margins(across, down, grid)
+    stacked = _stack(dy, down, grid, margins, _extent(x), wide=False)
+    by_move = g.reshape(w, (outputs, channels, len(down), len(across)))
+    by_move = g.reshape(g.transpose(by_move, (3, 1, 0, 2)), (len(across) * channels, outputs * len(down)))
+    products = by_move @ stacked
+    points = prod(grid)
+    starts = [margins[0] - _distance(move, grid) for move in across]
+    terms = [
+        g.slice_(products, [number * channels, start], [(number + 1) * channels, start + points], [1, 2], [1, 1])
+        for number, start in enumerate(starts)
+    ]
+    return g.reshape(g.total(*terms), x.shape)
+
+
+def _moves(offsets: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Return how x moves along the last axis, and how dy moves along the others."""
+    across = [(*[0] * (len(offsets) - 1), offset) for offset in offsets[-1]]
+    return across, [(*(-offset for offset in place), 0) for place in product(*offsets[:-1])]
+
+
+def _margins(across: Sequence[Sequence[int]], down: Sequence[Sequence[int]], grid: Sequence[int]) -> tuple[int, int]:
+    """How far the moves lead beyond the flat grid, before and after it."""
+    starts = [_distance(move, grid) for move in (*down, *across)]
+    return max(starts), -min(starts)
 
 
 def _extent(x: Tensor) -> list[int]:

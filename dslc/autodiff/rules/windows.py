@@ -14,7 +14,12 @@ from math import prod
 import numpy as np
 
 from dslc import graph as g
-from dslc.autodiff.rules.kernels import is_worth_stacking, stacked_weight_gradient
+from dslc.autodiff.rules.kernels import (
+    is_worth_stacking,
+    is_worth_summing,
+    stacked_input_gradient,
+    stacked_weight_gradient,
+)
 from dslc.autodiff.table import vjp
 from dslc.graph import Tensor
 from dslc.types import Dimension, Shape, Symbolic
@@ -45,6 +50,12 @@ class Windows:
     def extent(self) -> tuple[int, ...]:
         """How many elements a window reaches over, gaps included."""
         return tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, self.kernel, strict=True))
+
+    @property
+    def moves(self) -> list[list[int]]:
+        """For each axis, how far from its window's point each place of the kernel lies in what it slides over."""
+        axes = zip(self.kernel, self.dilations, self.before, strict=True)
+        return [[place * dilation - before for place in range(size)] for size, dilation, before in axes]
 
     def offsets(self) -> Iterator[tuple[int, ...]]:
         """The places in a window, in row-major order."""
@@ -119,6 +130,9 @@ def _conv_input(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
 ) -> Tensor:  # fmt: skip
     windows = Windows.of(**attributes)
+    moves = windows.moves
+    if is_worth_stacking(x, dy, windows.kernel, windows.strides, moves, group) and is_worth_summing(x, dy, moves):
+        return stacked_input_gradient(x, dy, w, moves)
     reach = [e - 1 for e in windows.extent]
     before = [r - b for r, b in zip(reach, windows.before, strict=True)]
     after = [r - a for r, a in zip(reach, windows.after, strict=True)]
@@ -188,10 +202,9 @@ def _conv_weight(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
 ) -> Tensor:  # fmt: skip
     windows = Windows.of(**attributes)
-    places = zip(windows.kernel, windows.dilations, windows.before, strict=True)
-    offsets = [[i * d - b for i in range(k)] for k, d, b in places]
-    if is_worth_stacking(x, dy, windows.kernel, windows.strides, offsets, group):
-        return stacked_weight_gradient(x, dy, windows.kernel, offsets)
+    moves = windows.moves
+    if is_worth_stacking(x, dy, windows.kernel, windows.strides, moves, group):
+        return stacked_weight_gradient(x, dy, windows.kernel, moves)
     return weight_gradient(x, dy, w.shape[2:], windows, group)
 
 
