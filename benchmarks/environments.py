@@ -38,6 +38,7 @@ ENVIRONMENTS = {
         ".venv-bench",
         [["torch --index-url https://download.pytorch.org/whl/cpu", "torch"], ["numpy onnx"]],
     ),
+    "keras-jax": Environment(".venv-bench-keras", [["keras jax[cpu] numpy"]]),
     "ort-training": Environment(
         ".venv-bench-ort",
         [["onnxruntime-training-cpu==1.19.2 onnx==1.17.0 numpy"]],

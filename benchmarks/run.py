@@ -44,7 +44,7 @@ def main() -> None:
     pythons = find_pythons({engine.environment for engine in engines.values()}, options)
     torch = pythons.get("torch")
     torch = torch if isinstance(torch, Path) else None
-    rounds = options.rounds or (7 if options.quick else 21)
+    rounds = options.rounds or (5 if options.quick else 9)
     repeats = 3 if options.quick else 7
     results: dict[str, Any] = {"conditions": conditions(cores, rounds), "models": {}}
     with tempfile.TemporaryDirectory() as temporary:

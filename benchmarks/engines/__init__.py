@@ -36,6 +36,7 @@ ENGINES = {
             {"optimizer": {"fused": True}},
         ),
         Engine("torch-compile", "PyTorch compiled", HERE / "torch_engine.py", "torch", {"compile": True}),
+        Engine("keras-jax", "Keras on JAX", HERE / "keras_engine.py", "keras-jax"),
         Engine(
             "ort-training", "onnxruntime-training", HERE / "ort_training_engine.py", "ort-training",
             lacks={"momentum": "its SGD has neither momentum nor weight decay, so it computes less"},

@@ -1,0 +1,82 @@
+"""What each pass saves: nodes of the training step, and its time, with all passes and with all but one.
+
+`python benchmarks/lowering/passes.py [MODEL,...]`, of the models in `benchmarks/models.py`. Steps with and without a
+pass take turns; the median of the ratios side by side is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cases import prepare
+from models import MODELS, SPECS, Workload
+
+from dslc.graph.model import load_model
+from dslc.graph.passes import PASSES
+from dslc.pipeline import Options, compile_spec
+from dslc.training.session import Settings
+from dslc.training.step import TrainStep
+
+ROUND_SECONDS = 0.15
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="?", default="mlp-128,resnet20,gpt-4x128")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print("| model | " + " | ".join(["all", *(f"without {name}" for name in PASSES), "none"]) + " |")
+    for name in options.models.split(","):
+        with TemporaryDirectory() as folder:
+            case = Path(folder) / "case"
+            prepare(MODELS[name], case)
+            print(f"| {name} | " + " | ".join(measured(MODELS[name], case, options.rounds)) + " |", flush=True)
+
+
+def measured(workload: Workload, folder: Path, rounds: int) -> list[str]:
+    """Return the nodes with all passes, and for each other choice its nodes and how much longer a step takes."""
+    choices = ["all", *(f"all,-{name}" for name in PASSES), "none"]
+    nodes, steps = zip(*(step(workload, folder, choice) for choice in choices), strict=True)
+    started = time.perf_counter()
+    steps[0](3)
+    count = max(1, round(ROUND_SECONDS / (time.perf_counter() - started) * 3))
+    found: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds):
+        for run, seconds in zip(steps, found, strict=True):
+            run(max(1, count // 3))  # the threads of the session before wait awake for a while
+            started = time.perf_counter()
+            run(count)
+            seconds.append(time.perf_counter() - started)
+    longer = [statistics.median(b / a for a, b in zip(found[0], seconds, strict=True)) for seconds in found]
+    others = zip(nodes[1:], longer[1:], strict=True)
+    return [str(nodes[0]), *(f"{number}, x {ratio:.2f}" for number, ratio in others)]
+
+
+def step(workload: Workload, folder: Path, passes: str) -> tuple[int, Callable[[int], None]]:
+    """Compile with some of the passes; return how many nodes there are, and what runs steps on one batch."""
+    job = compile_spec(SPECS / workload.spec, Options(settings=workload.settings, data=[folder], passes=passes))
+    (data,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
+    train = TrainStep([data], job.artifacts.first_state(), Settings.of("cpu"))
+    split = job.dataset.splits["train"]
+    batch = split.take(next(job.dataset.places("train", workload.batch, shuffle=False, seed=0, epoch=0)))
+    train.step(batch)
+    feed = train.feed({name: batch[name].shape for name in train.fields})
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            train.run(feed)
+
+    return sum(1 for _ in load_model(data).graph), run
+
+
+if __name__ == "__main__":
+    main()
