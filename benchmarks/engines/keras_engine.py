@@ -1,6 +1,7 @@
 """Trains with Keras on JAX: the stateless step of Keras' guide to training loops in JAX, compiled as a whole.
 
-Data is in memory, and the compiled step takes a batch's rows. (``train_on_batch`` computes the same and takes as long or longer.)
+Data is in memory, and the compiled step takes a batch's rows. (``train_on_batch`` computes the same and takes as long
+or longer.)
 """
 
 from __future__ import annotations
