@@ -69,6 +69,8 @@ class CheckedField:
     fits: tuple[Fit, ...]
     outermost: Fit | None
     """The fitted step that the whole expression is, which ``original`` undoes."""
+    has_type: bool = True
+    """False where the declared type is wrong, and ``type`` stands for any."""
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ class DataChecker:
             )
         evaluator = self.evaluator()
         evaluator.scope.check_shadowing(s.name, s.name_span)
-        self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None)
+        self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
         if type.symbols:
             raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(

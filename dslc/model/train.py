@@ -266,6 +266,9 @@ class TrainChecker:
         scope = evaluator.scope
         if self.data is not None:
             for name, checked in self.data.fields.items():
+                if not checked.has_type:
+                    scope.values[name] = POISON
+                    continue
                 type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
                 scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
         for name, let in self.lets.items():
