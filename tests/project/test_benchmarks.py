@@ -34,7 +34,9 @@ def test_loop_overhead_is_measured() -> None:
     assert "together" in done.stdout
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [name if name == "lenet" else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+)
 def test_every_model_trains(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, name, str(tmp_path / "case")]
     done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
