@@ -36,6 +36,8 @@ __all__ = [
 Model = bytes | Path
 """A serialized ONNX model or the file that holds one."""
 SPIN_VARIABLE = "DSLC_SPIN"
+ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub", "Sum"})
+"""Operators of ONNX that compute each element of the result from those at the same place."""
 
 
 def runtime() -> Any:
@@ -224,7 +226,7 @@ class Graph:
     outputs: dict[str, Port] = field(init=False)
     _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
     _operands: dict[str, set[str]] = field(init=False, default_factory=dict)
-    """What the node that computes an output takes."""
+    """What the node that computes an output takes; nothing if that does not work element by element."""
     _read: dict[str, set[str]] = field(init=False, default_factory=dict)
     """What is computed directly from an input."""
 
@@ -234,17 +236,21 @@ class Graph:
         self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
         self.outputs = {v.name: _port(v) for v in proto.graph.output}
         for node in _nodes(proto.graph):
+            is_safe = node.op_type in ARITHMETIC
             for name in node.output:
                 if name in self.outputs:
-                    self._operands[name] = set(node.input)
+                    self._operands[name] = set(node.input) if is_safe else set()
             for name in node.input:
                 if name in self.inputs:
-                    self._read.setdefault(name, set()).update(node.output)
+                    # the name itself, which no node computes, stands for a result that is never among the operands
+                    self._read.setdefault(name, set()).update(node.output if is_safe else [name])
 
     def may_overwrite(self, output: str, input: str) -> bool:
         """May an output be written where an input lies, since all that is computed from the input comes before?
 
-        Looks no further than the operands of the node that computes the output.
+        Looks no further than the operands of the node that computes the output. That node and those that read the input
+        work element by element: none hands the input's memory on, and fused into one they would still read each
+        element before they write it.
         """
         return self._read.get(input, {output}) <= self._operands[output]
 

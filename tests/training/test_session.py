@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.training import session as sessions
 from dslc.training.machine import (
@@ -22,8 +23,9 @@ from dslc.training.machine import (
 )
 from dslc.training.session import Graph, NodeFailure, Provider, Settings, choose_provider
 from dslc.training.step import TrainStep
+from dslc.types import FLOAT32, TensorType
 
-from .graphs import batch_of, first_of_two, lookup, mlp, mlp_reference, mlp_state, momentum, second_of_two
+from .graphs import batch_of, first_of_two, lookup, mlp, mlp_reference, mlp_state, momentum, second_of_two, serialized
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,20 @@ def test_what_a_graph_has_done_with_is_overwritten(settings: Settings, monkeypat
     for name in state:
         np.testing.assert_array_equal(found[0][name], found[1][name])
     np.testing.assert_allclose(found[0]["m"], 2 * 0.5**5 + 2 * (0.5**3 + 2 * 0.5**2 + 3 * 0.5 + 4))
+
+
+def test_what_is_read_otherwise_is_not_overwritten(settings: Settings) -> None:
+    """A reshaped tensor lies where the one before lies, and a product of matrices reads each element many times."""
+    builder = g.Builder("readings")
+    states = [builder.input(name, TensorType(FLOAT32, (2, 2))) for name in ("sum", "product", "reshaped", "twice")]
+    total, product, reshaped, twice = states
+    builder.output("sum.next", total * 0.5 + 1.0)
+    builder.output("product.next", (product @ product) * 0.5)
+    builder.output("reshaped.next", g.reshape(g.reshape(reshaped, (4,)), (2, 2)) * 0.5)
+    builder.output("twice.next", twice * 0.5 + 1.0)
+    builder.output("loss", g.reduce_sum(twice))
+    graph = Graph(serialized(builder), settings)
+    assert [name for name in graph.inputs if graph.may_overwrite(f"{name}.next", name)] == ["sum"]
 
 
 def test_more_sizes_than_static_sessions(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
