@@ -66,8 +66,18 @@ def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimensi
     return g.pad(x, [0, 0, *before], [0, 0, *after], value)
 
 
-def _elements(padded: Tensor, windows: Windows, coarse: Sequence[Dimension]) -> Iterator[Tensor]:
-    """For each place in a window, that element of every window: (N, C, *coarse)."""
+def _elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
+    """For each place in a window, that element of every window: (N, C, *coarse). Around x lies ``fill``."""
+    known = [int(n) for n in (*x.shape[1:], *coarse) if isinstance(n, int)]
+    is_square = len(windows.strides) == 2 and len(set(windows.strides)) == 1  # what SpaceToDepth can
+    if is_square and windows.strides[0] > 1 and prod(windows.kernel) > 1 and len(known) == 5:
+        return elements_of_blocks(x, windows, known[-2:], fill)
+    return elements_by_steps(x, windows, coarse, fill)
+
+
+def elements_by_steps(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float) -> Iterator[Tensor]:
+    """Cut them out of x one by one."""
+    padded = _pad_spatial(x, windows.before, windows.after, fill)
     axes = range(2, padded.rank)
     for offset in windows.offsets():
         ends = [o + (n - 1) * s + 1 for o, n, s in zip(offset, coarse, windows.strides, strict=True)]
@@ -77,8 +87,21 @@ def _elements(padded: Tensor, windows: Windows, coarse: Sequence[Dimension]) -> 
             yield g.slice_(padded, offset, ends, axes, windows.strides, (*padded.shape[:2], *coarse))
 
 
+def elements_of_blocks(x: Tensor, windows: Windows, coarse: Sequence[int], fill: float) -> Iterator[Tensor]:
+    """Cut them out in runs: the points of squares as large as the stride are first laid along the channels."""
+    channels, stride = int(x.shape[1]), windows.strides[0]
+    whole = [stride * (n + (reach - 1) // stride) for n, reach in zip(coarse, windows.extent, strict=True)]
+    after = [size - int(n) - before for size, n, before in zip(whole, x.shape[2:], windows.before, strict=True)]
+    blocks = g.space_to_depth(_pad_spatial(x, windows.before, after, fill), stride)
+    for offset in windows.offsets():
+        row, column = (place % stride for place in offset)
+        starts = [(row * stride + column) * channels, *(place // stride for place in offset)]
+        ends = [start + n for start, n in zip(starts, (channels, *coarse), strict=True)]
+        yield g.slice_(blocks, starts, ends, (1, 2, 3), (1, 1, 1))
+
+
 def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
-    """The transpose of :func:`_elements` of a padded x: add each part where its elements were taken from.
+    """The transpose of :func:`_elements`: add each part where its elements were taken from.
 
     An element ``q * stride + r`` of the padded axis belongs to residue r. Parts of one residue are shifted
     by q and added on the coarse grid; then the residues are interleaved.
@@ -187,8 +210,7 @@ def weight_gradient(x: Tensor, dy: Tensor, kernel: Shape, windows: Windows, grou
     for n in coarse:
         points = points * n
     outputs, inputs = int(dy.shape[1]) // groups, int(x.shape[1]) // groups
-    padded = _pad_spatial(x, windows.before, windows.after)
-    columns = [g.reshape(element, (batch, groups, inputs, points)) for element in _elements(padded, windows, coarse)]
+    columns = [g.reshape(element, (batch, groups, inputs, points)) for element in _elements(x, windows, coarse)]
     cotangents = g.reshape(dy, (batch, groups, outputs, points))
     if inputs >= ENOUGH_CHANNELS:
         total = g.concat([g.reduce_sum(cotangents @ column.mT, [0]) for column in columns], 2)
@@ -247,7 +269,7 @@ def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> 
     """
     windows = Windows.of(**attributes)
     lowest = float(np.finfo(x.element.value).min)
-    *elements, _ = _elements(_pad_spatial(x, windows.before, windows.after, lowest), windows, y.shape[2:])
+    *elements, _ = _elements(x, windows, y.shape[2:], lowest)
     parts = []
     for element in elements:
         is_below = g.detach(g.clip((y - element) * 1e30, None, 1.0))  # 0 at the maximum, 1 below it
