@@ -18,6 +18,7 @@ from dslc.errors.environment import UNKNOWN_PASS
 from dslc.graph import algebra
 from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
+from dslc.graph.scaling import scale_and_shift
 
 __all__ = ["PASSES", "Pass", "chosen_passes", "simplify"]
 
@@ -255,6 +256,7 @@ _ALL = (
     Pass("join-transposes", "Chains of transposes become one, or none; (A' B)' becomes B' A.", algebra.TRANSPOSES),
     Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
+    Pass("scale-and-shift", "x * a + b, a and b by channel, becomes one convolution.", function=scale_and_shift),
 )
 PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}
 """All passes by name, in the order in which they are applied."""

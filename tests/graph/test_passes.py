@@ -228,8 +228,17 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "join-transposes": (lambda x: last(g.transpose(g.transpose(g.exp(x), (1, 0)), (1, 0))), 4, 2),
     "skip-broadcasts": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), 3, 2),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
+    "scale-and-shift": (lambda x: last(x * by_channel(x, "Exp") + g.reduce_sum(x, [0, 2, 3], True)), 6, 7),
 }
 """A graph for each pass, with its nodes before and after that pass alone."""
+
+SHAPES = {"scale-and-shift": (2, 3, 16, 16)}
+"""What x is, if not (3, 4)."""
+
+
+def by_channel(x: Tensor, operator: str) -> Tensor:
+    """Return a number for each channel of x, known at run time only."""
+    return g.unary(operator, g.reduce_mean(x, [0, *range(2, x.rank)], keepdims=True))
 
 
 def test_each_pass_has_a_graph_of_its_own() -> None:
@@ -239,8 +248,9 @@ def test_each_pass_has_a_graph_of_its_own() -> None:
 @pytest.mark.parametrize("name", PASSES)
 def test_alone(name: str) -> None:
     function, before, after = ALONE[name]
-    model = model_of(function, (3, 4))
-    expected = values(model_of(function, (3, 4)))
+    shape = SHAPES.get(name, (3, 4))
+    model = model_of(function, shape)
+    expected = values(model_of(function, shape))
     assert len(model.graph) == before
     assert PASSES[name].apply(model)
     verify(model)
@@ -252,7 +262,7 @@ def test_alone(name: str) -> None:
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_is_left_out(name: str) -> None:
     function, before, _ = ALONE[name]
-    model = simplify(model_of(function, (3, 4)), chosen_passes(f"none,all,-{name}"))
+    model = simplify(model_of(function, SHAPES.get(name, (3, 4))), chosen_passes(f"none,all,-{name}"))
     assert len(model.graph) == before
 
 
@@ -264,6 +274,55 @@ def test_passes_are_chosen_in_the_order_of_the_text() -> None:
     with pytest.raises(Problem, match="E0620: there is no pass 'merge-comon'") as raised:
         chosen_passes("all,-merge-comon")
     assert raised.value.diagnostic.hint == "did you mean 'merge-common'?"
+
+
+def used_twice(x: Tensor, y: Tensor) -> Tensor:
+    return (y + by_channel(x, "Tanh")) * g.exp(y)
+
+
+SCALED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, int]] = {
+    "with a term between": (lambda x: (x * by_channel(x, "Exp") + g.exp(x)) + by_channel(x, "Tanh"), (2, 3, 16, 16), 1),
+    "as an output": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 16, 16), 1),
+    "along one axis": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 300), 1),
+    "along three axes": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 1, 8, 6, 7), 1),
+    "of any batch": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (N, 3, 16, 16), 1),
+    "few points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 15, 15), 0),
+    "points of an unknown number stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, N, 99), 0),
+    "no points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 300), 0),
+    "known factors stay": (
+        lambda x: x * x.builder.constant([[[2.0]], [[3.0]]], FLOAT32) + by_channel(x, "Tanh"),
+        (2, 2, 16, 16),
+        0,
+    ),
+    "numbers for each row stay": (
+        lambda x: x * g.reduce_mean(x, [0, 1, 3], keepdims=True) + by_channel(x, "Tanh"),
+        (2, 16, 16, 16),
+        0,
+    ),
+    "numbers for each example stay": (
+        lambda x: x * g.reduce_mean(x, [2, 3], keepdims=True) + by_channel(x, "Tanh"),
+        (2, 3, 16, 16),
+        0,
+    ),
+    "a product that others need stays": (lambda x: used_twice(x, x * by_channel(x, "Exp")), (2, 3, 16, 16), 0),
+}
+"""Graphs and how many convolutions they become."""
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_channels_are_scaled_and_shifted_together(name: str) -> None:
+    function, shape, expected = SCALED[name]
+    model = model_of(function, shape)
+    before = values(model_of(function, shape))
+    assert PASSES["scale-and-shift"].apply(model) == bool(expected)
+    verify(model)
+    assert operators(model).count("Conv") == expected
+    np.testing.assert_allclose(values(model), before, rtol=1e-5)
+
+
+def test_channels_in_float64_have_no_convolution() -> None:
+    model = model_of(lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 16, 16), element=FLOAT64)
+    assert not PASSES["scale-and-shift"].apply(model)
 
 
 def test_equal_constants_that_were_computed_become_one() -> None:

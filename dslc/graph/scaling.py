@@ -1,0 +1,140 @@
+"""Products and sums with one number for each channel, as one convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from dslc.graph.builder import add_constant, stamp, type_of
+from dslc.types import FLOAT32, Shape, TensorType
+
+__all__ = ["scale_and_shift"]
+
+FEWEST_POINTS = 256
+"""A convolution costs ONNX Runtime's CPU some 70 ns for each channel of each example, whatever its size; from so many
+points a channel on, going over them once and not twice is worth more."""
+
+
+def scale_and_shift(model: ir.Model) -> bool:
+    """Turn x * a + b into a convolution that takes each channel by itself, with one weight; say whether any was.
+
+    x is (N, C, *spatial); a and b have one number for each channel. The runtime goes over x once for it, and it makes
+    a Relu or another term in the same go: of (x * a + z) + b, which a gradient may be, the convolution takes x, a and
+    b. Where a is known before run time nothing is changed: runtimes fold it into the convolution before.
+    """
+    changed = False
+    varying: set[ir.Value] | None = None
+    for node in list(model.graph):
+        found = next(_found_at(node), None)
+        if found is None:
+            continue
+        varying = _varying(model.graph) if varying is None else varying
+        if found.scale in varying:
+            _convolve(node, found)
+            changed = True
+    return changed
+
+
+@dataclass(frozen=True)
+class _ScaledAndShifted:
+    x: ir.Value
+    scale: ir.Value
+    shift: ir.Value
+    rest: ir.Value | None
+    """What is added besides, as large as x."""
+    replaced: Sequence[ir.Node]
+    """What is not needed any more, last node first."""
+
+
+def _found_at(node: ir.Node) -> Iterator[_ScaledAndShifted]:
+    """Read a node as x * a + b or (x * a + z) + b."""
+    for total, shift in _operands(node, "Add"):
+        if not _is_per_channel(shift, total):
+            continue
+        maker = _only_maker(total)
+        terms = [(maker, None), *((_only_maker(term), rest) for term, rest in _operands(maker, "Add"))]
+        for product, rest in terms:
+            for x, scale in _operands(product, "Mul"):
+                is_large = rest is None or type_of(rest) == type_of(total)
+                if is_large and type_of(x) == type_of(total) and _is_per_channel(scale, x):
+                    replaced = [one for one in (maker, product) if one is not None]
+                    yield _ScaledAndShifted(x, scale, shift, rest, list(dict.fromkeys(replaced)))
+
+
+def _operands(node: ir.Node | None, operator: str) -> list[tuple[ir.Value, ir.Value]]:
+    """Return both operands of a node, either way round, if it is this operator."""
+    if node is None or node.op_type != operator or node.domain:
+        return []
+    left, right = node.inputs
+    assert left is not None
+    assert right is not None
+    return [(left, right), (right, left)]
+
+
+def _only_maker(value: ir.Value) -> ir.Node | None:
+    """Return the node that makes a value, if it is for one use only."""
+    return None if len(value.uses()) > 1 or value.is_graph_output() else value.producer()
+
+
+def _is_per_channel(value: ir.Value, x: ir.Value) -> bool:
+    """Whether a value has one number for each channel of x, and a channel many points."""
+    type = type_of(x)
+    if type.element is not FLOAT32 or type.rank < 3 or not all(isinstance(n, int) for n in type.shape[1:]):
+        return False
+    channels, *spatial = map(int, type.shape[1:])
+    leading = len(type_of(value).shape) - len(type.shape[1:])
+    return prod(spatial) >= FEWEST_POINTS and type_of(value).shape == (*[1] * leading, channels, *[1] * len(spatial))
+
+
+def _varying(graph: ir.Graph) -> set[ir.Value]:
+    """Return what hangs on something that is only known at run time."""
+    varying = {value for value in graph.inputs if value.name not in graph.initializers}
+    for node in graph:
+        if any(value in varying for value in node.inputs):
+            varying.update(node.outputs)
+    return varying
+
+
+def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:
+    """Let the node be the convolution, or the sum of that and what is added besides."""
+    type = type_of(found.x)
+    channels, axes = int(type.shape[1]), type.rank - 2
+    operands = [
+        found.x,
+        _reshaped(node, "weight", found.scale, (channels, 1, *[1] * axes)),
+        _reshaped(node, "bias", found.shift, (channels,)),
+    ]
+    attributes = [
+        ir.AttrInt64s("kernel_shape", [1] * axes), ir.AttrInt64s("strides", [1] * axes),
+        ir.AttrInt64s("dilations", [1] * axes), ir.AttrInt64s("pads", [0] * 2 * axes), ir.AttrInt64("group", channels),
+    ]  # fmt: skip
+    if found.rest is not None:
+        operands = [_made_before(node, "scaled", ir.Node("", "Conv", operands, attributes), type), found.rest]
+    else:
+        node.op_type = "Conv"
+        node.resize_inputs(len(operands))
+        node.attributes.update({attribute.name: attribute for attribute in attributes})
+    for index, value in enumerate(operands):
+        node.replace_input_with(index, value)
+    assert node.graph is not None
+    for one in found.replaced:
+        node.graph.remove(one, safe=True)
+
+
+def _reshaped(before: ir.Node, name: str, value: ir.Value, shape: Shape) -> ir.Value:
+    assert before.graph is not None
+    target = add_constant(before.graph, f"{before.name}/{name}/shape", np.array(shape, np.int64))
+    return _made_before(before, name, ir.Node("", "Reshape", [value, target]), type_of(value).with_shape(shape))
+
+
+def _made_before(before: ir.Node, name: str, node: ir.Node, type: TensorType) -> ir.Value:
+    """Insert a node of one result in front of another."""
+    node.name = f"{before.name}/{name}"
+    node.metadata_props.update(before.metadata_props)
+    stamp(node.outputs[0], node.name, type)
+    before.prepend(node)
+    return node.outputs[0]
