@@ -128,12 +128,11 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
 
 
 def total(*terms: Tensor) -> Tensor:
-    """Add tensors of one type in one node."""
-    if len(terms) == 1:
-        return terms[0]
-    if len(terms) == 2:
-        return terms[0] + terms[1]
-    return terms[0].builder.node("Sum", terms, [broadcast_types(*(t.type for t in terms))])
+    """Add tensors, one after another: ONNX Runtime's Sum of several takes twice as long."""
+    result, *others = terms
+    for term in others:
+        result = result + term
+    return result
 
 
 def positive(x: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ __all__ = [
 Model = bytes | Path
 """A serialized ONNX model or the file that holds one."""
 SPIN_VARIABLE = "DSLC_SPIN"
-ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub", "Sum"})
+ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
 """Operators of ONNX that compute each element of the result from those at the same place."""
 
 

@@ -12,7 +12,7 @@ from math import pi, sqrt
 import numpy as np
 
 from dslc import graph as g
-from dslc.autodiff.table import no_gradient, vjp, vjp_each
+from dslc.autodiff.table import no_gradient, vjp
 from dslc.graph import Tensor, constant_of
 
 # --- arithmetic ----------------------------------------------------------------------------------
@@ -21,7 +21,6 @@ vjp("Add", lambda dy, y, a, b: dy, lambda dy, y, a, b: dy)
 vjp("Sub", lambda dy, y, a, b: dy, lambda dy, y, a, b: -dy)
 vjp("Mul", lambda dy, y, a, b: dy * b, lambda dy, y, a, b: dy * a)
 vjp("Div", lambda dy, y, a, b: dy / b, lambda dy, y, a, b: -(dy / b) * y)
-vjp_each("Sum", lambda index, dy, y, *terms: dy)
 vjp("Neg", lambda dy, y, x: -dy)
 vjp("Abs", lambda dy, y, x: dy * g.sign(x))
 vjp("Reciprocal", lambda dy, y, x: -dy * (y * y))
