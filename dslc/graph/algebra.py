@@ -14,9 +14,12 @@ import numpy as np
 import onnx_ir as ir
 
 from dslc.graph.builder import add_constant, constant_value, stamp, type_of
-from dslc.types import BroadcastError, Dimension, broadcast
+from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast
 
-__all__ = ["BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become"]
+__all__ = [
+    "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become", "insert",
+    "reshaped", "shape_constant",
+]  # fmt: skip
 
 Rule = Callable[[ir.Node], bool]
 Rules = Mapping[str, Sequence[Rule]]
@@ -66,6 +69,26 @@ def become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attribu
     for name, values in attributes.items():
         node.attributes[name] = ir.AttrInt64s(name, list(values))
     return True
+
+
+def insert(before: ir.Node, name: str, node: ir.Node, type: TensorType) -> ir.Value:
+    """Put a new node, with one result of that type, in front of another, on whose behalf it is made."""
+    node.name = f"{before.name}/{name}"
+    node.metadata_props.update(before.metadata_props)
+    stamp(node.outputs[0], node.name, type)
+    before.prepend(node)
+    return node.outputs[0]
+
+
+def reshaped(before: ir.Node, name: str, value: ir.Value, shape: Shape) -> ir.Value:
+    """Put a Reshape in front of a node; only one of the sizes may be unknown."""
+    operands = [value, shape_constant(before, f"{name}/shape", shape)]
+    return insert(before, name, ir.Node("", "Reshape", operands), type_of(value).with_shape(shape))
+
+
+def shape_constant(node: ir.Node, name: str, shape: Shape) -> ir.Value:
+    """Return what a Reshape on behalf of a node takes; only one of the sizes may be unknown."""
+    return _constant(node, f"{node.name}/{name}", np.array([n if isinstance(n, int) else -1 for n in shape], np.int64))
 
 
 # --- neutral elements and scalars --------------------------------------------------------------------
@@ -188,16 +211,16 @@ def _join_transposes(node: ir.Node) -> bool:
 
 def _transpose_product(node: ir.Node) -> bool:
     """(A' B)' = B' A, where A' is a Transpose: the runtime fuses a transposed operand into the product."""
-    product = _made_by(node.inputs[0], "MatMul")
+    product = _made_by(node.inputs[0], "MatMul") if _swaps_last_axes(node) else None
     left = _made_by(product.inputs[0], "Transpose") if product else None
-    if product is None or left is None or not _is_used_once(product.outputs[0]):
+    if product is None or left is None or not _is_used_once(product.outputs[0]) or not _swaps_last_axes(left):
         return False
     a, b = _operand(left, 0), _operand(product, 1)
-    if type_of(a).rank != 2 or type_of(b).rank != 2:
+    if type_of(a).rank != type_of(b).rank:
         return False
     # reuse the node of A' for B': its own result has no other use, or stays for those who have one
     other = _made_by(b, "Transpose")
-    if other is not None:
+    if other is not None and _swaps_last_axes(other):
         return become(node, "MatMul", [_operand(other, 0), a])
     if not _is_used_once(left.outputs[0]):
         return False
@@ -205,15 +228,20 @@ def _transpose_product(node: ir.Node) -> bool:
     return True
 
 
-def _transposed(before: ir.Node, matrix: ir.Value) -> ir.Value:
-    """Insert a Transpose of a matrix in front of a node."""
-    type = type_of(matrix)
-    name = f"{before.name}/transposed"
-    node = ir.Node("", "Transpose", [matrix], [ir.AttrInt64s("perm", [1, 0])], name=name)
-    node.metadata_props.update(before.metadata_props)
-    stamp(node.outputs[0], name, type.with_shape(reversed(type.shape)))
-    before.prepend(node)
-    return node.outputs[0]
+def _swaps_last_axes(node: ir.Node) -> bool:
+    """Whether a Transpose transposes matrices."""
+    permutation = list(node.attributes["perm"].as_ints())
+    rank = len(permutation)
+    return permutation == [*range(rank - 2), rank - 1, rank - 2]
+
+
+def _transposed(before: ir.Node, matrices: ir.Value) -> ir.Value:
+    """Insert a Transpose of matrices in front of a node."""
+    type = type_of(matrices)
+    *others, rows, columns = range(type.rank)
+    transpose = ir.Node("", "Transpose", [matrices], [ir.AttrInt64s("perm", [*others, columns, rows])])
+    shape = (*type.shape[:-2], type.shape[-1], type.shape[-2])
+    return insert(before, "transposed", transpose, type.with_shape(shape))
 
 
 def _drop_cast(node: ir.Node) -> bool:
@@ -222,7 +250,7 @@ def _drop_cast(node: ir.Node) -> bool:
 
 
 BROADCASTING = (
-    "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Where", "Equal", "Less", "LessOrEqual", "Greater",
+    "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "LessOrEqual", "Greater",
     "GreaterOrEqual",
 )  # fmt: skip
 """Operators that repeat their operands along axes of size one."""

@@ -1,4 +1,4 @@
-"""Passes that make a finished graph smaller without changing what it computes, each with a name of its own.
+"""Passes that make a finished graph smaller or faster without changing what it computes, each with a name of its own.
 
 They run after differentiation. Inputs and outputs keep their names and every value its stamped type;
 parameters are never folded, since training or a later load may change them. :func:`simplify` applies those
@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph import algebra
+from dslc.graph import algebra, sums
 from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 from dslc.graph.scaling import scale_and_shift
@@ -31,6 +31,8 @@ class Pass:
     doc: str
     rules: Rules | None = None
     function: Callable[[ir.Model], bool] | None = None
+    may_grow: bool = False
+    """Whether what is faster may be more nodes."""
 
     def apply(self, model: ir.Model) -> bool:
         """Apply this pass alone, in place; say whether it changed anything."""
@@ -255,8 +257,9 @@ _ALL = (
     Pass("join-reshapes", "Chains of reshapes become one, or none.", algebra.RESHAPES),
     Pass("join-transposes", "Chains of transposes become one, or none; (A' B)' becomes B' A.", algebra.TRANSPOSES),
     Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
+    Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, may_grow=True),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
-    Pass("scale-and-shift", "x * a + b, a and b by channel, becomes one convolution.", function=scale_and_shift),
+    Pass("scale-and-shift", "x * a + b, by channel, becomes a convolution.", function=scale_and_shift, may_grow=True),
 )
 PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}
 """All passes by name, in the order in which they are applied."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.builder import add_constant, stamp, type_of
-from dslc.types import FLOAT32, Shape, TensorType
+from dslc.graph.algebra import insert, reshaped
+from dslc.graph.builder import type_of
+from dslc.types import FLOAT32
 
 __all__ = ["scale_and_shift"]
 
@@ -105,15 +105,15 @@ def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:
     channels, axes = int(type.shape[1]), type.rank - 2
     operands = [
         found.x,
-        _reshaped(node, "weight", found.scale, (channels, 1, *[1] * axes)),
-        _reshaped(node, "bias", found.shift, (channels,)),
+        reshaped(node, "weight", found.scale, (channels, 1, *[1] * axes)),
+        reshaped(node, "bias", found.shift, (channels,)),
     ]
     attributes = [
         ir.AttrInt64s("kernel_shape", [1] * axes), ir.AttrInt64s("strides", [1] * axes),
         ir.AttrInt64s("dilations", [1] * axes), ir.AttrInt64s("pads", [0] * 2 * axes), ir.AttrInt64("group", channels),
     ]  # fmt: skip
     if found.rest is not None:
-        operands = [_made_before(node, "scaled", ir.Node("", "Conv", operands, attributes), type), found.rest]
+        operands = [insert(node, "scaled", ir.Node("", "Conv", operands, attributes), type), found.rest]
     else:
         node.op_type = "Conv"
         node.resize_inputs(len(operands))
@@ -123,18 +123,3 @@ def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:
     assert node.graph is not None
     for one in found.replaced:
         node.graph.remove(one, safe=True)
-
-
-def _reshaped(before: ir.Node, name: str, value: ir.Value, shape: Shape) -> ir.Value:
-    assert before.graph is not None
-    target = add_constant(before.graph, f"{before.name}/{name}/shape", np.array(shape, np.int64))
-    return _made_before(before, name, ir.Node("", "Reshape", [value, target]), type_of(value).with_shape(shape))
-
-
-def _made_before(before: ir.Node, name: str, node: ir.Node, type: TensorType) -> ir.Value:
-    """Insert a node of one result in front of another."""
-    node.name = f"{before.name}/{name}"
-    node.metadata_props.update(before.metadata_props)
-    stamp(node.outputs[0], node.name, type)
-    before.prepend(node)
-    return node.outputs[0]

@@ -13,7 +13,7 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.autodiff.table import operators_with_rules
 from dslc.graph import Builder, Tensor
-from dslc.graph.passes import simplify
+from dslc.graph.passes import PASSES, simplify
 from dslc.graph.verify import verify
 from dslc.types import FLOAT32, FLOAT64, ElementType, TensorType, evaluate
 from tests.autodiff.cases import CASES, SIZES, Case, Draw, H, N, normal
@@ -84,12 +84,13 @@ def test_every_rule_has_cases_and_every_case_a_rule() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_simplified_graphs_compute_the_same(case: Case) -> None:
     built = build(case, FLOAT64)
-    before = runner(built.model)(built.feeds)
-    count = len(built.model.graph)
+    before, count = runner(built.model)(built.feeds), len(built.model.graph)
     names = [value.name for value in built.model.graph.outputs]
-    model = simplify(built.model)
+    model = simplify(built.model, [name for name, one in PASSES.items() if not one.may_grow])
     verify(model)
     assert len(model.graph) <= count
+    model = simplify(model)
+    verify(model)
     assert [value.name for value in model.graph.outputs] == names
     for a, b in zip(before, runner(model)(built.feeds), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-12)

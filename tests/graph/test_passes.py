@@ -14,7 +14,7 @@ from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor, type_of
 from dslc.graph.passes import PASSES, chosen_passes, fold_constants, merge_common, remove_unused, simplify
 from dslc.graph.verify import verify
-from dslc.types import FLOAT32, FLOAT64, INT32, TensorType, symbol
+from dslc.types import FLOAT32, FLOAT64, INT32, ElementType, TensorType, symbol
 from tests.autodiff.harness import runner
 
 N = symbol("N")
@@ -94,6 +94,18 @@ ALGEBRA = {
     "product of a transpose, transposed": (
         lambda x: last((x.mT @ g.exp(x)).mT),
         ["Exp", "Transpose", "MatMul", "Tanh"],
+    ),
+    "product of transposed matrices, transposed": (
+        lambda x: last((g.reshape(x, (3, 2, 2)).mT @ g.reshape(g.exp(x), (3, 2, 2))).mT),
+        ["Reshape", "Exp", "Reshape", "Transpose", "MatMul", "Tanh"],
+    ),
+    "product with a matrix for all, transposed, stays": (
+        lambda x: last((x.mT @ g.reshape(x, (1, 3, 4))).mT),
+        ["Transpose", "Reshape", "MatMul", "Transpose", "Tanh"],
+    ),
+    "product of what is transposed otherwise stays": (
+        lambda x: last((g.transpose(g.reshape(x, (2, 3, 2)), (2, 0, 1)) @ g.reshape(g.exp(x), (2, 3, 2))).mT),
+        ["Reshape", "Transpose", "Exp", "Reshape", "MatMul", "Transpose", "Tanh"],
     ),
     "a different type stays": (lambda x: last(x * x.builder.constant([[1.0]], FLOAT32)), ["Tanh"]),
     "a larger neutral element stays": (
@@ -227,6 +239,7 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "join-reshapes": (lambda x: last(g.reshape(g.unsqueeze(g.reshape(x, (12,)), [0]), (4, 3))), 4, 2),
     "join-transposes": (lambda x: last(g.transpose(g.transpose(g.exp(x), (1, 0)), (1, 0))), 4, 2),
     "skip-broadcasts": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), 3, 2),
+    "multiply-by-ones": (lambda x: last(g.reduce_mean(x, [0], keepdims=True)), 2, 6),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
     "scale-and-shift": (lambda x: last(x * by_channel(x, "Exp") + g.reduce_sum(x, [0, 2, 3], True)), 6, 7),
 }
@@ -274,6 +287,50 @@ def test_passes_are_chosen_in_the_order_of_the_text() -> None:
     with pytest.raises(Problem, match="E0620: there is no pass 'merge-comon'") as raised:
         chosen_passes("all,-merge-comon")
     assert raised.value.diagnostic.hint == "did you mean 'merge-common'?"
+
+
+SUMMED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, list[str]]] = {
+    "rows": (lambda x: g.reduce_sum(x, [0]), (3, 4), ["ConstantOfShape", "MatMul"]),
+    "rows of any number": (lambda x: g.reduce_sum(x, [0]), (N, 4), ["Shape", "ConstantOfShape", "MatMul"]),
+    "rows, with their axis": (lambda x: g.reduce_sum(x, [0], True), (3, 4), ["ConstantOfShape", "MatMul", "Reshape"]),
+    "two axes of three": (
+        lambda x: g.reduce_sum(x, [0, 1]), (N, 2, 4), ["Reshape", "Shape", "ConstantOfShape", "MatMul"],
+    ),
+    "one axis of three": (
+        lambda x: g.reduce_sum(x, [0]), (3, 2, 4), ["Reshape", "ConstantOfShape", "MatMul", "Reshape"],
+    ),
+    "a mean": (lambda x: g.reduce_mean(x, [0]), (3, 4), ["ConstantOfShape", "MatMul", "Cast", "Div"]),
+    "a mean of any number": (
+        lambda x: g.reduce_mean(x, [0, -2]), (N, N, 4),
+        ["Reshape", "Shape", "ConstantOfShape", "MatMul", "Cast", "Div"],
+    ),
+    "columns stay": (lambda x: g.reduce_sum(x, [1]), (3, 4), ["ReduceSum"]),
+    "all stays": (g.reduce_sum, (3, 4), ["ReduceSum"]),
+    "one column stays": (lambda x: g.reduce_sum(x, [0]), (3, 1), ["ReduceSum"]),
+    "columns of an unknown number stay": (lambda x: g.reduce_sum(x, [0]), (3, N), ["ReduceSum"]),
+    "first and last axis stay": (lambda x: g.reduce_sum(x, [0, 2]), (3, 4, 2), ["ReduceSum"]),
+    "maxima stay": (lambda x: g.reduce_max(x, [0]), (3, 4), ["ReduceMax"]),
+}  # fmt: skip
+"""Sums and the operators that they become."""
+
+
+@pytest.mark.parametrize("element", [FLOAT32, FLOAT64, INT32])
+@pytest.mark.parametrize("name", SUMMED)
+def test_rows_are_summed_by_a_product(name: str, element: ElementType) -> None:
+    function, shape, expected = SUMMED[name]
+    model = model_of(function, shape, element=element)
+    before = values(model_of(function, shape, element=element))
+    changed = PASSES["multiply-by-ones"].apply(model)
+    verify(model)
+    assert changed == (element is not INT32 and "ConstantOfShape" in expected)
+    if element is not INT32:
+        assert operators(model) == expected
+    np.testing.assert_allclose(values(model), before, rtol=1e-6)
+
+
+def test_no_rows_sum_to_zero() -> None:
+    model = simplify(model_of(lambda x: g.reduce_sum(x, [0]), (N, 4)))
+    np.testing.assert_array_equal(runner(model)({"x0": np.zeros((0, 4), np.float32)})[0], np.zeros(4))
 
 
 def used_twice(x: Tensor, y: Tensor) -> Tensor:
