@@ -281,9 +281,10 @@ class Compilation:
         Raises:
             Problem: E0616, the operator set can't express it.
         """
+        from dslc.graph.passes import shipped
         from dslc.training.artifacts import serialized
 
-        return serialized(model, self.opset, self.passes)
+        return serialized(model, self.opset, shipped(self.passes))
 
     def write_model(self, path: Path, model: Model) -> None:
         """Write a graph, as :meth:`serialized` would return it; large weights into a file of their own.
@@ -291,9 +292,10 @@ class Compilation:
         Raises:
             Problem: E0609, E0610, E0616.
         """
+        from dslc.graph.passes import shipped
         from dslc.training.artifacts import write_model
 
-        write_model(path, model, self.opset, self.passes)
+        write_model(path, model, self.opset, shipped(self.passes))
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -17,8 +17,8 @@ from dslc.graph.builder import add_constant, constant_value, stamp, type_of
 from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast
 
 __all__ = [
-    "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become", "insert",
-    "reshaped", "shape_constant",
+    "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become", "constant",
+    "insert", "reshaped", "shape_constant",
 ]  # fmt: skip
 
 Rule = Callable[[ir.Node], bool]
@@ -39,11 +39,6 @@ def _scalar(value: ir.Value) -> np.ndarray | None:
     """Return the number that a constant of one element holds, as an array without axes."""
     array = constant_value(value)
     return array.reshape(()) if array is not None and array.size == 1 else None
-
-
-def _constant(node: ir.Node, name: str, number: np.ndarray) -> ir.Value:
-    assert node.graph is not None
-    return add_constant(node.graph, name, np.asarray(number))
 
 
 def _is_used_once(value: ir.Value) -> bool:
@@ -71,6 +66,12 @@ def become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attribu
     return True
 
 
+def constant(node: ir.Node, name: str, number: np.ndarray) -> ir.Value:
+    """Add a constant on behalf of a node."""
+    assert node.graph is not None
+    return add_constant(node.graph, f"{node.name}/{name}", np.asarray(number))
+
+
 def insert(before: ir.Node, name: str, node: ir.Node, type: TensorType) -> ir.Value:
     """Put a new node, with one result of that type, in front of another, on whose behalf it is made."""
     node.name = f"{before.name}/{name}"
@@ -88,7 +89,7 @@ def reshaped(before: ir.Node, name: str, value: ir.Value, shape: Shape) -> ir.Va
 
 def shape_constant(node: ir.Node, name: str, shape: Shape) -> ir.Value:
     """Return what a Reshape on behalf of a node takes; only one of the sizes may be unknown."""
-    return _constant(node, f"{node.name}/{name}", np.array([n if isinstance(n, int) else -1 for n in shape], np.int64))
+    return constant(node, name, np.array([n if isinstance(n, int) else -1 for n in shape], np.int64))
 
 
 # --- neutral elements and scalars --------------------------------------------------------------------
@@ -135,7 +136,7 @@ def _join_factors(node: ir.Node) -> bool:
     if type_of(x).element.is_float and not _is_ordinary(factor):
         return False
     operator = "Div" if divides_a and divides_b else "Mul"
-    return become(node, operator, [x, _constant(node, f"{node.name}/factor", factor)])
+    return become(node, operator, [x, constant(node, "factor", factor)])
 
 
 def _is_ordinary(number: np.ndarray) -> bool:
@@ -152,7 +153,7 @@ def _join_terms(node: ir.Node) -> bool:
         return False
     with np.errstate(all="ignore"):
         term = inner[1] + outer[1]
-    return become(node, "Add", [inner[0], _constant(node, f"{node.name}/term", term)])
+    return become(node, "Add", [inner[0], constant(node, "term", term)])
 
 
 def _shifted(node: ir.Node) -> tuple[ir.Value, np.ndarray] | None:

@@ -15,12 +15,12 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph import algebra, sums
+from dslc.graph import algebra, expansions, sums
 from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 from dslc.graph.scaling import scale_and_shift
 
-__all__ = ["PASSES", "Pass", "chosen_passes", "simplify"]
+__all__ = ["PASSES", "Pass", "chosen_passes", "shipped", "simplify"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Pass:
     doc: str
     rules: Rules | None = None
     function: Callable[[ir.Model], bool] | None = None
-    may_grow: bool = False
-    """Whether what is faster may be more nodes."""
+    for_training: bool = False
+    """Whether it makes more nodes that are faster on ONNX Runtime, and are not for models that go elsewhere."""
 
     def apply(self, model: ir.Model) -> bool:
         """Apply this pass alone, in place; say whether it changed anything."""
@@ -81,6 +81,14 @@ def chosen_passes(text: str) -> tuple[str, ...]:
         else:
             chosen.discard(name)
     return tuple(name for name in PASSES if name in chosen)
+
+
+def shipped(names: Iterable[str] | None) -> tuple[str, ...]:
+    """Leave out, of the passes of these names (None: all), what is for graphs that train.
+
+    A shipped model keeps the forms that other runtimes know to fuse.
+    """
+    return tuple(name for name, one in PASSES.items() if not one.for_training and (names is None or name in set(names)))
 
 
 # --- identities at single nodes ------------------------------------------------------------------------
@@ -257,9 +265,10 @@ _ALL = (
     Pass("join-reshapes", "Chains of reshapes become one, or none.", algebra.RESHAPES),
     Pass("join-transposes", "Chains of transposes become one, or none; (A' B)' becomes B' A.", algebra.TRANSPOSES),
     Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
-    Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, may_grow=True),
+    Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, for_training=True),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
-    Pass("scale-and-shift", "x * a + b, by channel, becomes a convolution.", function=scale_and_shift, may_grow=True),
+    Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
+    Pass("expand-softplus", "Softplus becomes faster steps.", expansions.EXPANSIONS, for_training=True),
 )
 PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}
 """All passes by name, in the order in which they are applied."""

@@ -24,16 +24,11 @@ def scale_and_shift(model: ir.Model) -> bool:
 
     x is (N, C, *spatial); a and b have one number for each channel. The runtime goes over x once for it, and it makes
     a Relu or another term in the same go: of (x * a + z) + b, which a gradient may be, the convolution takes x, a and
-    b. Where a is known before run time nothing is changed: runtimes fold it into the convolution before.
+    b.
     """
     changed = False
-    varying: set[ir.Value] | None = None
     for node in list(model.graph):
-        found = next(_found_at(node), None)
-        if found is None:
-            continue
-        varying = _varying(model.graph) if varying is None else varying
-        if found.scale in varying:
+        if (found := next(_found_at(node), None)) is not None:
             _convolve(node, found)
             changed = True
     return changed
@@ -88,15 +83,6 @@ def _is_per_channel(value: ir.Value, x: ir.Value) -> bool:
     channels, *spatial = map(int, type.shape[1:])
     leading = len(type_of(value).shape) - len(type.shape[1:])
     return prod(spatial) >= FEWEST_POINTS and type_of(value).shape == (*[1] * leading, channels, *[1] * len(spatial))
-
-
-def _varying(graph: ir.Graph) -> set[ir.Value]:
-    """Return what hangs on something that is only known at run time."""
-    varying = {value for value in graph.inputs if value.name not in graph.initializers}
-    for node in graph:
-        if any(value in varying for value in node.inputs):
-            varying.update(node.outputs)
-    return varying
 
 
 def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.algebra import Rules, become, insert, reshaped, shape_constant
-from dslc.graph.builder import add_constant, constant_value, onnx_type, type_of
+from dslc.graph.algebra import Rules, become, constant, insert, reshaped, shape_constant
+from dslc.graph.builder import constant_value, onnx_type, type_of
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, element_count
 
 __all__ = ["SUMS"]
@@ -44,10 +44,9 @@ def _axes(node: ir.Node) -> list[int]:
 
 def _summed(node: ir.Node, rows: ir.Value, type: TensorType) -> tuple[str, list[ir.Value]]:
     """Return the operator that ends the sum or mean of all rows, and its operands."""
-    assert node.graph is not None
     count = type.shape[0]
     if isinstance(count, int):
-        number = add_constant(node.graph, f"{node.name}/number", np.array([count], np.int64))
+        number = constant(node, "number", np.array([count], np.int64))
     else:
         shape = ir.Node("", "Shape", [rows], [ir.AttrInt64("start", 0), ir.AttrInt64("end", 1)])
         number = insert(node, "number", shape, TensorType(INT64, (1,)))

@@ -55,7 +55,7 @@ vjp("Cos", lambda dy, y, x: -dy * g.sin(x))
 vjp("Tanh", lambda dy, y, x: dy * (1.0 - y * y))
 vjp("Sigmoid", lambda dy, y, x: dy * (y * (1.0 - y)))
 vjp("Softplus", lambda dy, y, x: dy * g.sigmoid(x))
-vjp("Erf", lambda dy, y, x: dy * (g.exp(-(x * x)) * (2 / sqrt(pi))))
+vjp("Erf", lambda dy, y, x: dy / g.exp(x * x) * (2 / sqrt(pi)))
 
 # --- pieces: masks are computed, not branched on; themselves they are flat -------------------------
 
