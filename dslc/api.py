@@ -9,12 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dslc.diagnostics import Diagnostic, Diagnostics
+from dslc.diagnostics import Diagnostic
 from dslc.limits import Limits
-from dslc.pipeline import Compilation, Options, check_spec, compile_spec, reopen
+from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spec, reopen
 
 if TYPE_CHECKING:
-    from dslc.model import Program
     from dslc.report.layers import Overview
     from dslc.training.loop import Observer
     from dslc.training.run import Run
@@ -82,7 +81,7 @@ class Spec:
     options: Options
 
     @cached_property
-    def _checked(self) -> tuple[Program, Diagnostics]:
+    def _checked(self) -> Checked:
         return check_spec(self.path, self.options)
 
     def check(self) -> list[Diagnostic]:
@@ -91,7 +90,7 @@ class Spec:
         Raises:
             Problem: the file can't be read.
         """
-        return list(self._checked[1])
+        return list(self._checked.findings)
 
     @cached_property
     def compilation(self) -> Compilation:
@@ -115,8 +114,8 @@ class Spec:
         """
         from dslc.report.layers import of_models, of_train
 
-        program, diagnostics = self._checked
-        diagnostics.raise_errors()
+        program = self._checked.program
+        self._checked.findings.raise_errors()
         if program.scope.trains or self.options.train is not None:
             return [of_train(self.compilation)]
         return of_models(program, self.options.limits)
@@ -131,9 +130,8 @@ class Spec:
         from dslc.report.layers import checked_train
 
         if stage == "tree":
-            program, diagnostics = self._checked
-            diagnostics.raise_errors()
-            return tree_text(program.source, self.options.limits)
+            self._checked.findings.raise_errors()
+            return tree_text(self._checked.program.source, self.options.limits)
         if stage == "model":
             return model_text(checked_train(self.compilation))
         artifacts = self.compilation.artifacts

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dslc.diagnostics import Diagnostics, did_you_mean
 from dslc.errors import names as errors
@@ -20,7 +20,6 @@ from dslc.files import read_source, source_loader
 from dslc.limits import Limits
 from dslc.model import (
     CheckedTrain,
-    Facts,
     Program,
     check_program,
     check_train_block,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from dslc.training.data import Dataset
     from dslc.training.fields import RawData
 
-__all__ = ["Compilation", "Options", "check_spec", "compile_spec", "reopen"]
+__all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
 
 RECURSION = 20_000
 """Python frames that the deepest spec inside the limits may need."""
@@ -64,8 +63,17 @@ class Options:
     steps: int | None = None
 
 
-def check_spec(path: Path, options: Options | None = None) -> tuple[Program, Diagnostics]:
-    """Parse and check a spec with all that it imports, without its data; findings are returned."""
+class Checked(NamedTuple):
+    """A spec that was checked without its data."""
+
+    program: Program
+    findings: Diagnostics
+    trains: Mapping[str, CheckedTrain | None]
+    """The train blocks; None for one that is wrong."""
+
+
+def check_spec(path: Path, options: Options | None = None) -> Checked:
+    """Parse and check a spec with all that it imports, without its data."""
     options = options or Options()
     sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
     diagnostics = Diagnostics()
@@ -77,8 +85,7 @@ def check_spec(path: Path, options: Options | None = None) -> tuple[Program, Dia
         settings=options.settings,
         limits=options.limits,
     )
-    check_program(program, diagnostics, options.limits)
-    return program, diagnostics
+    return Checked(program, diagnostics, check_program(program, diagnostics, options.limits))
 
 
 def compile_spec(path: Path, options: Options | None = None) -> Compilation:
@@ -89,9 +96,9 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
         Problem: E0620, there is no such pass.
     """
     options = options or Options()
-    program, diagnostics = check_spec(path, options)
-    diagnostics.raise_errors()
-    compilation = Compilation(path, options, program, _chosen(program, options.train), diagnostics)
+    checked = check_spec(path, options)
+    checked.findings.raise_errors()
+    compilation = Compilation(path, options, checked, _chosen(checked.program, options.train))
     _ = compilation.passes  # a wrong name is told before any work is done
     return compilation
 
@@ -118,9 +125,18 @@ class Compilation:
 
     path: Path
     options: Options
-    program: Program
+    checked: Checked
     name: str
-    warnings: Diagnostics
+
+    @property
+    def program(self) -> Program:
+        """What the spec declares."""
+        return self.checked.program
+
+    @property
+    def warnings(self) -> Diagnostics:
+        """What the check found."""
+        return self.checked.findings
 
     @property
     def opset(self) -> int:
@@ -184,27 +200,28 @@ class Compilation:
     @cached_property
     def _checked_alone(self) -> CheckedTrain:
         """The train block, checked without its data."""
-        return self.check(Facts())
+        return self._as_asked(self.checked.trains[self.name])
 
-    def check(self, facts: Facts) -> CheckedTrain:
-        """Check the train block with what is known of its data.
+    @cached_property
+    def train(self) -> CheckedTrain:
+        """The train block, checked with its data.
 
         Raises:
             Failure: it is wrong.
         """
         diagnostics = Diagnostics()
+        facts = self.raw.facts(self.data)
         found = check_train_block(self.program, self.name, diagnostics, self.options.limits, facts)
         diagnostics.raise_errors()
-        assert found is not None
+        return self._as_asked(found)
+
+    def _as_asked(self, train: CheckedTrain | None) -> CheckedTrain:
+        """Let the options say how long to train."""
+        assert train is not None
         for name in ("epochs", "steps"):
             if getattr(self.options, name) is not None:
-                found.epochs, found.steps = self.options.epochs, self.options.steps
-        return found
-
-    @cached_property
-    def train(self) -> CheckedTrain:
-        """The train block, checked with its data."""
-        return self.check(self.raw.facts(self.data))
+                train.epochs, train.steps = self.options.epochs, self.options.steps
+        return train
 
     @cached_property
     def constants(self) -> FittedConstants:

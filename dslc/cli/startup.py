@@ -17,7 +17,7 @@ __all__ = ["quicken"]
 
 DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
 """onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
-COLLECT_EVERY = 100_000
+COLLECT_EVERY = 1_000_000
 """New objects between searches for cyclic garbage. A compiler makes many objects that stay, and hardly any cycles that
 do not: with Python's 700, a tenth of the time to the first step goes into searches that find nothing."""
 

@@ -225,7 +225,9 @@ def _expression(node: ir.Node) -> object:
     operands = [id(value) for value in node.inputs]
     if node.op_type in COMMUTATIVE:
         operands.sort()
-    attributes = tuple(sorted((name, repr(attribute.value)) for name, attribute in node.attributes.items()))
+    attributes: tuple[tuple[str, str], ...] = ()
+    if node.attributes:
+        attributes = tuple(sorted((name, repr(attribute.value)) for name, attribute in node.attributes.items()))
     return node.domain, node.op_type, len(node.outputs), tuple(operands), attributes
 
 

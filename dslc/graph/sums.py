@@ -44,19 +44,48 @@ def _axes(node: ir.Node) -> list[int]:
 
 def _summed(node: ir.Node, rows: ir.Value, type: TensorType) -> tuple[str, list[ir.Value]]:
     """Return the operator that ends the sum or mean of all rows, and its operands."""
-    count = type.shape[0]
-    if isinstance(count, int):
-        number = constant(node, "number", np.array([count], np.int64))
-    else:
-        shape = ir.Node("", "Shape", [rows], [ir.AttrInt64("start", 0), ir.AttrInt64("end", 1)])
-        number = insert(node, "number", shape, TensorType(INT64, (1,)))
-    one = ir.AttrTensor("value", ir.Tensor(np.ones(1, type.element.numpy)))
-    ones = insert(node, "ones", ir.Node("", "ConstantOfShape", [number], [one]), type.with_shape((count,)))
+    ones = _ones(node, rows, type)
     if node.op_type == "ReduceSum":
         return "MatMul", [ones, rows]
     total = insert(node, "sum", ir.Node("", "MatMul", [ones, rows]), type.with_shape(type.shape[1:]))
-    cast = ir.Node("", "Cast", [number], [ir.AttrInt64("to", onnx_type(type.element))])
+    maker = ones.producer()
+    assert maker is not None
+    cast = ir.Node("", "Cast", maker.inputs, [ir.AttrInt64("to", onnx_type(type.element))])
     return "Div", [total, insert(node, "count", cast, type.with_shape((1,)))]
+
+
+def _ones(node: ir.Node, rows: ir.Value, type: TensorType) -> ir.Value:
+    """Return as many ones as there are rows: the same for all sums, where an input of the graph has as many."""
+    graph = node.graph
+    assert graph is not None
+    count = type.shape[0]
+    key = f"ones/{count}/{type.element.value}"
+    maker: ir.Node | None = graph.meta.get(key)
+    if maker is not None and maker.graph is graph:  # else it has gone with all that needed it
+        return maker.outputs[0]
+    sizes = graph.meta.setdefault("inputs by size", {type_of(value).shape[:1]: value for value in graph.inputs})
+    source = sizes.get((count,))
+    if source is None:
+        return _filled(node, "ones", _number(node, "number", rows, type), type.with_shape((count,)))
+    first = graph[0]
+    number = _number(first, f"{key}/number", source, type_of(source))
+    ones = _filled(first, key, number, type.with_shape((count,)))
+    graph.meta[key] = ones.producer()
+    return ones
+
+
+def _filled(before: ir.Node, name: str, number: ir.Value, type: TensorType) -> ir.Value:
+    one = ir.AttrTensor("value", ir.Tensor(np.ones(1, type.element.numpy)))
+    return insert(before, name, ir.Node("", "ConstantOfShape", [number], [one]), type)
+
+
+def _number(before: ir.Node, name: str, value: ir.Value, type: TensorType) -> ir.Value:
+    """Return the first size of a value as int64[1]."""
+    count = type.shape[0]
+    if isinstance(count, int):
+        return constant(before, name, np.array([count], np.int64))
+    shape = ir.Node("", "Shape", [value], [ir.AttrInt64("start", 0), ir.AttrInt64("end", 1)])
+    return insert(before, name, shape, TensorType(INT64, (1,)))
 
 
 SUMS: Rules = {operator: [_multiply_by_ones] for operator in ("ReduceSum", "ReduceMean")}

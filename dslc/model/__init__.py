@@ -63,13 +63,16 @@ def _train(
     return checked
 
 
-def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | None = None) -> None:
-    """Check everything that a spec declares, as far as that goes without its data."""
+def check_program(
+    program: Program, diagnostics: Diagnostics, limits: Limits | None = None
+) -> dict[str, CheckedTrain | None]:
+    """Check everything that a spec declares, as far as that goes without its data; return its train blocks."""
     limits = limits or Limits()
     applied: set[int] = set()
     used_data: set[int] = set()
+    trains: dict[str, CheckedTrain | None] = {}
     for name, (node, file) in program.scope.trains.items():
-        _train(program, name, diagnostics, limits, Facts(), applied)
+        trains[name] = _train(program, name, diagnostics, limits, Facts(), applied)
         used = {s.name for s in node.body if isinstance(s, tree.UseData)}
         used_data |= {id(file.data[key][0]) for key in used if key in file.data}
     elaboration = _elaboration(diagnostics, limits)
@@ -90,6 +93,7 @@ def check_program(program: Program, diagnostics: Diagnostics, limits: Limits | N
         for block in well_formed:
             message = f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
             diagnostics.add(names.UNUSED_BLOCK(message).at(block.node.name_span))
+    return trains
 
 
 def _alone(elaboration: Elaboration, block: BlockDeclaration) -> None:

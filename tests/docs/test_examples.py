@@ -60,7 +60,7 @@ def test_the_error_that_readme_shows(checkout: Path) -> None:
     (shown,) = (block for block in blocks_of(README, "text") if block.text.startswith("error"))
     Path("net.dl").write_text(wrong.text, encoding="utf-8")
     try:
-        found = list(check_spec(Path("net.dl"))[1])
+        found = list(check_spec(Path("net.dl")).findings)
     except Problem as problem:
         found = [problem.diagnostic]
     assert render_all(found) == shown.text

@@ -50,7 +50,7 @@ def found_in(text: str, folder: Path) -> list[Diagnostic]:
     path = folder / "spec.dl"
     path.write_text(text, encoding="utf-8")
     try:
-        return list(check_spec(path)[1])
+        return list(check_spec(path).findings)
     except Failure as failure:
         return list(failure.diagnostics)
 

@@ -11,7 +11,7 @@ CHECK = """
 import sys
 from pathlib import Path
 from dslc.pipeline import check_spec
-print(len(check_spec(Path(sys.argv[1]))[1]))
+print(len(check_spec(Path(sys.argv[1])).findings))
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"onnx", "onnx_ir", "onnxruntime", "sympy"}))
 """
 

@@ -17,7 +17,7 @@ CHECKED = [c for c in CODES.values() if not c.id.startswith(("E04", "E06", "W06"
 def codes_in(text: str, folder: Path) -> set[str]:
     path = folder / "spec.dl"
     path.write_text(text, encoding="utf-8")
-    return {d.code.id for d in check_spec(path)[1]}
+    return {d.code.id for d in check_spec(path).findings}
 
 
 @pytest.mark.parametrize("code", [c for c in CHECKED if c.wrong], ids=lambda code: code.id)

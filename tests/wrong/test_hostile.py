@@ -89,7 +89,7 @@ def check(folder: Path, text: str) -> tuple[Diagnostics, float]:
     path = folder / "spec.dl"
     path.write_text(text, encoding="utf-8")
     start = time.perf_counter()
-    return check_spec(path, Options(limits=LIMITS))[1], time.perf_counter() - start
+    return check_spec(path, Options(limits=LIMITS)).findings, time.perf_counter() - start
 
 
 @pytest.mark.parametrize("name", IN_TIME)

@@ -63,7 +63,7 @@ def check_mutation(random: random.Random, folder: Path) -> None:
     path = folder / "spec.dl"
     path.write_text(text, encoding="utf-8")
     start = time.perf_counter()
-    found = check_spec(path, Options(limits=LIMITS))[1]
+    found = check_spec(path, Options(limits=LIMITS)).findings
     shown = render_all(found)
     assert time.perf_counter() - start < 10, text
     assert "Traceback" not in shown

@@ -49,7 +49,7 @@ def found_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> Diagnostics:
     lines = path.read_text(encoding="utf-8").splitlines()
     settings = [line.removeprefix("# --set ").partition("=") for line in lines if line.startswith("# --set ")]
     limits = Limits().with_overrides(line.removeprefix("# --limit ") for line in lines if line.startswith("# --limit "))
-    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}, limits=limits))[1]
+    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}, limits=limits)).findings
 
 
 @pytest.mark.parametrize("path", CASES, ids=name_of)

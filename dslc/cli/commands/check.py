@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     found: list[Diagnostic] = []
     for path in options.files:
         try:
-            found += check_spec(path, compiler)[1]
+            found += check_spec(path, compiler).findings
         except Problem as problem:
             found.append(problem.diagnostic)
     errors = [d for d in found if d.severity == "error"]
