@@ -246,7 +246,7 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
 }
 """A graph for each pass, with its nodes before and after that pass alone."""
 
-SHAPES = {"scale-and-shift": (2, 3, 16, 16)}
+SHAPES = {"scale-and-shift": (2, 3, 32, 32)}
 """What x is, if not (3, 4)."""
 
 
@@ -348,25 +348,25 @@ def used_twice(x: Tensor, y: Tensor) -> Tensor:
 
 
 SCALED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, int]] = {
-    "with a term between": (lambda x: (x * by_channel(x, "Exp") + g.exp(x)) + by_channel(x, "Tanh"), (2, 3, 16, 16), 1),
-    "as an output": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 16, 16), 1),
-    "along one axis": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 300), 1),
-    "along three axes": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 1, 8, 6, 7), 1),
-    "of any batch": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (N, 3, 16, 16), 1),
-    "few points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 15, 15), 0),
-    "points of an unknown number stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, N, 99), 0),
-    "no points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 300), 0),
+    "with a term between": (lambda x: (x * by_channel(x, "Exp") + g.exp(x)) + by_channel(x, "Tanh"), (2, 3, 32, 32), 1),
+    "as an output": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 32, 32), 1),
+    "along one axis": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 1200), 1),
+    "along three axes": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 1, 16, 8, 9), 1),
+    "of any batch": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (N, 3, 32, 32), 1),
+    "few points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 31, 31), 0),
+    "points of an unknown number stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, N, 999), 0),
+    "no points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3000), 0),
     "numbers for each row stay": (
         lambda x: x * g.reduce_mean(x, [0, 1, 3], keepdims=True) + by_channel(x, "Tanh"),
-        (2, 16, 16, 16),
+        (2, 32, 32, 32),
         0,
     ),
     "numbers for each example stay": (
         lambda x: x * g.reduce_mean(x, [2, 3], keepdims=True) + by_channel(x, "Tanh"),
-        (2, 3, 16, 16),
+        (2, 3, 32, 32),
         0,
     ),
-    "a product that others need stays": (lambda x: used_twice(x, x * by_channel(x, "Exp")), (2, 3, 16, 16), 0),
+    "a product that others need stays": (lambda x: used_twice(x, x * by_channel(x, "Exp")), (2, 3, 32, 32), 0),
 }
 """Graphs and how many convolutions they become."""
 
@@ -405,7 +405,7 @@ def test_shipped_models_take_no_pass_that_is_for_training() -> None:
 
 
 def test_channels_in_float64_have_no_convolution() -> None:
-    model = model_of(lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 16, 16), element=FLOAT64)
+    model = model_of(lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 32, 32), element=FLOAT64)
     assert not PASSES["scale-and-shift"].apply(model)
 
 

@@ -1,0 +1,39 @@
+"""Sums over the first axis: a reduction, or a product with ones. And sums of several tensors: one node, or one each.
+
+`python benchmarks/lowering/row_sums.py`. See `dslc.graph.sums` and `dslc.graph.elementwise.total`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from harness import compare, normal
+
+from dslc import graph as g
+from dslc.graph import Tensor
+from dslc.types import FLOAT32
+
+SHAPES = [(32, 128), (128, 10), (128, 784), (256, 512), (512, 384), (512, 1536), (8192, 64), (128, 9216)]
+
+
+def product(x: Tensor) -> Tensor:
+    """What the pass makes of a sum."""
+    return x.builder.constant(np.ones(int(x.shape[0]), np.float32), FLOAT32) @ x
+
+
+def one_node(*terms: Tensor) -> Tensor:
+    """ONNX's Sum."""
+    return terms[0].builder.node("Sum", terms, [terms[0].type])
+
+
+def main() -> None:
+    """Measure and print."""
+    for shape in SHAPES:
+        ways = {"ReduceSum": lambda x: g.reduce_sum(x, [0]), "product with ones": product}
+        compare(f"sum of rows, {shape}", ways, normal(*shape), runs=20)
+    for shape in [(128, 512), (512, 384), (64, 16, 28, 28)]:
+        terms = [normal(*shape, seed=seed) for seed in range(3)]
+        compare(f"sum of three, {shape}", {"Sum": one_node, "Adds": g.total}, *terms, runs=20)
+
+
+if __name__ == "__main__":
+    main()
