@@ -114,12 +114,16 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
             continue
         operands = node.inputs
         users = [use.node for value in node.outputs for use in value.uses()]
-        if any(rule(node) for rule in fitting):
-            changed = True
-            for other in (node, *users, *_makers(node.inputs)):
-                look_at(other)
-            for maker in _detach_unneeded([node, *_makers(operands)], gone):
-                look_at(maker)
+        for rule in fitting:
+            if rule(node):
+                break
+        else:
+            continue
+        changed = True
+        for other in (node, *users, *_makers(node.inputs)):
+            look_at(other)
+        for maker in _detach_unneeded([node, *_makers(operands)], gone):
+            look_at(maker)
     model.graph.remove(gone)
     return changed
 

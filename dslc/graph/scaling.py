@@ -82,8 +82,9 @@ def _is_per_channel(value: ir.Value, x: ir.Value) -> bool:
     if type.element is not FLOAT32 or type.rank < 3 or not all(isinstance(n, int) for n in type.shape[1:]):
         return False
     channels, *spatial = map(int, type.shape[1:])
-    leading = len(type_of(value).shape) - len(type.shape[1:])
-    return prod(spatial) >= FEWEST_POINTS and type_of(value).shape == (*[1] * leading, channels, *[1] * len(spatial))
+    leading = type_of(value).rank - len(type.shape[1:])
+    per_channel = (*[1] * leading, channels, *[1] * len(spatial))
+    return channels > 0 and prod(spatial) >= FEWEST_POINTS and type_of(value).shape == per_channel
 
 
 def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:

@@ -21,12 +21,12 @@ def _multiply_by_ones(node: ir.Node) -> bool:
     x, result = node.inputs[0], type_of(node.outputs[0])
     assert x is not None
     type, axes = type_of(x), _axes(node)
-    width = element_count(type.shape[len(axes) :])
-    if axes != list(range(len(axes))) or not isinstance(width, int) or width <= 1:
+    count, width = element_count(type.shape[: len(axes)]), element_count(type.shape[len(axes) :])
+    if axes != list(range(len(axes))) or not isinstance(width, int) or width <= 1 or count == 0:
         return False
     if type.element not in {FLOAT32, FLOAT64}:
         return False
-    matrix = type.with_shape((element_count(type.shape[: len(axes)]), width))
+    matrix = type.with_shape((count, width))
     operator, operands = _summed(node, x if type == matrix else reshaped(node, "rows", x, matrix.shape), matrix)
     row = matrix.with_shape((width,))
     if result == row:

@@ -309,6 +309,7 @@ SUMMED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, list[str]]] = {
     "all stays": (g.reduce_sum, (3, 4), ["ReduceSum"]),
     "one column stays": (lambda x: g.reduce_sum(x, [0]), (3, 1), ["ReduceSum"]),
     "columns of an unknown number stay": (lambda x: g.reduce_sum(x, [0]), (3, N), ["ReduceSum"]),
+    "no rows stay": (lambda x: g.reduce_sum(x, [0, 1]), (3, 0, 4), ["ReduceSum"]),
     "first and last axis stay": (lambda x: g.reduce_sum(x, [0, 2]), (3, 4, 2), ["ReduceSum"]),
     "maxima stay": (lambda x: g.reduce_max(x, [0]), (3, 4), ["ReduceMax"]),
 }  # fmt: skip
@@ -355,6 +356,7 @@ SCALED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, int]] = {
     "of any batch": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (N, 3, 32, 32), 1),
     "few points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 31, 31), 0),
     "points of an unknown number stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, N, 999), 0),
+    "no channels stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 0, 32, 32), 0),
     "no points stay": (lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3000), 0),
     "numbers for each row stay": (
         lambda x: x * g.reduce_mean(x, [0, 1, 3], keepdims=True) + by_channel(x, "Tanh"),

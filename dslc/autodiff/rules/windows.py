@@ -68,10 +68,10 @@ def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimensi
 
 def _elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
     """For each place in a window, that element of every window: (N, C, *coarse). Around x lies ``fill``."""
-    known = [int(n) for n in (*x.shape[1:], *coarse) if isinstance(n, int)]
+    is_known = all(isinstance(n, int) for n in (*x.shape[1:], *coarse))
     is_square = len(windows.strides) == 2 and len(set(windows.strides)) == 1  # what SpaceToDepth can
-    if is_square and windows.strides[0] > 1 and prod(windows.kernel) > 1 and len(known) == 5:
-        return elements_of_blocks(x, windows, known[-2:], fill)
+    if is_known and is_square and windows.strides[0] > 1 and prod(windows.kernel) > 1:
+        return elements_of_blocks(x, windows, [int(n) for n in coarse], fill)
     return elements_by_steps(x, windows, coarse, fill)
 
 
