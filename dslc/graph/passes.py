@@ -8,7 +8,7 @@ that are asked for until none finds more to do, in time linear in the graph.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -20,7 +20,7 @@ from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 from dslc.graph.scaling import scale_and_shift
 
-__all__ = ["PASSES", "Pass", "chosen_passes", "shipped", "simplify"]
+__all__ = ["PASSES", "Pass", "chosen_passes", "shipped", "simplify", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,14 @@ def chosen_passes(text: str) -> tuple[str, ...]:
         else:
             chosen.discard(name)
     return tuple(name for name in PASSES if name in chosen)
+
+
+def text_of(names: Sequence[str] | None) -> str:
+    """Return passes (None: all) as :func:`chosen_passes` reads them, in few words."""
+    if names is None:
+        return "all"
+    missing = [f"-{name}" for name in PASSES if name not in names]
+    return ",".join(["all", *missing] if len(missing) < len(names) else names) or "none"
 
 
 def shipped(names: Iterable[str] | None) -> tuple[str, ...]:

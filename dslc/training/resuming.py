@@ -13,6 +13,7 @@ from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.export.inference import InferenceModel
 from dslc.graph.model import Model
+from dslc.graph.passes import text_of
 from dslc.model.checked import CheckedTrain
 from dslc.source import Source
 from dslc.syntax import parse, tree
@@ -124,7 +125,7 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
             raise RESUME_DIFFERS(
                 f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now"
             )
-    old, new = _passes(before.get("passes")), _passes(now["passes"])
+    old, new = text_of(before.get("passes")), text_of(now["passes"])
     if old != new:  # the last bits may differ
         raise RESUME_DIFFERS(
             f"the passes were {old}, and are {new} now", hint=f"--passes {old}, or begin anew with --overwrite"
@@ -172,11 +173,6 @@ def changed_files(manifest: Mapping[str, Any], job: Job) -> list[str]:
 
 def _length(run: Mapping[str, Any]) -> str:
     return f"{run['epochs']:,} epochs" if run["epochs"] is not None else f"{run['steps']:,} steps"
-
-
-def _passes(names: Sequence[str] | None) -> str:
-    """Return passes as ``--passes`` takes them."""
-    return "all" if names is None else ",".join(names) or "none"
 
 
 def _meaning(source: Source) -> object:

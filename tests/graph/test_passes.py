@@ -12,7 +12,16 @@ import pytest
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.passes import PASSES, chosen_passes, fold_constants, merge_common, remove_unused, shipped, simplify
+from dslc.graph.passes import (
+    PASSES,
+    chosen_passes,
+    fold_constants,
+    merge_common,
+    remove_unused,
+    shipped,
+    simplify,
+    text_of,
+)
 from dslc.graph.verify import verify
 from dslc.types import FLOAT32, FLOAT64, INT32, ElementType, TensorType, symbol
 from tests.autodiff.harness import runner
@@ -288,6 +297,12 @@ def test_passes_are_chosen_in_the_order_of_the_text() -> None:
     with pytest.raises(Problem, match="E0620: there is no pass 'merge-comon'") as raised:
         chosen_passes("all,-merge-comon")
     assert raised.value.diagnostic.hint == "did you mean 'merge-common'?"
+
+
+@pytest.mark.parametrize("text", ["all", "none", "all,-fold-constants,-merge-common", "fold-constants,merge-common"])
+def test_passes_are_told_as_they_are_asked_for(text: str) -> None:
+    assert text_of(chosen_passes(text)) == text
+    assert text_of(None) == "all"
 
 
 SUMMED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, list[str]]] = {
