@@ -57,7 +57,7 @@ class Options:
     seed: int | None = None
     opset: int | None = None
     passes: str | None = None
-    """Which passes make the graphs smaller, as :func:`dslc.graph.passes.chosen_passes` reads it; None: all."""
+    """Which passes run over the graphs, as :func:`dslc.graph.passes.chosen_passes` reads it; None: all."""
     provider: str | None = None
     epochs: int | None = None
     steps: int | None = None

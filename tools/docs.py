@@ -327,7 +327,7 @@ def command_line() -> Iterator[str]:
         yield from command_section(name, command_named(name))
     yield "\n## Passes\n"
     yield (
-        "`--passes` chooses what makes the graphs smaller, without changing what they compute: `all`, the default; "
+        "`--passes` chooses what is done to the graphs without changing what they compute: `all`, the default; "
         "`none`; `NAME` adds a pass, `-NAME` takes one away, in the order of the list. A run is resumed with the "
         "passes that it was begun with, because the last bits of its results may hang on them. Those marked * take "
         "more steps that are faster on ONNX Runtime; they are left out of models that are shipped, which keep the "

@@ -18,7 +18,7 @@ from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast
 
 __all__ = [
     "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become", "constant",
-    "insert", "reshaped", "shape_constant",
+    "insert", "is_used_once", "reshaped", "shape_constant",
 ]  # fmt: skip
 
 Rule = Callable[[ir.Node], bool]
@@ -41,7 +41,8 @@ def _scalar(value: ir.Value) -> np.ndarray | None:
     return array.reshape(()) if array is not None and array.size == 1 else None
 
 
-def _is_used_once(value: ir.Value) -> bool:
+def is_used_once(value: ir.Value) -> bool:
+    """Whether one node alone needs a value."""
     return len(value.uses()) == 1 and not value.is_graph_output()
 
 
@@ -124,7 +125,7 @@ def _scaled(node: ir.Node) -> tuple[ir.Value, np.ndarray, bool] | None:
 def _join_factors(node: ir.Node) -> bool:
     """(x * a) * b = x * (a b), and so with divisions and signs."""
     outer = _scaled(node)
-    maker = outer[0].producer() if outer and _is_used_once(outer[0]) else None
+    maker = outer[0].producer() if outer and is_used_once(outer[0]) else None
     inner = _scaled(maker) if maker is not None and not maker.domain else None
     if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
         return False
@@ -147,7 +148,7 @@ def _is_ordinary(number: np.ndarray) -> bool:
 def _join_terms(node: ir.Node) -> bool:
     """(x + a) + b = x + (a + b), and so with differences."""
     outer = _shifted(node)
-    maker = outer[0].producer() if outer and _is_used_once(outer[0]) else None
+    maker = outer[0].producer() if outer and is_used_once(outer[0]) else None
     inner = _shifted(maker) if maker is not None and not maker.domain else None
     if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
         return False
@@ -214,7 +215,7 @@ def _transpose_product(node: ir.Node) -> bool:
     """(A' B)' = B' A, where A' is a Transpose: the runtime fuses a transposed operand into the product."""
     product = _made_by(node.inputs[0], "MatMul") if _swaps_last_axes(node) else None
     left = _made_by(product.inputs[0], "Transpose") if product else None
-    if product is None or left is None or not _is_used_once(product.outputs[0]) or not _swaps_last_axes(left):
+    if product is None or left is None or not is_used_once(product.outputs[0]) or not _swaps_last_axes(left):
         return False
     a, b = _operand(left, 0), _operand(product, 1)
     if type_of(a).rank != type_of(b).rank:
@@ -223,7 +224,7 @@ def _transpose_product(node: ir.Node) -> bool:
     other = _made_by(b, "Transpose")
     if other is not None and _swaps_last_axes(other):
         return become(node, "MatMul", [_operand(other, 0), a])
-    if not _is_used_once(left.outputs[0]):
+    if not is_used_once(left.outputs[0]):
         return False
     become(node, "MatMul", [_transposed(node, b), a])
     return True

@@ -8,7 +8,7 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.algebra import insert, reshaped
+from dslc.graph.algebra import insert, is_used_once, reshaped
 from dslc.graph.builder import type_of
 from dslc.types import FLOAT32
 
@@ -73,7 +73,7 @@ def _operands(node: ir.Node | None, operator: str) -> list[tuple[ir.Value, ir.Va
 
 def _only_maker(value: ir.Value) -> ir.Node | None:
     """Return the node that makes a value, if it is for one use only."""
-    return None if len(value.uses()) > 1 or value.is_graph_output() else value.producer()
+    return value.producer() if is_used_once(value) else None
 
 
 def _is_per_channel(value: ir.Value, x: ir.Value) -> bool:

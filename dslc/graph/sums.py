@@ -63,8 +63,9 @@ def _ones(node: ir.Node, rows: ir.Value, type: TensorType) -> ir.Value:
     maker: ir.Node | None = graph.meta.get(key)
     if maker is not None and maker.graph is graph:  # else it has gone with all that needed it
         return maker.outputs[0]
-    sizes = graph.meta.setdefault("inputs by size", {type_of(value).shape[:1]: value for value in graph.inputs})
-    source = sizes.get((count,))
+    if "inputs by size" not in graph.meta:  # once, since there may be as many sums as inputs
+        graph.meta["inputs by size"] = {type_of(value).shape[:1]: value for value in graph.inputs}
+    source = graph.meta["inputs by size"].get((count,))
     if source is None:
         return _filled(node, "ones", _number(node, "number", rows, type), type.with_shape((count,)))
     first = graph[0]
