@@ -9,7 +9,8 @@ from typing import Any
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.training.machine import environment, environment_changes
 from dslc.training.resuming import read_manifest
-from dslc.training.session import Graph, Settings, available_providers, choose_provider, runtime
+from dslc.training.runtime import available_providers, choose_provider, runtime
+from dslc.training.session import Graph, Settings
 
 __all__ = ["examine"]
 

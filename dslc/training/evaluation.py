@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dslc.errors.environment import INPUT_MISFIT
-from dslc.training.session import Graph, Model, Settings, runtime_errors
+from dslc.training.runtime import runtime_errors
+from dslc.training.session import Graph, Model, Settings
 from dslc.training.step import NEXT, Recurrence
 
 __all__ = ["Evaluator", "Predictor"]

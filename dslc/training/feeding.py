@@ -16,7 +16,8 @@ import numpy as np
 
 from dslc.graph.model import gathered, load_model, save_model
 from dslc.training.data import Split, prefetch
-from dslc.training.session import Provider, Settings, lend
+from dslc.training.runtime import Provider
+from dslc.training.session import Settings, lend
 from dslc.training.step import Feed, TrainStep
 
 __all__ = ["Feeder"]

@@ -110,7 +110,7 @@ def environment(settings: Settings | None = None) -> dict[str, Any]:
     """
     from dslc import __version__
     from dslc.diagnostics import Problem
-    from dslc.training.session import available_providers, runtime
+    from dslc.training.runtime import available_providers, runtime
 
     try:
         version, providers = runtime().__version__, [provider.value for provider in available_providers()]

@@ -1,8 +1,4 @@
-"""ONNX Runtime's boundary: providers, sessions, device buffers, and what its failures mean.
-
-Nothing else imports ``onnxruntime``, and this only inside of functions, since that takes long and many
-commands do without.
-"""
+"""Sessions of ONNX Runtime, their buffers, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -10,27 +6,26 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic, Problem, did_you_mean
-from dslc.errors.environment import (
-    GRAPH_REFUSED,
-    INPUT_MISFIT,
-    NO_PROVIDER,
-    NO_RUNTIME,
-    RUN_FAILED,
-    UNKNOWN_PROVIDER,
-)
+from dslc.diagnostics import Diagnostic, Problem
+from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
 from dslc.training.machine import places_of_workers, thread_count
+from dslc.training.runtime import (
+    FLUSH_OPTION,
+    Provider,
+    choose_provider,
+    flushes_subnormals,
+    not_loadable,
+    runtime,
+    runtime_errors,
+)
 
 __all__ = [
-    "Graph", "Model", "NodeFailure", "Port", "Provider", "Settings", "allocate", "available_providers",
-    "choose_provider", "element_dtype", "lend", "place", "runtime", "runtime_errors",
+    "Graph", "Model", "NodeFailure", "Port", "Settings", "allocate", "element_dtype", "lend", "place",
 ]  # fmt: skip
 
 Model = bytes | Path
@@ -38,116 +33,6 @@ Model = bytes | Path
 SPIN_VARIABLE = "DSLC_SPIN"
 ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
 """Operators of ONNX that compute each element of the result from those at the same place."""
-
-
-def runtime() -> Any:
-    """Return the module ``onnxruntime``.
-
-    Raises:
-        Problem: E0601, it is not installed (or a half-removed one is).
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise _no_runtime("ONNX Runtime is not installed") from error
-    if not hasattr(onnxruntime, "InferenceSession"):
-        raise _no_runtime("ONNX Runtime is only half there, as after removing one of two of its packages")
-    onnxruntime.set_default_logger_severity(3)
-    return onnxruntime
-
-
-def _no_runtime(message: str) -> Problem:
-    return NO_RUNTIME(message, hint='pip install "dslc[cpu]" (or one of dslc[cuda], dslc[directml], dslc[training])')
-
-
-@cache
-def runtime_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions that ONNX Runtime raises; they share no base class but ``Exception``."""
-    runtime()
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    kinds = (getattr(state, name) for name in dir(state))
-    return (RuntimeError, *(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)))
-
-
-# --- Providers -------------------------------------------------------------------------------
-
-
-class Provider(Enum):
-    """What graphs run on, best first."""
-
-    CUDA = "cuda"
-    DIRECTML = "directml"
-    CPU = "cpu"
-
-    @property
-    def runtime_name(self) -> str:
-        """ONNX Runtime's name of the provider."""
-        return {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}[
-            self.value
-        ]
-
-    @property
-    def device(self) -> str:
-        """ONNX Runtime's name of the memory it computes in."""
-        return "dml" if self is Provider.DIRECTML else self.value
-
-
-def available_providers() -> list[Provider]:
-    """Return the providers of the installed ONNX Runtime, best first; their drivers may yet be missing."""
-    names = runtime().get_available_providers()
-    return [provider for provider in Provider if provider.runtime_name in names]
-
-
-def choose_provider(asked: Provider | str | None = None) -> Provider:
-    """Return the provider to run on: the one asked for, or the best that works.
-
-    Raises:
-        Problem: E0602, the one asked for is not there; E0603, it does not exist.
-    """
-    if asked is None:
-        return next(provider for provider in available_providers() if _works(provider))
-    names = [provider.value for provider in Provider]
-    if isinstance(asked, str) and asked not in names:
-        raise UNKNOWN_PROVIDER(
-            f"there is no provider '{asked}'", hint=did_you_mean(asked, names) or f"it is one of {', '.join(names)}"
-        )
-    provider = Provider(asked)
-    if provider not in available_providers():
-        there = ", ".join(p.value for p in available_providers())
-        raise NO_PROVIDER(
-            f"the provider {provider.value} is not part of the installed ONNX Runtime, which has {there}",
-            hint=f'pip uninstall onnxruntime, then pip install "dslc[{provider.value}]"',
-        )
-    if not _works(provider):
-        raise _not_loadable(provider)
-    return provider
-
-
-def _not_loadable(provider: Provider) -> Problem:
-    needs = "an NVIDIA driver, CUDA 12 and cuDNN 9" if provider is Provider.CUDA else "Windows with DirectX 12"
-    return NO_PROVIDER(
-        f"the provider {provider.value} is installed but could not be loaded", hint=f"it needs {needs}; see dslc doctor"
-    )
-
-
-@cache
-def _works(provider: Provider) -> bool:
-    """Whether a session comes up on the provider, rather than fall back to the processor."""
-    if provider is Provider.CPU:
-        return True
-    from onnx import TensorProto, helper
-
-    if provider is Provider.CUDA and hasattr(runtime(), "preload_dlls"):
-        runtime().preload_dlls()  # the libraries of NVIDIA's own packages, if these are installed
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "probe", ports[:1], ports[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    try:
-        session = runtime().InferenceSession(model.SerializeToString(), providers=[provider.runtime_name])
-    except runtime_errors():
-        return False
-    return provider.runtime_name in session.get_providers()
 
 
 # --- Sessions --------------------------------------------------------------------------------
@@ -287,6 +172,7 @@ class Graph:
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
+        options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
         if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
             text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
             options.add_session_config_entry("session.intra_op_thread_affinities", text)
@@ -303,7 +189,7 @@ class Graph:
         except runtime_errors() as error:
             raise GRAPH_REFUSED(f"ONNX Runtime refuses {self._title}: {_plain(str(error))}") from error
         if provider.runtime_name not in session.get_providers():
-            raise _not_loadable(provider)
+            raise not_loadable(provider)
         return session
 
     @property

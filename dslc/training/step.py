@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
-from dslc.training.session import Graph, Model, Settings, allocate, element_dtype, place, runtime_errors
+from dslc.training.runtime import runtime_errors
+from dslc.training.session import Graph, Model, Settings, allocate, element_dtype, place
 
 __all__ = ["NEXT", "SEED", "Feed", "Recurrence", "TrainStep"]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from dslc import graph as g
 from dslc.diagnostics import Problem
-from dslc.training import session as sessions
+from dslc.training import runtime as runtimes
 from dslc.training.machine import (
     environment,
     environment_changes,
@@ -21,7 +22,8 @@ from dslc.training.machine import (
     processor_features,
     thread_count,
 )
-from dslc.training.session import Graph, NodeFailure, Provider, Settings, choose_provider
+from dslc.training.runtime import Provider, choose_provider
+from dslc.training.session import Graph, NodeFailure, Settings
 from dslc.training.step import TrainStep
 from dslc.types import FLOAT32, TensorType
 
@@ -258,7 +260,7 @@ def test_the_provider_is_said_and_never_replaced() -> None:
     assert choose_provider("cpu") is Provider.CPU
     assert choose_provider(Provider.CPU) is Provider.CPU
     assert choose_provider() in Provider
-    missing = next(p for p in Provider if p not in sessions.available_providers())
+    missing = next(p for p in Provider if p not in runtimes.available_providers())
     with pytest.raises(Problem) as raised:
         choose_provider(missing.value)
     assert code_of(raised) == "E0602"
@@ -275,14 +277,14 @@ def test_an_unknown_provider_gets_a_suggestion() -> None:
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_a_provider_that_falls_back_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with CUDA on a machine without runs on the processor and only logs it."""
-    monkeypatch.setattr(sessions.runtime(), "get_available_providers", lambda: [p.runtime_name for p in Provider])
-    sessions._works.cache_clear()
+    monkeypatch.setattr(runtimes.runtime(), "get_available_providers", lambda: [p.runtime_name for p in Provider])
+    runtimes._works.cache_clear()
     try:
         with pytest.raises(Problem, match="E0602: the provider cuda is installed but could not be loaded"):
             choose_provider("cuda")
         assert choose_provider() is Provider.CPU
     finally:
-        sessions._works.cache_clear()
+        runtimes._works.cache_clear()
 
 
 class _Blocker:
@@ -316,6 +318,38 @@ def test_heavy_imports_wait() -> None:
     program = f"import sys; from dslc.training import {modules}; sys.exit(str({heavy}) if {heavy} else 0)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+HALVES = """
+import sys
+import numpy as np
+import onnx_ir as ir
+from dslc.graph import Builder
+from dslc.training.session import Graph, Settings
+from dslc.types import FLOAT32, TensorType
+
+builder = Builder("halves")
+builder.output("y", builder.input("x", TensorType(FLOAT32, (1_000_000,))) * 0.5)
+model = ir.to_proto(builder.model()).SerializeToString()
+if sys.argv[1] == "second":
+    from onnxruntime import InferenceSession
+    InferenceSession(model)
+graph = Graph(model, Settings.of("cpu", 2))
+(found,) = graph.session({}).run(None, {"x": np.full(1_000_000, 2e-38, np.float32)})
+print(np.count_nonzero(found.view(np.int32)))
+"""
+"""Prints how many of a million subnormal results are not zero."""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="ONNX Runtime flushes on x86 only")
+def test_subnormal_numbers_are_zero() -> None:
+    done = subprocess.run([sys.executable, "-c", HALVES, "first"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_all_threads_keep_subnormal_numbers_if_another_program_lets_the_calling_thread_keep_them() -> None:
+    done = subprocess.run([sys.executable, "-c", HALVES, "second"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1000000\n", "")
 
 
 def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +411,7 @@ def test_environment() -> None:
     assert (found["provider"], found["threads"]) == ("cpu", 2)
     assert environment()["provider"] is None
     assert "cpu" in found["providers"]
-    assert found["onnxruntime"] == sessions.runtime().__version__
+    assert found["onnxruntime"] == runtimes.runtime().__version__
     assert found["processor_features"] == processor_features()
     assert environment_changes(found, found) == []
     (warning,) = environment_changes(found, {**found, "threads": 8, "numpy": "0"})
