@@ -8,17 +8,17 @@ runtime would.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 
 import numpy as np
 import onnx_ir as ir
 
 from dslc.graph.builder import add_constant, constant_value, stamp, type_of
-from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast
+from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast, element_count
 
 __all__ = [
-    "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become", "constant",
-    "insert", "is_used_once", "reshaped", "shape_constant",
+    "BROADCASTING", "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become",
+    "constant", "insert", "is_repeated_slowly", "is_used_once", "reshaped", "shape_constant", "trailing_ones",
 ]  # fmt: skip
 
 Rule = Callable[[ir.Node], bool]
@@ -201,13 +201,15 @@ def _join_reshapes(node: ir.Node) -> bool:
 
 
 def _join_transposes(node: ir.Node) -> bool:
-    """A Transpose of a Transpose is one, or none."""
+    """A Transpose of a Transpose is one, or none, but for one of matrices in front of products, which costs nothing."""
     inner = _made_by(node.inputs[0], "Transpose")
     if inner is None:
         return False
     permutation = [inner.attributes["perm"].as_ints()[axis] for axis in node.attributes["perm"].as_ints()]
     if permutation == list(range(len(permutation))):
         return _become_value(node, _operand(inner, 0))
+    if _swaps_last_axes(node) and all(use.node.op_type in {"MatMul", "Transpose"} for use in node.outputs[0].uses()):
+        return False
     return become(node, "Transpose", [_operand(inner, 0)], perm=permutation)
 
 
@@ -268,7 +270,9 @@ def _skip_broadcast(node: ir.Node) -> bool:
             continue
         source = _operand(maker, 0)
         shape = type_of(source).shape
-        if maker.op_type != "Expand" and _significant(shape) != _significant(shapes[index]):
+        if maker.op_type != "Expand" and (
+            _significant(shape) != _significant(shapes[index]) or is_repeated_slowly(shape, result)
+        ):
             continue
         try:
             if broadcast(*shapes[:index], shape, *shapes[index + 1 :]) != result:
@@ -278,6 +282,21 @@ def _skip_broadcast(node: ir.Node) -> bool:
         node.replace_input_with(index, source)
         return True
     return False
+
+
+def is_repeated_slowly(number: Shape, result: Shape) -> bool:
+    """Whether ONNX Runtime repeats a number, a shape of one element, for one element of the result after the other.
+
+    It does where the result ends in axes of size one and the number has no more axes than these, and then takes 15 to
+    50 times as long.
+    """
+    ones = trailing_ones(result)
+    return 0 < ones < len(result) and len(number) <= ones and element_count(number) == 1
+
+
+def trailing_ones(shape: Shape) -> int:
+    """Return how many axes of size one a shape ends in."""
+    return len(list(takewhile(lambda size: size == 1, reversed(shape))))
 
 
 def _significant(shape: Sequence[Dimension]) -> list[Dimension]:

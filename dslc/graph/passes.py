@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph import algebra, expansions, sums
+from dslc.graph import algebra, expansions, scalars, sums
 from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 from dslc.graph.scaling import scale_and_shift
@@ -282,6 +282,7 @@ _ALL = (
     Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, for_training=True),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
     Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
+    Pass("widen-scalars", "Numbers get axes where that is faster.", scalars.WIDENING, for_training=True),
     Pass("expand-softplus", "Softplus becomes faster steps.", expansions.EXPANSIONS, for_training=True),
 )
 PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}

@@ -12,6 +12,7 @@ import pytest
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor, type_of
+from dslc.graph.algebra import BROADCASTING
 from dslc.graph.passes import (
     PASSES,
     chosen_passes,
@@ -56,6 +57,11 @@ def values(model: ir.Model) -> np.ndarray:
 def last(x: Tensor) -> Tensor:
     """A node behind what is to be simplified, since an output's own node is kept for its name."""
     return g.tanh(x)
+
+
+def rows_first(x: Tensor) -> Tensor:
+    """Two axes exchanged that are not those of the matrices."""
+    return g.transpose(g.reshape(x, (3, 2, 2)), (1, 0, 2))
 
 
 ALGEBRA = {
@@ -115,6 +121,18 @@ ALGEBRA = {
     "product of what is transposed otherwise stays": (
         lambda x: last((g.transpose(g.reshape(x, (2, 3, 2)), (2, 0, 1)) @ g.reshape(g.exp(x), (2, 3, 2))).mT),
         ["Reshape", "Transpose", "Exp", "Reshape", "MatMul", "Transpose", "Tanh"],
+    ),
+    "a transpose for a product stays": (
+        lambda x: last(rows_first(x).mT @ rows_first(x)),
+        ["Reshape", "Transpose", "Transpose", "Reshape", "Transpose", "MatMul", "Tanh"],
+    ),
+    "a transpose for a product and back": (
+        lambda x: last(rows_first(x).mT @ rows_first(x).mT.mT),
+        ["Reshape", "Transpose", "Transpose", "Reshape", "Transpose", "MatMul", "Tanh"],
+    ),
+    "a transpose for something else": (
+        lambda x: last(rows_first(x).mT + 2.0),
+        ["Reshape", "Transpose", "Add", "Tanh"],
     ),
     "a different type stays": (lambda x: last(x * x.builder.constant([[1.0]], FLOAT32)), ["Tanh"]),
     "a larger neutral element stays": (
@@ -251,11 +269,12 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "multiply-by-ones": (lambda x: last(g.reduce_mean(x, [0], keepdims=True)), 2, 6),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
     "expand-softplus": (lambda x: last(g.softplus(x)), 2, 12),
+    "widen-scalars": (lambda x: g.reduce_sum(x, [1], True) * 2.0 + g.reduce_max(x), 4, 5),
     "scale-and-shift": (lambda x: last(x * by_channel(x, "Exp") + g.reduce_sum(x, [0, 2, 3], True)), 6, 7),
 }
 """A graph for each pass, with its nodes before and after that pass alone."""
 
-SHAPES = {"scale-and-shift": (2, 3, 32, 32)}
+SHAPES = {"scale-and-shift": (2, 3, 32, 32), "widen-scalars": (300, 4)}
 """What x is, if not (3, 4)."""
 
 
@@ -416,8 +435,31 @@ def test_softplus_in_float64_stays() -> None:
     assert operators(simplify(model_of(g.softplus, (3,), element=FLOAT64))) == ["Softplus"]
 
 
+@pytest.mark.parametrize(("shape", "changes"), [((63, 1), False), ((64, 1), True), ((N, 1), True), ((64, 2), False)])
+def test_numbers_get_axes_beside_many_elements(shape: tuple, changes: bool) -> None:
+    model = model_of(lambda x: x * 2.0, shape)
+    assert PASSES["widen-scalars"].apply(model) == changes
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: g.where(g.greater(x, 3.0), g.reduce_max(x), x) ** 2.0, lambda x: 1.0 / g.maximum(g.reduce_sum(x), x),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [(100, 1), (20, 5, 1, 1)])
+def test_numbers_with_axes_give_the_same(function: Callable[[Tensor], Tensor], shape: tuple) -> None:
+    model = model_of(function, shape)
+    expected = values(model_of(function, shape))
+    simplify(model)
+    verify(model)
+    assert {len(type_of(v).shape) for node in model.graph for v in node.inputs if node.op_type in BROADCASTING} == {
+        2 if len(shape) == 2 else 3, len(shape),
+    }  # fmt: skip
+    np.testing.assert_array_equal(values(model), expected)
+
+
 def test_shipped_models_take_no_pass_that_is_for_training() -> None:
-    assert set(PASSES) - set(shipped(None)) == {"multiply-by-ones", "scale-and-shift", "expand-softplus"}
+    assert set(PASSES) - set(shipped(None)) == {
+        "multiply-by-ones", "scale-and-shift", "widen-scalars", "expand-softplus",
+    }  # fmt: skip
     assert shipped(["merge-common", "expand-softplus"]) == ("merge-common",)
 
 
