@@ -1,4 +1,4 @@
-"""The elements of windows at a stride: steps over x, or runs of what SpaceToDepth has sorted by place in the stride.
+"""The elements of windows at a stride: steps over x, or runs of the grids of points with one place in the stride.
 
 `python benchmarks/lowering/strided_windows.py`. See `dslc.autodiff.rules.windows`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness import compare, normal
 
-from dslc.autodiff.rules.windows import Windows, elements_by_steps, elements_of_blocks
+from dslc.autodiff.rules.windows import Windows, elements_by_steps, elements_of_grids
 
 SHAPES = [  # batch, channels, size, kernel, padding, stride
     (64, 16, 28, 2, 0, 2),
@@ -27,8 +27,8 @@ def main() -> None:
         points = [(size + 2 * padding - k) // stride + 1] * 2
         ways = {
             "steps": lambda x, windows=windows, points=points: list(elements_by_steps(x, windows, points, 0.0)),
-            "runs of blocks": lambda x, windows=windows, points=points: list(
-                elements_of_blocks(x, windows, points, 0.0)
+            "runs of grids": lambda x, windows=windows, points=points: list(
+                elements_of_grids(x, windows, points, 0.0)
             ),
         }
         title = f"{batch} x {channels} channels, {size} x {size}, kernel {k} x {k}, stride {stride}"

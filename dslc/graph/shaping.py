@@ -132,16 +132,6 @@ def pad(x: Tensor, before: Sequence[Dimension], after: Sequence[Dimension], valu
     return x.builder.node("Pad", [x, x.builder.shape([*before, *after]), *fill], [x.type.with_shape(shape)])
 
 
-def space_to_depth(x: Tensor, block: int) -> Tensor:
-    """Lay the points of each square of x (N, C, H, W) along the channels: (N, block * block * C, H / block, W / block).
-
-    Point (i, j) of a square becomes channels (i * block + j) * C and following.
-    """
-    batch, channels, *spatial = x.shape
-    shape = (batch, channels * block * block, *(size // block for size in spatial))
-    return x.builder.node("SpaceToDepth", [x], [x.type.with_shape(shape)], {"blocksize": block})
-
-
 def gather(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     """Pick slices along an axis: the indices' shape takes the place of the axis."""
     axis = normal_axis(axis, x.rank)

@@ -254,11 +254,6 @@ SHAPING = [
         (lambda x: g.split(x, [H, 2], 1), [(N, H + 2)]),
     ),
     *on(
-        "SpaceToDepth",
-        (lambda x: g.space_to_depth(x, 2), [(2, 3, 4, 6)]),
-        (lambda x: g.space_to_depth(x, 3), [(N, 1, 3, 3)]),
-    ),
-    *on(
         "Slice",
         (lambda x: g.slice_(x, [1], [3], [0], [1]), [(4, 2)]),
         (lambda x: g.slice_(x, [1, 0], [6, 3], [1, 0], [2, 1]), [(3, 7)]),

@@ -74,7 +74,6 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
     ("squeeze", lambda x: g.squeeze(x, [0, -1]), ((1, N, 1),)),
     ("concat", lambda a, b: g.concat([a, b], 1), ((N, T, 3), (N, 2, 3))),
     ("split", lambda x: g.split(x, [1, 2], -1), ((N, 3),)),
-    ("space_to_depth", lambda x: g.space_to_depth(x, 2), ((N, 3, 4, 6),)),
     ("slice_", lambda x: g.slice_(x, [1, 0], [6, T], [2, 1], [2, 1]), ((N, T, 7),)),
     ("slice_", lambda x: g.slice_(x, [T - 1], [T], [1], [1]), ((N, T),)),
     ("pad", lambda x: g.pad(x, [0, 1, T], [0, 2, 0], -1.0), ((N, T, 7),)),

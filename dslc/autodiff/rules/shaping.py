@@ -83,14 +83,7 @@ def _pad(dy: Tensor, y: Tensor, x: Tensor, pads: Tensor, value: Tensor | None = 
     return g.slice_(dy, starts, ends, axes, [1] * len(axes), x.shape)
 
 
-def _space_to_depth(dy: Tensor, y: Tensor, x: Tensor, *, blocksize: int) -> Tensor:
-    batch, _, rows, columns = dy.shape
-    blocks = g.reshape(dy, (batch, blocksize, blocksize, x.shape[1], rows, columns))
-    return g.reshape(g.transpose(blocks, (0, 3, 4, 1, 5, 2)), x.shape)
-
-
 vjp_each("Concat", _concat)
-vjp("SpaceToDepth", _space_to_depth)
 vjp("Split", _split)
 vjp("Slice", _slice)
 vjp("Pad", _pad)

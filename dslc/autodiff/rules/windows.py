@@ -68,10 +68,8 @@ def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimensi
 
 def _elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
     """For each place in a window, that element of every window: (N, C, *coarse). Around x lies ``fill``."""
-    is_known = all(isinstance(n, int) for n in (*x.shape[1:], *coarse))
-    is_square = len(windows.strides) == 2 and len(set(windows.strides)) == 1  # what SpaceToDepth can
-    if is_known and is_square and windows.strides[0] > 1 and prod(windows.kernel) > 1:
-        return elements_of_blocks(x, windows, [int(n) for n in coarse], fill)
+    if max(windows.strides) > 1 and all(isinstance(n, int) for n in (*x.shape[1:], *coarse)):
+        return elements_of_grids(x, windows, coarse, fill)
     return elements_by_steps(x, windows, coarse, fill)
 
 
@@ -87,17 +85,31 @@ def elements_by_steps(x: Tensor, windows: Windows, coarse: Sequence[Dimension], 
             yield g.slice_(padded, offset, ends, axes, windows.strides, (*padded.shape[:2], *coarse))
 
 
-def elements_of_blocks(x: Tensor, windows: Windows, coarse: Sequence[int], fill: float) -> Iterator[Tensor]:
-    """Cut them out in runs: the points of squares as large as the stride are first laid along the channels."""
-    channels, stride = int(x.shape[1]), windows.strides[0]
-    whole = [stride * (n + (reach - 1) // stride) for n, reach in zip(coarse, windows.extent, strict=True)]
-    after = [size - int(n) - before for size, n, before in zip(whole, x.shape[2:], windows.before, strict=True)]
-    blocks = g.space_to_depth(_pad_spatial(x, windows.before, after, fill), stride)
+def elements_of_grids(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float) -> Iterator[Tensor]:
+    """Cut them out in runs: x is first taken apart into grids of the points that have one place in the strides."""
+    whole = [
+        s * (n + (reach - 1) // s) for n, reach, s in zip(coarse, windows.extent, windows.strides, strict=True)
+    ]
+    after = [n - length - b for n, length, b in zip(whole, x.shape[2:], windows.before, strict=True)]
+    padded = _pad_spatial(x, windows.before, [max(int(n), 0) for n in after], fill)
+    grids = _deinterleave(_cut(padded, [0] * len(whole), (*x.shape[:2], *whole)), windows.strides)
     for offset in windows.offsets():
-        row, column = (place % stride for place in offset)
-        starts = [(row * stride + column) * channels, *(place // stride for place in offset)]
-        ends = [start + n for start, n in zip(starts, (channels, *coarse), strict=True)]
-        yield g.slice_(blocks, starts, ends, (1, 2, 3), (1, 1, 1))
+        shifts, residues = zip(*(divmod(o, s) for o, s in zip(offset, windows.strides, strict=True)), strict=True)
+        yield _cut(grids[residues], shifts, (*x.shape[:2], *coarse))
+
+
+def _deinterleave(x: Tensor, strides: Sequence[int]) -> dict[tuple[int, ...], Tensor]:
+    """The inverse of :func:`_interleave`: grids that many times coarser, by their residues."""
+    grids: dict[tuple[int, ...], Tensor] = {(): x}
+    for axis, stride in enumerate(strides, 2):
+        finer, grids = grids, {}
+        for residues, grid in finer.items():
+            before, after = grid.shape[:axis], grid.shape[axis + 1 :]
+            split = g.reshape(grid, (*before, grid.shape[axis] // stride, stride, *after))
+            parts = g.split(split, [1] * stride, axis + 1)
+            shape = (*before, grid.shape[axis] // stride, *after)
+            grids |= {(*residues, residue): g.reshape(part, shape) for residue, part in enumerate(parts)}
+    return grids
 
 
 def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
@@ -272,8 +284,7 @@ def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> 
     *elements, _ = _elements(x, windows, y.shape[2:], lowest)
     parts = []
     for element in elements:
-        is_below = g.detach(g.clip((y - element) * 1e30, None, 1.0))  # 0 at the maximum, 1 below it
-        left = dy * is_below
+        left = dy * g.positive(y - element)  # nothing at the maximum, all below it
         parts.append(dy - left)
         dy = left
     return _assemble([*parts, dy], windows, x)
