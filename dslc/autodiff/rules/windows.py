@@ -187,7 +187,7 @@ def _turned(w: Tensor, groups: int) -> Tensor:
     grouped = g.reshape(w, (groups, outputs, inputs, size))
     turned = g.transpose(grouped, (0, 2, 1, 3))
     if size > 1:
-        turned = g.gather(turned, w.builder.constant(np.arange(size)[::-1].copy()), axis=3)
+        turned = g.slice_(turned, [size - 1], [-size - 1], [3], [-1], turned.shape)  # half the time of a Gather
     return g.reshape(turned, (groups * inputs, outputs, *kernel))
 
 
