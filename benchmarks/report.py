@@ -137,7 +137,8 @@ batches and the same optimizer; the engines take turns, {rounds} rounds each (a 
 run again), and a factor is the median of the ratios within rounds: "x 1.50" says that dslc takes 1.50 times fewer
 seconds. dslc runs the loop of `dslc train`, without evaluations and checkpoints; PyTorch a loop over tensors in
 memory, whose rows `index_select` takes; Keras on JAX a compiled step that takes the rows itself. All read the loss of
-each step. The losses of the first {checked_steps} steps agree within 1e-3 (with dropout off, where there is dropout),
+each step. Each has its defaults: dslc and JAX take subnormal numbers as zero, PyTorch and onnxruntime-training do not.
+The losses of the first {checked_steps} steps agree within 1e-3 (with dropout off, where there is dropout),
 or the benchmark fails. The share of GEMM is the arithmetic of the matrix products and convolutions in dslc's step, over
 what a 2048 x 2048 matrix product reached in the same run.
 """

@@ -287,8 +287,8 @@ def _skip_broadcast(node: ir.Node) -> bool:
 def is_repeated_slowly(number: Shape, result: Shape) -> bool:
     """Whether ONNX Runtime repeats a number, a shape of one element, for one element of the result after the other.
 
-    It does where the result ends in axes of size one and the number has no more axes than these, and then takes 15 to
-    50 times as long.
+    It does where the result ends in axes of size one and the number has no more axes than these, and then takes 10 to
+    120 times as long.
     """
     ones = trailing_ones(result)
     return 0 < ones < len(result) and len(number) <= ones and element_count(number) == 1

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from dslc.graph.algebra import Rules, become, constant, insert, reshaped, shape_constant
 from dslc.graph.builder import constant_value, onnx_type, type_of
-from dslc.types import FLOAT32, FLOAT64, INT64, Dimension, Shape, TensorType, element_count
+from dslc.types import FLOAT32, FLOAT64, INT64, Dimension, TensorType, element_count
 
 __all__ = ["SUMS"]
 
@@ -26,7 +26,7 @@ def _multiply_by_ones(node: ir.Node) -> bool:
     type, axes = type_of(x), _axes(node)
     first = len(list(takewhile(lambda pair: pair[0] == pair[1], enumerate(axes))))
     last = type.rank - (len(axes) - first)
-    count, width, points = (element_count(part) for part in _parts(type.shape, first, last))
+    count, width, points = map(element_count, (type.shape[:first], type.shape[first:last], type.shape[last:]))
     if not first or axes[first:] != list(range(last, type.rank)) or not isinstance(width, int) or width <= 1:
         return False
     if count == 0 or type.element not in {FLOAT32, FLOAT64}:
@@ -44,10 +44,6 @@ def _multiply_by_ones(node: ir.Node) -> bool:
         return become(node, operator, operands)
     total = insert(node, "row", ir.Node("", operator, operands), row)
     return become(node, "Reshape", [total, shape_constant(node, "shape", result.shape)])
-
-
-def _parts(shape: Shape, first: int, last: int) -> tuple[Shape, Shape, Shape]:
-    return shape[:first], shape[first:last], shape[last:]
 
 
 def _axes(node: ir.Node) -> list[int]:

@@ -137,8 +137,8 @@ def _works(provider: Provider) -> bool:
 def flushes_subnormals() -> bool:
     """Whether sessions shall take subnormal numbers as zero: does the calling thread?
 
-    A processor takes a hundred times as long over them, and training makes many: a moment decays into them where no
-    gradient comes any more, as behind a Relu that has died. ONNX Runtime sets the threads of a session by the
+    A processor takes many times as long over them, and training makes them: a moment decays into them where no gradient
+    comes any more, as behind a Relu that has died. ONNX Runtime sets the threads of a session by the
     session's option, but the calling thread only once, by that of the first session of a process; so the first
     question makes a small one. Where another program was first, or the processor can't, its threads must do as the
     calling thread does: else the last bits would depend on which of them computed what.
