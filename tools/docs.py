@@ -310,6 +310,8 @@ What is meant for people goes to standard error, so standard output holds result
 | --- | --- |
 | `DSLC_DATA` | folders to look for data in, after those of `--data` |
 | `DSLC_THREADS` | threads to compute with, where `--threads` says nothing |
+| `DSLC_SPIN` | 0 lets idle threads sleep: faster where other programs want the cores as well, else slower |
+| `DSLC_SUBNORMALS` | 1 keeps numbers below 1e-38, which slow training down; 0, the default, takes them as zero |
 | `DSLC_DEBUG` | 1 adds a traceback to the report of a mistake of dslc itself |
 """
 

@@ -22,4 +22,4 @@ def stop_after(self: Recurrence, *arguments: Any) -> None:
 
 if __name__ == "__main__":
     Recurrence.run = stop_after  # type: ignore[method-assign]
-    main(sys.argv[1:])
+    main()

@@ -18,7 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
-from dslc.cli.startup import quicken
+from dslc.cli.startup import own_process, quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -28,9 +28,14 @@ DEBUG_VARIABLE = "DSLC_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; whatever a user can cause ends in words, never in a traceback."""
+    """Run one command and return its exit code; whatever a user can cause ends in words, never in a traceback.
+
+    Without arguments, they are the process's own, and so is the process.
+    """
     prepare_streams()
     quicken()
+    if arguments is None:
+        own_process()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -6,20 +6,20 @@ commands do without.
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors.environment import NO_PROVIDER, NO_RUNTIME, UNKNOWN_PROVIDER
 
 __all__ = [
-    "FLUSH_OPTION", "Provider", "available_providers", "choose_provider", "flushes_subnormals", "not_loadable",
-    "runtime", "runtime_errors",
+    "FLUSH_OPTION", "SUBNORMALS_VARIABLE", "Provider", "available_providers", "choose_provider", "flushes_subnormals",
+    "not_loadable", "runtime", "runtime_errors",
 ]  # fmt: skip
 
+SUBNORMALS_VARIABLE = "DSLC_SUBNORMALS"
 FLUSH_OPTION = "session.set_denormal_as_zero"
 SUBNORMAL = 1e-38
 """A number that float32 holds with fewer digits than others, since its exponent can't get lower."""
@@ -135,15 +135,19 @@ def _works(provider: Provider) -> bool:
 
 
 def flushes_subnormals() -> bool:
-    """Whether sessions shall take subnormal numbers as zero: does the calling thread?
+    """Whether sessions take subnormal numbers as zero: does the calling thread?
 
     A processor takes many times as long over them, and training makes them: a moment decays into them where no gradient
-    comes any more, as behind a Relu that has died. ONNX Runtime sets the threads of a session by the
-    session's option, but the calling thread only once, by that of the first session of a process; so the first
-    question makes a small one. Where another program was first, or the processor can't, its threads must do as the
-    calling thread does: else the last bits would depend on which of them computed what.
+    comes any more, as behind a Relu that has died. ONNX Runtime sets the threads of a session by the session's option,
+    but the calling thread, for as long as it lives, by that of a process's first session. So that is for a program to
+    choose: with the environment variable DSLC_SUBNORMALS=0, as the command does, the first question makes a small
+    session. Where another program was first, or the processor can't, all threads do as the calling thread does: else
+    the last bits would depend on which of them computed what.
     """
-    _flush_subnormals()
+    if os.environ.get(SUBNORMALS_VARIABLE) == "0":
+        _flush_subnormals()
+    import numpy as np
+
     return bool(np.float32(SUBNORMAL) * np.float32(1) == 0)
 
 

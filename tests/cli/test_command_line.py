@@ -209,3 +209,16 @@ def test_what_is_hardly_used_is_imported_late() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "given", "expected"), [("", None, "0"), ("", "1", "1"), ("[]", None, "None")])
+def test_only_the_command_decides_for_its_process(arguments: str, given: str | None, expected: str) -> None:
+    program = (
+        "import os, sys; sys.argv = ['dslc', '--version']\n"
+        f"from dslc.cli import main; main({arguments})\n"
+        "print(os.environ.get('DSLC_SUBNORMALS'))"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "DSLC_SUBNORMALS"}
+    variables |= {"DSLC_SUBNORMALS": given} if given else {}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables)
+    assert done.stdout.splitlines()[-1] == expected

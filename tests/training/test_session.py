@@ -342,14 +342,17 @@ print(np.count_nonzero(found.view(np.int32)))
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="ONNX Runtime flushes on x86 only")
-def test_subnormal_numbers_are_zero() -> None:
-    done = subprocess.run([sys.executable, "-c", HALVES, "first"], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("0\n", "")
-
-
-def test_all_threads_keep_subnormal_numbers_if_another_program_lets_the_calling_thread_keep_them() -> None:
-    done = subprocess.run([sys.executable, "-c", HALVES, "second"], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("1000000\n", "")
+@pytest.mark.parametrize(("order", "setting", "expected"), [
+    ("first", "0", "0"),
+    ("first", "1", "1000000"),
+    ("first", None, "1000000"),
+    ("second", "0", "1000000"),  # the session before lets the calling thread keep them, so all threads do
+])  # fmt: skip
+def test_subnormal_numbers(order: str, setting: str | None, expected: str) -> None:
+    variables = {**os.environ, **({"DSLC_SUBNORMALS": setting} if setting else {})}
+    command = [sys.executable, "-c", HALVES, order]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
