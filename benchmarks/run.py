@@ -41,9 +41,10 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
     os.sched_setaffinity(0, cores)
     engines = {name: ENGINES[name] for name in options.engines}
-    pythons = find_pythons({engine.environment for engine in engines.values()}, options)
-    torch = pythons.get("torch")
-    torch = torch if isinstance(torch, Path) else None
+    environments = {engine.environment for engine in engines.values()}
+    pythons = find_pythons(environments | ({"torch"} if "inference" in options.measures else set()), options)
+    exporter = pythons.get("torch", "")
+    torch = exporter if isinstance(exporter, Path) else None
     rounds = options.rounds or (5 if options.quick else 9)
     repeats = 3 if options.quick else 7
     results: dict[str, Any] = {"conditions": conditions(cores, rounds), "models": {}}
@@ -53,8 +54,8 @@ def main() -> None:
             found: dict[str, Any] = {"bound_by_convolutions": case.workload.bound_by_convolutions}
             if "training" in options.measures:
                 found |= training(case, engines, pythons, cores, rounds, 0.15 if options.quick else 0.4)
-            if "inference" in options.measures and torch is not None:
-                found["inference"] = inference(case, torch, len(cores), repeats)
+            if "inference" in options.measures:
+                found["inference"] = inference(case, torch, len(cores), repeats) if torch else {"failed": exporter}
             results["models"][name] = found
             print(as_text({**results, "models": {name: found}}), flush=True)
         if "start" in options.measures:
