@@ -21,11 +21,11 @@ class DslcEngine:
     def __init__(self, folder: Path, options: dict[str, Any]) -> None:
         from cases import open_spec
 
-        from dslc.cli.startup import own_process
+        from dslc.cli.startup import flush_subnormals
         from dslc.training.loop import Observer, TrainingRun
         from dslc.training.session import Settings
 
-        own_process()
+        flush_subnormals()
         self.job = open_spec(folder, {name: str(value) for name, value in options.get("overrides", {}).items()})
         self.folder = TemporaryDirectory()
         self.run = TrainingRun(self.job, Path(self.folder.name), Settings.of("cpu", len(options["cores"])), Observer())

@@ -18,7 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
-from dslc.cli.startup import own_process, quicken
+from dslc.cli.startup import flush_subnormals, quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     quicken()
     if arguments is None:
-        own_process()
+        flush_subnormals()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from dslc.training.runtime import SUBNORMALS_VARIABLE
 
-__all__ = ["own_process", "quicken"]
+__all__ = ["flush_subnormals", "quicken"]
 
 DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
 """onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
@@ -37,7 +37,7 @@ class _Deferring(MetaPathFinder):
         return spec
 
 
-def own_process() -> None:
+def flush_subnormals() -> None:
     """Let sessions take subnormal numbers as zero, unless the environment says otherwise."""
     os.environ.setdefault(SUBNORMALS_VARIABLE, "0")
 
