@@ -17,6 +17,9 @@ from dslc.graph.passes import shipped, simplify
 from dslc.training.session import Graph, Settings
 from dslc.types import ElementType, TensorType
 
+PAUSE = 0.05
+"""Seconds: the threads of a session wait awake for the next run, and take the cores from the session that follows."""
+
 Way = Callable[..., Tensor | Sequence[Tensor | None]]
 
 
@@ -25,12 +28,16 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, *shape]).standard_normal(shape, dtype=np.float32)
 
 
-def compare(title: str, ways: Mapping[str, Way], *operands: np.ndarray, rounds: int = 8, runs: int = 4) -> None:
+def compare(
+    title: str, ways: Mapping[str, Way], *operands: np.ndarray, passes: Sequence[str] = (), rounds: int = 8,
+    runs: int = 4,
+) -> None:  # fmt: skip
     """Print, for each way, its shortest time and how many times as fast as the first way that is.
 
-    The results must agree with the first way's, up to rounding.
+    The results must agree with the first way's, up to rounding. Of the passes for training, which choose between ways
+    themselves, only those of ``passes`` are applied.
     """
-    graphs = {name: _graph(way, operands) for name, way in ways.items()}
+    graphs = {name: _graph(way, operands, passes) for name, way in ways.items()}
     feeds = {f"x{i}": array for i, array in enumerate(operands)}
     sessions = {name: graph.session({}) for name, graph in graphs.items()}
     expected: list[np.ndarray] = []
@@ -44,7 +51,8 @@ def compare(title: str, ways: Mapping[str, Way], *operands: np.ndarray, rounds: 
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, session in sessions.items():
-            session.run(None, feeds)  # the threads of the session before wait awake for a while
+            time.sleep(PAUSE)
+            session.run(None, feeds)
             for _ in range(runs):
                 start = time.perf_counter()
                 session.run(None, feeds)
@@ -55,16 +63,13 @@ def compare(title: str, ways: Mapping[str, Way], *operands: np.ndarray, rounds: 
         print(f"    {name:36} {min(found) * 1e3:8.3f} ms   {first / min(found):5.2f}")
 
 
-def _graph(way: Way, operands: Sequence[np.ndarray]) -> Graph:
-    """Large results are summed up, so that the runtime need not allocate them anew in each run.
-
-    The passes that choose between ways are left out.
-    """
+def _graph(way: Way, operands: Sequence[np.ndarray], passes: Sequence[str]) -> Graph:
+    """Large results are summed up, so that the runtime need not allocate them anew in each run."""
     builder = Builder("way")
     types = [TensorType(ElementType.of(array.dtype), array.shape) for array in operands]
     results = way(*(builder.input(f"x{i}", type) for i, type in enumerate(types)))
     for i, result in enumerate([results] if isinstance(results, Tensor) else results):
         assert result is not None
         builder.output(f"y{i}", g.reduce_sum(result, range(1, result.rank)) if result.rank == 4 else result)
-    model = ir.to_proto(simplify(builder.model(), shipped(None))).SerializeToString()
+    model = ir.to_proto(simplify(builder.model(), [*shipped(None), *passes])).SerializeToString()
     return Graph(model, Settings.of("cpu"))
