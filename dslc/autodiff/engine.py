@@ -6,7 +6,7 @@ for values on such a path. Knows no operator; broadcasting is undone and contrib
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx_ir as ir
 
@@ -49,12 +49,8 @@ def gradients(loss: Tensor, wrt: Sequence[Tensor], seed: Tensor | None = None) -
             continue
         with builder.scope(f"{node.name}/gradient", node.metadata_props.get("origin")):
             dy = tuple(gradient_of(value) for value in node.outputs)
-            for index, value in enumerate(node.inputs):
-                rule = rule_for(node.op_type, index)
-                if rule is not None and value is not None and value in active:
-                    contribution = _apply(rule, builder, node, dy)
-                    if contribution is not None:
-                        arrived.setdefault(value, []).append(_reduced(contribution, type_of(value).shape))
+            for value, contribution in _contributions(builder, node, dy, active):
+                arrived.setdefault(value, []).append(_reduced(contribution, type_of(value).shape))
     for tensor in wrt:  # what is left belongs to inputs and weights
         with builder.scope(f"{tensor.value.name}/gradient"):
             gradient_of(tensor.value)
@@ -94,6 +90,22 @@ def _active(order: Sequence[ir.Node], sources: Iterable[ir.Value]) -> set[ir.Val
         if any(rule_for(node.op_type, index) for index in operands):
             active.update(v for v in node.outputs if type_of(v).element.is_float and not v.meta.get("detached"))
     return active
+
+
+def _contributions(
+    builder: Builder, node: ir.Node, dy: tuple[Tensor | None, ...], active: set[ir.Value]
+) -> Iterator[tuple[ir.Value, Tensor]]:
+    """Yield what each active value that a node's results are computed from gets of their gradients."""
+    own = node.outputs[0].meta.get("gradients")
+    if own is not None:
+        yield from ((value, rule(dy[0])) for value, rule in own if value in active)
+        return
+    for index, value in enumerate(node.inputs):
+        rule = rule_for(node.op_type, index)
+        if rule is not None and value is not None and value in active:
+            contribution = _apply(rule, builder, node, dy)
+            if contribution is not None:
+                yield value, contribution
 
 
 def _apply(rule: Rule, builder: Builder, node: ir.Node, dy: tuple[Tensor | None, ...]) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dslc.graph.builder import Builder, Operand, Tensor, onnx_type
 from dslc.types import BOOL, FLOAT32, ElementType, broadcast_types
@@ -150,6 +150,16 @@ def positive(x: Tensor) -> Tensor:
 def detach(x: Tensor) -> Tensor:
     """Pass x on; no gradient passes back."""
     return _flat(identity(x))
+
+
+def with_gradients(y: Tensor, rules: Sequence[tuple[Tensor, Callable[[Tensor], Tensor]]]) -> Tensor:
+    """Pass y on; tensors that it is computed from get of a gradient dy what their rules make of it, and nothing else.
+
+    For what has a gradient that is shorter than that of the operators it is written in.
+    """
+    result = identity(y)
+    result.value.meta["gradients"] = [(operand.value, rule) for operand, rule in rules]
+    return result
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -24,22 +24,28 @@ def normalized(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Bring x to mean 0 and variance 1 over the axes, then scale and shift it; return that, mean and variance.
 
-    Written so that its gradient passes over x and dy as seldom as can be. What is centered sums to zero, so the mean
-    needs a gradient through the shift alone: a sum over dy, which the bias's gradient needs as well. And a square is
-    differentiated by one of its factors, which counts twice.
+    Its gradient is written out: that of x ends in the product with the factor, which a convolution before it takes
+    into its weights.
     """
     mean = g.reduce_mean(x, axes, keepdims=True)
-    fixed = g.detach(mean)
-    centered = x - fixed
-    square = g.reduce_mean(centered * g.detach(centered), axes, keepdims=True)
-    variance = square * 2.0 - g.detach(square)
-    factor = g.reciprocal(g.sqrt(variance + eps))
-    if scale is not None:
-        factor = factor * scale
-    shift = (fixed - mean) * factor
+    centered = x - mean
+    variance = g.reduce_mean(centered * centered, axes, keepdims=True)
+    inverse = g.reciprocal(g.sqrt(variance + eps))
+    factor = inverse if scale is None else inverse * scale
+    y = centered * factor
     if bias is not None:
-        shift = shift + bias
-    return centered * factor + shift, mean, variance
+        y = y + bias
+
+    def by_x(dy: Tensor) -> Tensor:
+        along = inverse * inverse * g.reduce_mean(dy * centered, axes, keepdims=True)
+        return ((centered * -along + dy) + -g.reduce_mean(dy, axes, keepdims=True)) * factor
+
+    rules = [(x, by_x)]
+    if scale is not None:
+        rules.append((scale, lambda dy: g.reduce_sum(dy * centered, axes, keepdims=True) * inverse))
+    if bias is not None:
+        rules.append((bias, lambda dy: g.reduce_sum(dy, axes, keepdims=True)))
+    return g.with_gradients(y, rules), mean, variance
 
 
 @layer

@@ -32,6 +32,21 @@ def test_none_where_no_gradient_reaches() -> None:
     assert [gradient is None for gradient in found] == [False, True, True, True]
 
 
+def test_a_tensor_may_have_rules_of_its_own() -> None:
+    builder = Builder("own")
+    x, scale, unused = vector(builder), vector(builder, "scale", 1), vector(builder, "unused")
+    rules = [(x, lambda dy: dy * 5.0), (scale, lambda dy: dy * 7.0), (unused, g.tanh)]
+    y = g.with_gradients(g.exp(x) * g.sin(scale) + unused, rules)
+    by_x, by_scale = gradients(g.reduce_sum(y * 2.0), [x, scale])
+    assert operators(builder)["Tanh"] == operators(builder)["Cos"] == 0
+    assert by_x is not None
+    assert by_scale is not None
+    feeds = {"x": np.ones(3, np.float32), "scale": np.ones(1, np.float32), "unused": np.ones(3, np.float32)}
+    found = run(builder, [by_x, by_scale], feeds)
+    np.testing.assert_array_equal(found[0], np.float32([10, 10, 10]))
+    np.testing.assert_array_equal(found[1], np.float32([42]))
+
+
 def test_of_a_constant_loss_nothing_is_built() -> None:
     builder = Builder("constant")
     x = vector(builder)

@@ -46,6 +46,7 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
     ("clip", lambda x: g.clip(x, None, 1.0), ((N, 3),)),
     ("where", g.where, (TensorType(BOOL, (N, 1)), (3,), ())),
     ("where", lambda c: g.where(c, 1.0, 0.0), (TensorType(BOOL, (N, 1)),)),
+    ("with_gradients", lambda x: g.with_gradients(x, [(x, g.exp)]), ((N, 3),)),
     ("total", g.total, ((N, 3), (3,), ())),
     *(("matmul", g.matmul, pair) for pair in (
         ((2, 3), (3, 4)), ((3,), (3,)), ((N, 3), (3,)), ((3,), (N, 3, 4)), ((N, T, 3), (3, 4)),
