@@ -1,17 +1,18 @@
-"""BatchNorm in training, forward and backward: written as in textbooks, against what the layer emits.
+"""A convolution and BatchNorm in training, forward and backward: BatchNorm as in textbooks, against what is emitted.
 
-`python benchmarks/lowering/batch_norm.py`. See `dslc.library.norms`.
+`python benchmarks/lowering/batch_norm.py`. See `dslc.library.norms` and `dslc.autodiff.rules.convolutions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from harness import compare, normal
+from harness import Way, compare, normal
 
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Tensor
+from dslc.graph.passes import PASSES
 from dslc.library.norms import normalized
 
 
@@ -31,20 +32,22 @@ def emitted(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 def main() -> None:
     """Measure and print."""
 
-    def whole(forward: object) -> object:
-        def run(x: Tensor, dy: Tensor, scale: Tensor, bias: Tensor) -> Sequence[Tensor | None]:
-            y = forward(x, scale, bias)  # type: ignore[operator]
-            return [y, *gradients(y, [x, scale, bias], dy)]
+    def whole(forward: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Way:
+        def run(x: Tensor, w: Tensor, dy: Tensor, scale: Tensor, bias: Tensor) -> Sequence[Tensor | None]:
+            same = [1, 1]
+            y = forward(g.conv(x, w, None, strides=same, dilations=same, before=same, after=same), scale, bias)
+            return [y, *gradients(y, [x, w, scale, bias], dy)]
 
         return run
 
     ways = {"as in textbooks": whole(textbook), "as emitted": whole(emitted)}
-    for shape in [(128, 16, 32, 32), (128, 64, 8, 8)]:
+    for shape in [(128, 16, 32, 32), (128, 32, 16, 16), (128, 64, 8, 8)]:
         channels = (1, shape[1], 1, 1)
         compare(
-            f"BatchNorm, forward and backward, {shape}", ways, normal(*shape), normal(*shape, seed=1),
-            normal(*channels), normal(*channels, seed=1),
-        )  # type: ignore[arg-type]  # fmt: skip
+            f"Convolution and BatchNorm, forward and backward, {shape}", ways, normal(*shape),
+            normal(shape[1], shape[1], 3, 3), normal(*shape, seed=1), normal(*channels), normal(*channels, seed=1),
+            passes=list(PASSES),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

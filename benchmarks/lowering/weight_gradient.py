@@ -1,58 +1,65 @@
-"""The gradient of a convolution by its weights: a matrix product for each place of the kernel (or one over the elements
-of all windows, with few channels), against moves stacked for one product, by example or over the whole batch.
+"""The gradient of a convolution by its weights: the elements of all windows, moves stacked for one product, or one more
+convolution.
 
-`python benchmarks/lowering/weight_gradient.py`. See `dslc.autodiff.rules.kernels`.
+`python benchmarks/lowering/weight_gradient.py`. See `dslc.autodiff.rules.weights` and `stacks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from harness import Way, compare, normal
 
-from harness import compare, normal
-
-from dslc.autodiff.rules.kernels import is_worth_stacking, stacked_weight_gradient
-from dslc.autodiff.rules.windows import Windows, weight_gradient
+from dslc.autodiff.rules.stacks import stacked_weight_gradient
+from dslc.autodiff.rules.weights import convolved_weight_gradient, weight_gradient, windowed_weight_gradient
+from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Tensor
 
-SHAPES = [  # batch, channels in and out, size, kernel, padding
-    (128, 1, 16, 28, 3, 1),
-    (128, 3, 16, 32, 3, 1),
-    (128, 6, 16, 14, 5, 0),
-    (128, 16, 32, 14, 3, 1),
-    (128, 16, 16, 32, 3, 1),
-    (128, 32, 32, 16, 3, 1),
-    (128, 64, 64, 8, 3, 1),
-    (32, 64, 64, 28, 3, 1),
-    (16, 256, 256, 14, 3, 1),
+SHAPES = [  # batch, channels in and out, size, kernel, padding, stride
+    (128, 1, 16, 28, 3, 1, 1),
+    (128, 1, 6, 28, 5, 2, 1),
+    (128, 3, 16, 32, 3, 1, 1),
+    (128, 6, 16, 14, 5, 0, 1),
+    (128, 16, 32, 14, 3, 1, 1),
+    (128, 16, 16, 32, 3, 1, 1),
+    (128, 32, 32, 16, 3, 1, 1),
+    (128, 64, 64, 8, 3, 1, 1),
+    (32, 64, 64, 28, 3, 1, 1),
+    (8, 64, 64, 56, 3, 1, 1),
+    (16, 256, 256, 14, 3, 1, 1),
+    (128, 16, 32, 32, 3, 1, 2),
+    (128, 32, 64, 16, 3, 1, 2),
+    (64, 4, 16, 32, 4, 1, 2),
+    (64, 3, 64, 64, 7, 3, 2),
+    (16, 128, 256, 28, 3, 1, 2),
 ]
 
 
 def main() -> None:
-    """Measure and print; the way that the compiler takes is marked."""
-    for batch, channels, outputs, size, k, padding in SHAPES:
-        kernel, offsets = (k, k), [[i - padding for i in range(k)]] * 2
-        windows = Windows(kernel, (1, 1), (1, 1), (padding, padding), (padding, padding))
-        points = size + 2 * padding - k + 1
-        chosen: list[str] = []
+    """Measure and print, with the way that the compiler takes among the others."""
+    for batch, channels, outputs, size, k, padding, stride in SHAPES:
+        windows = Windows((k, k), (stride, stride), (1, 1), (padding, padding), (padding, padding))
+        points = (size + 2 * padding - k) // stride + 1
+        title = f"{batch} x {channels} -> {outputs} channels, {size} x {size}, kernel {k} x {k}, stride {stride}"
+        operands = normal(batch, channels, size, size), normal(batch, outputs, points, points)
+        compare(title, ways(windows), *operands, passes=["multiply-by-identity"])
 
-        def windowed(x: Tensor, dy: Tensor, windows: Windows = windows) -> Tensor:
-            return weight_gradient(x, dy, windows.kernel, windows, 1)
 
-        def stacked(
-            x: Tensor, dy: Tensor, *, wide: bool, kernel: Sequence[int] = kernel,
-            offsets: Sequence[Sequence[int]] = offsets, chosen: list[str] = chosen,
-        ) -> Tensor:  # fmt: skip
-            chosen += ["stacked" if is_worth_stacking(x, dy, kernel, (1, 1), offsets, 1) else "windows"]
-            return stacked_weight_gradient(x, dy, kernel, offsets, wide=wide)
+def ways(windows: Windows) -> dict[str, Way]:
+    """Return those that can be used."""
 
-        ways = {
-            "elements of windows": windowed,
-            "stacked, by example": lambda x, dy, way=stacked: way(x, dy, wide=False),
-            "stacked, over the batch": lambda x, dy, way=stacked: way(x, dy, wide=True),
-        }
-        title = f"{batch} x {channels} -> {outputs} channels, {size} x {size}, kernel {k} x {k}"
-        compare(title, ways, normal(batch, channels, size, size), normal(batch, outputs, points, points))
-        print(f"    the compiler takes: {chosen[0]}")
+    def windowed(x: Tensor, dy: Tensor) -> Tensor:
+        return windowed_weight_gradient(x, dy, windows, 1)
+
+    def stacked(x: Tensor, dy: Tensor) -> Tensor:
+        return stacked_weight_gradient(x, dy, windows.kernel, windows.moves)
+
+    def convolved(x: Tensor, dy: Tensor) -> Tensor:
+        return convolved_weight_gradient(x, dy, windows)
+
+    def chosen(x: Tensor, dy: Tensor) -> Tensor:
+        return weight_gradient(x, dy, windows, 1)
+
+    stacks: dict[str, Way] = {"stacks": stacked} if max(windows.strides) == 1 else {}
+    return {"elements of windows": windowed, **stacks, "a convolution": convolved, "as the compiler does": chosen}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph import algebra, expansions, scalars, sums
+from dslc.graph import algebra, expansions, layouts, scalars, sums
 from dslc.graph.algebra import Rule, Rules
 from dslc.graph.builder import add_constant, constant_value, type_of
 from dslc.graph.scaling import scale_and_shift
@@ -280,6 +280,10 @@ _ALL = (
     Pass("join-transposes", "Chains of transposes become one, or none; (A' B)' becomes B' A.", algebra.TRANSPOSES),
     Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
     Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, for_training=True),
+    Pass(
+        "multiply-by-identity", "Few channels are brought behind many points by a product.", layouts.LAYOUTS,
+        for_training=True,
+    ),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
     Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
     Pass("widen-scalars", "Numbers get axes where that is faster.", scalars.WIDENING, for_training=True),

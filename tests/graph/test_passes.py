@@ -267,6 +267,7 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "join-transposes": (lambda x: last(g.transpose(g.transpose(g.exp(x), (1, 0)), (1, 0))), 4, 2),
     "skip-broadcasts": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), 3, 2),
     "multiply-by-ones": (lambda x: last(g.reduce_mean(x, [0], keepdims=True)), 2, 6),
+    "multiply-by-identity": (lambda x: last(g.transpose(x, (0, 2, 3, 1))), 2, 5),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
     "expand-softplus": (lambda x: last(g.softplus(x)), 2, 12),
     "widen-scalars": (lambda x: g.reduce_sum(x, [1], True) * 2.0 + g.reduce_max(x), 4, 5),
@@ -274,7 +275,7 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
 }
 """A graph for each pass, with its nodes before and after that pass alone."""
 
-SHAPES = {"scale-and-shift": (2, 3, 32, 32), "widen-scalars": (300, 4)}
+SHAPES = {"scale-and-shift": (2, 3, 32, 32), "widen-scalars": (300, 4), "multiply-by-identity": (2, 3, 8, 9)}
 """What x is, if not (3, 4)."""
 
 
@@ -477,9 +478,37 @@ def test_numbers_with_axes_give_the_same(function: Callable[[Tensor], Tensor], s
 
 def test_shipped_models_take_no_pass_that_is_for_training() -> None:
     assert set(PASSES) - set(shipped(None)) == {
-        "multiply-by-ones", "scale-and-shift", "widen-scalars", "expand-softplus",
+        "multiply-by-ones", "multiply-by-identity", "scale-and-shift", "widen-scalars", "expand-softplus",
     }  # fmt: skip
     assert shipped(["merge-common", "expand-softplus"]) == ("merge-common",)
+
+
+@pytest.mark.parametrize(
+    ("shape", "permutation", "element", "changes"),
+    [
+        ((N, 5, 8, 9), (0, 2, 3, 1), FLOAT32, True),
+        ((N, 5, 70), (0, 2, 1), FLOAT32, True),
+        ((N, 5, 7, 9), (0, 2, 3, 1), FLOAT32, False),  # few points
+        ((N, 1, 8, 9), (0, 2, 3, 1), FLOAT32, False),  # nothing to move
+        ((N, 65, 8, 9), (0, 2, 3, 1), FLOAT32, False),  # many channels
+        ((N, 5, 8, N), (0, 2, 3, 1), FLOAT32, False),
+        ((N, 5, 8, 9), (0, 2, 1, 3), FLOAT32, False),
+        ((N, 5, 8, 9), (0, 2, 3, 1), FLOAT64, False),
+    ],
+)
+def test_few_channels_are_brought_behind_many_points(
+    shape: tuple, permutation: tuple[int, ...], element: ElementType, changes: bool
+) -> None:
+    model = model_of(lambda x: last(g.transpose(x, permutation)), shape, element=element)
+    expected = values(model_of(lambda x: last(g.transpose(x, permutation)), shape, element=element))
+    assert PASSES["multiply-by-identity"].apply(model) == changes
+    verify(model)
+    np.testing.assert_array_equal(values(model), expected)
+
+
+def test_transposes_in_front_of_products_stay() -> None:
+    model = model_of(lambda x: x.mT @ x, (2, 3, 100))
+    assert not PASSES["multiply-by-identity"].apply(model)
 
 
 def test_channels_in_float64_have_no_convolution() -> None:

@@ -1,4 +1,4 @@
-"""Gradients of operators over sliding windows: convolutions and pools, along any number of axes.
+"""What operators over sliding windows take from where, along any number of axes; the gradients of pools.
 
 Operands are (N, C, *spatial). "Coarse" means the grid of windows, one point per window.
 """
@@ -14,12 +14,6 @@ from math import prod
 import numpy as np
 
 from dslc import graph as g
-from dslc.autodiff.rules.kernels import (
-    is_worth_stacking,
-    is_worth_summing,
-    stacked_input_gradient,
-    stacked_weight_gradient,
-)
 from dslc.autodiff.table import vjp
 from dslc.graph import Tensor
 from dslc.types import Dimension, Shape, Symbolic
@@ -66,7 +60,7 @@ def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimensi
     return g.pad(x, [0, 0, *before], [0, 0, *after], value)
 
 
-def _elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
+def elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
     """For each place in a window, that element of every window: (N, C, *coarse). Around x lies ``fill``."""
     if max(windows.strides) > 1 and all(isinstance(n, int) for n in (*x.shape[1:], *coarse)):
         return elements_of_grids(x, windows, coarse, fill)
@@ -92,10 +86,10 @@ def elements_of_grids(x: Tensor, windows: Windows, coarse: Sequence[Dimension], 
     ]
     after = [n - length - b for n, length, b in zip(whole, x.shape[2:], windows.before, strict=True)]
     padded = _pad_spatial(x, windows.before, [max(int(n), 0) for n in after], fill)
-    grids = _deinterleave(_cut(padded, [0] * len(whole), (*x.shape[:2], *whole)), windows.strides)
+    grids = _deinterleave(cut(padded, [0] * len(whole), (*x.shape[:2], *whole)), windows.strides)
     for offset in windows.offsets():
         shifts, residues = zip(*(divmod(o, s) for o, s in zip(offset, windows.strides, strict=True)), strict=True)
-        yield _cut(grids[residues], shifts, (*x.shape[:2], *coarse))
+        yield cut(grids[residues], shifts, (*x.shape[:2], *coarse))
 
 
 def _deinterleave(x: Tensor, strides: Sequence[int]) -> dict[tuple[int, ...], Tensor]:
@@ -113,7 +107,7 @@ def _deinterleave(x: Tensor, strides: Sequence[int]) -> dict[tuple[int, ...], Te
 
 
 def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
-    """The transpose of :func:`_elements`: add each part where its elements were taken from.
+    """The transpose of :func:`elements`: add each part where its elements were taken from.
 
     An element ``q * stride + r`` of the padded axis belongs to residue r. Parts of one residue are shifted
     by q and added on the coarse grid; then the residues are interleaved.
@@ -134,7 +128,7 @@ def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
     grids = [
         g.total(*classes[residue]) if residue in classes else zero for residue in product(*map(range, windows.strides))
     ]
-    return _cut(_interleave(grids, windows.strides), windows.before, x.shape)
+    return cut(_interleave(grids, windows.strides), windows.before, x.shape)
 
 
 def _interleave(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
@@ -150,125 +144,13 @@ def _interleave(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
     return grids[0]
 
 
-def _cut(x: Tensor, starts: Sequence[int], shape: Shape) -> Tensor:
+def cut(x: Tensor, starts: Sequence[int], shape: Shape) -> Tensor:
     """Take a result of ``shape`` from the spatial axes of x; zeros where x is known to end sooner."""
     ends = [start + size for start, size in zip(starts, shape[2:], strict=True)]
     missing = [end - size for end, size in zip(ends, x.shape[2:], strict=True)]
     x = _pad_spatial(x, [0] * len(ends), [n if isinstance(n, int) and n > 0 else 0 for n in missing])
     return x if x.shape == shape else g.slice_(x, starts, ends, range(2, x.rank), [1] * len(ends))
 
-
-# --- convolution ---------------------------------------------------------------------------------
-
-
-def _conv_input(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
-) -> Tensor:  # fmt: skip
-    windows = Windows.of(**attributes)
-    moves = windows.moves
-    if is_worth_stacking(x, dy, windows.kernel, windows.strides, moves, group) and is_worth_summing(x, dy, moves):
-        return stacked_input_gradient(x, dy, w, moves)
-    reach = [e - 1 for e in windows.extent]
-    before = [r - b for r, b in zip(reach, windows.before, strict=True)]
-    after = [r - a for r, a in zip(reach, windows.after, strict=True)]
-    if all(s == 1 for s in windows.strides) and min(before + after) >= 0:
-        return g.conv(
-            dy, _turned(w, group), None, strides=windows.strides, dilations=windows.dilations,
-            before=before, after=after, groups=group,
-        )  # fmt: skip
-    return _conv_transposed(dy, w, windows, group, x.shape)
-
-
-def _turned(w: Tensor, groups: int) -> Tensor:
-    """Weights (M, C / groups, *kernel) to (C, M / groups, *kernel), with every kernel axis reversed."""
-    kernel = w.shape[2:]
-    size = prod(int(k) for k in kernel)
-    outputs, inputs = int(w.shape[0]) // groups, int(w.shape[1])
-    grouped = g.reshape(w, (groups, outputs, inputs, size))
-    turned = g.transpose(grouped, (0, 2, 1, 3))
-    if size > 1:
-        turned = g.slice_(turned, [size - 1], [-size - 1], [3], [-1], turned.shape)  # half the time of a Gather
-    return g.reshape(turned, (groups * inputs, outputs, *kernel))
-
-
-def _conv_transposed(dy: Tensor, w: Tensor, windows: Windows, groups: int, shape: Shape) -> Tensor:
-    """The transpose of a convolution, to a result of the given shape."""
-    least = [
-        (n - 1) * s + e - b - a
-        for n, s, e, b, a in zip(dy.shape[2:], windows.strides, windows.extent, windows.before, windows.after,
-                                 strict=True)
-    ]  # fmt: skip
-    missing = [size - known for size, known in zip(shape[2:], least, strict=True)]
-    # what a stride skipped at the end: known in numbers, or else made full and cropped
-    extra = [s - 1 if isinstance(m, Symbolic) else m for m, s in zip(missing, windows.strides, strict=True)]
-    whole = (*shape[:2], *(known + e for known, e in zip(least, extra, strict=True)))
-    result = g.conv_transpose(
-        dy, w, strides=windows.strides, dilations=windows.dilations, before=windows.before, after=windows.after,
-        output_padding=extra, groups=groups, shape=whole,
-    )  # fmt: skip
-    return _cut(result, [0] * len(extra), shape)
-
-
-ENOUGH_CHANNELS = 16
-"""From so many channels a group on, a matrix product per place of the kernel beats one over all places (im2col), whose
-operand must be copied together first: 1.5 to 1.7 times on ONNX Runtime's CPU with 16 to 64 channels; with one channel
-it is 4 times slower. A convolution with batch and channels swapped is slower than either."""
-
-
-def weight_gradient(x: Tensor, dy: Tensor, kernel: Shape, windows: Windows, groups: int) -> Tensor:
-    """Products of dy (N, M, *coarse) with every window's elements of x (N, C, *spatial): (M, C / groups, *kernel)."""
-    batch, coarse = dy.shape[0], dy.shape[2:]
-    points: Dimension = 1
-    for n in coarse:
-        points = points * n
-    outputs, inputs = int(dy.shape[1]) // groups, int(x.shape[1]) // groups
-    columns = [g.reshape(element, (batch, groups, inputs, points)) for element in _elements(x, windows, coarse)]
-    cotangents = g.reshape(dy, (batch, groups, outputs, points))
-    if inputs >= ENOUGH_CHANNELS:
-        total = g.concat([g.reduce_sum(cotangents @ column.mT, [0]) for column in columns], 2)
-    else:
-        total = g.reduce_sum(cotangents @ g.concat(columns, 2).mT, [0])
-    by_place = g.reshape(total, (groups, outputs, len(columns), inputs))
-    return g.reshape(g.transpose(by_place, (0, 1, 3, 2)), (groups * outputs, inputs, *kernel))
-
-
-def _conv_weight(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
-) -> Tensor:  # fmt: skip
-    windows = Windows.of(**attributes)
-    moves = windows.moves
-    if is_worth_stacking(x, dy, windows.kernel, windows.strides, moves, group):
-        return stacked_weight_gradient(x, dy, windows.kernel, moves)
-    return weight_gradient(x, dy, w.shape[2:], windows, group)
-
-
-def _conv_bias(dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor, **attributes: object) -> Tensor:
-    return g.reduce_sum(dy, [0, *range(2, dy.rank)])
-
-
-vjp("Conv", _conv_input, _conv_weight, _conv_bias)
-
-
-def _conv_transpose_input(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, *, group: int = 1, output_padding: Sequence[int] = (),
-    **attributes: Sequence[int],
-) -> Tensor:  # fmt: skip
-    windows = Windows.of(**attributes)
-    result = g.conv(
-        dy, w, None, strides=windows.strides, dilations=windows.dilations, before=windows.before,
-        after=windows.after, groups=group,
-    )  # fmt: skip
-    return _cut(result, [0] * len(windows.kernel), x.shape)
-
-
-def _conv_transpose_weight(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, *, group: int = 1, output_padding: Sequence[int] = (),
-    **attributes: Sequence[int],
-) -> Tensor:  # fmt: skip
-    return weight_gradient(dy, x, w.shape[2:], Windows.of(**attributes), group)
-
-
-vjp("ConvTranspose", _conv_transpose_input, _conv_transpose_weight)
 
 # --- pools ---------------------------------------------------------------------------------------
 
@@ -281,9 +163,9 @@ def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> 
     """
     windows = Windows.of(**attributes)
     lowest = float(np.finfo(x.element.value).min)
-    *elements, _ = _elements(x, windows, y.shape[2:], lowest)
+    *places, _ = elements(x, windows, y.shape[2:], lowest)
     parts = []
-    for element in elements:
+    for element in places:
         left = dy * g.positive(y - element)  # nothing at the maximum, all below it
         parts.append(dy - left)
         dy = left

@@ -36,24 +36,18 @@ def is_worth_stacking(
     return 2 * stacked < 3 * prod(kernel) * channels * int(element_count(dy.shape[2:]))
 
 
-def stacked_weight_gradient(
-    x: Tensor, dy: Tensor, kernel: Sequence[int], offsets: Sequence[Sequence[int]], *, wide: bool | None = None
-) -> Tensor:
+def stacked_weight_gradient(x: Tensor, dy: Tensor, kernel: Sequence[int], offsets: Sequence[Sequence[int]]) -> Tensor:
     """Products of dy (N, M, *points) with the elements of x (N, C, *spatial) in every window: (M, C, *kernel).
 
-    ``offsets`` say, axis by axis, how far from its window's point each place of the kernel lies in x. Where there
-    are fewer points than weights (``wide``), one product sums over the batch as well, else one for each example.
+    ``offsets`` say, axis by axis, how far from its window's point each place of the kernel lies in x.
     """
     channels, outputs = int(x.shape[1]), int(dy.shape[1])
     grid = _grid(x, dy)
-    rows, columns = prod(kernel[:-1]) * outputs, kernel[-1] * channels
-    if wide is None:
-        wide = prod(grid) * (rows + columns) < rows * columns
     across, down = _moves(offsets)
     margins = _margins(across, down, grid)
-    left = _stack(dy, down, grid, margins, _extent(x), wide)
-    right = _stack(x, across, grid, margins, _extent(dy), wide)
-    by_place = left @ right.mT if wide else g.reduce_sum(left @ right.mT, [0])
+    left = _stack(dy, down, grid, margins, _extent(x))
+    right = _stack(x, across, grid, margins, _extent(dy))
+    by_place = g.reduce_sum(left @ right.mT, [0])
     by_place = g.reshape(by_place, (outputs, len(down), channels, kernel[-1]))
     return g.reshape(g.transpose(by_place, (0, 2, 1, 3)), (outputs, channels, *kernel))
 
@@ -80,7 +74,7 @@ def stacked_input_gradient(x: Tensor, dy: Tensor, w: Tensor, offsets: Sequence[S
     channels, outputs, grid = int(x.shape[1]), int(dy.shape[1]), _grid(x, dy)
     across, down = _moves(offsets)
     margins = _margins(across, down, grid)
-    stacked = _stack(dy, down, grid, margins, _extent(x), wide=False)
+    stacked = _stack(dy, down, grid, margins, _extent(x))
     by_move = g.reshape(w, (outputs, channels, len(down), len(across)))
     by_move = g.reshape(g.transpose(by_move, (3, 1, 0, 2)), (len(across) * channels, outputs * len(down)))
     products = by_move @ stacked
@@ -120,35 +114,30 @@ def _distance(move: Sequence[int], grid: Sequence[int]) -> int:
 
 
 def _stack(
-    x: Tensor, moves: Sequence[Sequence[int]], grid: Sequence[int], margins: tuple[int, int], other: Sequence[int],
-    wide: bool,
-) -> Tensor:  # fmt: skip
+    x: Tensor, moves: Sequence[Sequence[int]], grid: Sequence[int], margins: tuple[int, int], other: Sequence[int]
+) -> Tensor:
     """Lay x, moved in each of the ways, on the flat grid between margins of zeros.
 
-    The result is (N, C * moves, margins + points), or (C * moves, margins + N * points) if wide. Moved by an offset, a
-    point has what was at point + offset, or zero; right where the operand that it will be multiplied with is not
-    zero, which is within its extent ``other``.
+    The result is (N, C * moves, margins + points). Moved by an offset, a point has what was at point + offset, or zero;
+    right where the operand that it will be multiplied with is not zero, which is within its extent ``other``.
     """
     batch, channels = x.shape[0], int(x.shape[1])
     own, points = _extent(x), prod(grid)
     x = g.pad(x, [0] * x.rank, [0, 0, *(n - size for n, size in zip(grid, own, strict=True))])
-    if wide:
-        x = g.transpose(x, (1, 0, *range(2, x.rank)))
-    flat = (channels, batch * points) if wide else (batch, channels, points)
+    flat = (batch, channels, points)
     pieces: list[Tensor] = []
     gap = 0
     for move in moves:
         source = x
         for axis, (offset, n) in enumerate(zip(move, grid, strict=True)):
-            is_inner = axis > 0 or wide  # else a margin lies next to it
-            if is_inner and (other[axis] > n - offset if offset > 0 else own[axis] > n + offset):
+            # along the first axis, a margin lies next to it
+            if axis > 0 and (other[axis] > n - offset if offset > 0 else own[axis] > n + offset):
                 source = _without_edge(source, axis, offset)
         distance = _distance(move, grid)
         pieces += [*_zeros(x, flat, gap + margins[0] - distance), g.reshape(source, flat)]
         gap = margins[1] + distance
     pieces += _zeros(x, flat, gap)
-    length = sum(margins) + flat[-1]
-    return g.reshape(g.concat(pieces, -1), (*flat[:-2], channels * len(moves), length))
+    return g.reshape(g.concat(pieces, -1), (batch, channels * len(moves), sum(margins) + points))
 
 
 def _zeros(like: Tensor, shape: Shape, count: int) -> list[Tensor]:
