@@ -38,6 +38,12 @@ def main() -> None:
                 "Conv, Add": lambda x, z, a, b: convolution(x, a, b) + z,
             }, normal(*shape), normal(*shape, seed=3), *numbers,
         )  # fmt: skip
+        compare(
+            f"{shape}, and another term, made by a Mul and needed for nothing else", {
+                "Mul, Add, Add": lambda x, z, a, b: (x * a + z * z) + b,
+                "Conv, Add": lambda x, z, a, b: convolution(x, a, b) + z * z,
+            }, normal(*shape), normal(*shape, seed=3), *numbers,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

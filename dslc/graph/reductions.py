@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dslc.graph.builder import Tensor
-from dslc.graph.shaping import normal_axes, normal_axis
-from dslc.types import INT64, reduced_type
+from dslc.graph.shaping import normal_axes, normal_axis, reshape
+from dslc.types import INT64, element_count, reduced_type
 
 
 def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool) -> Tensor:
@@ -15,6 +15,14 @@ def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool
         return x
     result = reduced_type(x.type, axes, keepdims)
     return x.builder.node(operator, [x, x.builder.constant(list(axes), INT64)], [result], {"keepdims": int(keepdims)})
+
+
+def count(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
+    """Return how many elements a reduction over axes joins, an int64 scalar."""
+    number = element_count(x.shape[axis] for axis in normal_axes(axes, x.rank))
+    if isinstance(number, int):
+        return x.builder.constant(number, INT64)
+    return reshape(x.builder.dimension(number), ())
 
 
 def reduce_sum(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:

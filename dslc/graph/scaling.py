@@ -55,10 +55,39 @@ def _found_at(node: ir.Node) -> Iterator[_ScaledAndShifted]:
         terms = [(maker, None), *((_only_maker(term), rest) for term, rest in _operands(maker, "Add"))]
         for product, rest in terms:
             for x, scale in _operands(product, "Mul"):
-                is_large = rest is None or type_of(rest) == type_of(total)
-                if is_large and type_of(x) == type_of(total) and _is_per_channel(scale, x):
-                    replaced = [one for one in (maker, product) if one is not None]
-                    yield _ScaledAndShifted(x, scale, shift, rest, list(dict.fromkeys(replaced)))
+                if type_of(x) != type_of(total) or not _is_per_channel(scale, x):
+                    continue
+                replaced = list(dict.fromkeys(one for one in (maker, product) if one is not None))
+                if rest is None or _is_overwritten(rest, x, (scale, shift), replaced):
+                    yield _ScaledAndShifted(x, scale, shift, rest, replaced)
+
+
+FARTHEST = 100
+"""So many nodes are looked at, at most, to see what numbers are computed from: those of BatchNorm from some ten."""
+
+
+def _is_overwritten(rest: ir.Value, x: ir.Value, numbers: Sequence[ir.Value], replaced: Sequence[ir.Node]) -> bool:
+    """Whether what is added besides is as large as x, and needed by nothing that comes later.
+
+    Then the runtime adds to it where it lies; else it would copy it first, in one thread. What comes sooner is what the
+    numbers are computed from, up to where that is as large as x.
+    """
+    if type_of(rest) != type_of(x) or rest.producer() is None or rest.is_graph_output():
+        return False
+    sooner: set[ir.Node] = set()
+    open_ = [node for value in numbers if (node := value.producer()) is not None]
+    while open_ and len(sooner) < FARTHEST:
+        node = open_.pop()
+        if node in sooner:
+            continue
+        sooner.add(node)
+        values = [value for value in node.inputs if value is not None]
+        makers = [maker for value in values if (maker := value.producer()) is not None]
+        if any(type_of(value) == type_of(x) for value in values):
+            sooner.update(makers)
+        else:
+            open_ += makers
+    return all(use.node in sooner or use.node in replaced for use in rest.uses())
 
 
 def _operands(node: ir.Node | None, operator: str) -> list[tuple[ir.Value, ir.Value]]:

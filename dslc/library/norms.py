@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dslc import graph as g
@@ -10,7 +10,6 @@ from dslc.errors.types import COMBINATION
 from dslc.library.checks import Sizes, axes_of, need_float, need_rank, weight_size
 from dslc.library.initializers import ones, zeros
 from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
-from dslc.library.reductions import count_of
 from dslc.types import TensorType
 
 if TYPE_CHECKING:
@@ -36,15 +35,19 @@ def normalized(
     if bias is not None:
         y = y + bias
 
-    def by_x(dy: Tensor) -> Tensor:
-        along = inverse * inverse * g.reduce_mean(dy * centered, axes, keepdims=True)
-        return ((centered * -along + dy) + -g.reduce_mean(dy, axes, keepdims=True)) * factor
+    def total(t: Tensor) -> Tensor:
+        return g.reduce_sum(t, axes, keepdims=True)
 
-    rules = [(x, by_x)]
+    def by_x(dy: Tensor) -> Tensor:  # in an order that one Conv can take up to the factor
+        count = g.cast(g.count(x, axes), x.element)
+        along = inverse * inverse * (total(dy * centered) / count)
+        return ((centered * -along + dy) + -(total(dy) / count)) * factor
+
+    rules: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = [(x, by_x)]
     if scale is not None:
-        rules.append((scale, lambda dy: g.reduce_sum(dy * centered, axes, keepdims=True) * inverse))
+        rules.append((scale, lambda dy: total(dy * centered) * inverse))
     if bias is not None:
-        rules.append((bias, lambda dy: g.reduce_sum(dy, axes, keepdims=True)))
+        rules.append((bias, total))
     return g.with_gradients(y, rules), mean, variance
 
 
@@ -99,7 +102,7 @@ class BatchNorm(Layer):
         over = [0, *range(2, x.rank)]
         scale, bias = (per_channel(context[name]) if self.affine else None for name in ("weight", "bias"))
         y, mean, variance = normalized(x, over, self.eps, scale, bias)
-        self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), count_of(context, x, over))
+        self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), g.count(x, over))
         return y
 
     def _update(self, context: Context, mean: Tensor, variance: Tensor, count: Tensor) -> None:

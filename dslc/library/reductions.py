@@ -20,20 +20,12 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operations import Context, Function, Statistic, function, option
-from dslc.types import FLOAT32, INT32, INT64, STRING, Dimension, ElementType, TensorType, element_count, reduced_type
+from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
 
-__all__ = ["count_of"]
-
-
-def count_of(context: Context, x: Tensor, axes: Sequence[int]) -> Tensor:
-    """Return how many elements a reduction over these axes joins, an int64 scalar."""
-    count: Dimension = element_count(x.shape[axis] for axis in axes)
-    if isinstance(count, int):
-        return context.builder.constant(count, INT64)
-    return g.reshape(context.builder.dimension(count), ())
+__all__: list[str] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +81,7 @@ class mean(Reduction):
         axes = self.axes(x.type)
         return {
             "sum": g.reduce_sum(self._terms(x), axes, self.keepdims),
-            "count": count_of(context, x, axes),
+            "count": g.count(x, axes),
         }
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
@@ -119,7 +111,7 @@ class var(Reduction):
         return {
             "mean": mean,
             "squares": g.reduce_sum(distance * distance, axes, self.keepdims),
-            "count": count_of(context, x, axes),
+            "count": g.count(x, axes),
         }
 
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -162,7 +154,7 @@ class _Extremum(Reduction):
         axes = self.axes(x.type)
         return {
             self.name: self.reduce(x, axes, self.keepdims),
-            "count": count_of(context, x, axes),
+            "count": g.count(x, axes),
         }
 
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -402,8 +402,17 @@ def used_twice(x: Tensor, y: Tensor) -> Tensor:
     return (y + by_channel(x, "Tanh")) * g.exp(y)
 
 
+def with_a_term(x: Tensor, z: Tensor, *, needed_later: bool = False) -> Tensor:
+    """A sum over z is needed sooner."""
+    y = (x * by_channel(z * x, "Exp") + z) + by_channel(x, "Tanh")
+    return y * z if needed_later else y
+
+
 SCALED: dict[str, tuple[Callable[[Tensor], Tensor], tuple, int]] = {
     "with a term between": (lambda x: (x * by_channel(x, "Exp") + g.exp(x)) + by_channel(x, "Tanh"), (2, 3, 32, 32), 1),
+    "with a term that was summed up": (lambda x: with_a_term(x, g.sin(x)), (2, 3, 32, 32), 1),
+    "a term that is needed later stays": (lambda x: with_a_term(x, g.sin(x), needed_later=True), (2, 3, 32, 32), 0),
+    "a term that is an input stays": (lambda x: with_a_term(g.sin(x), x), (2, 3, 32, 32), 0),
     "as an output": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 32, 32), 1),
     "along one axis": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 3, 1200), 1),
     "along three axes": (lambda x: by_channel(x, "Tanh") + by_channel(x, "Exp") * x, (2, 1, 16, 8, 9), 1),

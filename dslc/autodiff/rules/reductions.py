@@ -7,7 +7,6 @@ from __future__ import annotations
 from dslc import graph as g
 from dslc.autodiff.table import no_gradient, vjp
 from dslc.graph import Tensor, constant_of
-from dslc.types import Dimension
 
 
 def _axes(x: Tensor, axes: Tensor | None) -> tuple[int, ...]:
@@ -22,14 +21,8 @@ def _restored(y: Tensor, x: Tensor, axes: Tensor | None, keepdims: int) -> Tenso
     return y if keepdims else g.unsqueeze(y, _axes(x, axes))
 
 
-def _count(x: Tensor, axes: Tensor | None) -> Tensor:
-    """How many elements of x make one of its mean."""
-    count: Dimension = 1
-    for axis in _axes(x, axes):
-        count = count * x.shape[axis]
-    if isinstance(count, int):
-        return x.builder.constant(count, x.element)
-    return g.reshape(g.cast(x.builder.dimension(count), x.element), ())
+def _mean(dy: Tensor, y: Tensor, x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1) -> Tensor:
+    return _restored(dy / g.cast(g.count(x, _axes(x, axes)), x.element), x, axes, keepdims)
 
 
 def _extreme(dy: Tensor, y: Tensor, x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1) -> Tensor:
@@ -39,7 +32,7 @@ def _extreme(dy: Tensor, y: Tensor, x: Tensor, axes: Tensor | None = None, *, ke
 
 
 vjp("ReduceSum", lambda dy, y, x, axes=None, *, keepdims=1: _restored(dy, x, axes, keepdims))
-vjp("ReduceMean", lambda dy, y, x, axes=None, *, keepdims=1: _restored(dy / _count(x, axes), x, axes, keepdims))
+vjp("ReduceMean", _mean)
 vjp("ReduceMax", _extreme)
 vjp("ReduceMin", _extreme)
 
