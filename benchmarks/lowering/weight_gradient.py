@@ -50,7 +50,7 @@ def ways(windows: Windows) -> dict[str, Way]:
         return windowed_weight_gradient(x, dy, windows, 1)
 
     def stacked(x: Tensor, dy: Tensor) -> Tensor:
-        return stacked_weight_gradient(x, dy, windows.kernel, windows.moves)
+        return stacked_weight_gradient(x, dy, windows)
 
     def convolved(x: Tensor, dy: Tensor) -> Tensor:
         return convolved_weight_gradient(x, dy, windows)

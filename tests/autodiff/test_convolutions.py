@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -32,7 +33,7 @@ def by_definition(x: np.ndarray, dy: np.ndarray, windows: Windows) -> np.ndarray
 
 WAYS = {
     "windows": lambda x, dy, windows: windowed_weight_gradient(x, dy, windows, 1),
-    "stacks": lambda x, dy, windows: stacked_weight_gradient(x, dy, windows.kernel, windows.moves),
+    "stacks": stacked_weight_gradient,
     "convolution": convolved_weight_gradient,
 }
 
@@ -95,10 +96,11 @@ def test_by_the_input_without_padding(kernel: tuple[int, ...], dilation: int) ->
     x = builder.input("x", TensorType(FLOAT32, (symbol("N"), 2, *spatial)))
     operands = [builder.input("dy", TensorType(FLOAT32, (symbol("N"), *dy.shape[1:])))]
     operands.append(builder.input("w", TensorType(FLOAT32, w.shape)))
-    moves = [[place * dilation for place in range(k)] for k in kernel]
-    assert is_worth_summing(x, operands[0], moves)
-    assert not is_worth_summing(x, operands[0], [[m - 1 for m in axis] for axis in moves])
-    builder.output("dx", stacked_input_gradient(x, *operands, moves))
+    rank = len(kernel)
+    windows = Windows(kernel, (1,) * rank, (dilation,) * rank, (0,) * rank, (0,) * rank)
+    assert is_worth_summing(x, operands[0], windows)
+    assert not is_worth_summing(x, operands[0], replace(windows, before=(1,) * rank))
+    builder.output("dx", stacked_input_gradient(x, *operands, windows))
     session = onnxruntime.InferenceSession(ir.to_proto(builder.model()).SerializeToString())
     (found,) = session.run(None, {"x": np.zeros((3, 2, *spatial), np.float32), "dy": dy, "w": w})
     expected = np.zeros((3, 2, *spatial))

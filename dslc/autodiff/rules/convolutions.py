@@ -24,9 +24,8 @@ def _conv_input(
     windows = Windows.of(**attributes)
     dy, factor = _without_factor(dy)
     w = w if factor is None else w * factor
-    moves = windows.moves
-    if is_worth_stacking(x, dy, windows.kernel, windows.strides, moves, group) and is_worth_summing(x, dy, moves):
-        return stacked_input_gradient(x, dy, w, moves)
+    if is_worth_stacking(x, dy, windows, group) and is_worth_summing(x, dy, windows):
+        return stacked_input_gradient(x, dy, w, windows)
     reach = [e - 1 for e in windows.extent]
     before = [r - b for r, b in zip(reach, windows.before, strict=True)]
     after = [r - a for r, a in zip(reach, windows.after, strict=True)]

@@ -15,35 +15,31 @@ from math import prod
 import numpy as np
 
 from dslc import graph as g
+from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Tensor
 from dslc.types import Shape, element_count
 
 
-def is_worth_stacking(
-    x: Tensor, dy: Tensor, kernel: Sequence[int], strides: Sequence[int], offsets: Sequence[Sequence[int]], groups: int
-) -> bool:
+def is_worth_stacking(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> bool:
     """Whether :func:`stacked_weight_gradient` can be used, and copies at most half as much again as windows hold.
 
     Up to there it is faster, since the elements of windows are copied out of x, then together, and in shorter runs.
     """
-    if groups > 1 or max(strides) > 1 or not all(isinstance(n, int) for n in (*x.shape[1:], *dy.shape[1:])):
+    if groups > 1 or max(windows.strides) > 1 or not all(isinstance(n, int) for n in (*x.shape[1:], *dy.shape[1:])):
         return False
-    grid = _grid(x, dy)
-    if any(max(map(abs, o)) >= n for o, n in zip(offsets, grid, strict=True)):
+    grid, kernel = _grid(x, dy), windows.kernel
+    if any(max(map(abs, o)) >= n for o, n in zip(windows.moves, grid, strict=True)):
         return False  # a place of the kernel that meets nothing but padding
     channels, outputs = int(x.shape[1]), int(dy.shape[1])
     stacked = (prod(kernel[:-1]) * outputs + kernel[-1] * channels) * prod(grid)
     return 2 * stacked < 3 * prod(kernel) * channels * int(element_count(dy.shape[2:]))
 
 
-def stacked_weight_gradient(x: Tensor, dy: Tensor, kernel: Sequence[int], offsets: Sequence[Sequence[int]]) -> Tensor:
-    """Products of dy (N, M, *points) with the elements of x (N, C, *spatial) in every window: (M, C, *kernel).
-
-    ``offsets`` say, axis by axis, how far from its window's point each place of the kernel lies in x.
-    """
+def stacked_weight_gradient(x: Tensor, dy: Tensor, windows: Windows) -> Tensor:
+    """Products of dy (N, M, *points) with the elements of x (N, C, *spatial) in every window: (M, C, *kernel)."""
     channels, outputs = int(x.shape[1]), int(dy.shape[1])
-    grid = _grid(x, dy)
-    across, down = _moves(offsets)
+    grid, kernel = _grid(x, dy), windows.kernel
+    across, down = _moves(windows.moves)
     margins = _margins(across, down, grid)
     left = _stack(dy, down, grid, margins, _extent(x))
     right = _stack(x, across, grid, margins, _extent(dy))
@@ -56,23 +52,24 @@ NARROW = 16
 """Channels of the blocks in which ONNX Runtime's convolutions work; fewer leave most of a block empty."""
 
 
-def is_worth_summing(x: Tensor, dy: Tensor, offsets: Sequence[Sequence[int]]) -> bool:
-    """Whether :func:`stacked_input_gradient` can be used and is faster than a convolution, where the other stack is.
+def is_worth_summing(x: Tensor, dy: Tensor, windows: Windows) -> bool:
+    """Whether :func:`stacked_input_gradient` can be used and is faster than a convolution, where stacks are worth it.
 
     It can where nothing is padded: a move along a row then never meets the row beside it.
     """
-    fits = all(min(o) >= 0 and n + max(o) <= size for o, n, size in zip(offsets, _extent(dy), _extent(x), strict=True))
+    axes = zip(windows.moves, _extent(dy), _extent(x), strict=True)
+    fits = all(min(o) >= 0 and n + max(o) <= size for o, n, size in axes)
     return fits and int(x.shape[1]) < NARROW
 
 
-def stacked_input_gradient(x: Tensor, dy: Tensor, w: Tensor, offsets: Sequence[Sequence[int]]) -> Tensor:
+def stacked_input_gradient(x: Tensor, dy: Tensor, w: Tensor, windows: Windows) -> Tensor:
     """The gradient by x (N, C, *spatial) of a convolution with w (M, C, *kernel) without padding, given dy.
 
     dy, moved along all axes but the last and stacked as for the weights' gradient, is multiplied with the weights of
     every place along the last axis; the products, moved there, are summed up.
     """
     channels, outputs, grid = int(x.shape[1]), int(dy.shape[1]), _grid(x, dy)
-    across, down = _moves(offsets)
+    across, down = _moves(windows.moves)
     margins = _margins(across, down, grid)
     stacked = _stack(dy, down, grid, margins, _extent(x))
     by_move = g.reshape(w, (outputs, channels, len(down), len(across)))

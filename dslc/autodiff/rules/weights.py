@@ -17,11 +17,11 @@ from dslc.types import element_count
 
 def weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> Tensor:
     """Products of dy with the elements of x in every window, summed up: (M, C / groups, *kernel). Sizes choose how."""
-    can_stack = is_worth_stacking(x, dy, windows.kernel, windows.strides, windows.moves, groups)
+    can_stack = is_worth_stacking(x, dy, windows, groups)
     if can_convolve(x, dy, windows, groups) and is_worth_convolving(x, dy, windows, instead_of_stacks=can_stack):
         return convolved_weight_gradient(x, dy, windows)
     if can_stack:
-        return stacked_weight_gradient(x, dy, windows.kernel, windows.moves)
+        return stacked_weight_gradient(x, dy, windows)
     return windowed_weight_gradient(x, dy, windows, groups)
 
 
