@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from math import log
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Update", "optimizer"]
 
+T = TypeVar("T")
+
 
 @dataclass
 class Update:
@@ -37,28 +39,24 @@ class Update:
     """Updates in the whole training, an int64 scalar; needed by schedules whose ``needs_total`` holds."""
     host: Mapping[Schedule, Tensor] = field(default_factory=dict)
     """The float32 scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
-    _known: dict[Hashable, Scalar] = field(default_factory=dict)
+    _known: dict[Hashable, Any] = field(default_factory=dict)
 
-    def once(self, key: Hashable, compute: Callable[[], Scalar]) -> Scalar:
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what was computed for the key before, or compute it now."""
         if key not in self._known:
             self._known[key] = compute()
-        return self._known[key]
+        known: T = self._known[key]
+        return known
 
     @property
     def done(self) -> Tensor:
         """The number of updates before this one, as float32 (exact to 2 ** 24)."""
-        return self._tensor("done", lambda: g.cast(self.step, FLOAT32))
+        return self.once("done", lambda: g.cast(self.step, FLOAT32))
 
     @property
     def count(self) -> Tensor:
         """This update's number, from 1, as float32 (exact to 2 ** 24)."""
-        return self._tensor("count", lambda: g.cast(self.step + 1, FLOAT32))
-
-    def _tensor(self, key: str, compute: Callable[[], Tensor]) -> Tensor:
-        value = self.once(key, compute)
-        assert isinstance(value, g.Tensor)
-        return value
+        return self.once("count", lambda: g.cast(self.step + 1, FLOAT32))
 
     def value(self, hyper: float | Schedule) -> Scalar:
         """Return a hyper-parameter's value in this update: a number, or a float32 scalar."""
@@ -73,7 +71,7 @@ class Update:
         if schedule.needs_total:
             total = self.total
             assert total is not None
-            remaining = self._tensor("total", lambda: g.maximum(g.cast(total, FLOAT32), 1.0))
+            remaining = self.once("total", lambda: g.maximum(g.cast(total, FLOAT32), 1.0))
         value = schedule.formula(Moment(self.done, remaining, self.host))
         return value if isinstance(value, g.Tensor) else float(value)
 
@@ -174,8 +172,7 @@ class _Adam(Optimizer):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return a weight after Adam's step, and the state.
 
-        The moments are kept as plain discounted sums, ``M = beta * M + gradient``, which saves a pass over each:
-        Adam's averages are (1 - beta) times these, a factor that the scalars below take up.
+        The moments are kept as plain discounted sums, ``M = beta * M + gradient``, which saves a pass over each.
         """
         beta1, beta2 = self.betas
         state = {
@@ -185,27 +182,22 @@ class _Adam(Optimizer):
         square = state["second_moment"]
         if self.amsgrad:
             square = state["second_moment_peak"] = g.maximum(slots["second_moment_peak"], square)
-        # m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), with the scalars gathered
-        scale = u.once((self, "scale"), lambda: g.sqrt(_correction(u, beta2)) / (1 - beta2) ** 0.5)
-        rate = u.once((self, "rate"), lambda: scale * u.value(self.lr) / _correction(u, beta1) * (1 - beta1))
-        epsilon = u.once((self, "epsilon"), lambda: scale * u.value(self.eps))
+        # lr * (M * share1) / (sqrt(S * share2) + eps), with the scalars gathered
+        root = u.once((self, "root"), lambda: g.sqrt(_share(u, beta2)))
+        rate = u.once((self, "rate"), lambda: _share(u, beta1, u.value(self.lr)) / root)
+        epsilon = u.once((self, "epsilon"), lambda: u.value(self.eps) / root)
         return weight - state["first_moment"] / (g.sqrt(square) + epsilon) * rate, state
 
 
-def _correction(u: Update, beta: float) -> Tensor:
-    """Return ``1 - beta ** count`` without the cancellation that float32 would suffer: 1 - exp(-2 a) = 2 t / (1 + t)
-    with t = tanh(a).
+def _share(u: Update, beta: float, factor: Scalar = 1.0) -> Tensor:
+    """Return ``factor / (1 + beta + ... + beta ** (count - 1))``: what makes of a discounted sum its average.
+
+    Without the cancellation that float32 would suffer in (1 - beta) / (1 - beta ** count): 1 / (1 - exp(-2 a)) =
+    (1 / t + 1) / 2 with t = tanh(a).
     """
-
-    def compute() -> Tensor:
-        if beta == 0.0:
-            return u.count * 0.0 + 1.0
-        t = g.tanh(u.count * (-log(beta) / 2))
-        return t * 2.0 / (t + 1.0)
-
-    value = u.once(("correction", beta), compute)
-    assert isinstance(value, g.Tensor)
-    return value
+    t = g.tanh(u.count * (-log(max(beta, 1e-9)) / 2))  # a beta of 0 becomes one so small that the sum is 1
+    half = factor * ((1 - beta) / 2)
+    return half / t + half
 
 
 @optimizer
