@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dslc.diagnostics import Diagnostic
     from dslc.training.loop import Plan
+    from dslc.training.progress import Progress as RunProgress
 
 __all__ = ["Follower", "figure", "follower"]
 
@@ -131,11 +132,12 @@ class Bar(Follower):
         self._live.start()
         self._draw()
 
-    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:  # noqa: ARG002
+    def stepped(self, progress: RunProgress) -> None:
         """Move the bar, some ten times per second."""
         if self._task is not None and time.monotonic() - self._drawn >= REFRESH_SECONDS:
-            shown = "  ".join(f"{name} {figure(value)}" for name, value in losses.items())
-            self._progress.update(self._task, completed=step, description=self._title(epoch), losses=shown)
+            shown = "  ".join(f"{name} {figure(value)}" for name, value in progress.losses().items())
+            title = self._title(progress.epoch)
+            self._progress.update(self._task, completed=progress.step, description=title, losses=shown)
             self._draw()
 
     def evaluated(self, record: Mapping[str, float]) -> None:

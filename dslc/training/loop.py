@@ -263,13 +263,12 @@ class TrainingRun:
                 batch = self.feeder.batch(feed)
                 raise explain_loss(self.train, self.artifacts, self.step, batch, number, self.seed, progress.step)
             progress.sums[name] = progress.sums.get(name, 0.0) + loss * size
-        running = {name: total / progress.examples for name, total in progress.sums.items()}
-        self.observer.stepped(progress.epoch, progress.batch, progress.step, running)
+        self.observer.stepped(progress)
         every = self.train.evaluate_every
         if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
             return self.evaluate(ends_epoch=False)
         if progress.batches % LOG_EVERY == 0 and progress.batch < self.batches_per_epoch:
-            self.write_line(self.place() | {f"train.{name}": value for name, value in running.items()})
+            self.write_line(self.place() | self.running())
         if time.monotonic() >= self.save_at:
             self.save()
         return None
@@ -289,6 +288,10 @@ class TrainingRun:
         epoch: float = int(done) if done == int(done) else round(done, 4)
         return {"epoch": epoch, "step": progress.step, "batch": progress.batches}
 
+    def running(self) -> dict[str, float]:
+        """Return the losses of the epoch so far, as each line of figures has them."""
+        return {f"train.{name}": mean for name, mean in self.progress.losses().items()}
+
     # --- evaluation --------------------------------------------------------------------------------
 
     def figures(self, split: str, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -307,7 +310,7 @@ class TrainingRun:
         progress = self.progress
         record: dict[str, float] = dict(self.place())
         if progress.examples:
-            record |= {f"train.{name}": total / progress.examples for name, total in progress.sums.items()}
+            record |= self.running()
         if "validation" in self.dataset.splits:
             found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
             record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}

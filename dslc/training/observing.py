@@ -9,6 +9,7 @@ from typing import Any
 
 from dslc.diagnostics import Diagnostic
 from dslc.model.conditions import Record
+from dslc.training.progress import Progress
 
 __all__ = ["Observer", "Plan", "RunResult"]
 
@@ -55,8 +56,8 @@ class Observer:
     def started(self, plan: Plan) -> None:
         """Take note that the first batch is about to run."""
 
-    def stepped(self, epoch: int, batch: int, step: int, losses: Mapping[str, float]) -> None:
-        """Take note of a batch; ``losses`` are the running means of the epoch. Called often."""
+    def stepped(self, progress: Progress) -> None:
+        """Take note of a batch, and of where the run stands after it. Called often."""
 
     def evaluated(self, record: Record) -> None:
         """Take note of the figures of an evaluation."""

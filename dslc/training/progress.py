@@ -33,3 +33,7 @@ class Progress:
     best: dict[str, float] | None = None
     reason: str | None = None
     """Why the run ended, once it has."""
+
+    def losses(self) -> dict[str, float]:
+        """Return the running means of the losses in the epoch."""
+        return {name: total / self.examples for name, total in self.sums.items()}

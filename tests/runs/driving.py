@@ -13,6 +13,7 @@ from dslc.diagnostics import Diagnostic
 from dslc.model.conditions import Record
 from dslc.pipeline import Options, compile_spec, reopen
 from dslc.training.loop import Observer, Plan, RunResult, train
+from dslc.training.progress import Progress
 from dslc.training.run import Run
 
 DATA = """\
@@ -45,9 +46,9 @@ class Witness(Observer):
     def started(self, plan: Plan) -> None:
         self.plans.append(plan)
 
-    def stepped(self, epoch: int, batch: int, step: int, losses: object) -> None:
+    def stepped(self, progress: Progress) -> None:
         self.batches += 1
-        self.steps.append(step)
+        self.steps.append(progress.step)
 
     def evaluated(self, record: Record) -> None:
         self.records.append(dict(record))

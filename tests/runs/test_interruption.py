@@ -15,6 +15,7 @@ import pytest
 from dslc.diagnostics import CODES, Problem
 from dslc.training import loop
 from dslc.training.folder import occupied
+from dslc.training.progress import Progress
 from tests.runs.driving import DATA, MODEL, Witness, outcome, spec_of, trained, write_flowers, write_spec
 
 ADAM = "minimize cross_entropy(logits, label) using Adam(lr = 1e-2)"
@@ -116,8 +117,8 @@ class Interrupter(Witness):
         super().__init__()
         self.limit = batches
 
-    def stepped(self, epoch: int, batch: int, step: int, losses: object) -> None:
-        super().stepped(epoch, batch, step, losses)
+    def stepped(self, progress: Progress) -> None:
+        super().stepped(progress)
         if self.batches >= self.limit:
             raise Stop
 
