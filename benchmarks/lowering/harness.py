@@ -5,6 +5,7 @@ Ways take turns, and what is compared is the shortest of many runs, since other 
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from dslc.graph.passes import shipped, simplify
 from dslc.training.session import Graph, Settings
 from dslc.types import ElementType, TensorType
 
+ROUND_SECONDS = 0.15
 PAUSE = 0.05
 """Seconds: the threads of a session wait awake for the next run, and take the cores from the session that follows."""
 
@@ -61,6 +63,25 @@ def compare(
     print(title)
     for name, found in times.items():
         print(f"    {name:36} {min(found) * 1e3:8.3f} ms   {first / min(found):5.2f}")
+
+
+def times_as_long(runs: Sequence[Callable[[int], object]], rounds: int) -> list[float]:
+    """Return how many times as long as the first each one takes, the median of rounds side by side.
+
+    A run is told how often to do what is measured.
+    """
+    started = time.perf_counter()
+    runs[0](3)
+    count = max(1, round(ROUND_SECONDS / (time.perf_counter() - started) * 3))
+    found: list[list[float]] = [[] for _ in runs]
+    for _ in range(rounds):
+        for run, seconds in zip(runs, found, strict=True):
+            time.sleep(PAUSE)
+            run(max(1, count // 3))
+            started = time.perf_counter()
+            run(count)
+            seconds.append(time.perf_counter() - started)
+    return [statistics.median(b / a for a, b in zip(found[0], seconds, strict=True)) for seconds in found]
 
 
 def _graph(way: Way, operands: Sequence[np.ndarray], passes: Sequence[str]) -> Graph:

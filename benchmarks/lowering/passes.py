@@ -7,9 +7,7 @@ pass take turns; the median of the ratios side by side is printed.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +15,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cases import prepare
+from harness import times_as_long
 from models import MODELS, SPECS, Workload
 
 from dslc.graph.model import load_model
@@ -24,8 +23,6 @@ from dslc.graph.passes import PASSES
 from dslc.pipeline import Options, compile_spec
 from dslc.training.session import Settings
 from dslc.training.step import TrainStep
-
-ROUND_SECONDS = 0.15
 
 
 def main() -> None:
@@ -46,18 +43,7 @@ def measured(workload: Workload, folder: Path, rounds: int) -> list[str]:
     """Return the nodes with all passes, and for each other choice its nodes and how much longer a step takes."""
     choices = ["all", *(f"all,-{name}" for name in PASSES), "none"]
     nodes, steps = zip(*(step(workload, folder, choice) for choice in choices), strict=True)
-    started = time.perf_counter()
-    steps[0](3)
-    count = max(1, round(ROUND_SECONDS / (time.perf_counter() - started) * 3))
-    found: list[list[float]] = [[] for _ in steps]
-    for _ in range(rounds):
-        for run, seconds in zip(steps, found, strict=True):
-            run(max(1, count // 3))  # the threads of the session before wait awake for a while
-            started = time.perf_counter()
-            run(count)
-            seconds.append(time.perf_counter() - started)
-    longer = [statistics.median(b / a for a, b in zip(found[0], seconds, strict=True)) for seconds in found]
-    others = zip(nodes[1:], longer[1:], strict=True)
+    others = zip(nodes[1:], times_as_long(steps, rounds)[1:], strict=True)
     return [str(nodes[0]), *(f"{number}, x {ratio:.2f}" for number, ratio in others)]
 
 

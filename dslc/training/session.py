@@ -110,6 +110,8 @@ class Graph:
     inputs: dict[str, Port] = field(init=False)
     outputs: dict[str, Port] = field(init=False)
     _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
+    _begun: set[Any] = field(init=False, default_factory=set)
+    """The sessions that got the options of their first run."""
     _operands: dict[str, set[str]] = field(init=False, default_factory=dict)
     """What the node that computes an output takes; nothing if that does not work element by element."""
     _read: dict[str, set[str]] = field(init=False, default_factory=dict)
@@ -148,6 +150,19 @@ class Graph:
             self._sessions[key] = self._open(dict(key))
         return self._sessions[key]
 
+    def options_of_run(self, session: Any) -> Any:
+        """Return the ``RunOptions`` of a session's next run, None for the usual ones.
+
+        The first run takes memory tensor by tensor and lays them out in one block for those that follow: it has to give
+        its own back, or there would be room for both.
+        """
+        if session in self._begun or not self.settings.arena or self.settings.provider is not Provider.CPU:
+            return None
+        self._begun.add(session)
+        options = runtime().RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return options
+
     def falls_back(self) -> bool:
         """Whether the provider leaves nodes of the graph to the processor."""
         if self.settings.provider is Provider.CPU:
@@ -158,26 +173,36 @@ class Graph:
             return True
         return False
 
-    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True, fallback: bool = True) -> Any:
-        ort, provider = runtime(), self.settings.provider
-        options = ort.SessionOptions()
+    def _options(self, symbols: Mapping[str, int]) -> Any:
+        """Return the ``SessionOptions`` for these sizes of the symbolic dimensions."""
+        options = runtime().SessionOptions()
         options.intra_op_num_threads = self.settings.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.use_deterministic_compute = self.settings.deterministic
         options.enable_cpu_mem_arena = self.settings.arena
-        # one block for all tensors of a run, laid out in advance: on the processor no faster than the arena, which the
-        # first run has filled already, and DirectML has none
-        options.enable_mem_pattern = provider is Provider.CUDA
-        levels = ort.GraphOptimizationLevel
-        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+        # one block for all tensors of a run, laid out by the first one of its shapes; DirectML has none
+        is_static = all(isinstance(d, int) or d in symbols for port in self.inputs.values() for d in port.shape)
+        options.enable_mem_pattern = (
+            is_static and self.settings.arena and self.settings.provider is not Provider.DIRECTML
+        )
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
+        if self.settings.threads == 2 and self.settings.spin:
+            # each thread keeps to its half of every tensor, which it has in its cache. Of three or more, one that comes
+            # late leaves its part to others in pieces that depend on timing, and so would the last bits of a logarithm
+            options.add_session_config_entry("session.dynamic_block_base", "1")
         options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
         if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
             text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
             options.add_session_config_entry("session.intra_op_thread_affinities", text)
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
+        return options
+
+    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True, fallback: bool = True) -> Any:
+        ort, provider, options = runtime(), self.settings.provider, self._options(symbols)
+        levels = ort.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         names = dict.fromkeys(
             (provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,)
         )

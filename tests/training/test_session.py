@@ -7,6 +7,7 @@ import sys
 import time
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -382,6 +383,72 @@ def test_shared_machines(monkeypatch: pytest.MonkeyPatch) -> None:
         train.step(batch_of(8, 6, 3))
         found.append(train.state()["w1"])
     np.testing.assert_array_equal(*found)
+
+
+def logarithms(count: int) -> bytes:
+    """A graph of logarithms, whose last bits depend on where the runtime cuts them into pieces."""
+    builder = g.Builder("logarithms")
+    builder.output("y", g.log(builder.input("x", TensorType(FLOAT32, (count,)))))
+    return serialized(builder)
+
+
+def test_two_threads_give_equal_bits_whichever_comes_late() -> None:
+    count = 100_003
+    session = Graph(logarithms(count), Settings(Provider.CPU, 2)).session({})
+    feeds = {"x": np.random.default_rng(0).uniform(0.01, 3.0, count).astype(np.float32)}
+    (expected,) = session.run(None, feeds)
+    rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        differing = sum(not np.array_equal(session.run(None, feeds)[0], expected) for _ in range(300))
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+    assert differing == 0
+
+
+@pytest.mark.parametrize(("threads", "spin", "expected"), [(2, True, "1"), (2, False, ""), (3, True, "")])
+def test_two_threads_halve_tensors(threads: int, spin: bool, expected: str) -> None:
+    options = Graph(logarithms(4), Settings(Provider.CPU, threads, spin=spin)).session({}).get_session_options()
+    assert _entry(options, "session.dynamic_block_base") == expected
+
+
+def _entry(options: Any, name: str) -> str:
+    try:
+        return str(options.get_session_config_entry(name))
+    except RuntimeError:  # it was not set
+        return ""
+
+
+ROOM = """
+import resource
+import numpy as np
+import onnx_ir as ir
+from dslc import graph as g
+from dslc.graph import Builder
+from dslc.training.session import Settings
+from dslc.training.step import TrainStep
+from dslc.types import FLOAT32, TensorType
+
+builder = Builder("room")
+x = builder.input("x", TensorType(FLOAT32, (1_000_000,)))
+builder.output("loss", g.reduce_sum(g.concat([g.exp(x * (i / 50)) for i in range(50)], 0)))
+step = TrainStep([ir.to_proto(builder.model()).SerializeToString()], {}, Settings.of("cpu", 2))
+batch = {"x": np.ones(1_000_000, np.float32)}
+step.step(batch)
+first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for _ in range(3):
+    step.step(batch)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / first)
+"""
+"""Prints how many times as much memory as in its first run a graph of many tensors takes in those that follow."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the module 'resource' is not there")
+def test_later_runs_take_no_more_memory_than_the_first() -> None:
+    done = subprocess.run([sys.executable, "-c", ROOM], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert float(done.stdout) < 1.1
 
 
 def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,78 @@
+"""What two options of a session save: one block for all tensors of a run, and two threads that keep to their halves.
+
+`python benchmarks/lowering/sessions.py [MODEL,...]`, of the models in `benchmarks/models.py`. Steps with and without an
+option take turns; the median of the ratios side by side is printed. See `dslc.training.session`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cases import open_spec, prepare
+from harness import times_as_long
+from models import MODELS
+
+from dslc.training.session import Graph, Settings
+from dslc.training.step import Recurrence
+
+
+class WithoutBlock(Graph):
+    """Takes memory tensor by tensor."""
+
+    def _options(self, symbols: Mapping[str, int]) -> Any:
+        options = super()._options(symbols)
+        options.enable_mem_pattern = False
+        return options
+
+
+class WithoutHalves(Graph):
+    """Cuts tensors into pieces that any thread may take."""
+
+    def _options(self, symbols: Mapping[str, int]) -> Any:
+        options = super()._options(symbols)
+        options.add_session_config_entry("session.dynamic_block_base", "0")
+        return options
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="?", default=",".join(MODELS))
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    print("| model | without the block | without halves |")
+    for name in options.models.split(","):
+        with TemporaryDirectory() as folder:
+            case = Path(folder) / "case"
+            prepare(MODELS[name], case)
+            steps = [step(case, kind) for kind in (Graph, WithoutBlock, WithoutHalves)]
+            longer = times_as_long(steps, options.rounds)[1:]
+            print(f"| {name} | " + " | ".join(f"x {ratio:.2f}" for ratio in longer) + " |", flush=True)
+
+
+def step(case: Path, kind: type[Graph]) -> Callable[[int], None]:
+    """Return what runs steps on one batch."""
+    job, settings = open_spec(case), Settings.of("cpu", 2)
+    (model,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
+    train = Recurrence([kind(model, settings)], job.artifacts.first_state(), settings)
+    split, size = job.dataset.splits["train"], job.train.batch
+    batch = split.take(next(job.dataset.places("train", size, shuffle=False, seed=0, epoch=0)))
+    train.step(batch)
+    feed = train.feed({name: batch[name].shape for name in train.fields})
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            train.run(feed)
+
+    return run
+
+
+if __name__ == "__main__":
+    main()
