@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Mean", "binary_cross_entropy", "class_axis", "cross_entropy", "huber", "kl_divergence", "l1", "l2", "mae",
-    "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "weighted_mean", "weights_of",
+    "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "surprise", "weighted_mean", "weights_of",
 ]  # fmt: skip
 
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from dslc.training.session import Settings
 
 __all__ = [
-    "environment", "environment_changes", "physical_cores", "places_of_workers", "processor_features", "thread_count",
+    "environment", "environment_changes", "has_unlike_cores", "physical_cores", "places_of_workers",
+    "processor_features", "thread_count",
 ]  # fmt: skip
 
 THREADS_VARIABLE = "DSLC_THREADS"
+DEVICES = Path("/sys/devices")
+"""Where Linux tells what the processors are."""
 FEATURES = frozenset({
     "amx_bf16", "amx_int8", "amx_tile", "asimd", "asimddp", "asimdhp", "avx", "avx2", "avx512_bf16",
     "avx512_fp16", "avx512_vnni", "avx512bw", "avx512dq", "avx512f", "avx512vl", "avx_vnni", "bf16", "f16c",
@@ -59,11 +62,17 @@ def _cores() -> list[list[int]]:
 
 
 def _core(cpu: int) -> tuple[str, ...]:
-    topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+    topology = DEVICES / f"system/cpu/cpu{cpu}/topology"
     try:
         return tuple((topology / name).read_text().strip() for name in ("physical_package_id", "core_id"))
     except OSError:
         return (str(cpu),)
+
+
+def has_unlike_cores() -> bool:
+    """Are there fast cores and slow ones, as far as Linux tells?"""
+    capacities = {path.read_text() for path in DEVICES.glob("system/cpu/cpu[0-9]*/cpu_capacity")}
+    return len(capacities) > 1 or (DEVICES / "cpu_atom").exists()
 
 
 def _quota() -> int | None:

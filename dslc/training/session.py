@@ -13,7 +13,7 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
-from dslc.training.machine import places_of_workers, thread_count
+from dslc.training.machine import has_unlike_cores, places_of_workers, thread_count
 from dslc.training.runtime import (
     FLUSH_OPTION,
     Provider,
@@ -187,14 +187,16 @@ class Graph:
             is_static and self.settings.arena and self.settings.provider is not Provider.DIRECTML
         )
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
-        if self.settings.threads == 2 and self.settings.spin:
-            # each thread keeps to its half of every tensor, which it has in its cache. Of three or more, one that comes
-            # late leaves its part to others in pieces that depend on timing, and so would the last bits of a logarithm
-            options.add_session_config_entry("session.dynamic_block_base", "1")
         options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
-        if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
+        places = places_of_workers(self.settings.threads)
+        if places:  # the runtime counts processors from 1
             text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
             options.add_session_config_entry("session.intra_op_thread_affinities", text)
+        if len(places) == 1 and self.settings.spin and not has_unlike_cores():
+            # both threads keep to their halves of every tensor, which they have in their caches. Of more parts than
+            # two, one whose thread comes late goes to others in pieces that depend on timing, and so would the last
+            # bits of a logarithm; on unlike cores the runtime makes more parts than there are threads
+            options.add_session_config_entry("session.dynamic_block_base", "1")
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
         return options

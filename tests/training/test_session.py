@@ -15,9 +15,11 @@ import pytest
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.training import runtime as runtimes
+from dslc.training import session as sessions
 from dslc.training.machine import (
     environment,
     environment_changes,
+    has_unlike_cores,
     physical_cores,
     places_of_workers,
     processor_features,
@@ -407,9 +409,15 @@ def test_two_threads_give_equal_bits_whichever_comes_late() -> None:
     assert differing == 0
 
 
-@pytest.mark.parametrize(("threads", "spin", "expected"), [(2, True, "1"), (2, False, ""), (3, True, "")])
-def test_two_threads_halve_tensors(threads: int, spin: bool, expected: str) -> None:
-    options = Graph(logarithms(4), Settings(Provider.CPU, threads, spin=spin)).session({}).get_session_options()
+@pytest.mark.parametrize(("workers", "spin", "unlike", "expected"), [
+    (1, True, False, "1"), (1, False, False, ""), (1, True, True, ""), (2, True, False, ""), (0, True, False, ""),
+])  # fmt: skip
+def test_two_threads_with_cores_of_their_own_halve_tensors(
+    workers: int, spin: bool, unlike: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "places_of_workers", lambda _: [[1]] * workers)
+    monkeypatch.setattr(sessions, "has_unlike_cores", lambda: unlike)
+    options = Graph(logarithms(4), Settings(Provider.CPU, workers + 1, spin=spin))._options({})
     assert _entry(options, "session.dynamic_block_base") == expected
 
 
@@ -458,6 +466,21 @@ def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch
     assert places_of_workers(3) == places_of_workers(5) == []
     monkeypatch.delattr("os.sched_getaffinity")
     assert places_of_workers(4) == []
+
+
+def test_unlike_cores_are_told_by_their_capacity_or_their_kind(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr("dslc.training.machine.DEVICES", tmp_path)
+    assert not has_unlike_cores()
+    for cpu, capacity in enumerate(("1024", "1024", "446")):
+        assert not has_unlike_cores()
+        folder = tmp_path / f"system/cpu/cpu{cpu}"
+        folder.mkdir(parents=True)
+        (folder / "cpu_capacity").write_text(f"{capacity}\n")
+    assert has_unlike_cores()
+    (folder / "cpu_capacity").write_text("1024\n")
+    assert not has_unlike_cores()
+    (tmp_path / "cpu_atom").mkdir()
+    assert has_unlike_cores()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads where threads run from Linux' /proc")
