@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ __all__ = [
 Model = bytes | Path
 """A serialized ONNX model or the file that holds one."""
 SPIN_VARIABLE = "DSLC_SPIN"
+LARGEST_BLOCK = 4_000_000
+"""Numbers in all tensors of a run that is laid out in one block."""
 ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
 """Operators of ONNX that compute each element of the result from those at the same place."""
 
@@ -110,18 +113,19 @@ class Graph:
     inputs: dict[str, Port] = field(init=False)
     outputs: dict[str, Port] = field(init=False)
     _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
-    _begun: set[Any] = field(init=False, default_factory=set)
-    """The sessions that got the options of their first run."""
     _operands: dict[str, set[str]] = field(init=False, default_factory=dict)
     """What the node that computes an output takes; nothing if that does not work element by element."""
     _read: dict[str, set[str]] = field(init=False, default_factory=dict)
     """What is computed directly from an input."""
+    _shapes: list[tuple[int | str, ...]] = field(init=False)
+    """Of the tensors that are computed on the way, as far as the model tells."""
 
     def __post_init__(self) -> None:
         proto = self._proto()
         weights = {tensor.name for tensor in proto.graph.initializer}
         self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
         self.outputs = {v.name: _port(v) for v in proto.graph.output}
+        self._shapes = [_shape(v) for v in proto.graph.value_info]
         for node in _nodes(proto.graph):
             is_safe = node.op_type in ARITHMETIC
             for name in node.output:
@@ -150,19 +154,6 @@ class Graph:
             self._sessions[key] = self._open(dict(key))
         return self._sessions[key]
 
-    def options_of_run(self, session: Any) -> Any:
-        """Return the ``RunOptions`` of a session's next run, None for the usual ones.
-
-        The first run takes memory tensor by tensor and lays them out in one block for those that follow: it has to give
-        its own back, or there would be room for both.
-        """
-        if session in self._begun or not self.settings.arena or self.settings.provider is not Provider.CPU:
-            return None
-        self._begun.add(session)
-        options = runtime().RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        return options
-
     def falls_back(self) -> bool:
         """Whether the provider leaves nodes of the graph to the processor."""
         if self.settings.provider is Provider.CPU:
@@ -181,11 +172,7 @@ class Graph:
         options.log_severity_level = 4
         options.use_deterministic_compute = self.settings.deterministic
         options.enable_cpu_mem_arena = self.settings.arena
-        # one block for all tensors of a run, laid out by the first one of its shapes; DirectML has none
-        is_static = all(isinstance(d, int) or d in symbols for port in self.inputs.values() for d in port.shape)
-        options.enable_mem_pattern = (
-            is_static and self.settings.arena and self.settings.provider is not Provider.DIRECTML
-        )
+        options.enable_mem_pattern = self._lays_out(symbols)
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
         options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
         places = places_of_workers(self.settings.threads)
@@ -200,6 +187,18 @@ class Graph:
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
         return options
+
+    def _lays_out(self, symbols: Mapping[str, int]) -> bool:
+        """Shall the first run lay out the memory of those that follow, so that they need not ask for each tensor's?
+
+        On the processor only where that is a share of the time, with tensors so small that the memory of the first
+        run, which stays beside the block, is small too. DirectML can't.
+        """
+        if self.settings.provider is not Provider.CPU:
+            return self.settings.provider is Provider.CUDA
+        is_static = all(isinstance(d, int) or d in symbols for port in self.inputs.values() for d in port.shape)
+        count = sum(prod(symbols.get(d, 1) if isinstance(d, str) else d for d in shape) for shape in self._shapes)
+        return is_static and self.settings.arena and 0 < count <= LARGEST_BLOCK
 
     def _open(self, symbols: Mapping[str, int], *, optimize: bool = True, fallback: bool = True) -> Any:
         ort, provider, options = runtime(), self.settings.provider, self._options(symbols)
@@ -294,12 +293,14 @@ def _nodes(graph: Any) -> list[Any]:
 
 
 def _port(value: Any) -> Port:
-    tensor = value.type.tensor_type
-    shape = tuple(
+    return Port(value.name, element_dtype(value.type.tensor_type.elem_type), _shape(value))
+
+
+def _shape(value: Any) -> tuple[int | str, ...]:
+    return tuple(
         d.dim_value if d.HasField("dim_value") else d.dim_param or f"{value.name}:{axis}"
-        for axis, d in enumerate(tensor.shape.dim)
+        for axis, d in enumerate(value.type.tensor_type.shape.dim)
     )
-    return Port(value.name, element_dtype(tensor.elem_type), shape)
 
 
 def element_dtype(code: int) -> np.dtype[Any]:

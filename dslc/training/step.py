@@ -43,8 +43,6 @@ class _Run:
     """The bound ``OrtValue`` of each input."""
     scalars: dict[str, Any]
     """The bound ``OrtValue`` of each result that is one number."""
-    options: Any
-    """The ``RunOptions`` of the next time."""
 
 
 @dataclass
@@ -178,8 +176,7 @@ class Recurrence:
         self._last = feed.phases[self._phase]
         try:
             for run in self._last:
-                run.session.run_with_iobinding(run.binding, run.options)
-                run.options = None
+                run.session.run_with_iobinding(run.binding)
         except runtime_errors() as error:
             raise run.graph.failure(error, {name: value.numpy() for name, value in run.inputs.items()}) from error
         self._phase ^= 1
@@ -233,7 +230,7 @@ class Recurrence:
                 binding.bind_output(name, self.settings.provider.device)
         for name in changed:
             binding.bind_ortvalue_output(name + NEXT, self._buffers[name][parity[name] ^ 1])
-        return _Run(graph, session, binding, inputs, scalars, graph.options_of_run(session))
+        return _Run(graph, session, binding, inputs, scalars)
 
     # --- state ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,18 @@ from dslc.training.session import Graph, NodeFailure, Settings
 from dslc.training.step import TrainStep
 from dslc.types import FLOAT32, TensorType
 
-from .graphs import batch_of, first_of_two, lookup, mlp, mlp_reference, mlp_state, momentum, second_of_two, serialized
+from .graphs import (
+    BATCH,
+    batch_of,
+    first_of_two,
+    lookup,
+    mlp,
+    mlp_reference,
+    mlp_state,
+    momentum,
+    second_of_two,
+    serialized,
+)
 
 
 @pytest.fixture(scope="module")
@@ -428,35 +440,24 @@ def _entry(options: Any, name: str) -> str:
         return ""
 
 
-ROOM = """
-import resource
-import numpy as np
-import onnx_ir as ir
-from dslc import graph as g
-from dslc.graph import Builder
-from dslc.training.session import Settings
-from dslc.training.step import TrainStep
-from dslc.types import FLOAT32, TensorType
-
-builder = Builder("room")
-x = builder.input("x", TensorType(FLOAT32, (1_000_000,)))
-builder.output("loss", g.reduce_sum(g.concat([g.exp(x * (i / 50)) for i in range(50)], 0)))
-step = TrainStep([ir.to_proto(builder.model()).SerializeToString()], {}, Settings.of("cpu", 2))
-batch = {"x": np.ones(1_000_000, np.float32)}
-step.step(batch)
-first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for _ in range(3):
-    step.step(batch)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / first)
-"""
-"""Prints how many times as much memory as in its first run a graph of many tensors takes in those that follow."""
+def chain(count: int) -> bytes:
+    """A graph of three operators on tensors of ``count`` by batch numbers."""
+    builder = g.Builder("chain")
+    builder.output("y", g.tanh(g.exp(g.tanh(builder.input("x", TensorType(FLOAT32, (BATCH, count)))))))
+    return serialized(builder)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the module 'resource' is not there")
-def test_later_runs_take_no_more_memory_than_the_first() -> None:
-    done = subprocess.run([sys.executable, "-c", ROOM], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert float(done.stdout) < 1.1
+def test_small_tensors_are_laid_out_in_one_block() -> None:
+    settings = Settings(Provider.CPU, 2)
+    small, large = Graph(chain(1_000), settings), Graph(chain(1_000_000), settings)
+    assert small._options({"batch": 100}).enable_mem_pattern
+    assert not small._options({}).enable_mem_pattern, "sizes that are not known can't be laid out once for all"
+    assert not small._options({"batch": 10_000}).enable_mem_pattern
+    assert large._options({"batch": 1}).enable_mem_pattern
+    assert not large._options({"batch": 100}).enable_mem_pattern
+    assert not Graph(chain(1_000), replace(settings, arena=False))._options({"batch": 100}).enable_mem_pattern
+    for provider, expected in ((Provider.CUDA, True), (Provider.DIRECTML, False)):
+        assert Graph(chain(1_000_000), Settings(provider, 2))._options({"batch": 100}).enable_mem_pattern is expected
 
 
 def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch) -> None:
