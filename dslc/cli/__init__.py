@@ -18,7 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
-from dslc.cli.startup import flush_subnormals, quicken
+from dslc.cli.startup import end_quickly, flush_subnormals, quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -69,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{DEBUG_VARIABLE}=1 adds to this message."
         )
         return INTERNAL
+    finally:
+        if arguments is None:
+            end_quickly()
     return code
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from dslc.training.runtime import SUBNORMALS_VARIABLE
 
-__all__ = ["flush_subnormals", "quicken"]
+__all__ = ["end_quickly", "flush_subnormals", "quicken"]
 
 DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
 """onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
@@ -40,6 +40,11 @@ class _Deferring(MetaPathFinder):
 def flush_subnormals() -> None:
     """Let sessions take subnormal numbers as zero, unless the environment says otherwise."""
     os.environ.setdefault(SUBNORMALS_VARIABLE, "0")
+
+
+def end_quickly() -> None:
+    """Let the process end without a last search for garbage, a sixth to a fifth of the time that compiling takes."""
+    gc.freeze()
 
 
 def quicken() -> None:

@@ -222,3 +222,16 @@ def test_only_the_command_decides_for_its_process(arguments: str, given: str | N
     variables |= {"DSLC_SUBNORMALS": given} if given else {}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables)
     assert done.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize("option", ["--version", "--wrong"])
+def test_a_command_ends_without_a_last_search_for_garbage(option: str) -> None:
+    program = (
+        f"import gc, sys; sys.argv = ['dslc', '{option}']\n"
+        "from dslc.cli import main\n"
+        "main([]); print(gc.get_freeze_count())\n"
+        "main(); print(gc.get_freeze_count() > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, *_, last = done.stdout.splitlines()
+    assert (first, last) == ("0", "True")
