@@ -101,9 +101,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of each engine on each model")
     parser.add_argument("--cores", type=int, default=2, help="processors to use, and threads of each engine")
     parser.add_argument("--quick", action="store_true", help="few short rounds; training steps only, unless asked")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--docs", type=Path, metavar="DIR", help="write benchmarks.md, .json and .svg")
-    parser.add_argument("--python", action="append", default=[], metavar="ENVIRONMENT=PATH", help="use this Python")
+    parser.add_argument("--json", type=file, metavar="FILE", help="write the figures")
+    parser.add_argument("--docs", type=folder, metavar="DIR", help="write benchmarks.md, .json and .svg")
+    parser.add_argument(
+        "--python", type=python, action="append", default=[], metavar="ENVIRONMENT=PATH", help="use this Python"
+    )
     options = parser.parse_args()
     if "dslc" not in options.engines:
         parser.error("--engines must include dslc, which the others are compared with")
@@ -112,13 +114,37 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def folder(text: str) -> Path:
+    """Make a folder for what is written in the end, or say at the beginning that it can't be made."""
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be made: {error.strerror}") from error
+    return Path(text)
+
+
+def file(text: str) -> Path:
+    """Return a path in a folder that is there."""
+    return folder(str(Path(text).parent)) / Path(text).name
+
+
+def python(text: str) -> tuple[str, Path]:
+    """Read an environment's name and its Python."""
+    name, _, path = text.partition("=")
+    if name not in {engine.environment for engine in ENGINES.values()}:
+        raise argparse.ArgumentTypeError(f"'{name}' is not an environment")
+    if not os.access(path, os.X_OK) or Path(path).is_dir():
+        raise argparse.ArgumentTypeError(f"'{path}' is no Python to run")
+    return name, Path(path)
+
+
 def find_pythons(environments: set[str], options: argparse.Namespace) -> Pythons:
     """Return the Python of each environment, made where it is missing, or why there is none."""
-    given = dict(text.split("=", 1) for text in options.python)
+    given = dict(options.python)
     found: dict[str, Path | str] = {}
     for name in sorted(environments):
         try:
-            found[name] = Path(given[name]) if name in given else make_environment(name)
+            found[name] = given[name] if name in given else make_environment(name)
         except NotInstallable as error:
             found[name] = f"not installed: {error}"
     return found

@@ -48,14 +48,30 @@ def test_every_model_trains(name: str, tmp_path: Path) -> None:
 
 
 def test_figures_are_reported(tmp_path: Path) -> None:
-    target = tmp_path / "figures.json"
+    target, broken = tmp_path / "new" / "figures.json", tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho no torch here >&2\nexit 1\n")
+    broken.chmod(0o755)
     command = [
         sys.executable, "benchmarks/run.py", "--quick", "--rounds", "1", "--models", "mlp-32",
-        "--engines", "dslc,torch", "--python", f"torch={tmp_path / 'none'}", "--json", str(target),
+        "--engines", "dslc,torch", "--python", f"torch={broken}", "--json", str(target),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     engines = json.loads(target.read_text())["models"]["mlp-32"]["engines"]
     assert engines["dslc"]["step_seconds"] > 0
-    assert "none" in engines["torch"]["failed"]
+    assert "no torch here" in engines["torch"]["failed"]
     assert "PyTorch eager, mlp-32: " in done.stdout
+
+
+@pytest.mark.parametrize(("option", "message"), [
+    ("--python=torch=nowhere", "'nowhere' is no Python to run"),
+    ("--python=torsh=/bin/sh", "'torsh' is not an environment"),
+    ("--docs=README.md/docs", "README.md/docs can't be made"),
+    ("--json=README.md/figures.json", "README.md can't be made"),
+    ("--engines=torch", "--engines must include dslc"),
+])  # fmt: skip
+def test_what_can_t_work_is_said_before_anything_is_measured(option: str, message: str) -> None:
+    command = [sys.executable, "benchmarks/run.py", option]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
