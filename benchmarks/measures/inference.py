@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from cases import Case, open_spec
 
-from dslc.training.artifacts import serialized
+from dslc.training.session import Graph, Model, Settings
 
 __all__ = ["inference"]
 
 ROUND_SECONDS = 0.1
+PAUSE = 0.05
+"""Seconds in which the threads of the session before, which wait awake for a while, go to sleep."""
 
 
 def inference(case: Case, torch: Path, threads: int, rounds: int) -> dict[str, Any]:
@@ -29,7 +31,8 @@ def inference(case: Case, torch: Path, threads: int, rounds: int) -> dict[str, A
     if done.returncode:
         return {"failed": f"PyTorch's export: {done.stderr.strip().splitlines()[-1][:200]}"}
     job = open_spec(case.folder)
-    models = {"dslc": serialized(job.inference(job.artifacts.initial)[0].model), "torch": str(exported)}
+    shipped = job.inference(job.artifacts.initial)[0].model
+    models: dict[str, Model] = {"dslc": job.serialized(shipped), "torch": exported}
     with np.load(case.folder / case.workload.data_file) as data:
         examples = data[data.files[0]]
     found: dict[str, Any] = {}
@@ -44,6 +47,7 @@ def inference(case: Case, torch: Path, threads: int, rounds: int) -> dict[str, A
         seconds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(rounds):
             for name, run in runs.items():
+                time.sleep(PAUSE)
                 _seconds(run, max(1, count // 4))
                 seconds[name].append(_seconds(run, count))
         found[str(batch)] = {name: statistics.median(values) for name, values in seconds.items()} | {
@@ -57,12 +61,9 @@ def _is_sequence(case: Case) -> bool:
     return case.workload.spec == "gpt.dl"
 
 
-def _runner(model: bytes | str, rows: np.ndarray, threads: int) -> Callable[[], Any]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+def _runner(model: Model, rows: np.ndarray, threads: int) -> Callable[[], Any]:
+    """Return what runs a model; its threads have cores of their own, since two on one stay there for long."""
+    session = Graph(model, Settings.of("cpu", threads)).session({})
     given = {session.get_inputs()[0].name: rows}
     return lambda: session.run(None, given)[0]
 
