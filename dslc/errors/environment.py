@@ -89,7 +89,9 @@ ENVIRONMENT_CHANGED = register(
     "W0602",
     "the run goes on in another environment",
     "A resumed run ends bit for bit like an uninterrupted one if the versions, the provider, the number of threads and "
-    "the features of the processor are the same. One of them is not, so the results may differ in the last digits.",
+    "the features of the processor are the same. So must be whether two threads keep to halves of tensors, as they do "
+    "with two cores to themselves, unless DSLC_SPIN is 0. One of these is not, so the results may differ in the last "
+    "digits.",
 )
 STARTS_ANEW = register(
     "W0603",

@@ -134,14 +134,16 @@ def environment(settings: Settings | None = None) -> dict[str, Any]:
         "providers": providers,
         "provider": settings.provider.value if settings else None,
         "threads": settings.threads if settings else thread_count(),
+        "halves": settings.halves if settings else None,
         "processor": platform.machine(),
         "processor_features": processor_features(),
         "system": f"{platform.system()} {platform.release()}",
     }
 
 
-DECISIVE = ("onnxruntime", "provider", "threads", "processor", "processor_features")
+DECISIVE = ("onnxruntime", "provider", "threads", "halves", "processor", "processor_features")
 """What must agree for a resumed run to end bit for bit like an uninterrupted one."""
+TITLES = {"halves": "threads keep to halves of tensors", "processor_features": "processor features"}
 
 
 def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diagnostic]:
@@ -149,11 +151,13 @@ def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> li
     differing = [name for name in DECISIVE if before.get(name) != now.get(name)]
     return [
         ENVIRONMENT_CHANGED(
-            f"{name.replace('_', ' ')}: {_text(before.get(name))} before, {_text(now.get(name))} now"
+            f"{TITLES.get(name, name)}: {_text(before.get(name))} before, {_text(now.get(name))} now"
         ).diagnostic
         for name in differing
     ]
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -72,6 +72,15 @@ class Settings:
         spin = os.environ.get(SPIN_VARIABLE) != "0"
         return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin)
 
+    @property
+    def halves(self) -> bool:
+        """Does each of two threads keep to its half of every tensor, which it has in its cache?
+
+        Of more parts than two, one whose thread comes late goes to others in pieces that depend on timing, and so would
+        the last bits of a logarithm; on unlike cores the runtime makes more parts than there are threads.
+        """
+        return len(places_of_workers(self.threads)) == 1 and self.spin and not has_unlike_cores()
+
 
 @dataclass(frozen=True)
 class Port:
@@ -175,14 +184,10 @@ class Graph:
         options.enable_mem_pattern = self._lays_out(symbols)
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
         options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
-        places = places_of_workers(self.settings.threads)
-        if places:  # the runtime counts processors from 1
+        if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
             text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
             options.add_session_config_entry("session.intra_op_thread_affinities", text)
-        if len(places) == 1 and self.settings.spin and not has_unlike_cores():
-            # both threads keep to their halves of every tensor, which they have in their caches. Of more parts than
-            # two, one whose thread comes late goes to others in pieces that depend on timing, and so would the last
-            # bits of a logarithm; on unlike cores the runtime makes more parts than there are threads
+        if self.settings.halves:
             options.add_session_config_entry("session.dynamic_block_base", "1")
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)

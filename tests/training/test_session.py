@@ -513,3 +513,5 @@ def test_environment() -> None:
     assert environment_changes(found, found) == []
     (warning,) = environment_changes(found, {**found, "threads": 8, "numpy": "0"})
     assert (warning.code.id, warning.message) == ("W0602", "threads: 2 before, 8 now")
+    (warning,) = environment_changes({**found, "halves": True}, {**found, "halves": False})
+    assert warning.message == "threads keep to halves of tensors: yes before, no now"
