@@ -15,7 +15,9 @@ import onnx_ir as ir
 from dslc import graph as g
 from dslc.graph import Builder, Tensor
 from dslc.graph.passes import shipped, simplify
+from dslc.training.resuming import Job
 from dslc.training.session import Graph, Settings
+from dslc.training.step import Recurrence
 from dslc.types import ElementType, TensorType
 
 ROUND_SECONDS = 0.15
@@ -82,6 +84,21 @@ def times_as_long(runs: Sequence[Callable[[int], object]], rounds: int) -> list[
             run(count)
             seconds.append(time.perf_counter() - started)
     return [statistics.median(b / a for a, b in zip(found[0], seconds, strict=True)) for seconds in found]
+
+
+def on_one_batch(step: Recurrence, job: Job) -> Callable[[int], None]:
+    """Return what runs a number of training steps, all on the first batch."""
+    batch = job.dataset.splits["train"].take(
+        next(job.dataset.places("train", job.train.batch, shuffle=False, seed=0, epoch=0))
+    )
+    step.step(batch)
+    feed = step.feed({name: batch[name].shape for name in step.fields})
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            step.run(feed)
+
+    return run
 
 
 def _graph(way: Way, operands: Sequence[np.ndarray], passes: Sequence[str]) -> Graph:

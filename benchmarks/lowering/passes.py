@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cases import prepare
-from harness import times_as_long
+from harness import on_one_batch, times_as_long
 from models import MODELS, SPECS, Workload
 
 from dslc.graph.model import load_model
@@ -52,16 +52,7 @@ def step(workload: Workload, folder: Path, passes: str) -> tuple[int, Callable[[
     job = compile_spec(SPECS / workload.spec, Options(settings=workload.settings, data=[folder], passes=passes))
     (data,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
     train = TrainStep([data], job.artifacts.first_state(), Settings.of("cpu"))
-    split = job.dataset.splits["train"]
-    batch = split.take(next(job.dataset.places("train", workload.batch, shuffle=False, seed=0, epoch=0)))
-    train.step(batch)
-    feed = train.feed({name: batch[name].shape for name in train.fields})
-
-    def run(count: int) -> None:
-        for _ in range(count):
-            train.run(feed)
-
-    return sum(1 for _ in load_model(data).graph), run
+    return sum(1 for _ in load_model(data).graph), on_one_batch(train, job)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cases import open_spec, prepare
-from harness import times_as_long
+from harness import on_one_batch, times_as_long
 from models import MODELS
 
 from dslc.training.session import Graph, Settings
@@ -62,16 +62,7 @@ def step(case: Path, kind: type[Graph]) -> Callable[[int], None]:
     job, settings = open_spec(case), Settings.of("cpu", 2)
     (model,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
     train = Recurrence([kind(model, settings)], job.artifacts.first_state(), settings)
-    split, size = job.dataset.splits["train"], job.train.batch
-    batch = split.take(next(job.dataset.places("train", size, shuffle=False, seed=0, epoch=0)))
-    train.step(batch)
-    feed = train.feed({name: batch[name].shape for name in train.fields})
-
-    def run(count: int) -> None:
-        for _ in range(count):
-            train.run(feed)
-
-    return run
+    return on_one_batch(train, job)
 
 
 if __name__ == "__main__":
