@@ -74,7 +74,11 @@ OWNER_NEEDED = register(
 NAME_CLASH = register(
     "E0513", "names clash in the artifacts",
     "Data fields, model inputs and state tensors are inputs of one graph, and a tensor's successor bears its name with "
-    "`.next`, so no two may share a name.",
+    "`.next`, so no two may share a name. An ONNX model has one set of names for its inputs and outputs, so an output "
+    "is not named like an input, and nothing is called `seed` where the model draws random numbers. Networks that ship "
+    "beside each other, and objectives, give names to files, which differ in more than capitals.",
+    wrong="model Net {\n  input  x: float32[N, 4]\n  output x = x -> Dense(4)\n}",
+    right="model Net {\n  input  x: float32[N, 4]\n  output predicted_x = x -> Dense(4)\n}",
 )  # fmt: skip
 LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",

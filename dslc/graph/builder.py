@@ -4,8 +4,9 @@ A :class:`Builder` owns one graph; a :class:`Tensor` is a value of it with its e
 in the neighbouring modules make nodes; each derives its result's type, so every value is typed from
 birth and no shape inference is needed. Types are kept with the values (:func:`type_of`).
 
-Names: a node's outputs are named ``<scope>/<operator>``, counted where that repeats; graph inputs, state
-and outputs bear the names that the artifacts promise.
+Names: a node's outputs are named ``<scope>/<operator>``, counted where that repeats (``graph`` outside of any
+scope), so that no name of the spec is one of theirs; graph inputs, state and outputs bear the names that the artifacts
+promise.
 """
 
 from __future__ import annotations
@@ -272,7 +273,7 @@ class Builder:
         domain: str = "",
     ) -> tuple[Tensor, ...]:
         """Add a node; return its outputs, which have the given types."""
-        name = self.unique("/".join([*self._scope[-1:], operator]))
+        name = self.unique("/".join([*(self._scope[-1:] or ["graph"]), operator]))
         node = ir.Node(
             domain,
             operator,

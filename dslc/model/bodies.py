@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
-from dslc.errors import matching, names
+from dslc.errors import matching, names, objectives
 from dslc.library.operations import Initializer, Layer, Role, Variable
 from dslc.model.arguments import Given, bind
 from dslc.model.forms import check_form
@@ -271,6 +271,12 @@ class _Body:
         node = self.block.node
         if s.name is None and node.kind == "model":
             raise names.MISPLACED_STATEMENT("a model names its outputs", hint="write: output name = ...").at(s.span)
+        twin = next((i for i in node.body if isinstance(i, tree.Input) and i.name == s.name), None)
+        if twin is not None and node.kind == "model":
+            raise objectives.NAME_CLASH(
+                f"the output '{s.name}' is named like an input of {node.name}",
+                hint=f"choose another name for the output: 'predicted_{s.name}', say",
+            ).at(s.name_span or s.span, Label(twin.name_span, "the input"))
         if s.name in self.outputs:
             what = f"the output '{s.name}' is" if s.name else "the unnamed output is"
             hint, labels = None if s.name else "name the outputs: output a = ..., output b = ...", []

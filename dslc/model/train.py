@@ -25,6 +25,7 @@ from dslc.model.networks import Network
 from dslc.model.objectives import objective_of
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.settings import settings_of
+from dslc.model.shipping import check_names
 from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
 from dslc.model.watching import conditions_of, directions_of
 from dslc.source import Span
@@ -96,7 +97,7 @@ class TrainChecker:
         settings = settings_of(self)
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
-        self.check_names()
+        check_names(self, outputs)
         found_errors = len(self.diagnostics) > before and self.diagnostics.has_errors
         if self.failed or found_errors or self.data is None:
             return None
@@ -402,24 +403,3 @@ class TrainChecker:
         else:
             output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
             self.shipped[network.name] = {output.name or "output": value}
-
-    def check_names(self) -> None:
-        """Names of fields, state and their successors share one graph."""
-        if self.data is None:
-            return
-        reserved = {
-            "seed",
-            "loss",
-            *self.elaboration.parameters,
-            *(f"{p}.next" for p in self.elaboration.parameters),
-            *(m.name for m in self.statements(tree.Minimize) if m.name),
-        }
-        for name, checked in self.data.fields.items():
-            if name in reserved:
-                self.report(
-                    objectives.NAME_CLASH(
-                        f"a field cannot be called '{name}', which is a name in the training graph",
-                        hint="choose another name for the field",
-                    ),
-                    checked.span,
-                )

@@ -1,0 +1,112 @@
+"""Names in the artifacts: one graph's inputs, outputs and state, and the files of one folder, can be told apart."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from dslc.diagnostics import Label
+from dslc.errors import objectives
+from dslc.model.fields import FITTED
+from dslc.model.forms import flat
+from dslc.model.measures import applications_of
+from dslc.model.values import Placeholder, Value
+from dslc.source import Span
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.model.networks import Network
+    from dslc.model.train import TrainChecker
+
+__all__ = ["check_names"]
+
+SEED = "seed"
+"""The input of every graph that draws random numbers."""
+
+
+def check_names(train: TrainChecker, outputs: Mapping[str, Value] | None) -> None:
+    """Report names that would clash in the training graphs, in what ships, or as names of files.
+
+    ``outputs`` is what ``output`` statements ship, None where every network ships as it is.
+    """
+    _check_fields(train)
+    if outputs is None:
+        for name, values in train.shipped.items():
+            _check_model(train, values, _output_spans(train.networks[name]))
+        shipped = ((name, train.networks[name].span) for name in train.shipped)
+        _check_files(train, shipped, "networks", "model.{}.onnx")
+    else:
+        spans = {s.name: s.name_span or s.span for s in train.statements(tree.Output)}
+        _check_model(train, outputs, spans)
+    objectives_ = ((m.name, m.name_span) for m in train.statements(tree.Minimize) if m.name)
+    _check_files(train, objectives_, "objectives", "train.{}.onnx")
+
+
+def _check_fields(train: TrainChecker) -> None:
+    """Fields are inputs of the training step's graphs, beside state and its successors."""
+    if train.data is None:
+        return
+    reserved = {SEED, "loss", *train.elaboration.parameters, *(f"{p}.next" for p in train.elaboration.parameters)}
+    reserved |= {m.name for m in train.statements(tree.Minimize) if m.name}
+    for name, checked in train.data.fields.items():
+        if name in reserved:
+            train.report(
+                objectives.NAME_CLASH(
+                    f"a field cannot be called '{name}', which is a name in the training graph",
+                    hint="choose another name for the field",
+                ),
+                checked.span,
+            )
+
+
+def _check_model(train: TrainChecker, outputs: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
+    """An ONNX model has one set of names for its inputs and outputs."""
+    applications = applications_of(*outputs.values())
+    inputs = {a.operation.key: a.span for a in applications if isinstance(a.operation, Placeholder)}
+    inputs = {key: span for key, span in inputs.items() if not key.startswith(FITTED)}
+    draws = any(a.operation.draws(a.training) for a in applications)
+    for name in outputs:
+        if name in inputs:
+            found = inputs[name]
+            train.report(
+                objectives.NAME_CLASH(
+                    f"the output '{name}' is named like an input of the model that ships",
+                    hint=f"choose another name for the output: 'predicted_{name}', say",
+                ),
+                spans.get(name),
+                *([Label(found, "this becomes the input")] if found else []),
+            )
+    if draws and SEED in {*outputs, *inputs}:
+        what = "output" if SEED in outputs else "input"
+        train.report(
+            objectives.NAME_CLASH(
+                f"what ships draws random numbers, so that it has an input '{SEED}' of its own, and this {what} is "
+                "called so too",
+                hint=f"choose another name for the {what}",
+            ),
+            spans.get(SEED) if what == "output" else inputs[SEED],
+        )
+
+
+def _output_spans(network: Network) -> dict[str | None, Span]:
+    """Return where each output of a network is declared."""
+    statements = [s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output)]
+    return {s.name: s.name_span or s.span for s in statements}
+
+
+def _check_files(train: TrainChecker, names: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
+    """Some systems take file names that differ in case, or in how an accent is encoded, for one."""
+    seen: dict[str, tuple[str, Span | None]] = {}
+    for name, span in names:
+        other, place = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), (name, span))
+        if other != name:
+            train.report(
+                objectives.NAME_CLASH(
+                    f"the {what} '{other}' and '{name}' would have the files {file.format(other)} and "
+                    f"{file.format(name)}, which are one file on some systems",
+                    hint="let their names differ in more than capitals and the encoding of accents",
+                ),
+                span,
+                *([Label(place, "the other one")] if place else []),
+            )
