@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.diagnostics import Diagnostics
+from dslc.diagnostics import Diagnostics, Failure, Problem
 from dslc.library.operations import Layer, Role
 from dslc.limits import Limits
 from dslc.model import Facts, Program, check_train_block
 from dslc.model.bodies import bind_formals, elaborate_alone
 from dslc.model.checked import CheckedTrain
-from dslc.model.elaboration import Elaboration
+from dslc.model.elaboration import CLASS_COUNT, Elaboration
 from dslc.model.expressions import Evaluator
 from dslc.model.measures import applications_of
 from dslc.model.scope import Scope
@@ -20,6 +20,7 @@ from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Pla
 from dslc.pipeline import Compilation
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
+from dslc.training.loading import loaded_from
 from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute, symbols_of
 
 __all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]
@@ -34,6 +35,7 @@ class Parameter:
     role: str
     """``kernel``, ``bias``, ``statistic``, ..."""
     initializer: str
+    """What it starts from: an initializer, or ``loaded from "FILE"``."""
     trained: bool
 
 
@@ -75,18 +77,28 @@ class Overview:
     """The training's settings, defaults included, as the spec would write them."""
     picture: str = field(default="", repr=False)
     """The network as an SVG."""
+    notes: Sequence[str] = ()
+    """What is not told because a file could not be read, and why."""
 
 
 def of_train(compilation: Compilation) -> Overview:
     """Lay out a train block; its data is read only if a size depends on it, as on the number of categories.
 
+    Where the data can't be read and the layers can be told without it, such sizes stay as ``classes(town)``.
+
     Raises:
         Problem, Failure: the spec is wrong, or data that it needs is missing.
     """
-    train = checked_train(compilation)
+    train, notes = _with_sizes(compilation)
+    loaded: Mapping[str, str] = {}
+    if train.load:
+        try:
+            loaded = loaded_from(train, compilation.folders)
+        except (Problem, Failure) as error:
+            notes.append(f"what is loaded is not shown: {_first_message(error)}")
     trained = {path for objective in train.objectives for group in objective.groups for path in group.paths}
     return _overview(
-        train.name, compilation.params, _applications(train), train.parameters, trained,
+        train.name, compilation.params, _applications(train), train.parameters, trained, loaded, notes,
         fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train, compilation),
     )  # fmt: skip
 
@@ -97,6 +109,30 @@ def checked_train(compilation: Compilation) -> CheckedTrain:
     found = check_train_block(compilation.program, compilation.name, diagnostics, compilation.options.limits, Facts())
     diagnostics.raise_errors()
     return found or compilation.train
+
+
+def _with_sizes(compilation: Compilation) -> tuple[CheckedTrain, list[str]]:
+    """Check a train block, with its data where a size hangs on it; where that can't be read, without, and say why."""
+    train = checked_train(compilation)
+    types = [record.type for record in train.parameters.values()]
+    types += [value.type for application in _applications(train) for value in application.outputs]
+    if not any(CLASS_COUNT in str(size) for type in types for size in type.shape):
+        return train, []
+    try:
+        return compilation.train, []
+    except (Problem, Failure) as error:
+        found = error.diagnostics if isinstance(error, Failure) else (error.diagnostic,)
+        if any(d.code.exit_code != FILE_WRONG for d in found if d.severity == "error"):
+            raise
+        return train, [f"numbers of categories are not shown: {_first_message(error)}"]
+
+
+FILE_WRONG = 3
+"""Exit code of what is said about a file, not about the spec."""
+
+
+def _first_message(error: Problem | Failure) -> str:
+    return error.diagnostic.message if isinstance(error, Problem) else error.diagnostics[0].message
 
 
 def _applications(train: CheckedTrain) -> list[Application]:
@@ -133,6 +169,8 @@ def _overview(
     applications: Sequence[Application],
     records: Mapping[str, ParameterRecord],
     trained: set[str],
+    loaded: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
     *,
     fields: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
@@ -160,7 +198,7 @@ def _overview(
         inputs={operation.key: str(operation.given) for operation in fed},
         layers=rows,
         parameters=[
-            Parameter(path, str(r.type), r.variable.role.value, spelled(r.variable.initializer), path in trained)
+            Parameter(path, str(r.type), r.variable.role.value, _start(path, r, loaded or {}), path in trained)
             for path, r in records.items()
         ],
         total_parameters=_number(_numbers(trainable, records)),
@@ -169,7 +207,12 @@ def _overview(
         activation_bytes=_number(_sum(_bytes(value.type, one) for a in computed for value in a.outputs)),
         settings=settings or {},
         picture=draw_network(applications),
+        notes=notes,
     )
+
+
+def _start(path: str, record: ParameterRecord, loaded: Mapping[str, str]) -> str:
+    return f'loaded from "{loaded[path]}"' if path in loaded else spelled(record.variable.initializer)
 
 
 def _row(application: Application, parameters: Dimension, cost: Dimension, one: Mapping[str, Dimension]) -> Row:

@@ -16,7 +16,7 @@ from dslc.model.values import ParameterRecord
 from dslc.training.data import locate, placed
 from dslc.training.data.paths import reading
 
-__all__ = ["load_weights"]
+__all__ = ["load_weights", "loaded_from"]
 
 ELEMENTS = {
     "BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8", "I16": "int16", "I32": "int32",
@@ -33,7 +33,21 @@ def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, np.n
     Raises:
         Failure: E0402 to E0406, a file can't be read; E0522, a tensor in it fits no parameter.
     """
-    found: dict[str, np.ndarray] = {}
+    return {name: array for name, (_, array) in _found(train, folders).items()}
+
+
+def loaded_from(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, str]:
+    """Return which file of ``load`` each parameter or statistic starts from; those that start elsewhere are not in it.
+
+    Raises:
+        Failure: as :func:`load_weights`.
+    """
+    return {name: file for name, (file, _) in _found(train, folders).items()}
+
+
+def _found(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray]]:
+    """Return the file and the value of what is loaded, by path."""
+    found: dict[str, tuple[str, np.ndarray]] = {}
     diagnostics = Diagnostics()
     for path in train.load:
         try:
@@ -52,7 +66,7 @@ def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, np.n
                     )
                 )
             else:
-                found[name] = array
+                found[name] = path.value, array
     diagnostics.raise_errors()
     return found
 

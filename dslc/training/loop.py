@@ -7,7 +7,7 @@ checkpoint and ends bit for bit like one that was not.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import count
@@ -185,7 +185,7 @@ class TrainingRun:
         known, progress = manifest["result"], self.progress
         result = RunResult(
             self.folder, self.train.name, known["split"], self.dataset.examples(known["split"]), known["losses"],
-            known["metrics"], progress.epoch, progress.step, known["reason"], progress.best,
+            known["metrics"], progress.epoch, progress.step, known["reason"], progress.best, list(manifest["models"]),
         )  # fmt: skip
         self.observer.finished(result)
         return result
@@ -376,9 +376,9 @@ class TrainingRun:
         """Ship the chosen weights, measure them, and write the last of the folder."""
         self.progress.reason = reason
         weights = self.chosen_weights()
-        result = self.result(reason, weights)
-        write_atomically(self.folder / "weights.safetensors", *tensor_file(weights))
         shipped = self.job.inference(weights)
+        result = self.result(reason, weights, [model.file for model in shipped])
+        write_atomically(self.folder / "weights.safetensors", *tensor_file(weights))
         for model in shipped:
             self.job.write_model(self.folder / model.file, model.model)
         self.save()
@@ -412,7 +412,7 @@ class TrainingRun:
             )
         return best.tensors
 
-    def result(self, reason: str, weights: Mapping[str, np.ndarray]) -> RunResult:
+    def result(self, reason: str, weights: Mapping[str, np.ndarray], models: Sequence[str]) -> RunResult:
         """Measure the chosen weights."""
         progress = self.progress
         split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
@@ -422,5 +422,5 @@ class TrainingRun:
         metrics = {metric.name: values[metric.name] for metric in self.train.metrics}
         return RunResult(
             self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
-            progress.step, reason, progress.best,
+            progress.step, reason, progress.best, models,
         )  # fmt: skip

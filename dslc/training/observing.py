@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class RunResult:
     reason: str
     best: Record | None
     """The figures of the weights that were kept, where ``keep`` chose them."""
+    models: Sequence[str]
+    """The files of the shipped networks."""
 
 
 class Observer:

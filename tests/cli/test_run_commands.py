@@ -35,6 +35,27 @@ def test_train_tells_its_story_in_plain_lines(dslc: Dslc, spec: Path) -> None:
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+TWO_NETWORKS = (
+    SPEC[: SPEC.index("model Net")]
+    + """\
+model Encoder { input x: float32[N, 2] output code = x -> Dense(1) }
+model Decoder { input code: float32[N, 1] output x = code -> Dense(2) }
+train coder { data points minimize mse(Decoder(Encoder(x)), x) using Adam epochs 1 }
+"""
+)
+
+
+def test_train_names_what_it_has_written(dslc: Dslc, spec: Path) -> None:
+    run = spec.with_name("run")
+    assert f"{run} has model.onnx, metrics.jsonl and curves.png" in dslc("train", spec, "-o", run).err
+    spec.write_text(TWO_NETWORKS)
+    coder = spec.with_name("coder")
+    said = f"{coder} has model.Decoder.onnx, model.Encoder.onnx, metrics.jsonl and curves.png"
+    assert said in dslc("train", spec, "-o", coder).err
+    again = dslc("train", spec, "-o", coder, "--resume", "--json").json
+    assert again["models"] == ["model.Decoder.onnx", "model.Encoder.onnx"]
+
+
 def test_train_json_is_alone_on_standard_output(dslc: Dslc, spec: Path) -> None:
     changes = ["--seed", "1", "--set", "width=8", "--epochs", "2"]
     done = dslc("train", spec, "-o", spec.with_name("run"), "--json", *changes)

@@ -7,7 +7,9 @@ import stat
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.cli.conftest import SPEC, Dslc, write_spec
 from tests.conftest import SPECS
@@ -160,6 +162,51 @@ def test_show_needs_data_only_for_sizes(dslc: Dslc, spec: Path) -> None:
     assert dslc("show", spec, "--json").json["total_parameters"] == 22
     spec.write_text(SPEC.replace("Net(x)", "Net(x)[:, :classes(label)]"))
     assert dslc("show", spec).code == 3
+
+
+OF_KINDS = """\
+data points {
+  source csv("points.csv")
+  field kind: int64 = category(column("kind"))
+  field y: float32 = column("x1")
+}
+model Net(kinds) {
+  input kind: int64[N]
+  output y = kind -> Embedding(kinds, 4) -> Dense(1) -> squeeze(axis = 1)
+}
+train heights {
+  data points
+  net net = Net(classes(kind))
+  minimize mse(net(kind), y) using Adam
+  epochs 1
+}
+"""
+
+
+def test_show_takes_sizes_from_the_data_if_it_can_be_read(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(OF_KINDS)
+    done = dslc("show", spec)
+    assert done.err == ""
+    assert "parameters: 13, 13 of them trained" in done.out
+    spec.with_name("points.csv").unlink()
+    done = dslc("show", spec)
+    assert done.code == 0
+    assert "parameters: 4 * classes(kind) + 5" in done.out
+    assert done.err == "numbers of categories are not shown: there is no file 'points.csv'\n"
+    assert dslc("show", spec, "--json").json["notes"] == [done.err.strip()]
+
+
+def test_show_says_what_is_loaded(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(SPEC.replace("  data points\n", '  data points\n  load "first.safetensors"\n'))
+    done = dslc("show", spec)
+    assert done.code == 0
+    assert done.err == "what is loaded is not shown: there is no file 'first.safetensors'\n"
+    save_file({"Net.h.dense.weight": np.zeros((2, 4), np.float32)}, spec.with_name("first.safetensors"))
+    starts = {p["path"]: p["initializer"] for p in dslc("show", spec, "--json").json["parameters"]}
+    assert starts == {
+        "Net.h.dense.weight": 'loaded from "first.safetensors"', "Net.h.dense.bias": "zeros",
+        "Net.logits.dense.weight": "glorot_uniform(gain = 1.0)", "Net.logits.dense.bias": "zeros",
+    }  # fmt: skip
 
 
 def test_show_lays_out_models_without_training(dslc: Dslc, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     if options.graph is not None:
         write_atomically(options.graph, "".join(overview.picture for overview in overviews).encode())
         say(f"{options.graph} has the picture")
+    for note in [note for overview in overviews for note in overview.notes]:
+        say(note)
     if options.json:
         found = [{name: part for name, part in asdict(overview).items() if name != "picture"} for overview in overviews]
         give_json(found[0] if len(found) == 1 else found)

@@ -1,7 +1,7 @@
 """Compile a spec and train its model.
 
-RUN (runs/NAME unless -o says otherwise) gets the trained model.onnx, the graphs, the figures in metrics.jsonl,
-their picture in curves.png, and checkpoints from which --resume goes on.
+RUN (runs/NAME unless -o says otherwise) gets the trained model.onnx (of several networks, model.NET.onnx for each),
+the graphs, the figures in metrics.jsonl, their picture in curves.png, and checkpoints from which --resume goes on.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
     from dslc.cli.progress import figure
     from dslc.report.curves import draw_curves
 
-    curves = draw_curves(result.folder)
+    curves = draw_curves(result.folder, kept=result.best)
     if options.json:
         give_json({
             "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
-            "steps": result.steps, "reason": result.reason,
+            "steps": result.steps, "reason": result.reason, "models": list(result.models),
             "losses": dict(result.losses), "metrics": dict(result.metrics),
         })  # fmt: skip
         return
@@ -92,8 +92,8 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
     if result.best is not None:
         say(f"kept the weights of epoch {result.best['epoch']}")
     say("\n".join(_table(result)))
-    written = "model.onnx, metrics.jsonl" + (" and curves.png" if curves else "")
-    say(f"{result.folder} has {written}")
+    files = ", ".join([*result.models, "metrics.jsonl"])
+    say(f"{result.folder} has {files} and {curves.name}" if curves else f"{result.folder} has {files}")
     if not curves:
         say('for a picture of the curves: pip install "dslc[plot]"')
     for name, value in {**result.losses, **result.metrics}.items():
