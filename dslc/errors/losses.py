@@ -6,7 +6,7 @@ from dslc.diagnostics import register
 
 __all__ = [
     "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
-    "SHAPES_DIFFER", "SOFTMAX_TWICE", "WEIGHT_SHAPE", "WRONG_COUNT",
+    "NOT_LOGARITHMS", "NOT_LOGITS", "SHAPES_DIFFER", "SOFTMAX_TWICE", "WEIGHT_SHAPE", "WRONG_COUNT",
 ]  # fmt: skip
 
 
@@ -22,6 +22,12 @@ def _train(optimizer: str) -> str:
 def _classify(model: str) -> str:
     minimize = "minimize cross_entropy(M(x), label) using Adam()"
     return f"{_model(model, 'x: float32[N, 4]')}\n{_DATA}\ntrain t {{\n  data d\n  {minimize}\n  steps 100\n}}"
+
+
+def _figures(loss: str, metric: str) -> str:
+    model = _model("x -> Dense(2)", "x: float32[N, 4]")
+    body = f"  data d\n  minimize {loss} using Adam()\n  metric figure = {metric}\n  steps 100\n"
+    return f"{model}\n{_DATA}\ntrain run {{\n{body}}}"
 
 
 _DATA = """data d {
@@ -112,12 +118,31 @@ WRONG_COUNT = register(
     wrong=_train("Adam(betas = [0.9])"),
     right=_train("Adam(betas = [0.9, 0.999])"),
 )
+NOT_LOGITS = register(
+    "E0240",
+    "probabilities where a metric takes logits",
+    "Metrics of two classes take logits and decide at 0, which is a probability of one half. Probabilities are never "
+    "below 0, and their logarithms never above it, so that every example would count as one class. Give the metric "
+    "what flows into the sigmoid, or 'p - 0.5'.",
+    wrong=_figures("binary_cross_entropy(M(x), t)", "accuracy(sigmoid(M(x)), t)"),
+    right=_figures("binary_cross_entropy(M(x), t)", "accuracy(M(x), t)"),
+)
+NOT_LOGARITHMS = register(
+    "E0241",
+    "probabilities where their logarithms are taken",
+    "The prediction of 'kl_divergence' is in logarithms, as PyTorch's: 'log_softmax' in place of 'softmax'. Its target "
+    "is in probabilities.",
+    wrong=_figures("kl_divergence(softmax(M(x)), t)", "mae(softmax(M(x)), t)"),
+    right=_figures("kl_divergence(log_softmax(M(x)), t)", "mae(softmax(M(x)), t)"),
+)
 SOFTMAX_TWICE = register(
     "W0301",
     "a softmax before a loss that applies one",
     "'cross_entropy' takes logits and applies the softmax itself, which is exact where probabilities would round to 0 "
-    "or 1. Applied to probabilities it still runs, but learns slowly and to a wrong optimum. Give it what the "
-    "softmax was given; the same goes for 'sigmoid' and 'binary_cross_entropy'.",
+    "or 1. Applied to probabilities it still runs, but learns slowly and to a wrong optimum; after a "
+    "'log_softmax' it is work done twice. Give it what the softmax was given; the same goes for 'sigmoid' and "
+    "'binary_cross_entropy'. The warning follows the value through names, members, blocks and other models, and "
+    "through all that only chooses, shapes or averages numbers.",
     wrong=_classify("x -> Dense(3) -> Softmax"),
     right=_classify("x -> Dense(3)"),
 )

@@ -12,7 +12,7 @@ from typing_extensions import dataclass_transform
 
 from dslc import graph as g
 from dslc.library.checks import axis_of, compute, need_float
-from dslc.library.operations import Context, Function, Layer, Operation, function, layer, option
+from dslc.library.operations import Context, Function, Layer, Operation, Scale, function, layer, option
 from dslc.types import TensorType
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class Silu(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
+    scale = Scale.PROBABILITY
+
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.sigmoid(x)
 
@@ -138,6 +140,8 @@ class Softplus(Activation):
 class Softmax(Activation):
     """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
 
+    scale = Scale.PROBABILITY
+
     axis: int = option("The axis along which the results add up to 1.", default=-1)
 
     def type(self, x: TensorType) -> TensorType:
@@ -151,6 +155,8 @@ class Softmax(Activation):
 @activation
 class LogSoftmax(Activation):
     """The logarithm of Softmax, without its loss of precision."""
+
+    scale = Scale.LOGARITHM
 
     axis: int = option("The axis along which the exponentials of the results add up to 1.", default=-1)
 

@@ -28,6 +28,8 @@ __all__: list[str] = []
 class where(Function):
     """a where the condition holds and b elsewhere, element by element; all three broadcast."""
 
+    carries = True
+
     def type(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
         need_bool(f"the condition of {self.name}", condition)
         return TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, condition, a, b))
@@ -39,6 +41,8 @@ class where(Function):
 @function
 class cast(Function):
     """Another element type: floating-point numbers lose their fraction as integers, booleans become 0 and 1."""
+
+    carries = True
 
     element: ElementType = option("The element type, such as float32.")
 
@@ -54,6 +58,8 @@ class cast(Function):
 @function
 class detach(Function):
     """x as a constant: no gradient goes back through it."""
+
+    carries = True
 
     differentiable = False
 

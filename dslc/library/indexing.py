@@ -47,6 +47,8 @@ class index(Function):
     ``...`` stands for the axes not named. A tensor of integers picks entries: its shape takes the place of the axis.
     """
 
+    carries = True
+
     items: tuple[Item, ...] = option("What stands in the brackets, one entry for each comma.")
 
     def _named(self, x: TensorType) -> list[Item]:

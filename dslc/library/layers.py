@@ -77,6 +77,8 @@ class Dropout(Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
     """
 
+    carries = True
+
     random = True
     rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)
 
@@ -98,6 +100,8 @@ class Dropout(Layer):
 class Flatten(Layer):
     """All axes but the first merged into one: from [N, a, b, ...] to [N, a * b * ...]."""
 
+    carries = True
+
     def type(self, x: TensorType) -> TensorType:
         need_rank(self.name, x, 2)
         return x.with_shape((x.shape[0], element_count(x.shape[1:])))
@@ -112,6 +116,8 @@ class Reshape(Layer):
 
     One dimension may be -1: it becomes what the others leave.
     """
+
+    carries = True
 
     rest = "shape"
     shape: tuple[Dimension, ...] = option("The shape of one example.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operations import Context, Function, Statistic, function, option
+from dslc.library.operations import Context, Function, Scale, Statistic, function, option
 from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
@@ -215,6 +215,9 @@ class binary_cross_entropy(ElementwiseLoss):
         "How much the positive targets count; a list has one number for each position on the last axis.", default=1.0
     )
 
+    def takes(self, *operands: TensorType) -> Scale:
+        return Scale.LOGIT
+
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         if isinstance(self.pos_weight, tuple) and (logits.rank == 0 or logits.shape[-1] != len(self.pos_weight)):
             raise errors.CLASS_COUNT(f"'pos_weight' has {len(self.pos_weight)} numbers, and the logits are {logits}")
@@ -239,6 +242,9 @@ class kl_divergence(Mean):
     As PyTorch's ``kl_div``, the prediction is in logarithms and the target in probabilities. The mean is the
     mathematical one, over examples only (``reduction = "batchmean"``). A target of 0 adds nothing.
     """
+
+    def takes(self, *operands: TensorType) -> Scale:
+        return Scale.LOGARITHM
 
     def type(self, log_prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         match_shapes(self.name, log_prediction, target)
@@ -272,6 +278,9 @@ class cross_entropy(Mean):
         "The share of a target that is spread evenly over all classes.", default=0.0, minimum=0, maximum=1
     )
     ignore_index: int = option("Targets with this index do not count.", default=-100)
+
+    def takes(self, *operands: TensorType) -> Scale:
+        return Scale.LOGIT
 
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         if target.shape == logits.shape:

@@ -137,6 +137,8 @@ class abs(_Signed):
 class clip(Function):
     """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
 
+    carries = True
+
     min: float | int | None = option("The lower limit; none for no limit.", default=None)
     max: float | int | None = option("The upper limit; none for no limit.", default=None)
 

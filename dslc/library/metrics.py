@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses import Mean, mae, match_classes, match_shapes, match_weight, mse, nonzero, weights_of
-from dslc.library.operations import Context, Statistic, function, option
+from dslc.library.operations import Context, Scale, Statistic, function, option
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ class ClassMetric(Statistic):
     direction: ClassVar[str | None] = "highest"
     axis: int
     ignore_index: int
+
+    def takes(self, *operands: TensorType) -> Scale | None:
+        # of two classes the threshold is 0; of several, the greatest is the same on either scale
+        return Scale.LOGIT if operands[0].shape == operands[1].shape else None
 
     def check(self, logits: TensorType, target: TensorType, weight: TensorType | None) -> int:
         """Raise a Problem where the operands do not fit; return the number of classes."""

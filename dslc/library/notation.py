@@ -130,6 +130,8 @@ class rearrange(Function):
     Rogozhnikov, Einops: Clear and Reliable Tensor Manipulations with Einstein-like Notation, 2022.
     """
 
+    carries = True
+
     keywords = "sizes"
     pattern: str = option('The axes of x, "->", and the axes of the result.')
     sizes: tuple[tuple[str, Dimension], ...] = option("Sizes of axes, by name.", default=())

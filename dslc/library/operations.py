@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
-    "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Statistic", "Types", "Variable",
-    "function", "initializer", "layer", "operands_of", "option",
+    "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Scale", "Statistic", "Types",
+    "Variable", "function", "initializer", "layer", "operands_of", "option",
     "word_of_symbol",
 ]  # fmt: skip
 
@@ -114,6 +114,14 @@ class Context:
         return self.randomness.chance(type, self.site, probability)
 
 
+class Scale(Enum):
+    """What numbers say of classes; losses and metrics take one of them."""
+
+    LOGIT = "logits"
+    PROBABILITY = "probabilities"
+    LOGARITHM = "logarithms of probabilities"
+
+
 class Operation(Word):
     """A layer or a function."""
 
@@ -129,6 +137,10 @@ class Operation(Word):
     """Does a gradient go back through it?"""
     of_shapes: ClassVar[bool] = False
     """Does its result follow from the operands' shapes alone, whatever they hold?"""
+    carries: ClassVar[bool] = False
+    """Are its results its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged?"""
+    scale: ClassVar[Scale | None] = None
+    """What its results say of classes, if that is known."""
     across_examples: ClassVar[bool] = False
     """Takes statistics over the examples of a batch in training, so that a batch of one example is of no use."""
 
@@ -184,6 +196,10 @@ class Statistic(Function):
 
     direction: ClassVar[str | None] = None
     """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
+
+    def takes(self, *operands: TensorType) -> Scale | None:
+        """Return what its first operand says of classes: given anything else, its value means nothing."""
+        return None
 
     def over_examples(self, *operands: TensorType) -> bool:
         """Does it reduce over the first axis, so that it can and must be taken apart?"""

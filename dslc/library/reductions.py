@@ -69,6 +69,8 @@ class sum(Reduction):
 class mean(Reduction):
     """The mean of the elements; of integers and booleans, as float32."""
 
+    carries = True
+
     def type(self, x: TensorType) -> TensorType:
         if x.element is STRING:
             need_number(self.name, x)
@@ -133,6 +135,8 @@ class var(Reduction):
 
 class _Extremum(Reduction):
     """min and max: of one tensor the extreme element, of two the extreme of each pair."""
+
+    carries = True
 
     def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
         """Return the extreme elements along axes."""

@@ -69,6 +69,8 @@ class reshape(Function):
     One dimension may be -1: it becomes what the others leave.
     """
 
+    carries = True
+
     shape: tuple[Dimension, ...] = option("The whole shape, the batch axis included.")
 
     def type(self, x: TensorType) -> TensorType:
@@ -81,6 +83,8 @@ class reshape(Function):
 @function
 class transpose(Function):
     """The axes in another order; without ``axes``, the last two exchanged."""
+
+    carries = True
 
     axes: tuple[int, ...] | None = option("For each axis of the result, which axis of x it is.", default=None)
 
@@ -107,6 +111,8 @@ class transpose(Function):
 class squeeze(Function):
     """Without the axes of size one, all of them or those named."""
 
+    carries = True
+
     axis: Axes = option("The axis, or a list of axes, to remove; none means all of size one.", default=None)
 
     def _axes(self, x: TensorType) -> tuple[int, ...]:
@@ -130,6 +136,8 @@ class squeeze(Function):
 class unsqueeze(Function):
     """With a new axis of size one, or several."""
 
+    carries = True
+
     axis: int | tuple[int, ...] = option("Where the new axis, or each of a list, stands in the result.")
 
     def _axes(self, x: TensorType) -> tuple[int, ...]:
@@ -146,6 +154,8 @@ class unsqueeze(Function):
 @function
 class expand(Function):
     """x repeated along axes of size one, or along new leading axes, to a larger shape."""
+
+    carries = True
 
     shape: tuple[Dimension, ...] = option("The whole shape; -1 keeps an axis as it is.")
 
@@ -170,6 +180,8 @@ class expand(Function):
 class concat(Function):
     """Tensors joined along an axis; all other axes agree."""
 
+    carries = True
+
     axis: int = option("The axis along which they follow each other.", default=0)
 
     def type(self, *parts: TensorType) -> TensorType:
@@ -193,6 +205,8 @@ class concat(Function):
 class stack(Function):
     """Tensors of one shape joined along a new axis."""
 
+    carries = True
+
     axis: int = option("Where the new axis stands in the result.", default=0)
 
     def type(self, *parts: TensorType) -> TensorType:
@@ -214,6 +228,8 @@ class split(Function):
 
     A number in place of the list is the size of each part, as in PyTorch, the last one smaller if need be.
     """
+
+    carries = True
 
     sizes: Dimension | tuple[Dimension, ...] = option("The sizes of the parts, or one size for all.")
     axis: int = option("The axis to cut.", default=0)
@@ -279,6 +295,8 @@ class gather(Function):
 
     ``indices`` (integers) has as many axes as x and its sizes on all axes but that one; the result has its shape.
     """
+
+    carries = True
 
     axis: int = option("The axis that the indices count along.", default=-1)
 

@@ -135,6 +135,8 @@ class Conv(Layer):
 class _Pool(Layer):
     """What the pools share; they differ in what they do with a window."""
 
+    carries = True
+
     size: Sizes
     stride: int | tuple[int, ...] | None
     padding: Padding
@@ -190,6 +192,8 @@ class AveragePool(_Pool):
 
 class _GlobalPool(Layer):
     """What the global pools share."""
+
+    carries = True
 
     keepdims: bool
 

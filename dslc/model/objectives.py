@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
-from dslc.errors import losses as loss_errors
 from dslc.errors import names, objectives
 from dslc.library.operations import Role
 from dslc.library.optimizers import Optimizer
@@ -15,6 +14,7 @@ from dslc.model.checked import Group, Objective
 from dslc.model.groups import matched_paths
 from dslc.model.known import described, unknown_word
 from dslc.model.measures import BATCH, applications_of, measure
+from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration
 from dslc.model.values import POISON, ParameterOf, Value, kind_of
 from dslc.source import Span
@@ -60,7 +60,7 @@ def objective_of(
             m.value.span,
         )
         return None
-    warn_of_softmax(train, value)
+    check_scales(value, train.diagnostics)
     groups = groups_of(train, m, value, optimizers)
     evaluated = train.figure(name, m.value, training=False, what="an objective")
     if evaluated is POISON or groups is None:
@@ -226,22 +226,6 @@ def reached_by(train: TrainChecker, loss: Value) -> list[str]:
         open_.extend(application.operands)
     records = train.elaboration.parameters
     return [p for p in records if p in found and records[p].variable.role is not Role.STATISTIC]
-
-
-def warn_of_softmax(train: TrainChecker, loss: Value) -> None:
-    """Warn of a softmax whose result a loss normalises again."""
-    for application in applications_of(loss):
-        if application.operation.name == "cross_entropy":
-            source = application.operands[0].application
-            if source.operation.name in ("Softmax", "softmax", "LogSoftmax", "log_softmax"):
-                labels = [Label(source.span, "this is normalised already")] if source.span else []
-                train.diagnostics.add(
-                    loss_errors.SOFTMAX_TWICE(
-                        f"cross_entropy takes logits, and is given the output of {source.operation.name}",
-                        hint="give it what flows into the softmax",
-                        labels=labels,
-                    ).at(application.span)
-                )
 
 
 def parts_of(schedule: Any) -> list[plateau]:

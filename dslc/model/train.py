@@ -23,6 +23,7 @@ from dslc.model.measures import BATCH, measure
 from dslc.model.naming import component_names, snake_case
 from dslc.model.networks import Network
 from dslc.model.objectives import objective_of
+from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.settings import settings_of
 from dslc.model.shipping import check_names
@@ -346,6 +347,7 @@ class TrainChecker:
         if value is POISON:
             self.broken.add(s.name)
             return None
+        check_scales(value, self.diagnostics)
         try:
             found = measure(self.elaboration, s.name, value, s.value.span)
         except Problem as problem:
