@@ -6,7 +6,7 @@ from dslc.diagnostics import register
 
 __all__ = [
     "AXIS", "BAD_INDEX", "BAD_PATTERN", "BROADCAST", "COMBINATION", "ELEMENT", "ELEMENTS_DIFFER", "NOT_COMPUTABLE",
-    "RANK", "RESHAPE", "SIZE", "UNDECIDED", "UNKNOWN_SIZE", "WINDOW",
+    "ONE_VALUE", "RANK", "RESHAPE", "SIZE", "UNDECIDED", "UNKNOWN_SIZE", "WINDOW",
 ]  # fmt: skip
 
 
@@ -131,4 +131,14 @@ UNKNOWN_SIZE = register(
     "for the batch and for axes that no parameter spans.",
     wrong=_model("x -> Dense(3)", "x: float32[N, T]"),
     right=_model("x -> Dense(3)", "x: float32[N, 16]"),
+)
+ONE_VALUE = register(
+    "E0390",
+    "a normalization over one value",
+    "The mean of one value is itself and its variance 0, so that nothing of it is left. `BatchNorm` takes both of each "
+    "channel over the examples of a batch and the positions: with one position, a batch must hold several examples in "
+    "training. `LayerNorm` takes them over the axes that it normalizes. Choose a larger batch (`accumulate` does not "
+    "make one), or normalize over more.",
+    wrong=_model("x -> LayerNorm", "x: float32[N, 4, 1]"),
+    right=_model("x -> LayerNorm(axes = [-2, -1])", "x: float32[N, 4, 1]"),
 )

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dslc import graph as g
-from dslc.errors.types import COMBINATION
+from dslc.errors.types import COMBINATION, ONE_VALUE
 from dslc.library.checks import Sizes, axes_of, need_float, need_rank, weight_size
 from dslc.library.initializers import ones, zeros
 from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
-from dslc.types import TensorType
+from dslc.types import Dimension, TensorType, element_count
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -62,8 +62,6 @@ class BatchNorm(Layer):
     Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training, 2015.
     """
 
-    across_examples = True
-
     momentum: float = option("Share of the batch in the running moments.", default=0.1, minimum=0, maximum=1)
     eps: float = option("Added to the variance.", default=1e-5, above=0)
     affine: bool = option("Scale and shift the result by learned weights?", default=True)
@@ -74,6 +72,9 @@ class BatchNorm(Layer):
         need_rank(self.name, x, 2, axes="[N, C, ...]")
         weight_size(self.name, x, 1, "each channel")
         return x
+
+    def sample(self, x: TensorType) -> Dimension:
+        return element_count([x.shape[0], *x.shape[2:]])
 
     def variables(self, x: TensorType) -> Sequence[Variable]:
         channels = (x.shape[1],)
@@ -141,6 +142,11 @@ class LayerNorm(Layer):
         for axis in self._axes(x):
             if self.affine:
                 weight_size(self.name, x, axis, "each entry of the axes it normalizes")
+        if element_count(x.shape[axis] for axis in self._axes(x)) == 1:
+            raise ONE_VALUE(
+                f"{self.name} of {x} takes each variance of one value, which it makes 0 whatever it is",
+                hint="normalize over an axis of more than one, or leave it out",
+            )
         return x
 
     def variables(self, x: TensorType) -> Sequence[Variable]:

@@ -141,8 +141,6 @@ class Operation(Word):
     """Are its results its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged?"""
     scale: ClassVar[Scale | None] = None
     """What its results say of classes, if that is known."""
-    across_examples: ClassVar[bool] = False
-    """Takes statistics over the examples of a batch in training, so that a batch of one example is of no use."""
 
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""
@@ -155,6 +153,10 @@ class Operation(Word):
     def emit(self, context: Context, *operands: Tensor) -> Tensors:
         """Build the nodes that compute it."""
         raise NotImplementedError
+
+    def sample(self, *operands: TensorType) -> Dimension | None:
+        """Return how many values each variance is taken of in training; None where none is taken."""
+        return None
 
     def draws(self, training: bool) -> bool:
         """Does it draw random numbers: a layer in training, a function always?"""

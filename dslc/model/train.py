@@ -23,6 +23,7 @@ from dslc.model.measures import BATCH, measure
 from dslc.model.naming import component_names, snake_case
 from dslc.model.networks import Network
 from dslc.model.objectives import objective_of
+from dslc.model.samples import single_samples
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.settings import settings_of
@@ -96,6 +97,11 @@ class TrainChecker:
         outputs = self.outputs()
         shipped = {} if outputs is not None else self.shipped
         settings = settings_of(self)
+        losses = [objective.loss for objective in found if objective]
+        batch = next(iter(self.statements(tree.Batch)), None)
+        why = f"a batch has {settings['batch']} example{'s' * (settings['batch'] != 1)}"
+        for problem in single_samples(losses, settings["batch"], why, batch.value.span if batch else None):
+            self.report(problem, None)
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
         check_names(self, outputs)

@@ -6,7 +6,7 @@ from math import ceil
 
 from dslc.errors.data import EMPTY_SPLIT
 from dslc.model.checked import CheckedTrain
-from dslc.model.measures import applications_of
+from dslc.model.samples import normalizes_examples, single_samples
 from dslc.syntax import tree
 from dslc.training.data import batch_bounds
 
@@ -15,26 +15,28 @@ __all__ = ["merges_single", "steps_per_epoch", "total_updates"]
 
 def merges_single(train: CheckedTrain) -> bool:
     """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
-    return any(
-        application.operation.across_examples and application.training
-        for objective in train.objectives
-        for application in applications_of(objective.loss)
-    )
+    return normalizes_examples(objective.loss for objective in train.objectives)
 
 
 def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
     """Return how many batches an epoch has.
 
     Raises:
-        Problem: E0418, it has none.
+        Problem: E0418, it has none; E0390, a variance would be taken of one value in one of them.
     """
-    count = len(batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train)))
-    if not count:
+    bounds = batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train))
+    place = next((s.span for s in train.node.body if isinstance(s, tree.Batch)), None)
+    if not bounds:
         raise EMPTY_SPLIT(
             f"'drop_last' leaves no batch: the training split has {examples:,} examples, and a batch {train.batch:,}",
             hint="choose a smaller batch, or leave drop_last out",
-        ).at(next(s.span for s in train.node.body if isinstance(s, tree.Batch)))
-    return count
+        ).at(place)
+    for size in {last - first for first, last in bounds}:
+        whole = f"the training split of {examples:,} example{'s' * (examples != 1)}"
+        why = f"{whole} has a batch of {size:,}"
+        for problem in single_samples((objective.loss for objective in train.objectives), size, why, place):
+            raise problem
+    return len(bounds)
 
 
 def total_updates(train: CheckedTrain, examples: int) -> int:

@@ -153,6 +153,9 @@ CASES = {
                           split="  split train = 50%, validation = 50%, group = a\n"),
     "batch_larger_than_the_split": csv(
         "E0418", network=NETWORK.replace("epochs 1", "batch 9, drop_last = true epochs 1")),
+    "one_example_to_normalize": csv(
+        "E0390", split="  split train = 13%, validation = 87%, seed = 1\n",
+        network=NETWORK.replace("x -> Dense(3)", "x -> Dense(4) -> BatchNorm -> Relu -> Dense(3)")),
     # --- arrays
     "npz_lacks_a_key": Case("E0411", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), labels=LABELS, y=LABELS)}),
     "npz_rows_differ": Case("E0416", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), b=np.ones(7), y=LABELS)}),
@@ -186,7 +189,8 @@ CASES = {
             "Net.logits.dense.weight": np.ones((3, 3), np.float32),
             "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
-BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network"}
+BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
+               "one_example_to_normalize"}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 
