@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dslc.cli.console import counted, report, say
+from dslc.training.loading import some_of
 from dslc.training.loop import Observer
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def figure(value: Any) -> str:
 
 
 def summary(plan: Plan) -> list[str]:
-    """Return the two lines that a run begins with."""
+    """Return the lines that a run begins with: two, and what was loaded."""
     first, *others = plan.examples
     examples = [f"{counted(plan.examples[first], 'example')} to {first if first != 'train' else 'train on'}"]
     examples += [f"{plan.examples[name]:,} for {name}" for name in others]
@@ -60,9 +61,16 @@ def summary(plan: Plan) -> list[str]:
     else:
         length = f"{counted(plan.epochs, 'epoch')} of {plan.batches_per_epoch:,} batches"
     resumed = f", going on after {plan.resumed_at:,} batches" if plan.resumed_at else ""
+    loaded = []
+    for file in plan.loaded:
+        left = f"; left in it: {some_of(file.left)}" if file.left else ""
+        loaded.append(f"{file.path}: {counted(len(file.taken), 'tensor')} loaded{left}")
+    if plan.initialized:
+        loaded.append(f"not loaded, but initialized: {some_of(plan.initialized)}")
     return [
         f"{plan.name}: {counted(plan.parameters, 'parameter')}, {', '.join(examples)}",
         f"{length}, on {plan.provider} with {counted(plan.threads, 'thread')}{resumed}",
+        *loaded,
     ]
 
 

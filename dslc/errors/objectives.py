@@ -26,9 +26,9 @@ GROUPS_OVERLAP = register(
 )  # fmt: skip
 NO_SUCH_PATH = register(
     "E0505", "no parameter has this path",
-    "`over` and `freeze` take networks, prefixes of parameter paths such as `Net.backbone`, and globs in quotes such "
-    "as "
-    '"*.bias". `dslc show` lists all paths.',
+    "`over`, `freeze` and the `only` and `except` of `load` take networks, prefixes of parameter paths such as "
+    '`Net.backbone`, and globs in quotes such as "*.bias". `dslc show` lists all paths; what `load` takes must be in '
+    "its file too.",
 )  # fmt: skip
 BAD_SETTING = register(
     "E0506", "a training setting does not fit",
@@ -86,7 +86,8 @@ LOAD_MISFIT = register(
     "must be a "
     "parameter or a running statistic of the network, with the same element type and shape; parameters that the file "
     "does "
-    "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network.",
+    "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network. "
+    "`load \"w.safetensors\" except \"*.head.*\"` leaves tensors in the file, `only \"Net.features.*\"` takes some.",
 )  # fmt: skip
 LOSS_NOT_FINITE = register(
     "E0520", "the loss is not a finite number",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dslc.model.elaboration import Elaboration
     from dslc.model.expressions import Evaluator
 
-__all__ = ["LayerInstance", "apply_block", "bind_formals", "elaborate", "elaborate_alone"]
+__all__ = ["LayerInstance", "apply_block", "bind_formals", "elaborate", "elaborate_alone", "unpacked"]
 
 
 # --- blocks ----------------------------------------------------------------------------------------
@@ -310,27 +310,8 @@ class _Body:
             layer = scope.callables.get(target.name)
             if isinstance(layer, LayerInstance):
                 raise names.SHADOWED(f"'{target.name}' is a layer already", hint="choose another name").at(target.span)
-        if len(s.targets) == 1:
-            if isinstance(value, tuple) and any(isinstance(v, Value) for v in value):
-                raise names.BAD_UNPACKING(
-                    f"{len(value)} tensors are given to one name", hint=f"write: a, b = ...  for {len(value)} names"
-                ).at(s.targets[0].span)
-            scope.bind(s.targets[0].name, value)
-            return
-        if value is POISON:
-            parts: Sequence[Any] = [POISON] * len(s.targets)
-        elif isinstance(value, Outputs):
-            parts = list(value.values.values())
-        elif isinstance(value, (tuple, list)):
-            parts = value
-        else:
-            raise names.BAD_UNPACKING(f"{kind_of(value)} cannot be unpacked into {len(s.targets)} names").at(
-                s.value.span
-            )
-        if len(parts) != len(s.targets):
-            raise names.BAD_UNPACKING(f"{len(parts)} values are unpacked into {len(s.targets)} names").at(s.value.span)
-        for target, part in zip(s.targets, parts, strict=True):
-            scope.bind(target.name, part)
+        for name, part in unpacked(s.targets, value, s.value.span).items():
+            scope.bind(name, part)
 
     def _for(self, s: tree.For, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
         iterable = evaluator.evaluate(s.iterable)
@@ -407,6 +388,32 @@ class _Body:
             ParameterRecord(path, variable, evaluator.network, s.name_span, ()), f"the parameter '{s.name}'"
         )
         evaluator.scope.bind(s.name, self.elaboration.parameter(record, s.name_span))
+
+
+def unpacked(targets: Sequence[tree.Target], value: Any, span: Span) -> dict[str, Any]:
+    """Return what each of the names on the left gets of a value.
+
+    Raises:
+        Problem: there are more or fewer parts than names.
+    """
+    if len(targets) == 1:
+        if isinstance(value, tuple) and any(isinstance(v, Value) for v in value):
+            raise names.BAD_UNPACKING(
+                f"{len(value)} tensors are given to one name", hint=f"write: a, b = ...  for {len(value)} names"
+            ).at(targets[0].span)
+        return {targets[0].name: value}
+    parts: Sequence[Any]
+    if value is POISON:
+        parts = [POISON] * len(targets)
+    elif isinstance(value, Outputs):
+        parts = list(value.values.values())
+    elif isinstance(value, (tuple, list)):
+        parts = value
+    else:
+        raise names.BAD_UNPACKING(f"{kind_of(value)} cannot be unpacked into {len(targets)} names").at(span)
+    if len(parts) != len(targets):
+        raise names.BAD_UNPACKING(f"{len(parts)} values are unpacked into {len(targets)} names").at(span)
+    return {target.name: part for target, part in zip(targets, parts, strict=True)}
 
 
 # --- shared layers ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dslc.library.operations import Statistic
 from dslc.model.columns import ColumnUse
+from dslc.model.paths import LoadFile
 from dslc.model.values import Application, ParameterRecord, Value
 from dslc.source import Span
 from dslc.syntax import tree
@@ -187,7 +188,7 @@ class CheckedTrain:
     clip_value: float | None
     accumulate: int
     average: float | None
-    load: tuple[tree.String, ...]
+    load: tuple[LoadFile, ...]
     seed: int
     file: Any
     """The file's scope, which resolves the paths of ``load``."""

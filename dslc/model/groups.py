@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import objectives
 from dslc.library.sources import check_path
-from dslc.model.paths import match_paths
+from dslc.model.paths import LoadFile, PathPattern, patterns_of, prefixes_of
 from dslc.syntax import tree
 
 if TYPE_CHECKING:
     from dslc.model.train import TrainChecker
 
 
-def matched_paths(train: TrainChecker, paths: tree.Paths) -> list[tuple[Any, list[str] | None]]:
+def matched_paths(train: TrainChecker, paths: tree.Paths) -> list[tuple[PathPattern, list[str] | None]]:
     """Return each written path with the parameter paths that it means, None (reported) if it means none."""
-    found: list[tuple[Any, list[str] | None]] = []
-    for path in paths:
-        text = path.value if isinstance(path, tree.String) else path.span.text.replace(" ", "")
-        matches = match_paths(text, train.elaboration.parameters, glob=isinstance(path, tree.String))
+    found: list[tuple[PathPattern, list[str] | None]] = []
+    for pattern in patterns_of(paths):
+        matches = pattern.among(train.elaboration.parameters)
         if not matches:
-            prefixes = {
-                ".".join(p.split(".")[:n]) for p in train.elaboration.parameters for n in range(1, p.count(".") + 2)
-            }
+            relation = "matches" if pattern.glob else "begins with"
             train.report(
                 objectives.NO_SUCH_PATH(
-                    f"no parameter's path begins with '{text}'"
-                    if not isinstance(path, tree.String)
-                    else f"no parameter's path matches '{text}'",
-                    hint=did_you_mean(text, prefixes),
+                    f"no parameter's path {relation} '{pattern.text}'",
+                    hint=did_you_mean(pattern.text, prefixes_of(train.elaboration.parameters)),
                 ),
-                path.span,
+                pattern.span,
             )
-            found.append((path, None))
-        else:
-            found.append((path, matches))
+        found.append((pattern, matches or None))
     return found
 
 
 def frozen_by(freezes: list[tree.Freeze]) -> Callable[[str], bool]:
     """Return what says whether a parameter path is frozen."""
-    written = [
-        (p.value if isinstance(p, tree.String) else p.span.text.replace(" ", ""), isinstance(p, tree.String))
-        for f in freezes
-        for p in f.paths
-    ]
-    if not written:
-        return lambda _: False
-    return lambda path: any(match_paths(text, (path,), glob=glob) for text, glob in written)
+    patterns = [pattern for freeze in freezes for pattern in patterns_of(freeze.paths)]
+    return lambda path: any(pattern.among((path,)) for pattern in patterns)
 
 
 def frozen_paths(train: TrainChecker, freezes: list[tree.Freeze]) -> frozenset[str]:
@@ -57,10 +44,18 @@ def frozen_paths(train: TrainChecker, freezes: list[tree.Freeze]) -> frozenset[s
     return frozenset(p for f in freezes for _, matches in matched_paths(train, f.paths) for p in matches or ())
 
 
-def check_load(train: TrainChecker) -> None:
-    """Refuse paths of weights that no set of folders can make valid."""
+def files_to_load(train: TrainChecker) -> tuple[LoadFile, ...]:
+    """Return what ``load`` reads; paths of files that no set of folders can make valid are reported.
+
+    What it takes must be in the network; what it leaves out need not be.
+    """
     for s in train.statements(tree.Load):
         try:
             check_path(s.path.value)
         except Problem as problem:
             train.report(problem, s.path.span)
+        matched_paths(train, s.only or ())
+    return tuple(
+        LoadFile(s.path.value, None if s.only is None else patterns_of(s.only), patterns_of(s.excluded), s.path.span)
+        for s in train.statements(tree.Load)
+    )

@@ -37,11 +37,11 @@ def component_names(statements: Sequence[object]) -> dict[Span, str]:
 def _expressions(statements: Sequence[object], depth: int) -> Iterator[tuple[str, int, tree.Expression]]:
     for statement in statements:
         match statement:
-            case tree.Bind(targets=targets, value=value):
+            case tree.Bind(targets=targets, value=value) | tree.Let(targets=targets, value=value):
                 yield targets[0].name, depth, value
             case tree.Output(name=name, value=value):
                 yield name or "output", depth, value
-            case tree.Let(name=name, value=value) | tree.Metric(name=name, value=value):
+            case tree.Metric(name=name, value=value):
                 yield name, depth, value
             case tree.Minimize(name=name, value=value):
                 yield name or "loss", depth, value

@@ -162,7 +162,7 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
         return None
     ok = True
     for number, group in enumerate(m.groups):
-        for path_node, matched in matched_paths(train, group.paths or ()):
+        for pattern, matched in matched_paths(train, group.paths or ()):
             ok = ok and matched is not None
             trainable = [
                 p for p in matched or () if train.elaboration.parameters[p].variable.role is not Role.STATISTIC
@@ -175,15 +175,15 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
                     else "the objective does not depend on it"
                 )
                 train.report(
-                    objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{path_node.span.text}': {why}"),
-                    path_node.span,
+                    objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{pattern.span.text}': {why}"),
+                    pattern.span,
                 )
                 ok = False
             for path in hit:
                 if path in taken and taken[path] is not group:
                     train.report(
                         objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"),
-                        path_node.span,
+                        pattern.span,
                         Label(taken[path].span, "the other one"),
                     )
                     ok = False

@@ -9,7 +9,7 @@ from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
-from dslc.model.bodies import bind_formals, elaborate_alone
+from dslc.model.bodies import bind_formals, elaborate_alone, unpacked
 from dslc.model.builtins import classes_of, takes_names
 from dslc.model.checked import CheckedData, CheckedTrain, Facts, Measure
 from dslc.model.data import check_data
@@ -17,7 +17,7 @@ from dslc.model.elaboration import Elaboration
 from dslc.model.expressions import CallSite, Evaluator
 from dslc.model.fields import FITTED
 from dslc.model.forms import flat
-from dslc.model.groups import check_load, frozen_by, frozen_paths
+from dslc.model.groups import files_to_load, frozen_by, frozen_paths
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, measure
 from dslc.model.naming import component_names, snake_case
@@ -52,7 +52,7 @@ class TrainChecker:
     facts: Facts
     data: CheckedData | None = None
     networks: dict[str, Network] = field(default_factory=dict)
-    lets: dict[str, tree.Let] = field(default_factory=dict)
+    lets: list[tree.Let] = field(default_factory=list)
     failed: bool = False
     broken: set[str] = field(default_factory=set)
     """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
@@ -91,7 +91,7 @@ class TrainChecker:
         if self.elaboration.asked_for_parameters:  # a penalty on all weights was met before all were known
             evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
         frozen = frozen_paths(self, freezes)
-        check_load(self)
+        load = files_to_load(self)
         found = [objective_of(self, m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
         metrics = [self.metric(s) for s in self.statements(tree.Metric)]
         outputs = self.outputs()
@@ -122,7 +122,7 @@ class TrainChecker:
             shipped=shipped,
             stop=stop,
             keep=keep,
-            load=tuple(s.path for s in self.statements(tree.Load)),
+            load=load,
             file=self.file,
             **settings,
         )
@@ -164,19 +164,12 @@ class TrainChecker:
         for s in self.node.body:
             if not isinstance(s, (tree.Net, tree.Let)):
                 continue
-            clash = seen.get(s.name)
-            if clash is None and self.data is not None and s.name in self.data.fields:
-                clash = self.data.fields[s.name].span
-            if clash is not None:
-                self.report(
-                    names.DUPLICATE(f"'{s.name}' is declared already", hint="choose another name"),
-                    s.name_span,
-                    Label(clash, "declared here"),
-                )
-                continue
-            seen[s.name] = s.name_span
+            declared = s.targets if isinstance(s, tree.Let) else (tree.Target(s.name_span, s.name),)
+            clashes = [target for target in declared if self.is_declared(target, seen)]
             if isinstance(s, tree.Let):
-                self.lets[s.name] = s
+                self.lets.append(s)
+                continue
+            if clashes:
                 continue
             try:
                 self.networks[s.name] = self.network(s)
@@ -186,6 +179,20 @@ class TrainChecker:
             except Problem as problem:
                 self.report(problem, s.value.span)
                 self.broken.add(s.name)
+
+    def is_declared(self, target: tree.Target, seen: dict[str, Span]) -> bool:
+        """Report a name that is declared already; else note it."""
+        clash = seen.get(target.name)
+        if clash is None and self.data is not None and target.name in self.data.fields:
+            clash = self.data.fields[target.name].span
+        if clash is not None:
+            self.report(
+                names.DUPLICATE(f"'{target.name}' is declared already", hint="choose another name"),
+                target.span,
+                Label(clash, "declared here"),
+            )
+        seen.setdefault(target.name, target.span)
+        return clash is not None
 
     def network(self, s: tree.Net) -> Network:
         evaluator = self.evaluator()
@@ -279,12 +286,19 @@ class TrainChecker:
                     continue
                 type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
                 scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
-        for name, let in self.lets.items():
+        for let in self.lets:
+            for target in let.targets:
+                try:
+                    scope.check_shadowing(target.name, target.span)
+                except Problem as problem:
+                    self.report(problem, target.span)
+            value = replace(evaluator, bound=(let.targets[0].name,)).evaluate(let.value)
             try:
-                scope.check_shadowing(name, let.name_span)
+                parts = unpacked(let.targets, value, let.value.span)
             except Problem as problem:
-                self.report(problem, let.name_span)
-            scope.values[name] = replace(evaluator, bound=(name,)).evaluate(let.value)
+                self.report(problem, let.value.span)
+                parts = dict.fromkeys((target.name for target in let.targets), POISON)
+            scope.values = parts | scope.values  # of two declarations of a name, which are reported, the first holds
         return evaluator
 
     def figure(self, bound: str, expression: tree.Expression, *, training: bool, what: str) -> Any:

@@ -202,7 +202,6 @@ class TreeBuilder(Transformer[Token, Any]):
         return tree.UseData(_span(children), name_of(children[1]), children[1].span)
 
     net = _pair(tree.Net)
-    let = _pair(tree.Let)
     metric = _pair(tree.Metric)
     epochs = _single(tree.Epochs)
     steps = _single(tree.Steps)
@@ -212,7 +211,19 @@ class TreeBuilder(Transformer[Token, Any]):
     seed = _single(tree.Seed)
 
     def load(self, children: Children) -> tree.Load:
-        return tree.Load(_span(children), _string(children[1]))
+        _, path, *parts = children
+        found = dict(parts)
+        last = [*found.values()][-1][-1] if found else path
+        return tree.Load(children[0].span | last.span, path, found.get("only"), found.get("except", ()))
+
+    def taken(self, children: Children) -> tuple[str, tree.Paths]:
+        return str(children[0]), children[1]
+
+    left = taken
+
+    def let(self, children: Children) -> tree.Let:
+        _, names, _, value = children
+        return tree.Let(children[0].span | value.span, tuple(map(_target, names)), value)
 
     def minimize_unnamed(self, children: Children) -> tree.Minimize:
         return tree.Minimize(_span(children), None, children[1], tuple(children[2:]))

@@ -14,7 +14,7 @@ _CONTINUATION = 4
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 # Where a statement that is too long is broken, the first that it has: before each of these words.
 _BREAKS = (
-    frozenset({"over", "using"}),
+    frozenset({"over", "using", "only", "except"}),
     frozenset({"then", "else"}),
     frozenset({"->"}),
     frozenset({"or"}),
@@ -115,7 +115,7 @@ def _elements(words: list[Word]) -> list[_Element]:
 
 def _trails(words: list[Word], place: int) -> bool:
     following = next((word for word in words[place + 1 :] if word.type != "COMMENT"), None)
-    return following is None or (following.type == "USING" and not following.is_name)
+    return following is None or (following.type in {"USING", "EXCEPT"} and not following.is_name)
 
 
 def _place_comment(group: _Group, comment: Word) -> None:

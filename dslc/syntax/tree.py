@@ -315,14 +315,19 @@ class Net(Node):
 
 @dataclass(frozen=True)
 class Let(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+    """``let a, b = value``; several targets unpack."""
+
+    targets: tuple[Target, ...]
     value: Expression
 
 
 @dataclass(frozen=True)
 class Load(Node):
+    """``load "file" only paths except paths``; ``only`` is None where all is taken, ``excluded`` may be empty."""
+
     path: String
+    only: Paths | None
+    excluded: Paths
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from dslc.model.constants import FittedConstants
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of
 from dslc.training.fields import RawData, fields_graph
 from dslc.training.files import write_atomically, writing
-from dslc.training.loading import load_weights
+from dslc.training.loading import LoadedFile, load_weights
 from dslc.training.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
 from dslc.training.step_graph import StepGraph, step_graphs
 from dslc.training.tensor_files import tensor_file
@@ -44,6 +44,8 @@ class Artifacts:
     first_state: Callable[[], dict[str, np.ndarray]]
     """Draws the state before the first step; a run that goes on from a checkpoint has no need of it."""
     manifest: dict[str, Any] = field(default_factory=dict)
+    loaded: Sequence[LoadedFile] = ()
+    """What each file of ``load`` gave, once the first state has been drawn."""
 
     @cached_property
     def initial(self) -> dict[str, np.ndarray]:
@@ -141,7 +143,8 @@ def compile_artifacts(
         state.setdefault(tensor.name, tensor)
 
     def first_state() -> dict[str, np.ndarray]:
-        drawn = {**initial_parameters(train.parameters, seed), **load_weights(train, folders)}
+        loaded, artifacts.loaded = load_weights(train, folders)
+        drawn = {**initial_parameters(train.parameters, seed), **loaded}
         return {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
 
     graphs = {step_file(step, len(steps)): step.model for step in steps}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors.data import BROKEN
-from dslc.errors.objectives import LOAD_MISFIT
+from dslc.errors.objectives import LOAD_MISFIT, NO_SUCH_PATH
 from dslc.model.checked import CheckedTrain
+from dslc.model.paths import LoadFile, prefixes_of
 from dslc.model.values import ParameterRecord
 from dslc.training.data import locate, placed
 from dslc.training.data.paths import reading
 
-__all__ = ["load_weights", "loaded_from"]
+__all__ = ["LoadedFile", "load_weights", "loaded_from", "some_of"]
 
 ELEMENTS = {
     "BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8", "I16": "int16", "I32": "int32",
@@ -25,15 +27,58 @@ ELEMENTS = {
 """The format's words for element types that NumPy has too."""
 
 
-def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Return the parameters and statistics that the files of ``load`` hold; those that they lack are not in it.
+@dataclass(frozen=True)
+class LoadedFile:
+    """What ``load`` took of a file, by the names of its tensors."""
+
+    path: str
+    taken: tuple[str, ...]
+    left: tuple[str, ...]
+    """What ``only`` and ``except`` left out."""
+
+
+def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> tuple[dict[str, np.ndarray], list[LoadedFile]]:
+    """Return the parameters and statistics that the files of ``load`` give, and what each file gave.
 
     Files are found as data files are.
 
     Raises:
-        Failure: E0402 to E0406, a file can't be read; E0522, a tensor in it fits no parameter.
+        Failure: E0402 to E0406, a file can't be read; E0505, a pattern matches nothing; E0522, a tensor that is to be
+            taken fits no parameter.
     """
-    return {name: array for name, (_, array) in _found(train, folders).items()}
+    arrays: dict[str, np.ndarray] = {}
+    files: list[LoadedFile] = []
+    diagnostics = Diagnostics()
+    for file in train.load:
+        try:
+            with placed(file.span):
+                tensors = _read(file.path, folders)
+        except Problem as problem:
+            diagnostics.add(problem)
+            continue
+        diagnostics.extend(problem.diagnostic for problem in _idle_patterns(file, tensors, train))
+        wanted = [name for name in tensors if file.takes(name)]
+        misfits = {
+            name: f"'{name}' has been loaded already" if name in arrays else _misfit(name, *tensors[name], train)
+            for name in wanted
+        }
+        wrong = [name for name in wanted if misfits[name]]
+        for name in wrong[:MOST_MISFITS]:
+            hint = did_you_mean(name, train.parameters) if name not in train.parameters else None
+            hint = hint or _remedy(file, wrong)
+            diagnostics.add(LOAD_MISFIT(f"{misfits[name]} ({file.path})", hint=hint).at(file.span))
+        if len(wrong) > MOST_MISFITS:
+            rest = f"of {len(wanted)} tensors in {file.path} {len(wrong) - MOST_MISFITS} more do not fit"
+            diagnostics.add(LOAD_MISFIT(rest, hint="dslc show lists the parameters with their shapes").at(file.span))
+        left = tuple(name for name in tensors if name not in wanted)
+        files.append(LoadedFile(file.path, tuple(wanted), left))
+        arrays |= {name: tensors[name][1] for name in wanted if not misfits[name]}
+    diagnostics.raise_errors()
+    return arrays, files
+
+
+MOST_MISFITS = 5
+"""So many tensors of a file are told one by one."""
 
 
 def loaded_from(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, str]:
@@ -42,33 +87,47 @@ def loaded_from(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, str]:
     Raises:
         Failure: as :func:`load_weights`.
     """
-    return {name: file for name, (file, _) in _found(train, folders).items()}
+    return {name: file.path for file in load_weights(train, folders)[1] for name in file.taken}
 
 
-def _found(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray]]:
-    """Return the file and the value of what is loaded, by path."""
-    found: dict[str, tuple[str, np.ndarray]] = {}
-    diagnostics = Diagnostics()
-    for path in train.load:
-        try:
-            with placed(path.span):
-                tensors = _read(path.value, folders)
-        except Problem as problem:
-            diagnostics.add(problem)
-            continue
-        for name, (element, array) in tensors.items():
-            misfit = _misfit(name, element, array, train) if name not in found else f"'{name}' has been loaded already"
-            if misfit is not None:
-                hint = did_you_mean(name, train.parameters) or "dslc show lists the parameters with their shapes"
-                diagnostics.add(
-                    LOAD_MISFIT(f"{misfit} ({path.value})", hint=hint if name not in train.parameters else None).at(
-                        path.span
-                    )
-                )
-            else:
-                found[name] = path.value, array
-    diagnostics.raise_errors()
-    return found
+def _idle_patterns(file: LoadFile, tensors: Iterable[str], train: CheckedTrain) -> Iterator[Problem]:
+    """Yield patterns that mean nothing: to be taken, nothing in the file; to be left, nothing in the network either."""
+    for pattern in file.only or ():
+        if not pattern.among(tensors):
+            hint = did_you_mean(pattern.text, prefixes_of(tensors)) or f"it holds {some_of(tensors)}"
+            yield NO_SUCH_PATH(f"no tensor in '{file.path}' has a name that matches '{pattern.text}'", hint=hint).at(
+                pattern.span
+            )
+    for pattern in file.excluded:
+        known = {*tensors, *train.parameters}
+        if not pattern.among(known):
+            hint = did_you_mean(pattern.text, prefixes_of(known)) or f"'{file.path}' holds {some_of(tensors)}"
+            yield NO_SUCH_PATH(
+                f"no tensor in '{file.path}', and no parameter, has a name that matches '{pattern.text}'", hint=hint
+            ).at(pattern.span)
+
+
+def _remedy(file: LoadFile, wrong: Sequence[str]) -> str:
+    """Say how to leave out what does not fit: by its one beginning, or by its layers."""
+    layers = sorted({name.rpartition(".")[0] if name.count(".") > 1 else name for name in wrong})
+    parts = [layer.split(".") for layer in layers]
+    same = [len(set(column)) == 1 for column in zip(*parts, strict=False)]
+    common = parts[0][: same.index(False) if False in same else len(same)]
+    if len(common) > 1:
+        layers = [".".join(common)]
+    if len(layers) > MOST_MISFITS:
+        return "dslc show lists the parameters with their shapes"
+    excluded = [pattern.span.text for pattern in file.excluded]
+    excluded += [f'"{layer}"' if layer in wrong else f'"{layer}.*"' for layer in layers]
+    only = f" only {', '.join(pattern.span.text for pattern in file.only)}" if file.only else ""
+    return f'to leave it out: load "{file.path}"{only} except {", ".join(excluded)}'
+
+
+def some_of(names: Iterable[str], most: int = 3) -> str:
+    """Return the first few of names, and how many more there are."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
 
 
 def _read(path: str, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray]]:

@@ -216,10 +216,13 @@ class TrainingRun:
         """Return what is about to happen."""
         records = self.train.parameters
         trained = {path for o in self.train.objectives for group in o.groups for path in group.paths}
+        loaded = self.artifacts.loaded
+        taken = {name for file in loaded for name in file.taken}
         return Plan(
             self.train.name, self.folder, self.settings.provider.value, self.settings.threads, self.train.epochs,
             self.total_steps, self.batches_per_epoch, {s: self.dataset.examples(s) for s in self.dataset.splits},
             sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
+            loaded, [path for path in records if loaded and path not in taken],
         )  # fmt: skip
 
     def batches(self) -> Iterator[np.ndarray]:

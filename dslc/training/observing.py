@@ -9,6 +9,7 @@ from typing import Any
 
 from dslc.diagnostics import Diagnostic
 from dslc.model.conditions import Record
+from dslc.training.loading import LoadedFile
 from dslc.training.progress import Progress
 
 __all__ = ["Observer", "Plan", "RunResult"]
@@ -31,6 +32,10 @@ class Plan:
     """Numbers that are trained."""
     resumed_at: int | None
     """Batches done before, of a resumed run."""
+    loaded: Sequence[LoadedFile] = ()
+    """What each file of ``load`` gave, where a run begins."""
+    initialized: Sequence[str] = ()
+    """Parameters and statistics that none of these files gave."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,20 @@ def test_lets_inputs_by_name_and_original() -> None:
     assert list(train.outputs) == ["price"]
 
 
+def test_a_let_unpacks_outputs_tuples_and_lists() -> None:
+    more = ["let y, value = Net(x)", "let left, right = split(x, [1, 3], axis = 1)", "let a, b = [2, x]",
+            "metric error = rmse(value, price) + mean(left) + mean(right) + a * mean(b)",
+            "output logits = y", "output parts = concat(left, right, axis = 1)"]  # fmt: skip
+    train = train_of(lines("minimize cross_entropy(y, town) using Adam", "epochs 1", *more))
+    assert {name: str(value.type) for name, value in (train.outputs or {}).items()} == {
+        "logits": "float32[batch, 3]", "parts": "float32[batch, 4]"
+    }  # fmt: skip
+    # what is applied in a let is named by the first name
+    draws = train_of(lines(OBJECTIVE, "epochs 1", "let p, q = split(normal_like(x), [2, 2], axis = 1)", "output o = p"))
+    assert draws.outputs is not None
+    assert draws.outputs["o"].application.operands[0].application.site == "p.normal_like"
+
+
 @pytest.mark.parametrize(
     ("statement", "history", "stops"),
     [

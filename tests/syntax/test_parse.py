@@ -238,6 +238,17 @@ def test_training_statements() -> None:
     assert (statements[5].mode, statements[6].mode) == ("lowest", "value")
 
 
+def test_what_is_loaded() -> None:
+    plain, both, left, let = train(
+        'load "a" load "b" only Net.h, "*.bias" except "*.head.*", load "c" except only, Net.except let a, b = f(x)'
+    )
+    assert (plain.only, plain.excluded) == (None, ())
+    assert [list(map(text_of, both.only)), list(map(text_of, both.excluded))] == [["Net.h", '"*.bias"'], ['"*.head.*"']]
+    assert (left.only, list(map(text_of, left.excluded))) == (None, ["only", "Net.except"])
+    assert [target.name for target in let.targets] == ["a", "b"]
+    assert len(train("let only = 1 let except = 2 metric only = except")) == 3
+
+
 def test_layout_means_nothing() -> None:
     assert read(" ".join(line.split("#")[0] for line in RESIDUAL.splitlines())) == read(RESIDUAL)
     assert read(RESIDUAL.replace("\n", "\r\n")) == read(RESIDUAL)

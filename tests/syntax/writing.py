@@ -148,7 +148,7 @@ class Maker:
         return tree.Group(AT, self.maybe(self.paths), self.expression())
 
     def train_statement(self) -> Any:
-        named = self.one([tree.Net, tree.Let, tree.Metric])
+        named = self.one([tree.Net, tree.Metric])
         valued = self.one(
             [tree.Epochs, tree.Steps, tree.Evaluate, tree.StopWhen, tree.Accumulate, tree.Average, tree.Seed]
         )
@@ -156,7 +156,8 @@ class Maker:
             lambda: tree.UseData(AT, self.name(), AT),
             lambda: named(AT, self.name(), AT, self.expression()),
             lambda: valued(AT, self.expression()),
-            lambda: tree.Load(AT, self.string()),
+            lambda: tree.Let(AT, self.some(self.target, 1), self.expression()),
+            lambda: tree.Load(AT, self.string(), self.maybe(self.paths), self.maybe(self.paths) or ()),
             lambda: tree.Minimize(AT, self.maybe(self.name), self.expression(), self.some(self.group, 1), AT),
             lambda: self.output(named=True),
             lambda: tree.Batch(AT, self.expression(), self.maybe(self.entries) or ()),
@@ -284,8 +285,12 @@ _WRITERS: dict[type, Any] = {
     tree.Augment: lambda n: f"augment {_all(n.targets)} = {text_of(n.value)}",
     tree.UseData: lambda n: f"data {n.name}",
     tree.Net: lambda n: f"net {n.name} = {text_of(n.value)}",
-    tree.Let: lambda n: f"let {n.name} = {text_of(n.value)}",
-    tree.Load: lambda n: f"load {text_of(n.path)}",
+    tree.Let: lambda n: f"let {_all(n.targets)} = {text_of(n.value)}",
+    tree.Load: lambda n: (
+        f"load {text_of(n.path)}"
+        + (f" only {_all(n.only)}" if n.only else "")
+        + (f" except {_all(n.excluded)}" if n.excluded else "")
+    ),
     tree.Group: lambda n: f"{f'over {_all(n.paths)} ' if n.paths else ''}using {text_of(n.optimizer)}",
     tree.Minimize: _minimize,
     tree.Metric: lambda n: f"metric {n.name} = {text_of(n.value)}",
