@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from dslc.diagnostics import register
 
+
+def _train(body: str, model: str = "x -> Dense(1)") -> str:
+    return f"""data d {{
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  y: float32[1] = column("y")
+}}
+model Net {{
+  input  x: float32[N, 4]
+  output y = {model}
+}}
+train t {{
+  data d
+  {body}
+  epochs 3
+}}"""
+
+
 NOT_EXACT = register(
     "E0501", "this cannot be measured exactly over a split",
     "Losses and metrics are computed over a whole split, batch by batch, and come out the same whatever the batches "
@@ -103,4 +121,32 @@ RESUME_DIFFERS = register(
     "those "
     "that it began with. Longer `epochs` or `steps` are the one exception.",
     exit_code=2,
+)  # fmt: skip
+NOT_ACCUMULATED = register(
+    "E0523", "batches in turn would not make one large batch",
+    "With `accumulate k` the update of k batches is the one that a batch of all their examples would make. That holds "
+    "for sums of losses, means and sums over the examples, whatever their weights, for penalties on the weights, and "
+    "for formulas of such numbers, a root of a mean say. A variance, a minimum or a maximum over the examples, and a "
+    "formula of means of which each is more than one number, would need all examples at once.",
+    wrong=_train("let e = Net(x) - y\n  minimize var(e) + mean(e) ** 2 using Adam()\n  accumulate 4"),
+    right=_train("minimize mse(Net(x), y) using Adam()\n  accumulate 4"),
+)  # fmt: skip
+NOTHING_TO_LEARN = register(
+    "E0524", "there is nothing to learn from",
+    "Every target of the training split is ignored, or has a weight of 0, so no batch has a gradient. Batches with "
+    "nothing to learn from are left out of training; here all of them would be.",
+    exit_code=3,
+)  # fmt: skip
+STATISTICS_PER_BATCH = register(
+    "W0520", "statistics of single batches under `accumulate`",
+    "BatchNorm normalizes by the moments of the batch that runs. Where `accumulate` makes one update of several "
+    "batches, it still sees each by itself, so the update differs from that of one large batch. All else adds up "
+    "exactly.",
+    wrong=_train("minimize mse(Net(x), y) using Adam()\n  accumulate 4", "x -> Dense(8) -> BatchNorm -> Dense(1)"),
+    right=_train("minimize mse(Net(x), y) using Adam()\n  accumulate 4", "x -> Dense(8) -> LayerNorm -> Dense(1)"),
+)  # fmt: skip
+FIGURE_NOT_FINITE = register(
+    "W0521", "a figure is not a finite number",
+    "A loss or a metric over a split came out infinite or not a number, while training goes on. It has no value where "
+    "there is nothing to measure: every target ignored, or all weights 0. `keep` and `stop when` pass it over.",
 )  # fmt: skip

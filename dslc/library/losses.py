@@ -7,14 +7,14 @@ otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operations import Context, Function, Scale, Statistic, function, option
+from dslc.library.operations import EXAMPLES, Context, Function, Scale, Statistic, Typed, function, option
 from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
@@ -126,6 +126,14 @@ class Mean(Statistic):
     """
 
     direction: ClassVar[str | None] = "lowest"
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
+
+    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary."""
+        assert weight is not None
+        return g.reduce_sum(weight, range(1, weight.rank))
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
         total, weight = accumulators["sum"], accumulators["weight"]
@@ -309,19 +317,39 @@ class cross_entropy(Mean):
                 goal = goal * self._along(logits, axis)
             return weighted_mean(-g.reduce_sum(goal * log_probability, [axis]), weight)
 
-        index, valid = _valid_targets(g.unsqueeze(target, [axis]), self.ignore_index)
-        mask = g.cast(valid, logits.element)
-        if weight is not None:
-            mask = mask * g.unsqueeze(weights_of(weight, target.rank), [axis])
-        right = mask
-        if self.class_weight is not None:
-            right = mask * g.gather(_constant_like(logits, self.class_weight), index)
+        index, mask, right = self._weighted(logits.element, target, weight, axis)
         total = g.reduce_sum(right * surprise(logits, log_probability, index, axis)) * (1 - self.label_smoothing)
         if self.label_smoothing:
             even = log_probability if self.class_weight is None else log_probability * self._along(logits, axis)
             share = self.label_smoothing / float(logits.type.shape[axis])
             total = total - g.reduce_sum(mask * g.reduce_sum(even, [axis], keepdims=True)) * share
         return {"sum": total, "weight": g.reduce_sum(right)}
+
+    def _weighted(
+        self, element: ElementType, target: Tensor, weight: Tensor | None, axis: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return class indices (0 in place of what is ignored), and how much each counts without and with its class.
+
+        They have one in place of the classes.
+        """
+        index, valid = _valid_targets(g.unsqueeze(target, [axis]), self.ignore_index)
+        mask = g.cast(valid, element)
+        if weight is not None:
+            mask = mask * g.unsqueeze(weights_of(weight, target.rank), [axis])
+        if self.class_weight is None:
+            return index, mask, mask
+        return index, mask, mask * g.gather(target.builder.constant(np.asarray(self.class_weight), element), index)
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        if operands[1].type.element.is_float:
+            return super().weighting(operands)
+        return "classes", self.class_weight, self.ignore_index, *operands[1:]
+
+    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        if target.element.is_float:
+            return super().example_weights(element, target, weight)
+        _, _, right = self._weighted(element, target, weight, self.axis % (target.rank + 1))
+        return g.reduce_sum(right, range(1, right.rank))
 
     def _along(self, logits: Tensor, axis: int) -> Tensor:
         assert self.class_weight is not None

@@ -7,12 +7,13 @@ otherwise the target holds class indices, as for ``cross_entropy``. What has the
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses import Mean, mae, match_classes, match_shapes, match_weight, mse, nonzero, weights_of
-from dslc.library.operations import Context, Scale, Statistic, function, option
+from dslc.library.operations import Context, Scale, Statistic, Typed, function, option
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ __all__ = ["accuracy", "confusion", "f1", "mae", "mse", "precision", "r2", "reca
 @function
 class rmse(mse):
     """Root of the mean squared error, over all elements."""
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return None
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
         return g.sqrt(super().finish(context, accumulators, element))
@@ -134,6 +138,9 @@ class Share(ClassMetric, Mean):
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         self.check(logits, target, weight)
         return TensorType(FLOAT32)
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return None  # no gradient goes through it
 
     def counted(self, right: Tensor, true: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
         """Accumulate the share from where the prediction is right (bool) and the true classes."""

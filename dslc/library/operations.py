@@ -12,10 +12,10 @@ A function takes them as arguments, before its options, by position or by name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
-    "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Scale", "Statistic", "Types",
-    "Variable", "function", "initializer", "layer", "operands_of", "option",
-    "word_of_symbol",
+    "EXAMPLES", "SUM", "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Scale", "Statistic",
+    "Typed", "Types", "Variable", "function", "initializer", "layer", "operands_of", "option", "word_of_symbol",
 ]  # fmt: skip
 
 Types = TensorType | tuple[TensorType, ...]
@@ -188,6 +187,18 @@ class Function(Operation):
         return any("number" in vars(base) for base in cls.__mro__ if base is not Function)
 
 
+class Typed(Hashable, Protocol):
+    """What stands for a tensor while no graph is there: equal if and only if it is the same tensor."""
+
+    @property
+    def type(self) -> TensorType:
+        """Its type."""
+
+
+EXAMPLES, SUM = "examples", "sum"
+"""How the values of several batches are joined, see :meth:`Statistic.weighting`."""
+
+
 class Statistic(Function):
     """A function that reduces over examples, taken apart so that it is exact over a split in any batches.
 
@@ -210,6 +221,15 @@ class Statistic(Function):
     def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
         """Return the accumulators of one batch."""
         raise NotImplementedError
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        """Return by which weights the values of several batches are averaged, given the operands.
+
+        :data:`EXAMPLES` where every example counts alike, :data:`SUM` where the values add up; None where they are
+        joined in another way. Anything else stands for weights that vary, whose sum in a batch is the accumulator
+        "weight": statistics with equal answers have weights that differ by a constant factor at most.
+        """
+        return None
 
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""

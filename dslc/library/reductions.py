@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from dslc.library.checks import (
     need_number,
     same_elements,
 )
-from dslc.library.operations import Context, Function, Statistic, function, option
+from dslc.library.operations import EXAMPLES, SUM, Context, Function, Statistic, Typed, function, option
 from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class sum(Reduction):
             need_number(self.name, x)
         return self.reduced(x, x.element if x.element.is_float else INT64)
 
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return SUM
+
     def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
         terms = x if x.element.is_float else g.cast(x, INT64)
         return {self.name: g.reduce_sum(terms, self.axes(x.type), self.keepdims)}
@@ -78,6 +81,9 @@ class mean(Reduction):
 
     def _terms(self, x: Tensor) -> Tensor:
         return x if x.element.is_float else g.cast(x, FLOAT32)
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return EXAMPLES
 
     def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
         axes = self.axes(x.type)

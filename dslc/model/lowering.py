@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from dslc.graph import Builder, Tensor, cast, reshape
@@ -60,6 +60,11 @@ class Lowering:
     def put(self, application: Application, tensors: Sequence[Tensor]) -> None:
         """Say what an application's outputs are, in place of its emission."""
         self._emitted[id(application)] = tuple(tensors)
+
+    def without(self, applications: set[int]) -> Lowering:
+        """Return one that has emitted the same but for some applications, given by their ids."""
+        kept = {known: tensors for known, tensors in self._emitted.items() if known not in applications}
+        return replace(self, updates={}, _emitted=kept)
 
     def context(self, application: Application) -> Context:
         """Return what an application has at hand while it emits itself.

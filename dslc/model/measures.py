@@ -7,18 +7,20 @@ the weights, say) does not depend on the batch, and is carried along as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from dslc.diagnostics import Problem
 from dslc.errors import objectives as errors
 from dslc.library.operations import Statistic
 from dslc.model.checked import Measure
-from dslc.model.elaboration import Elaboration
+from dslc.model.elaboration import DimensionOf, Elaboration
 from dslc.model.values import Application, Literal, Value
 from dslc.source import Span
 from dslc.types import symbols_of
 
-__all__ = ["BATCH", "applications_of", "measure"]
+__all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
 
 BATCH = "batch"
 """The symbol of the number of examples in a batch."""
@@ -49,34 +51,64 @@ def measure(elaboration: Elaboration, name: str, value: Value, span: Span) -> Me
     Raises:
         Problem: it reduces over the examples in a way that batches can't be joined in.
     """
-    if _is_batch(value):
+    if is_batch(value):
         value = elaboration.call("mean", [value], span)
-    applications = applications_of(value)
-    kinds: dict[int, _Kind] = {}
-    for application in applications:
-        operands = [kinds[id(operand.application)] for operand in application.operands]
-        try:
-            kinds[id(application)] = _kind(application, operands)
-        except Problem as problem:
-            raise problem.at(application.span or span) from None
-    finished = [application for application in applications if kinds[id(application)] is _Kind.FINISHED]
-    sites = [a for a in finished if any(kinds[id(o.application)] is _Kind.BATCH for o in a.operands)]
-    if kinds[id(value.application)] is _Kind.BATCH:
+    kinds = _kinds_of(value, span)
+    finished, sites = _finished(kinds), _sites(kinds)
+    if kinds[id(value.application)][1] is _Kind.BATCH:
         raise errors.NOT_EXACT(
             "this depends on single examples, and is no mean, loss or metric over them",
             hint="reduce with mean, sum, min, max or var over the examples",
         ).at(span)
     carried: dict[int, Value] = {}
-    if kinds[id(value.application)] is _Kind.FIXED:
+    if kinds[id(value.application)][1] is _Kind.FIXED:
         carried[id(value)] = value
     joined = [operand for a in finished if a not in sites for operand in a.operands]
     for operand in joined:
         source = operand.application
-        if kinds[id(source)] is _Kind.FIXED and not isinstance(source.operation, Literal):
+        if kinds[id(source)][1] is _Kind.FIXED and not isinstance(source.operation, Literal):
             carried[id(operand)] = operand
     operation = value.application.operation
     direction = operation.direction if isinstance(operation, Statistic) else None
     return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+
+
+_Kinds = dict[int, tuple[Application, _Kind]]
+
+
+def _kinds_of(value: Value, span: Span | None = None) -> _Kinds:
+    kinds: _Kinds = {}
+    for application in applications_of(value):
+        operands = [kinds[id(operand.application)][1] for operand in application.operands]
+        try:
+            kinds[id(application)] = application, _kind(application, operands)
+        except Problem as problem:
+            raise problem.at(application.span or span) from None
+    return kinds
+
+
+def _finished(kinds: _Kinds) -> list[Application]:
+    return [application for application, kind in kinds.values() if kind is _Kind.FINISHED]
+
+
+def _sites(kinds: _Kinds) -> list[Application]:
+    return [a for a in _finished(kinds) if any(kinds[id(o.application)][1] is _Kind.BATCH for o in a.operands)]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a figure is a formula of."""
+
+    finished: Sequence[Application]
+    """All that follows from statistics over the examples, these included, in topological order."""
+    sites: Sequence[Application]
+    """The statistics."""
+
+
+def formula_of(value: Value) -> Formula:
+    """Return what a figure that can be taken apart (see :func:`measure`) is a formula of."""
+    kinds = _kinds_of(value)
+    return Formula(_finished(kinds), _sites(kinds))
 
 
 def _kind(application: Application, operands: list[_Kind]) -> _Kind:
@@ -85,10 +117,16 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
     Raises:
         Problem: it joins examples in a way that batches can't be joined in.
     """
+    operation = application.operation
+    if isinstance(operation, DimensionOf) and BATCH in symbols_of(operation.dimension):
+        raise errors.NOT_EXACT(
+            "this is the number of examples in a batch, and a value over a whole split does not hang on it",
+            hint="divide by it with mean, which counts the examples of the whole split",
+        )
     if _Kind.BATCH not in operands:
         if _Kind.FINISHED in operands:
             return _Kind.FINISHED
-        return _Kind.BATCH if any(map(_is_batch, application.outputs)) else _Kind.FIXED
+        return _Kind.BATCH if any(map(is_batch, application.outputs)) else _Kind.FIXED
     word = application.operation.name
     if _Kind.FINISHED in operands:
         raise errors.NOT_EXACT(
@@ -101,12 +139,12 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
             "follow from its values over batches",
             hint="metrics and the losses watched over a split look at each example by itself, then reduce",
         )
-    if not any(map(_is_batch, application.outputs)):
+    if not any(map(is_batch, application.outputs)):
         if application.operation.of_shapes:
             return _Kind.FIXED
         if isinstance(application.operation, Statistic):
             return _Kind.FINISHED
-        if any(map(_is_batch, application.operands)):
+        if any(map(is_batch, application.operands)):
             raise errors.NOT_EXACT(
                 f"'{word}' looks across the examples of a batch, and its value over a whole split does not follow from "
                 "its values over batches",
@@ -120,13 +158,14 @@ def mixes_examples(application: Application) -> bool:
     operation = application.operation
     if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
         operand = application.operands[0].type
-        return operation.axis % operand.rank == 0 and _is_batch(application.operands[0])  # type: ignore[attr-defined]
+        return operation.axis % operand.rank == 0 and is_batch(application.operands[0])  # type: ignore[attr-defined]
     if operation.of_shapes:
-        return any(map(_is_batch, application.outputs))
+        return any(map(is_batch, application.outputs))
     axes = [sum(BATCH in symbols_of(d) for d in output.type.shape) for output in application.outputs]
     before = [sum(BATCH in symbols_of(d) for d in operand.type.shape) for operand in application.operands]
     return max(axes, default=0) > max(before, default=0) > 0
 
 
-def _is_batch(value: Value) -> bool:
+def is_batch(value: Value) -> bool:
+    """Has it the examples of a batch among its dimensions?"""
     return BATCH in value.type.symbols

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
@@ -14,8 +15,10 @@ from dslc.model.checked import Group, Objective
 from dslc.model.groups import matched_paths
 from dslc.model.known import described, unknown_word
 from dslc.model.measures import BATCH, applications_of, measure
+from dslc.model.samples import normalizing
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration
+from dslc.model.terms import joins_batches, statistics_of, terms_of
 from dslc.model.values import POISON, ParameterOf, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
@@ -83,6 +86,35 @@ def objective_of(
         and path in applied
     )
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
+
+
+def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], span: Span) -> None:
+    """Refuse what several batches in turn can't add up to; warn of statistics of single batches."""
+    for objective in found:
+        if objective is None:
+            continue
+        if terms_of(objective.loss) is None:
+            for site in statistics_of(objective.loss):
+                if not joins_batches(site):
+                    train.report(
+                        objectives.NOT_ACCUMULATED(
+                            f"'accumulate' can't make one large batch of several here: the gradient of "
+                            f"'{site.operation.name}' over all examples does not follow from those over each batch",
+                            hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
+                        ),
+                        span,
+                        *([Label(site.span, "this looks at all examples together")] if site.span else []),
+                    )
+        layers = normalizing([objective.loss])
+        if layers:
+            train.diagnostics.add(
+                objectives.STATISTICS_PER_BATCH(
+                    f"{layers[0].operation.name} normalizes by the examples of a single batch, also where 'accumulate' "
+                    "makes one update of several",
+                    hint="LayerNorm looks at each example by itself",
+                    labels=[Label(layers[0].span, "in training")] if layers[0].span else [],
+                ).at(span)
+            )
 
 
 def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:

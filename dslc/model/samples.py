@@ -12,12 +12,17 @@ from dslc.model.values import Application, Value
 from dslc.source import Span
 from dslc.types import Dimension, symbols_of
 
-__all__ = ["normalizes_examples", "single_samples"]
+__all__ = ["normalizes_examples", "normalizing", "single_samples"]
 
 
 def normalizes_examples(losses: Iterable[Value]) -> bool:
     """Are variances taken over the examples of a batch in what is minimized?"""
-    return any(BATCH in symbols_of(size) for _, size in _samples(losses))
+    return bool(normalizing(losses))
+
+
+def normalizing(losses: Iterable[Value]) -> list[Application]:
+    """Return the layers that take variances over the examples of a batch."""
+    return [application for application, size in _samples(losses) if BATCH in symbols_of(size)]
 
 
 def single_samples(losses: Iterable[Value], batch: int, why: str, place: Span | None) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, measure
 from dslc.model.naming import component_names, snake_case
 from dslc.model.networks import Network
-from dslc.model.objectives import objective_of
+from dslc.model.objectives import check_accumulation, objective_of
 from dslc.model.samples import single_samples
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
@@ -102,6 +102,8 @@ class TrainChecker:
         why = f"a batch has {settings['batch']} example{'s' * (settings['batch'] != 1)}"
         for problem in single_samples(losses, settings["batch"], why, batch.value.span if batch else None):
             self.report(problem, None)
+        if settings["accumulate"] > 1:
+            check_accumulation(self, found, self.statements(tree.Accumulate)[0].span)
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
         check_names(self, outputs)

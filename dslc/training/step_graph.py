@@ -22,10 +22,10 @@ from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import ParameterOf, Placeholder
+from dslc.training.accumulation import Accumulation, alive
 from dslc.training.state import (
     COUNTER_BATCH,
     COUNTER_STEP,
-    FLUSH,
     TOTAL,
     StateRole,
     StateTensor,
@@ -93,18 +93,15 @@ class _StepBuilder:
         )  # fmt: skip
         (loss,) = lowering.emit(self.objective.loss)
         self.builder.output("loss", loss)
-        paths = [path for group in self.objective.groups for path in group.paths]
-        found = gradients(loss, [self.state[path][1] for path in paths])
-        reached = dict(zip(paths, found, strict=True))
-        slopes = {p: d if d is not None else g.full(loss, 0.0, self.state[p][0].type) for p, d in reached.items()}
-        applies = self.accumulated(slopes)
+        slopes, complete, applies = self.gradients(loss, lowering)
         slopes = self.clipped(slopes)
         self.update(slopes, applies)
         for path in self.objective.statistics:
             if path in lowering.updates:
-                self.next[path] = lowering.updates[path]
+                after = lowering.updates[path]
+                self.next[path] = after if complete is not None else _chosen(applies, after, self.state[path][1])
         if self.is_last:
-            self.advance(applies)
+            self.advance(applies if len(self.train.objectives) == 1 else complete)
         for name, tensor in self.next.items():
             self.builder.output(f"{name}.next", tensor)
         return StepGraph(
@@ -157,27 +154,25 @@ class _StepBuilder:
         owner = f"{self.objective.name}/" if len(self.train.objectives) > 1 else ""
         return f"{kind}/{owner}{path}"
 
-    def accumulated(self, slopes: dict[str, Tensor]) -> Tensor | None:
-        """Average gradients over batches, weighted by examples; return whether this batch completes an update."""
-        if self.train.accumulate == 1:
-            return None
-        builder = self.builder
-        pending = self.add(StateTensor(self.label("pending", "examples"), TensorType(FLOAT32), StateRole.COUNTER, 0))
-        flush = self.add(StateTensor(FLUSH, TensorType(INT64), StateRole.HOST, 0))
-        since = self.add(counter(self.label("pending", "batches")))
-        full = g.greater_equal(since + 1, builder.constant(self.train.accumulate, INT64))
-        applies = g.logical_or(full, g.greater(flush, builder.constant(0, INT64)))
-        size = g.cast(g.reshape(builder.dimension(symbol(BATCH)), ()), FLOAT32)
-        examples = pending + size
-        stays = 1.0 - g.cast(applies, FLOAT32)
-        for path, slope in slopes.items():
-            tensor = StateTensor(self.label("pending", path), slope.type, StateRole.MOMENT, 0)
-            summed = self.add(tensor) + slope * size
-            slopes[path] = summed / examples
-            self.next[tensor.name] = summed * stays
-        self.next[self.label("pending", "examples")] = examples * stays
-        self.next[self.label("pending", "batches")] = (since + 1) * g.cast(stays, INT64)
-        return applies
+    def gradients(self, loss: Tensor, lowering: Lowering) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
+        """Return the gradients, whether the batch completes an update, and whether it makes one; None: it does.
+
+        A batch with nothing to learn from makes none. Where there is but one objective and no accumulation, the host
+        leaves such a batch out, and the graph stays free of conditions.
+        """
+        parameters = {path: self.state[path][1] for group in self.objective.groups for path in group.paths}
+        if self.train.accumulate > 1:
+            joined = Accumulation(
+                self.builder, lowering, self.objective.loss, parameters, self.train.accumulate, self.add, self.label,
+                self.next,
+            )  # fmt: skip
+            found = joined.gradients(loss)
+            return found, joined.complete, joined.applies
+        applies = alive(lowering, self.objective.loss) if len(self.train.objectives) > 1 else None
+        slopes = zip(parameters, gradients(loss, list(parameters.values())), strict=True)
+        return (
+            {p: d if d is not None else g.full(loss, 0.0, self.state[p][0].type) for p, d in slopes}, None, applies,
+        )  # fmt: skip
 
     def clipped(self, slopes: dict[str, Tensor]) -> dict[str, Tensor]:
         """Limit the gradients' norm, taken over all groups, and their elements."""
