@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dslc.diagnostics import Diagnostics, did_you_mean
+from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors import names as errors
 from dslc.files import read_source, source_loader
 from dslc.limits import Limits
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from dslc.graph.model import Model
     from dslc.model.checked import CheckedData
     from dslc.model.constants import FittedConstants
+    from dslc.model.contract import Contract
     from dslc.training.artifacts import Artifacts
     from dslc.training.data import Dataset
-    from dslc.training.fields import RawData
+    from dslc.training.raw import RawData
 
 __all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
 
@@ -180,7 +181,7 @@ class Compilation:
         Raises:
             Problem, Failure: E04xx.
         """
-        from dslc.training.fields import read_raw
+        from dslc.training.raw import read_raw
 
         return read_raw(self.data, self.folders)
 
@@ -191,11 +192,27 @@ class Compilation:
 
     @cached_property
     def needs_data(self) -> bool:
-        """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?"""
-        if any(checked.fits for checked in self.data.fields.values()):
+        """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?
+
+        Where it is at hand, it is read in any case, since the types of its columns are those of the fields' graph.
+        """
+        if any(checked.fits for checked in self.data.fields.values()) or self._finds_data:
             return True
         train = self._checked_alone
         return train.steps is None and any(_needs_total(train))
+
+    @cached_property
+    def _finds_data(self) -> bool:
+        """Is every data file where it can be?"""
+        from dslc.training.data import locate
+
+        try:
+            for source in self.data.sources.values():
+                for path in source.paths:
+                    locate(path, self.folders)
+        except Problem:
+            return False
+        return True
 
     @cached_property
     def _checked_alone(self) -> CheckedTrain:
@@ -224,6 +241,13 @@ class Compilation:
         return train
 
     @cached_property
+    def contract(self) -> Contract:
+        """How the data is read, for every later reader."""
+        from dslc.training.raw import contract_of
+
+        return contract_of(self.train.data, self.raw)
+
+    @cached_property
     def constants(self) -> FittedConstants:
         """What is fitted on the training split."""
         from dslc.training.fields import fit_constants
@@ -233,7 +257,7 @@ class Compilation:
             from dslc.model.constants import FittedConstants
 
             return FittedConstants()
-        return fit_constants(self.train.data, self.raw, Settings.of("cpu"))
+        return fit_constants(self.train.data, self.raw, self.contract, Settings.of("cpu"))
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -242,8 +266,8 @@ class Compilation:
         from dslc.training.session import Settings
         from dslc.training.targets import check_targets
 
-        dataset = make_dataset(self.train.data, self.constants, self.raw, Settings.of("cpu"))
-        check_targets(self.train, self.raw, dataset)
+        dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, Settings.of("cpu"))
+        check_targets(self.train, self.raw, self.contract, dataset)
         return dataset
 
     @cached_property
@@ -271,16 +295,19 @@ class Compilation:
         """The graphs of training and evaluation, the first state, the manifest."""
         from dslc.model.constants import FittedConstants
         from dslc.training.artifacts import compile_artifacts
+        from dslc.training.raw import contract_of
 
-        if self.needs_data:
-            raw, constants, total = self.raw, self.constants, self.total_steps
-        else:
-            raw, constants, total = None, FittedConstants(), self.compiled.steps or 0
         train = self.compiled
+        if self.needs_data:
+            contract, constants, total = self.contract, self.constants, self.total_steps
+        else:
+            contract, constants, total = contract_of(train.data, None), FittedConstants(), train.steps or 0
         found = compile_artifacts(
-            train, raw, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total,
+            train, contract, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total,
             folders=self.folders, passes=self.passes,
         )  # fmt: skip
+        if self.needs_data:
+            found.manifest["sources"] = self.raw.sources
         found.manifest["params"] = dict(self.program.params)
         return found
 
@@ -289,8 +316,10 @@ class Compilation:
         from dslc.export import inference_models
         from dslc.model.constants import FittedConstants
 
-        constants = self.constants if self.needs_data else FittedConstants()
-        return inference_models(self.compiled, constants, weights)
+        if not self.needs_data:
+            return inference_models(self.compiled, FittedConstants(), weights)
+        names = {name: found for name in self.contract.classes if (found := self.contract.class_names(name))}
+        return inference_models(self.compiled, self.constants, weights, names)
 
     def serialized(self, model: Model) -> bytes:
         """Return a graph as a file's bytes: simplified, and in the operator set that was asked for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import prod
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from dslc.dimensions import (
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
     "Symbolic", "TensorType", "Undecided", "broadcast", "broadcast_types", "element_count", "evaluate", "same_value",
-    "reduced_type", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
+    "reduced_type", "regroups", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
 ]  # fmt: skip
 
 
@@ -165,6 +166,12 @@ def reduced_type(type: TensorType, axes: Sequence[int], keepdims: bool) -> Tenso
     if keepdims:
         return type.with_shape(1 if i in axes else d for i, d in enumerate(type.shape))
     return type.with_shape(d for i, d in enumerate(type.shape) if i not in axes)
+
+
+def regroups(found: Sequence[int], target: Sequence[int]) -> bool:
+    """Is one shape the other with neighbouring axes joined or cut, so that no axes change places?"""
+    ends = [{prod(shape[: axis + 1]) for axis in range(len(shape))} | {1} for shape in (found, target)]
+    return prod(found) == prod(target) and (ends[0] <= ends[1] or ends[1] <= ends[0])
 
 
 def window_size(size: Dimension, kernel: int, stride: int, dilation: int, before: int, after: int) -> Dimension:

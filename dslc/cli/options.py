@@ -135,6 +135,13 @@ def add_net(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--net", metavar="NAME", help="the network, if the run ships several")
 
 
+def add_reader(parser: argparse.ArgumentParser) -> None:
+    """Take how a file of new data is read."""
+    parser.add_argument(
+        "--source", metavar="SOURCE", help="how INPUT is read, if not as in training: 'csv(delimiter = \";\")'"
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Take the seed."""
     parser.add_argument("--seed", metavar="N", type=_whole, help="the seed of all that is random (default: the spec's)")

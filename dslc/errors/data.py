@@ -157,3 +157,31 @@ NOT_FINITE = register(
     "A field holds infinity. It stands so in the data, or the field's expression made it, for instance by dividing by "
     "zero or taking the logarithm of zero.",
 )
+NO_TIME = register(
+    "E0451",
+    "a text that spells no time",
+    "datetime(column, format) reads every text of the column by the format, as Python's strptime does: %Y-%m-%d for "
+    "2026-11-26, %d/%m/%Y %H:%M for 26/11/2026 17:30. Without a format the text is spelled as ISO 8601 has it. A split "
+    "with `order` goes by time, so a column of text that it names must be of that spelling, or a field that reads it.",
+)
+MERGED = register(
+    "E0452",
+    "a type in which different whole numbers become equal",
+    "float32 holds whole numbers up to 16,777,216 exactly (float16 up to 2,048), and only some of those beyond. Seconds "
+    "since 1970 or numbers of customers are larger: converted as they are, neighbouring ones would become equal. "
+    "Arithmetic in a field is exact, so take the difference that matters first, or declare the field float64. "
+    "`cast(column(...), float32)` says that the rounding is meant.",
+)
+ROUNDED = register(
+    "W0450",
+    "whole numbers are rounded",
+    "float32 holds whole numbers up to 16,777,216 exactly (float16 up to 2,048); larger ones are rounded to the nearest "
+    "that it holds. No two of this field's values became equal by that, so the warning is all.",
+)
+BAD_SOURCE = register(
+    "E0453",
+    "a description of a source that can't be read",
+    "`--source` says how a new file is written where that is not how the training data was: a kind of source with its "
+    "options, as the spec has them, and without the path, such as 'csv(delimiter = \";\")'.",
+    exit_code=2,
+)

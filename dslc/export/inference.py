@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
 from dslc.graph.random import Randomness
+from dslc.library.operations import Statistic
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering
@@ -22,28 +24,70 @@ __all__ = ["InferenceModel", "inference_models"]
 
 @dataclass(frozen=True)
 class InferenceModel:
-    """A shipped network: its file's name, its graph, and the data field that feeds each input."""
+    """A shipped network."""
 
     file: str
     model: Model
     fields: Mapping[str, str]
+    """The data field that feeds each input."""
+    classes: Mapping[str, str]
+    """For outputs with a score per class, (examples, classes), the field whose classes these are."""
 
 
 def inference_models(
-    train: CheckedTrain, constants: FittedConstants, weights: Mapping[str, np.ndarray]
+    train: CheckedTrain,
+    constants: FittedConstants,
+    weights: Mapping[str, np.ndarray],
+    class_names: Mapping[str, Sequence[str]] | None = None,
 ) -> list[InferenceModel]:
-    """Compile what a train block ships: its outputs, or else each network as it is."""
+    """Compile what a train block ships: its outputs, or else each network as it is.
+
+    ``class_names`` are what the classes of fields are called; the models' metadata says them by output, as JSON.
+    """
+
+    def shipped(file: str, name: str, doc: str | None, outputs: Mapping[str, Value]) -> InferenceModel:
+        classes = _classes(train, outputs)
+        said = {output: list((class_names or {}).get(field, ())) for output, field in classes.items()}
+        said = {output: names for output, names in said.items() if names}
+        metadata = {"classes": json.dumps(said, ensure_ascii=False)} if said else {}
+        model = _inference(name, doc, outputs, constants, weights, metadata)
+        return InferenceModel(file, model, {}, classes)
+
     if train.outputs is not None:
-        model = _inference(train.name, train.doc, train.outputs, constants, weights)
-        inputs = [value.name or "" for value in model.graph.inputs]
-        return [InferenceModel("model.onnx", model, {name: name for name in inputs if name in train.data.fields})]
-    found = []
+        found = shipped("model.onnx", train.name, train.doc, train.outputs)
+        inputs = [value.name or "" for value in found.model.graph.inputs]
+        return [replace(found, fields={name: name for name in inputs if name in train.data.fields})]
+    models = []
     for name, outputs in train.shipped.items():
         network = train.networks[name]
-        model = _inference(name, network.declaration.node.doc, outputs, constants, weights)
         file = "model.onnx" if len(train.shipped) == 1 else f"model.{name}.onnx"
-        found.append(InferenceModel(file, model, {i: f for i, f in network.fed_by.items() if f in train.data.fields}))
-    return found
+        fields = {i: f for i, f in network.fed_by.items() if f in train.data.fields}
+        models.append(replace(shipped(file, name, network.declaration.node.doc, outputs), fields=fields))
+    return models
+
+
+def _classes(train: CheckedTrain, outputs: Mapping[str, Value]) -> dict[str, str]:
+    """Return the outputs with a score for each class of a field: of the one with so many that a loss or metric takes.
+
+    That is told by their shape, (examples, classes); where two such fields have equally many, by none.
+    """
+    fields: dict[int, set[str]] = {}
+    for application in applications_of(*(o.loss for o in train.objectives), *(m.value for m in train.metrics)):
+        if isinstance(application.operation, Statistic) and len(application.operands) > 1:
+            scores, target = application.operands[:2]
+            field = target.application.operation
+            if isinstance(field, Placeholder) and field.key in train.data.fields and scores.type.rank > 1:
+                outermost = train.data.fields[field.key].outermost
+                count = scores.type.shape[-1]
+                if outermost is not None and outermost.kind == "category" and isinstance(count, int):
+                    fields.setdefault(count, set()).add(field.key)
+    of_count = {count: next(iter(names)) for count, names in fields.items() if len(names) == 1}
+    return {
+        name: of_count[size]
+        for name, value in outputs.items()
+        if value.type.rank == 2 and value.type.element.is_float and isinstance(size := value.type.shape[1], int)
+        and size in of_count
+    }  # fmt: skip
 
 
 def _inference(
@@ -52,6 +96,7 @@ def _inference(
     outputs: Mapping[str, Value],
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
 ) -> Model:
     builder = Builder(name)
     applications = applications_of(*outputs.values())
@@ -79,4 +124,4 @@ def _inference(
     lowering = Lowering(builder, given, parameter, randomness)
     for output, tensor in zip(outputs, lowering.emit(*outputs.values()), strict=True):
         builder.output(output, tensor)
-    return builder.model(doc=doc)
+    return builder.model(doc=doc, metadata=metadata)

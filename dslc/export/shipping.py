@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dslc.errors.environment import FIELDS_NOT_SHIPPED, OPSET
+from dslc.export.columns import put_columns_in_front, put_label_behind
 from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
+from dslc.model.contract import Contract
 
 __all__ = ["converted", "only_outputs", "with_fields"]
 
@@ -57,11 +60,14 @@ def ir_version_of(opset: int) -> int:
     return min(known) if known else int(onnx.IR_VERSION)
 
 
-def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest: Mapping[str, Any]) -> Model:
+def with_fields(
+    data: bytes, fields: bytes, fed_by: Mapping[str, str], classes: Mapping[str, str], contract: Contract
+) -> Model:
     """Return a model that takes raw columns: the fields' graph, joined to the model by the inputs' names.
 
-    Its inputs bear the names of the columns (of the patterns, where several columns lie side by side). Text columns
-    are taken as text, and coded by an ``ai.onnx.ml`` LabelEncoder with the vocabulary inside.
+    Its inputs are the columns as training read them, each with a documentation of its own; see
+    :mod:`dslc.export.columns`. ``fed_by`` are the fields of the model's inputs, ``classes`` the fields for whose
+    classes outputs have scores: the name of the one with the highest is an output more.
 
     Raises:
         Problem: E0617, an input of the model is no field.
@@ -79,59 +85,34 @@ def with_fields(data: bytes, fields: bytes, fed_by: Mapping[str, str], manifest:
     strange = [name for name in names if name not in fed_by]
     if strange:
         raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
+    doc, metadata = model.doc_string, {entry.key: entry.value for entry in model.metadata_props}
     front = compose.add_prefix(front, FRONT)
     back = compose.add_prefix(model, BACK, rename_outputs=False)
     merged = compose.merge_models(front, back, io_map=[(FRONT + fed_by[name], BACK + name) for name in names])
     merged.ir_version = model.ir_version
-    merged.producer_name = "dslc"
-    columns = {FRONT + column["input"]: column for column in manifest["columns"]}
-    for value in list(merged.graph.input):
-        column = columns.get(value.name)
-        if column is not None and column["vocabulary"] is not None:
-            _code(merged, value, manifest["vocabularies"][column["vocabulary"]])
-    held = [value for value in merged.graph.input if value.name.removeprefix(BACK) in apart]
-    _name_inputs([value for value in merged.graph.input if value not in held], merged, columns)
+    merged.producer_name, merged.doc_string = "dslc", doc
+    del merged.metadata_props[:]
+    given = {value.name for value in merged.graph.input}
+    used = [one for one in contract.inputs if FRONT + one.key in given]
+    taken = frozenset({SEED, *(value.name for value in merged.graph.output)})
+    for output, field in classes.items():
+        class_names = contract.class_names(field)
+        if class_names is not None and field not in taken:
+            put_label_behind(merged, output, field, class_names)
+    taken |= {value.name for value in merged.graph.output}
+    raw = put_columns_in_front(merged, FRONT, used, contract.categories, taken)
+    for value in merged.graph.input:
+        if value.name == BACK + SEED:
+            _redirect(merged, value.name, SEED)
+            value.name = SEED
+    columns = {one.name: list(one.columns) for one in raw}
+    onnx.helper.set_model_props(merged, metadata | {"columns": json.dumps(columns, ensure_ascii=False)})
     onnx.checker.check_model(merged, full_check=True)
     attached(merged, weights, BACK)
     return load_model(merged.SerializeToString())
 
 
 SEED, FRONT, BACK = "seed", "fields/", "model/"
-
-
-def _code(model: Any, value: Any, keys: Sequence[Any]) -> None:
-    """Put the coding of categories behind an input: raw values in, numbers out; unknown ones get the next number."""
-    from onnx import TensorProto, helper
-
-    coded = f"{value.name}/code"
-    _redirect(model, value.name, coded)
-    kind, element = "int64s", TensorProto.INT64
-    if all(isinstance(key, str) for key in keys):
-        kind, element = "strings", TensorProto.STRING
-    elif any(isinstance(key, float) for key in keys):
-        kind, element = "floats", TensorProto.FLOAT
-    count = len(keys)
-    attributes: dict[str, Any] = {f"keys_{kind}": keys, "values_int64s": list(range(count)), "default_int64": count}
-    model.graph.node.insert(0, helper.make_node("LabelEncoder", [value.name], [coded], domain=ML, **attributes))
-    value.type.tensor_type.elem_type = element
-    if not any(entry.domain == ML for entry in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(ML, 3))
-
-
-ML = "ai.onnx.ml"
-
-
-def _name_inputs(inputs: Sequence[Any], model: Any, columns: Mapping[str, Mapping[str, Any]]) -> None:
-    """Call inputs as the columns are called; where two would share a name, or an output has it, by a longer one."""
-    taken = {value.name for value in model.graph.output}
-    for value in inputs:
-        column = columns.get(value.name)
-        key = value.name.removeprefix(FRONT)
-        name = SEED if column is None else ", ".join(column["columns"])
-        name = next(n for n in (name, key, f"column {key}") if n not in taken)
-        taken.add(name)
-        _redirect(model, value.name, name)
-        value.name = name
 
 
 def _redirect(model: Any, old: str, new: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dslc.library.operations import Statistic
-from dslc.model.columns import ColumnUse
+from dslc.model.columns import ColumnFact, ColumnUse
 from dslc.model.paths import LoadFile
 from dslc.model.values import Application, ParameterRecord, Value
 from dslc.source import Span
@@ -27,15 +27,15 @@ __all__ = [
 class Facts:
     """What only the data can tell, by data set; empty while no data has been read."""
 
-    row_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Shape per row of each raw input of the fields graph, by its key."""
+    columns: Mapping[tuple[tuple[str, ...], bool], ColumnFact] = field(default_factory=dict)
+    """What the training table has for ``column`` or ``columns``, by the names written and whether they are many."""
     class_counts: Mapping[str, int] = field(default_factory=dict)
     """Number of categories, by field."""
 
     @property
     def known(self) -> bool:
         """Has the data been read?"""
-        return bool(self.row_shapes)
+        return bool(self.columns)
 
 
 @dataclass(eq=False)
@@ -54,6 +54,9 @@ class Fit:
     fill: str | float | None
     """What ``impute`` puts in: "mean", "median" or a number."""
     unknown: bool
+    """Has a category a number of its own for values that training did not see?"""
+    missing: bool
+    """Has a category one for the missing value?"""
     span: Span
 
 
@@ -72,6 +75,8 @@ class CheckedField:
     """The fitted step that the whole expression is, which ``original`` undoes."""
     has_type: bool = True
     """False where the declared type is wrong, and ``type`` stands for any."""
+    exact: Value | None = None
+    """The value before it is converted to the declared element type."""
 
 
 @dataclass(frozen=True)

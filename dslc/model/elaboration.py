@@ -27,10 +27,12 @@ from dslc.model.values import (
     Value,
     kind_of,
 )
+from dslc.model.widening import Widening
 from dslc.source import Span
 from dslc.types import (
     BOOL,
     FLOAT32,
+    FLOAT64,
     INT64,
     BroadcastError,
     Dimension,
@@ -90,6 +92,8 @@ class Elaboration:
     """Where the blocks around the statement at hand are applied, outermost first."""
     asked_for_parameters: bool = False
     """Something depended on all parameters of a network, so they must be known beforehand."""
+    widening: Widening | None = None
+    """How numbers of several types meet; None: not at all."""
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
     """Compile-time functions that every expression knows: ``range``, ``classes``."""
     elaborated: set[int] = field(default_factory=set)
@@ -216,7 +220,7 @@ class Elaboration:
             Problem: one of them can't be a tensor.
         """
         values = [
-            value.tensor(self, span) if isinstance(value, RawColumn) else value
+            value.tensor(span) if isinstance(value, RawColumn) else value
             for value, span in zip(values, spans, strict=True)
         ]
         types = [v.type.element for v in values if isinstance(v, Value)]
@@ -230,6 +234,8 @@ class Elaboration:
                 found.append(self.literal(value, BOOL, span))
             elif isinstance(value, (int, float, Symbolic)):
                 adopted = element if element is not BOOL else (INT64 if isinstance(value, int) else FLOAT32)
+                if self.widening is not None and not isinstance(value, Symbolic) and not _representable(value, adopted):
+                    adopted = FLOAT64
                 found.append(self.literal(value, adopted, span))
             else:
                 hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
@@ -255,6 +261,8 @@ class Elaboration:
         Raises:
             Problem: the operands do not fit.
         """
+        if self.widening is not None:
+            operands = self.widening(self, operation, operands, span)
         types = [operand.type for operand in operands]
         try:
             result = operation.type(*types)

@@ -261,7 +261,7 @@ class Evaluator:
         if value is POISON:
             return POISON
         if isinstance(value, RawColumn):
-            value = value.tensor(self.elaboration, e.operand.span)
+            value = value.tensor(e.operand.span)
         if isinstance(value, Value):
             return self.elaboration.apply(word_of_symbol(e.operator, 1)(), [value], e.span, sign=e.operator)
         raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(value)}")
@@ -454,6 +454,8 @@ class Evaluator:
         items = [self._index_item(item) for item in e.items]
         if target is POISON or any(item is POISON for item in items):
             return POISON
+        if isinstance(target, RawColumn):
+            target = target.tensor(e.target.span)
         if isinstance(target, Value):
             return index(self.elaboration, target, items, e)
         if isinstance(target, (list, tuple)) and len(items) == 1:

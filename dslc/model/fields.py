@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.model.checked import CheckedField, Fit
-from dslc.model.columns import ColumnUse, RawColumn
-from dslc.model.elaboration import Elaboration
+from dslc.model.columns import ColumnFact, ColumnUse, Form, RawColumn
 from dslc.model.expressions import CallSite
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, mixes_examples
+from dslc.model.times import check_format
 from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
+from dslc.model.widening import Widening
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import FLOAT32, INT64, ElementType, Symbolic, TensorType, symbol
+from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType, Symbolic, TensorType, regroups, shape_text, symbol
 
 if TYPE_CHECKING:
     from dslc.model.data import DataChecker
@@ -49,23 +51,29 @@ class FieldChecker:
         outer = self.data.elaboration
         own = Diagnostics()
         outer.diagnostics, diagnostics = own, outer.diagnostics
+        outer.widening = Widening(self.as_whole)
+        exact: Any = POISON
+        value: Any = POISON
         try:
             evaluator = self.data.evaluator({
                 "column": self.column, "columns": self.many_columns, "standardize": self.standardize,
                 "minmax": self.minmax, "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
-                **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
+                "datetime": self.datetime, **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
             })  # fmt: skip
             evaluator.scope.unknown_hint = lambda name: f'a column of the source is read with column("{name}")'
-            value = evaluator.evaluate(self.node.value)
+            exact = evaluator.evaluate(self.node.value)
             try:
-                if value is not POISON:
-                    value = outer.tensors([value], [self.node.value.span])[0]
-                    self.refuse_looking_across(value)
-                    value = self.fit_declared(value)
+                if exact is not POISON:
+                    exact = outer.tensors([exact], [self.node.value.span])[0]
+                    self.refuse_looking_across(exact)
+                    exact = self.in_declared_shape(exact)
+                    value = self.in_declared_element(exact)
+            except Silent:
+                pass
             except Problem as problem:
-                value = outer.report(problem, self.node.value.span)
+                outer.report(problem, self.node.value.span)
         finally:
-            outer.diagnostics = diagnostics
+            outer.diagnostics, outer.widening = diagnostics, None
         for finding in own:
             if self.assumed and finding.code.id in _SHAPE_CODES:
                 continue
@@ -79,21 +87,17 @@ class FieldChecker:
             self.node.doc,
             tuple(self.fits),
             outermost,
+            exact=exact if isinstance(value, Value) else None,
         )
 
-    def fit_declared(self, value: Value) -> Value:
-        """Return the value in the declared shape.
+    def in_declared_shape(self, value: Value) -> Value:
+        """Return the value in the declared shape: neighbouring axes may be joined or cut, and none change places.
 
         Raises:
-            Problem: its elements are of another type or number.
+            Problem: its elements are not as many, or their order would not be that of the axes.
         """
         span = self.node.value.span
         declared = Label(self.node.type.span, "declared here")
-        if value.type.element is not self.type.element:
-            raise objectives.BAD_FIELD(
-                f"the field '{self.node.name}' is declared as {self.type.element}, and this is {value.type.element}",
-                hint=f"convert it: cast(..., {self.type.element}), or declare the field as {value.type.element}",
-            ).at(span, declared)
         wanted = (symbol(BATCH), *self.type.shape)
         if value.type.shape == wanted:
             return value
@@ -101,24 +105,64 @@ class FieldChecker:
         if not batched:
             found = BATCH in value.type.symbols
             raise objectives.BAD_FIELD(
-                f"the examples of the field '{self.node.name}' are no longer on axis 0: {value.type}"
+                f"the examples of the field '{self.node.name}' are no longer on axis 0: {shape_text(value.type.shape)}"
                 if found
                 else f"the field '{self.node.name}' does not depend on the example",
                 hint="axis 0 counts the examples; those of one example count from 1" if found else None,
             ).at(span, declared)
-        if prod(value.type.shape[1:]) != prod(self.type.shape):
-            per_example = TensorType(self.type.element, value.type.shape[1:])
+        if self.assumed:
+            raise Silent  # the data will tell
+        shape, target = value.type.shape[1:], self.type.shape
+        if prod(shape) != prod(target):
             raise objectives.BAD_FIELD(
-                f"the field '{self.node.name}' is declared as {self.type}, and the expression gives {per_example} for "
-                "each example"
+                f"the field '{self.node.name}' is declared as {self.type}, and the expression gives "
+                f"{TensorType(self.type.element, shape)} for each example"
+            ).at(span, declared)
+        if not regroups(shape, target):  # type: ignore[arg-type]
+            order = _permutation(shape, target)
+            hint = "reshape(...) regroups the elements in the order in which they lie"
+            if order is not None:
+                hint = f"put the axes into that order: transpose({span.text.strip()}, axes = {order})"
+            raise objectives.BAD_FIELD(
+                f"the field '{self.node.name}' is declared as {self.type}, and the expression gives "
+                f"{shape_text(shape)} for each example, whose elements lie in another order",
+                hint=hint,
             ).at(span, declared)
         fit = self.results.get(id(value))
         shaped = self.data.elaboration.call("reshape", [value], span, shape=(-1, *self.type.shape))
-        shaped = Value(TensorType(self.type.element, wanted), shaped.application, span)
+        shaped = Value(TensorType(value.type.element, wanted), shaped.application, span)
         shaped.application.outputs = (shaped,)
         if fit is not None:
             self.results[id(shaped)] = fit
         return shaped
+
+    def in_declared_element(self, value: Value) -> Value:
+        """Return the value in the declared element type; whether that loses anything is for the data to say.
+
+        Raises:
+            Problem: categories are no numbers to compute with, nor is true or false a number.
+        """
+        span, element, target = self.node.value.span, value.type.element, self.type.element
+        if element is target:
+            return value
+        fit = self.results.get(id(value))
+        truth = element is BOOL and not self.is_array_of_truth(value)
+        if truth or (fit is not None and fit.kind == "category" and not target.is_integer):
+            raise objectives.BAD_FIELD(
+                f"the field '{self.node.name}' is declared as {target}, and this is {element}",
+                hint=f"convert it: cast(..., {target}), or declare the field as {element}",
+            ).at(span, Label(self.node.type.span, "declared here"))
+        converted = self.data.elaboration.call("cast", [value], span, element=target)
+        if fit is not None:
+            self.results[id(converted)] = fit
+        return converted
+
+    def is_array_of_truth(self, value: Value) -> bool:
+        """Is it a column as it stands, of an array of booleans, which has always been 0 and 1?"""
+        operation = value.application.operation
+        use = self.data.columns.get(operation.key) if isinstance(operation, Placeholder) else None
+        fact = self.data.facts.columns.get((use.patterns, use.many)) if use is not None else None
+        return fact is not None and fact.element is BOOL
 
     def refuse_looking_across(self, value: Value) -> None:
         """Refuse what joins examples: fields see one example.
@@ -163,41 +207,89 @@ class FieldChecker:
                     f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
                     hint=f'write: {call.name}("name")',
                 ).at(argument.span)
-        return RawColumn(tuple(a.value for a in call.arguments), many, call.span, self.read)
+        return RawColumn(tuple(a.value for a in call.arguments), many, call.span, self.number)
 
-    def read(
-        self, elaboration: Elaboration, raw: RawColumn, element: ElementType | None, coded: str | None, span: Span
+    def number(self, raw: RawColumn, span: Span) -> Value:
+        """Return the values of a raw column: whole numbers as int64, others as float64, truth as bool.
+
+        Whole numbers that a field of floating point is made of are float64 as well where that holds them exactly: a
+        later file may lack some of them, or have fractions.
+        """
+        fact = self.fact(raw)
+        element = fact.element
+        if element is STRING:  # what in it is no number is told when it is read
+            element = BOOL if fact.is_truth else INT64 if self.type.element.is_integer else FLOAT64
+        if element in (INT64, ElementType.UINT64):
+            element = FLOAT64 if self.type.element.is_float and fact.fits_double else INT64
+        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
+
+    def fraction(self, raw: RawColumn, span: Span) -> Value:
+        """Return the values of a raw column as numbers of which some may be missing."""
+        fact = self.fact(raw)
+        element = fact.element if fact.element.is_float else FLOAT64
+        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
+
+    def as_whole(self, value: Value) -> Value | None:
+        """Return whole numbers that :meth:`number` gave as float64 as int64, for what takes nothing else."""
+        operation = value.application.operation
+        use = self.data.columns.get(operation.key) if isinstance(operation, Placeholder) else None
+        if use is None or use.form is not Form.NUMBER or use.element is not FLOAT64:
+            return None
+        raw = RawColumn(use.patterns, use.many, use.span, self.number)
+        fact = self.fact(raw)
+        if not (self.data.facts.known and fact.element.is_integer) and not self.is_guess(raw):
+            return None
+        return self.placeholder(raw, Form.NUMBER, INT64, fact.shape, value.span or use.span)
+
+    def placeholder(
+        self, raw: RawColumn, form: Form, element: ElementType, shape: tuple[int, ...], span: Span, **more: str | None
     ) -> Value:
-        """Return the placeholder of a raw column in the form that it is used in."""
-        element = element or (self.type.element if self.type.element is not ElementType.BOOL else ElementType.BOOL)
-        name = ", ".join(raw.patterns)
-        for use in self.data.columns.values():
-            if (use.patterns, use.many, use.element, use.coded) == (raw.patterns, raw.many, element, coded):
-                return elaboration.placeholder(use.key, TensorType(element, (symbol(BATCH), *use.shape)), span)
-        key = name
-        while key in self.data.columns or key in {s.name for s in self.data.node.body if isinstance(s, tree.Field)}:
-            key += f" as {element}" if f" as {element}" not in key else "'"
-        shape = self.row_shape(raw, key)
-        use = ColumnUse(key, raw.patterns, raw.many, element, coded, shape, self.node.name, raw.span)
-        self.data.columns[key] = use
-        return elaboration.placeholder(key, TensorType(element, (symbol(BATCH), *shape)), span)
+        """Return what stands for a raw column in the form that it is used in: numbers as int64, float64 or bool."""
+        use = ColumnUse(
+            "", raw.patterns, raw.many, form, element, shape, more.get("fit"), more.get("format"), self.node.name,
+            raw.span,
+        )  # fmt: skip
+        known = next((u for u in self.data.columns.values() if _same_input(u, use)), None)
+        if known is None:
+            known = replace(use, key=self.new_key(use))
+            self.data.columns[known.key] = known
+        elaboration = self.data.elaboration
+        value = elaboration.placeholder(known.key, TensorType(element, (symbol(BATCH), *shape)), span)
+        wide = BOOL if element is BOOL else INT64 if element.is_integer else FLOAT64
+        return value if element is wide else elaboration.call("cast", [value], span, element=wide)
 
-    def row_shape(self, raw: RawColumn, key: str) -> tuple[int, ...]:
-        """Return the shape per row: as read, or as assumed before anything is."""
-        declared = tuple(int(d) for d in self.type.shape)
-        if key in self.data.facts.row_shapes:
-            found = self.data.facts.row_shapes[key]
-            return declared if prod(found) == prod(declared) else found
+    def new_key(self, use: ColumnUse) -> str:
+        """Return a name for an input of the fields graph that neither another one nor a field has."""
+        taken = {*self.data.columns, *(s.name for s in self.data.node.body if isinstance(s, tree.Field))}
+        name = ", ".join(use.patterns)
+        what = use.element if use.form is Form.NUMBER else use.form.value
+        names_ = (name, f"{name} as {what}", *(f"{name} as {what} {number}" for number in range(2, len(taken) + 3)))
+        return next(candidate for candidate in names_ if candidate not in taken)
+
+    def is_guess(self, raw: RawColumn) -> bool:
+        """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
+        return (raw.patterns, raw.many) not in self.data.facts.columns
+
+    def fact(self, raw: RawColumn) -> ColumnFact:
+        """Return what is known of a column, or before the data is read, what the declared type lets expect."""
+        if not self.is_guess(raw):
+            return self.data.facts.columns[raw.patterns, raw.many]
+        target = self.type.element
+        element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
         kinds = {type(source).__name__ for source in self.data.sources.values()}
         if not raw.many and kinds == {"csv"}:
-            return declared if prod(declared) == 1 else ()
+            return ColumnFact(element, ())
         self.assumed = True
-        return declared
+        return ColumnFact(element, tuple(int(d) for d in self.type.shape))
 
     # --- fitted steps ----------------------------------------------------------------------------
 
-    def operand(self, call: CallSite, *, element: ElementType | None = None) -> Value:
-        """Return the one tensor that a fitted step works on."""
+    def operand(self, call: CallSite) -> Value:
+        """Return the one tensor that a fitted step works on, its numbers as float64 unless a cast made others of them.
+
+        Raises:
+            Problem: it is no tensor of numbers.
+        """
         arguments = [a for a in call.arguments if a.name is None]
         if any(a.value is POISON for a in call.arguments):
             raise Silent
@@ -205,10 +297,20 @@ class FieldChecker:
             raise names.MISSING_ARGUMENT(f"{call.name} needs what it works on", hint=f'{call.name}(column("x"))').at(
                 call.span
             )
-        value = arguments[0].value
+        value, span = arguments[0].value, arguments[0].span
         if isinstance(value, RawColumn):
-            return self.read(self.data.elaboration, value, element, None, arguments[0].span)
-        return self.data.elaboration.tensors([value], [arguments[0].span])[0]
+            fact = self.fact(value)
+            if fact.element is STRING and call.name == "impute" and not fact.is_truth:
+                raise objectives.BAD_FITTED(
+                    f"the column '{value.patterns[0]}' is text, and impute fills in numbers",
+                    hint=f'a missing text is a category of its own: category(column("{value.patterns[0]}"), '
+                    "missing = true)",
+                ).at(span)
+            value = self.fraction(value, span)
+        value = self.data.elaboration.tensors([value], [span])[0]
+        if value.type.element.is_integer:
+            return self.data.elaboration.call("cast", [value], span, element=FLOAT64)
+        return value
 
     def only(self, call: CallSite, positional: int, *keywords: str) -> None:
         """Refuse arguments that a fitted step does not take."""
@@ -224,7 +326,7 @@ class FieldChecker:
         """File a fitted step under a key of its own."""
         number = sum(f.kind == kind for f in self.fits)
         key = f"{self.node.name}/{kind}" + (f"_{number + 1}" if number else "")
-        settings = {"column": None, "fill": None, "unknown": False, **more}
+        settings = {"column": None, "fill": None, "unknown": False, "missing": False, **more}
         fit = Fit(key, kind, self.node.name, operand, span=call.span, **settings)
         self.fits.append(fit)
         return fit
@@ -239,10 +341,7 @@ class FieldChecker:
         self.only(call, 1)
         x = self.operand(call)
         if not x.type.element.is_float:
-            raise objectives.BAD_FITTED(
-                f"{call.name} works on numbers of floating point, and this is {x.type.element}",
-                hint="declare the field as float32",
-            ).at(call.span)
+            raise objectives.BAD_FITTED(f"{call.name} works on numbers, and this is {x.type.element}").at(call.span)
         fit = self.add_fit(call.name, call, x)
         elaboration = self.data.elaboration
         centred = elaboration.call("subtract", [x, self.constant(fit, shift, x, call.span)], call.span)
@@ -267,10 +366,7 @@ class FieldChecker:
             raise names.MISSING_ARGUMENT("impute needs what to put in", hint='write: impute(x, "mean")').at(call.span)
         fill = fills[0].value
         if not x.type.element.is_float:
-            raise objectives.BAD_FITTED(
-                f"only numbers of floating point can be missing, and this is {x.type.element}",
-                hint="declare the field as float32",
-            ).at(call.span)
+            raise objectives.BAD_FITTED(f"only numbers can be missing, and this is {x.type.element}").at(call.span)
         if fill not in ("mean", "median") and (not is_number(fill) or isinstance(fill, Symbolic)):
             raise names.WRONG_KIND(f'impute puts in "mean", "median" or a number, not {kind_of(fill)}').at(
                 fills[0].span
@@ -281,31 +377,70 @@ class FieldChecker:
         return elaboration.call("where", [missing, self.constant(fit, "fill", x, call.span), x], call.span)
 
     def is_missing(self, call: CallSite) -> Any:
-        """``is_missing(x)``: true where there is no number."""
+        """``is_missing(x)``: true where there is no value; of any column, and of numbers computed from one."""
         self.only(call, 1)
-        return self.data.elaboration.call("is_missing", [self.operand(call, element=FLOAT32)], call.span)
+        raw = call.arguments[0].value if call.arguments else None
+        if isinstance(raw, RawColumn) and self.fact(raw).element is STRING:
+            return self.placeholder(raw, Form.MISSING, BOOL, self.fact(raw).shape, call.arguments[0].span)
+        return self.data.elaboration.call("is_missing", [self.operand(call)], call.span)
 
     def category(self, call: CallSite) -> Any:
-        """``category(column("town"))``: sorted training values become 0..K-1."""
-        self.only(call, 1, "unknown")
+        """``category(column("town"))``: sorted training values become 0..K-1.
+
+        ``missing = true`` makes the missing value the last of them, ``unknown = true`` gives K to what training did
+        not see.
+        """
+        self.only(call, 1, "unknown", "missing")
         found = [a for a in call.arguments if a.name is None]
-        unknown = next((a for a in call.arguments if a.name == "unknown"), None)
         if any(a.value is POISON for a in call.arguments):
             return POISON
-        if unknown is not None and not isinstance(unknown.value, bool):
-            raise names.WRONG_KIND(f"'unknown' is true or false, not {kind_of(unknown.value)}").at(unknown.span)
+        switches = {"unknown": False, "missing": False}
+        for argument in call.arguments:
+            if argument.name is not None:
+                if not isinstance(argument.value, bool):
+                    raise names.WRONG_KIND(f"'{argument.name}' is true or false, not {kind_of(argument.value)}").at(
+                        argument.span
+                    )
+                switches[argument.name] = argument.value
         if not found or not isinstance(found[0].value, RawColumn) or found[0].value.many:
             what = f", and this is {kind_of(found[0].value)}" if found else ""
             raise objectives.BAD_FITTED(
                 f"category codes one column as it stands{what}", hint='for example: category(column("town"))'
             ).at(call.span)
-        fit = self.add_fit("category", call, None, unknown=bool(unknown and unknown.value))
-        value = self.read(self.data.elaboration, found[0].value, INT64, fit.key, found[0].span)
+        raw = found[0].value
+        fit = self.add_fit("category", call, None, **switches)
+        value = self.placeholder(raw, Form.CATEGORY, INT64, self.fact(raw).shape, found[0].span, fit=fit.key)
         operation = value.application.operation
         assert isinstance(operation, Placeholder)
         fit.column = operation.key
         self.results[id(value)] = fit
         return value
+
+    def datetime(self, call: CallSite) -> Any:
+        """``datetime(column("when"), "%d/%m/%Y %H:%M")``: seconds from 1970-01-01 00:00:00 UTC, as float64.
+
+        Without a format the text is spelled as ISO 8601 has it. Text without a time zone is taken as UTC.
+        """
+        self.only(call, 2, "format")
+        if any(a.value is POISON for a in call.arguments):
+            return POISON
+        given = [a for a in call.arguments if a.name is None]
+        formats = [*given[1:], *(a for a in call.arguments if a.name == "format")]
+        if len(formats) > 1:
+            raise names.GIVEN_TWICE("the format is given twice").at(formats[1].span)
+        raw = given[0].value if given else None
+        if not isinstance(raw, RawColumn) or raw.many:
+            what = f", and this is {kind_of(raw)}" if given else ""
+            raise objectives.BAD_FITTED(
+                f"datetime reads one column as it stands{what}",
+                hint='for example: datetime(column("when"), "%Y-%m-%d")',
+            ).at(call.span)
+        written = formats[0].value if formats else None
+        if written is not None and not isinstance(written, str):
+            raise names.WRONG_KIND(f"the format of a time is a text, not {kind_of(written)}").at(formats[0].span)
+        if written is not None:
+            check_format(written, formats[0].span)
+        return self.placeholder(raw, Form.TIME, FLOAT64, self.fact(raw).shape, given[0].span, format=written)
 
     def elsewhere(self, call: CallSite) -> Any:
         """Words that are known and do not belong into a field."""
@@ -315,3 +450,21 @@ class FieldChecker:
                 hint="make the windows outside, and read them as columns",
             ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)
+
+
+def _same_input(one: ColumnUse, other: ColumnUse) -> bool:
+    """Are two uses of columns one input of the fields graph?"""
+    return replace(one, key="", field="", span=other.span) == replace(other, key="", field="")
+
+
+def _permutation(found: Sequence[Any], target: Sequence[Any]) -> list[int] | None:
+    """Return the axes, counted with that of the examples, in the order that makes one shape the other."""
+    left = list(range(len(found)))
+    order = [0]
+    for size in target:
+        axis = next((a for a in left if found[a] == size), None)
+        if axis is None:
+            return None
+        left.remove(axis)
+        order.append(axis + 1)
+    return order if not left else None

@@ -252,7 +252,8 @@ class TrainChecker:
         functions: dict[str, Callable[..., Any]] = {
             "original": takes_names(1)(partial(self.original)),
             **dict.fromkeys(
-                ("column", "columns", "standardize", "minmax", "impute", "category", "is_missing"), self.not_here
+                ("column", "columns", "standardize", "minmax", "impute", "category", "datetime", "is_missing"),
+                self.not_here,
             ),
         }
         scope = Scope(
@@ -344,8 +345,10 @@ class TrainChecker:
         type = TensorType(fit.operand.type.element, fit.operand.type.shape[1:])
         constants = [self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift)]
         operand = self.elaboration.tensors([y.value], [y.span])[0]
-        scaled = self.elaboration.call("multiply", [operand, constants[0]], call.span)
-        return self.elaboration.call("add", [scaled, constants[1]], call.span)
+        exact = self.elaboration.call("cast", [operand], call.span, element=type.element)
+        scaled = self.elaboration.call("multiply", [exact, constants[0]], call.span)
+        found = self.elaboration.call("add", [scaled, constants[1]], call.span)
+        return self.elaboration.call("cast", [found], call.span, element=operand.type.element)
 
     def not_here(self, call: CallSite) -> Any:
         raise names.NOT_APPLICABLE(

@@ -18,8 +18,9 @@ from dslc.graph.model import Model, ports_of, save_model
 from dslc.graph.passes import simplify
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
+from dslc.model.contract import Contract
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of
-from dslc.training.fields import RawData, fields_graph
+from dslc.training.fields import fields_graph
 from dslc.training.files import write_atomically, writing
 from dslc.training.loading import LoadedFile, load_weights
 from dslc.training.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
@@ -126,13 +127,12 @@ def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Se
 
 
 def compile_artifacts(
-    train: CheckedTrain, raw: RawData | None, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
+    train: CheckedTrain, contract: Contract, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
     folders: Sequence[Path] = (), passes: Sequence[str] | None = None,
 ) -> Artifacts:  # fmt: skip
     """Compile a train block.
 
-    ``raw`` is None where its data was not needed, ``folders`` are where ``load`` looks, ``passes`` simplify the graphs
-    (None: all).
+    ``folders`` are where ``load`` looks, ``passes`` simplify the graphs (None: all).
     """
     steps = step_graphs(train, constants)
     evaluation = evaluation_graphs(train, constants)
@@ -154,7 +154,7 @@ def compile_artifacts(
     }  # fmt: skip
     models = {name: serialized(graph, opset, passes) for name, graph in graphs.items()}
     artifacts = Artifacts(steps, models, state, first_state)
-    artifacts.manifest = _manifest(train, raw, artifacts, graphs, seed, opset)
+    artifacts.manifest = _manifest(train, contract, artifacts, graphs, seed, opset)
     return artifacts
 
 
@@ -177,12 +177,11 @@ def shipped_weights(train: CheckedTrain, state: Mapping[str, Any]) -> dict[str, 
 
 
 def _manifest(
-    train: CheckedTrain, raw: RawData | None, artifacts: Artifacts, graphs: Mapping[str, Model], seed: int, opset: int
+    train: CheckedTrain, contract: Contract, artifacts: Artifacts, graphs: Mapping[str, Model], seed: int, opset: int
 ) -> dict[str, Any]:
     from dslc.training.machine import environment
 
     data = train.data
-    fits = {f.key: f for checked in data.fields.values() for f in checked.fits}
     changing = {name for step in artifacts.steps for name in step.changes}
     return {
         "format": FORMAT,
@@ -201,20 +200,8 @@ def _manifest(
         ],
         "figures": [{"name": m.name, "direction": m.direction} for m in measures_of(train)],
         "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
-        "columns": [
-            {
-                "input": use.key,
-                "columns": list(use.patterns),
-                "many": use.many,
-                "type": use.element.value,
-                "shape": list(use.shape),
-                "vocabulary": use.coded,
-                "unknown": fits[use.coded].unknown if use.coded else False,
-            }
-            for use in data.columns.values()
-        ],
-        "vocabularies": {key: list(values) for key, values in (raw.vocabularies if raw else {}).items()},
-        "sources": raw.sources if raw else {},
+        "contract": contract.described(),
+        "sources": {},
     }
 
 

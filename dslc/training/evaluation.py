@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class Evaluator:
         names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
         self._zeros = {name: np.zeros(_size(self._graph, name), self._graph.inputs[name].dtype) for name in names}
         self._collects = len(names) < len(self._graph.outputs)
+
+    @property
+    def inputs(self) -> Collection[str]:
+        """What the graph reads of a batch and of the state."""
+        return self._graph.inputs
 
     def run(
         self, batches: Iterable[Mapping[str, np.ndarray]], state: Mapping[str, Any], seed: int = 0

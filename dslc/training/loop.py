@@ -103,6 +103,8 @@ class TrainingRun:
 
     def begun(self, overwrite: bool) -> RunResult:
         """Begin a run in a new or emptied folder."""
+        for diagnostic in self.dataset.warnings:
+            self.observer.warned(diagnostic)
         state = self.artifacts.first_state()  # what can fail in it does before anything is removed
         if overwrite:
             with writing(self.folder):
@@ -386,7 +388,9 @@ class TrainingRun:
             self.job.write_model(self.folder / model.file, model.model)
         self.save()
         manifest = self.artifacts.manifest
-        manifest["models"] = {model.file: {"fields": dict(model.fields)} for model in shipped}
+        manifest["models"] = {
+            model.file: {"fields": dict(model.fields), "classes": dict(model.classes)} for model in shipped
+        }
         manifest["result"] = {
             "split": result.split, "losses": result.losses, "metrics": result.metrics, "epochs": result.epochs,
             "steps": result.steps, "reason": reason,

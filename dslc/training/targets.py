@@ -11,11 +11,12 @@ from dslc.library.layers import Embedding
 from dslc.library.losses import cross_entropy
 from dslc.library.metrics import ClassMetric
 from dslc.model.checked import CheckedTrain
+from dslc.model.contract import Contract
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Placeholder, Value
 from dslc.training.data import Dataset, check_range, where_in
 from dslc.training.evaluation_graph import measures_of
-from dslc.training.fields import RawData, columns_of
+from dslc.training.raw import RawData
 
 __all__ = ["check_targets"]
 
@@ -30,7 +31,7 @@ class _Choice:
     labels: tuple[Label, ...]
 
 
-def check_targets(train: CheckedTrain, raw: RawData, dataset: Dataset) -> None:
+def check_targets(train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset) -> None:
     """Refuse an index outside of what it chooses from (E0420), with file, row and column, before training starts.
 
     Raises:
@@ -46,19 +47,19 @@ def check_targets(train: CheckedTrain, raw: RawData, dataset: Dataset) -> None:
                 strictest[choice.field] = choice
     findings = Diagnostics()
     for choice in strictest.values():
-        for found in _outside(choice, train, raw, dataset):
+        for found in _outside(choice, raw, contract, dataset):
             findings.add(Problem(found).at(train.data.fields[choice.field].span, *choice.labels))
     findings.raise_errors()
 
 
-def _outside(choice: _Choice, train: CheckedTrain, raw: RawData, dataset: Dataset) -> list[Diagnostic]:
+def _outside(choice: _Choice, raw: RawData, contract: Contract, dataset: Dataset) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for source, table in raw.tables.items():
         split = next(s for s, (of, _) in raw.rows.items() if of == source)
         values = dataset.splits[split].fields[choice.field]
         if choice.ignored is not None and not 0 <= choice.ignored < choice.count:
             values = np.where(values == choice.ignored, 0, values)
-        where = where_in(table, columns_of(train.data, table, train.data.fields[choice.field]))
+        where = where_in(table, contract.columns_of(choice.field))
         try:
             check_range(choice.field, values, 0, choice.count - 1, where)
         except Failure as failure:

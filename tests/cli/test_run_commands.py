@@ -199,8 +199,9 @@ def test_predict_prints_csv(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     done = dslc("predict", trained, new)
     assert (done.code, done.err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert [list(row) for row in rows] == [["probability.0", "probability.1"]] * 2
-    assert float(rows[0]["probability.1"]) > float(rows[1]["probability.1"])
+    assert [list(row) for row in rows] == [["probability.left", "probability.right", "label"]] * 2
+    assert [row["label"] for row in rows] == ["right", "left"]
+    assert float(rows[0]["probability.right"]) > float(rows[1]["probability.right"])
 
 
 def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
@@ -210,8 +211,8 @@ def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> 
         done = dslc("predict", trained, new, "-o", tmp_path / f"out.{suffix}")
         assert (done.code, done.out) == (0, "")
     with (tmp_path / "out.csv").open() as file:
-        from_csv = [float(row["probability.0"]) for row in csv.DictReader(file)]
-    from_json = [json.loads(line)["probability"][0] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        from_csv = [float(row["probability.left"]) for row in csv.DictReader(file)]
+    from_json = [json.loads(line)["probability"]["left"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     from_npz = np.load(tmp_path / "out.npz")["probability"][:, 0]
     assert np.array_equal(np.float32(from_csv), from_npz)
     assert np.array_equal(np.float32(from_json), from_npz)
@@ -219,14 +220,15 @@ def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> 
 
 def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "inputs.npz", x=np.zeros((3, 2), np.float32))
-    assert dslc("predict", trained, tmp_path / "inputs.npz").out.count("\n") == 4
+    assert dslc("predict", trained, tmp_path / "inputs.npz", "--prepared").out.count("\n") == 4
 
 
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [
         ("new.xyz", "x1,x2\n1,2\n", "E0421"),
-        ("new.csv", "x1,x3\n1,a\n", "E0412"),
+        ("new.csv", "x1,x2\n1,a\n", "E0412"),
+        ("new.csv", "x1,x3\n1,2\n", "E0411"),
         ("new.csv", "y\n1\n", "E0411"),
     ],
 )
@@ -256,7 +258,10 @@ def test_export_writes_a_model_that_runs(dslc: Dslc, trained: Path, tmp_path: Pa
     assert (done.code, done.out) == (0, "")
     session = onnxruntime.InferenceSession(shipped)
     (given,) = session.get_inputs()
-    (result,) = session.run(None, {given.name: np.zeros((2, 2), np.float32)})
+    kind = {"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type]
+    result, *labels = session.run(None, {given.name: np.zeros((2, 2), kind)})
+    assert [label.tolist() for label in labels] == [[["left", "right"][k] for k in result.argmax(axis=1)]] * len(labels)
+    assert len(labels) == ("--fields" in options)
     assert np.allclose(result.sum(axis=1), 1)
 
 

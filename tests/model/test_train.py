@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dslc.model import Facts
+from dslc.model.columns import ColumnFact
+from dslc.types import FLOAT32, STRING
 from tests.model.checking import train_of
 
 SPEC = """
@@ -80,7 +82,8 @@ def test_several_objectives_and_their_statistics() -> None:
 
 def test_classes_are_told_by_the_data() -> None:
     text = lines("net n = Net(classes(town))", "minimize cross_entropy(n(x).logits, town) using Adam", "epochs 1")
-    facts = Facts(row_shapes={"x*": (4,)}, class_counts={"town": 5})
+    columns = {(("x*",), True): ColumnFact(FLOAT32, (4,)), (("town",), False): ColumnFact(STRING, ())}
+    facts = Facts(columns, class_counts={"town": 5})
     shapes = {path: str(record.type) for path, record in train_of(text, facts).parameters.items()}
     assert shapes["n.logits.dense.weight"] == "float32[8, 5]"
     assert shapes.keys() == {path.replace("Net.", "n.") for path in train_of(lines(OBJECTIVE, "epochs 1")).parameters}

@@ -36,8 +36,9 @@ def runs(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, Path]:
 
 def answers(model: Path) -> np.ndarray:
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    found: np.ndarray = session.run(None, {name: np.arange(12, dtype=np.float32).reshape(3, 4)})[0]
+    (given,) = session.get_inputs()
+    kind = {"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type]
+    found: np.ndarray = session.run(None, {given.name: np.arange(12).reshape(3, 4).astype(kind)})[0]
     return found
 
 

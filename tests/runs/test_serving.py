@@ -140,7 +140,7 @@ def test_predicting_from_the_models_inputs(houses: Path, tmp_path: Path) -> None
     }
     np.savez(tmp_path / "fields.npz", **arrays)
     direct = session((houses / "model.onnx").read_bytes()).run(None, arrays)[0]
-    assert np.allclose(run.predict(tmp_path / "fields.npz")["price"], direct, rtol=1e-6)
+    assert np.allclose(run.predict(tmp_path / "fields.npz", prepared=True)["price"], direct, rtol=1e-6)
 
 
 def test_unknown_categories(houses: Path, tmp_path: Path) -> None:
@@ -177,10 +177,10 @@ def test_changed_data_is_not_evaluated(houses: Path, tmp_path: Path) -> None:
 
 
 def feeds_of(model: bytes, columns: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    kinds = {"tensor(string)": object, "tensor(int64)": np.int64, "tensor(float)": np.float32}
+    kinds = {"tensor(string)": object, "tensor(int64)": np.int64, "tensor(double)": np.float64}
     found = {}
     for name, (kind, shape) in ports(model).items():
-        values = [v or "nan" for v in columns[name]] if kind == "tensor(float)" else columns[name]
+        values = [v or "nan" for v in columns[name]] if kind == "tensor(double)" else columns[name]
         found[name] = np.array(values).astype(kinds[kind]).reshape(-1, *shape[1:])
     return found
 
@@ -191,8 +191,8 @@ def test_with_the_fields_in_front(houses: Path) -> None:
     model = opened(houses).export(fields=True)
     kinds = {name: kind for name, (kind, _) in ports(model).items()}
     assert kinds == {
-        "size": "tensor(float)",
-        "age": "tensor(float)",
+        "size": "tensor(double)",
+        "age": "tensor(double)",
         "town": "tensor(string)",
         "floors": "tensor(int64)",
     }
@@ -265,7 +265,7 @@ def test_one_of_several_is_chosen(several: Path, tmp_path: Path) -> None:
     run = opened(several)
     assert run.predict(several.parent / "flowers.csv", net="Encoder")["code"].shape == (100, 2)
     np.savez(tmp_path / "codes.npz", code=np.zeros((3, 2), np.float32))
-    assert run.predict(tmp_path / "codes.npz", net="Decoder")["x"].shape == (3, 4)
+    assert run.predict(tmp_path / "codes.npz", net="Decoder", prepared=True)["x"].shape == (3, 4)
     assert run.export(net="Decoder") == (several / "model.Decoder.onnx").read_bytes()
     for net in (None, "Nobody"):
         with pytest.raises(Problem, match="E0615"):

@@ -33,6 +33,7 @@ NOT_BY_CHECKING = {
     "E0524": "of a run",
     "E0590": "of differentiating, after checking",
     "W0521": "of a run",
+    "W0450": "of reading data",
     "W0601": "of a run",
     "W0602": "of a run",
     "W0603": "of a run",

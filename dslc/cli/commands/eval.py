@@ -1,20 +1,24 @@
-"""Losses and metrics of a trained model on a split.
+"""Losses and metrics of a trained model on a split, or on new data.
 
-They are exact over the split. The data is read from where training found it, or from --data.
+They are exact over all examples. A split's data is read from where training found it, or from --data. INPUT is a file
+with the columns that training read, the labels among them; all its rows are measured.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from dslc.cli.console import DONE, give, give_json, say
-from dslc.cli.options import add_data, add_json, add_run, data_folders
+from dslc.cli.options import UsageError, add_data, add_json, add_reader, add_run, data_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
+    parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="new data, in place of a split")
     parser.add_argument("--split", metavar="NAME", help="which examples (default: test, else validation, else train)")
+    add_reader(parser)
     add_json(parser)
     add_data(parser)
 
@@ -23,7 +27,11 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, and print what was found."""
     from dslc.api import open_run
 
-    found = open_run(options.folder, data=data_folders(options)).evaluate(options.split)
+    if options.input is not None and options.split is not None:
+        raise UsageError("error: dslc eval takes new data as INPUT, or a --split of the run's own, not both")
+    found = open_run(options.folder, data=data_folders(options)).evaluate(
+        options.split, data=options.input, reader=options.source
+    )
     if options.json:
         give_json(found)
         return DONE

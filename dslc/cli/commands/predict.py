@@ -1,7 +1,8 @@
 """Run a trained model on new data.
 
-INPUT is a csv, npz, npy or idx file with the raw columns that the model's fields are made of (no label), or an npz
-keyed by the model's inputs. Its columns are prepared as in training. OUT is a .csv, .jsonl or .npz file.
+INPUT has the raw columns that the model's fields are made of (no label): a csv, npz, npy or idx file. Columns are found
+by their names, in any order, beside any others, and are read and prepared as in training. OUT is a .csv, .jsonl or .npz
+file.
 """
 
 from __future__ import annotations
@@ -11,15 +12,24 @@ import sys
 from pathlib import Path
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import add_net, add_run, output_file
+from dslc.cli.options import UsageError, add_data, add_net, add_reader, add_run, data_folders, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
-    parser.add_argument("input", metavar="INPUT", type=Path, help="the new data")
+    parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="the new data")
+    parser.add_argument("--split", metavar="NAME", help="the examples of a split of the run's own data, in its place")
     parser.add_argument("-o", "--output", metavar="OUT", type=output_file, help="the file to write (default: stdout)")
+    parser.add_argument(
+        "--keep", metavar="COLUMN", action="append", default=[], help="pass a column of INPUT on, as it is; repeatable"
+    )
+    add_reader(parser)
+    parser.add_argument(
+        "--prepared", action="store_true", help="INPUT is an npz of the model's inputs, which nothing prepares again"
+    )
     add_net(parser)
+    add_data(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,8 +37,16 @@ def run(options: argparse.Namespace) -> int:
     from dslc.api import open_run
     from dslc.training.data.predictions import write_predictions
 
-    outputs = open_run(options.folder).predict(options.input, options.net)
-    write_predictions(outputs, options.output or sys.stdout)
+    if (options.input is None) is (options.split is None):
+        raise UsageError("error: dslc predict takes the new data as INPUT, or a --split of the run's own")
+    trained = open_run(options.folder, data=data_folders(options))
+    if options.split is not None:
+        outputs = trained.predict_split(options.split, options.net)
+    else:
+        table = trained.table(options.input, options.source)
+        outputs = trained.predict(table, options.net, prepared=options.prepared)
+        outputs = trained.kept(table, options.keep) | outputs
+    write_predictions(outputs, options.output or sys.stdout, trained.labels(options.net))
     if options.output is not None:
         say(f"{options.output} has {len(next(iter(outputs.values()))):,} predictions")
     return DONE

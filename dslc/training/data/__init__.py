@@ -8,14 +8,12 @@ from dslc.training.data.batches import Dataset, Split, batch_bounds, prefetch
 from dslc.training.data.checks import Where, check_finite, check_range, where_in
 from dslc.training.data.convert import Origin, placed
 from dslc.training.data.fitting import (
-    encode_categories,
-    fit_categories,
     fit_mean,
     fit_median,
     fit_minmax,
     fit_standardize,
 )
-from dslc.training.data.opening import open_table, read_inputs
+from dslc.training.data.opening import open_inputs, open_table
 from dslc.training.data.paths import data_folders, fingerprint, locate
 from dslc.training.data.predictions import write_predictions
 from dslc.training.data.splits import split_rows
@@ -23,7 +21,7 @@ from dslc.training.data.table import Table, Text
 
 __all__ = [
     "Dataset", "Origin", "Split", "Table", "Text", "Where", "batch_bounds", "check_finite", "check_range",
-    "data_folders", "encode_categories", "fingerprint", "fit_categories", "fit_mean", "fit_median", "fit_minmax",
-    "fit_standardize", "locate", "open_table", "placed", "prefetch", "read_inputs", "split_rows", "where_in",
+    "data_folders", "fingerprint", "fit_mean", "fit_median", "fit_minmax",
+    "fit_standardize", "locate", "open_inputs", "open_table", "placed", "prefetch", "split_rows", "where_in",
     "write_predictions",
 ]  # fmt: skip

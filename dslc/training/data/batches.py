@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dslc.diagnostics import Diagnostic
 from dslc.training.data.convert import Array
 
 __all__ = ["Dataset", "Split", "batch_bounds", "permutation", "prefetch"]
@@ -49,6 +50,8 @@ class Dataset:
     """What training reads: named splits."""
 
     splits: Mapping[str, Split]
+    warnings: tuple[Diagnostic, ...] = ()
+    """What reading it rounded."""
 
     def examples(self, split: str) -> int:
         """Return how many examples a split has."""

@@ -20,7 +20,10 @@ from dslc.errors import data as errors
 from dslc.source import Span
 from dslc.types import BOOL, ElementType
 
-__all__ = ["HANDFUL", "Array", "Origin", "complaint", "convert", "placed", "raise_some", "text_to_numbers"]
+__all__ = [
+    "HANDFUL", "Array", "Origin", "complaint", "convert", "fits_double", "placed", "raise_some",
+    "text_to_numbers",
+]  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HANDFUL = 5
@@ -60,6 +63,15 @@ def convert(values: Array, element: ElementType) -> tuple[Array, Array]:
         if element.is_integer:
             return result, ~_fits(values, element)
         return result, np.isinf(result) & np.isfinite(values)
+
+
+def fits_double(values: Array) -> Array:
+    """Which whole numbers (int64 or uint64) does float64 hold exactly?"""
+    fits: Array = (values <= EXACT) if values.dtype.kind == "u" else (values <= EXACT) & (values >= -EXACT)
+    if not fits.all():
+        beyond = values[~fits]
+        fits[~fits] = [int(float(value)) == value for value in beyond.tolist()]
+    return fits
 
 
 def _fits(values: Array, element: ElementType) -> Array:

@@ -1,4 +1,4 @@
-"""What looks across rows: statistics and vocabularies, taken from the training split.
+"""What looks across rows: statistics, taken from the training split.
 
 Functions take an array (rows, ...) and the numbers of the rows to fit on (None: all of them), pass over it piece by
 piece, and compute in float64, for each element of a row on its own. Missing values (NaN) are left out, and so is
@@ -7,17 +7,15 @@ infinity, so that only the elements that hold it come out infinite, and are repo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.training.data.checks import Where
-from dslc.training.data.convert import Array, raise_some
-from dslc.training.data.table import CHUNK, Text
+from dslc.training.data.convert import Array
+from dslc.training.data.table import CHUNK
 
-__all__ = ["encode_categories", "fit_categories", "fit_mean", "fit_median", "fit_minmax", "fit_standardize"]
+__all__ = ["fit_mean", "fit_median", "fit_minmax", "fit_standardize"]
 
 Value = str | int | float | bool
 
@@ -60,59 +58,6 @@ def fit_median(values: Array, rows: Array | None = None) -> Array:
         medians[element] = np.median(there) if len(there) else np.nan
     _require_values(counts)
     return medians.reshape(values.shape[1:])
-
-
-def fit_categories(values: Array | Text, rows: Array | None = None) -> tuple[Value, ...]:
-    """Return the sorted distinct values; text sorts by code points. Missing values are no category."""
-    if isinstance(values, Text):
-        used = np.unique(values.codes if rows is None else values.codes[rows])
-        return tuple(sorted(text for text in (values.vocabulary[code] for code in used) if text))
-    distinct: Array = np.empty(0, values.dtype)
-    for piece in _pieces(values, rows, values.dtype):
-        distinct = np.union1d(distinct, piece)
-    known: tuple[Value, ...] = tuple(distinct[distinct == distinct].tolist())  # noqa: PLR0124 - NaN differs from itself
-    return known
-
-
-def encode_categories(
-    values: Array | Text, categories: Sequence[Value], where: Where, *, unknown: bool = False
-) -> Array:
-    """Number the values 0..K-1 by their place among ``categories``, as int64; ``unknown`` gives others the number K.
-
-    Raises:
-        Failure: a value that is no category (E0419) or missing (E0415), the first few with their places.
-    """
-    if isinstance(values, Text):
-        place = {text: number for number, text in enumerate(categories)}
-        of_entry = np.array([place.get(text, len(categories)) for text in values.vocabulary], np.int64)
-        blank = np.array([not text for text in values.vocabulary])
-        codes, missing = of_entry[values.codes], blank[values.codes]
-    else:
-        sorted_values = np.array(categories, values.dtype)
-        codes = np.searchsorted(sorted_values, values).astype(np.int64)
-        beside = np.minimum(codes, len(categories) - 1)
-        codes[sorted_values[beside] != values] = len(categories)
-        missing = values != values  # noqa: PLR0124 - true for NaN only
-    wrong = missing if unknown else missing | (codes == len(categories))
-    if wrong.any():
-        flat = wrong.reshape(len(wrong), -1)
-        places = zip(*np.nonzero(flat), strict=True)
-        raise_some(int(wrong.sum()), (_no_category(values, int(row), int(e), where) for row, e in places))
-    return codes
-
-
-def _no_category(values: Array | Text, row: int, element: int, where: Where) -> Problem:
-    origin = where(row, element)
-    if isinstance(values, Text):
-        value: object = values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
-    else:
-        value = values.reshape(len(values), -1)[row, element].item()
-    if value in {"", None} or value != value:  # noqa: PLR0124 - true for NaN only
-        return errors.MISSING_VALUE(f"an empty cell where a category is due ({origin})")
-    return errors.UNSEEN_CATEGORY(
-        f"{value!r} is not among the values of the training split ({origin})",
-        hint="category(x, unknown = true) gives all such values one number of their own",
-    )
 
 
 def _extremes(values: Array, rows: Array | None) -> tuple[Array, Array]:

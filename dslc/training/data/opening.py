@@ -9,14 +9,14 @@ from typing import Any
 from dslc.errors import data as errors
 from dslc.library import sources
 from dslc.library.sources import DataSource, require_available
-from dslc.library.words import SOURCES
+from dslc.library.words import SOURCES, describe
 from dslc.training.data.array_files import read_idx, read_npy, read_npz
 from dslc.training.data.array_table import ArrayTable
 from dslc.training.data.csv_table import open_csv
 from dslc.training.data.paths import locate, reading
 from dslc.training.data.table import MEMORY, Table
 
-__all__ = ["open_table", "read_inputs"]
+__all__ = ["open_inputs", "open_table"]
 
 
 def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEMORY) -> Table:
@@ -31,10 +31,10 @@ def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEM
     return _open(source, {path: locate(path, folders) for path in source.paths}, memory)
 
 
-def read_inputs(path: Path, *, memory: int = MEMORY) -> Table:
-    """Open a file that the user named on the command line, of the kind that its suffix tells.
+def open_inputs(path: Path, source: DataSource | None = None, *, memory: int = MEMORY) -> Table:
+    """Open a file of new data, of the kind that its suffix tells, with the options of a source of that kind.
 
-    Files that hold one array have one column, called as the file without its suffix.
+    Files that hold one array have one column, called as in the source, or as the file without its suffix.
     """
     name = path.name.removesuffix(".gz")
     kind = next((word for word in SOURCES.values() if name.endswith(word.suffixes or "\0")), None)
@@ -43,8 +43,11 @@ def read_inputs(path: Path, *, memory: int = MEMORY) -> Table:
         raise errors.UNKNOWN_FORMAT(f"the suffix of '{path.name}' tells no known format", hint=f"known are {known}")
     require_available(kind)
     options: dict[str, Any] = {"delimiter": "\t"} if name.endswith(".tsv") else {}
+    if isinstance(source, kind):
+        options = dict(describe(source))
     if kind.keywords:
-        options["files"] = ((name.split(".")[0], path.name),)
+        columns = [column for column, _ in options.get("files", ())]
+        options["files"] = ((columns[0] if len(columns) == 1 else name.split(".")[0], path.name),)
     else:
         options["path"] = path.name
     with reading(path.name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
@@ -14,48 +14,60 @@ import numpy as np
 from dslc.errors import data as errors
 from dslc.training.data.convert import Array
 
-__all__ = ["write_predictions"]
+__all__ = ["Labels", "write_predictions"]
 
 ROWS = 4096
 """Rows turned into text at a time."""
 
 
-def write_predictions(outputs: Mapping[str, Array], destination: Path | TextIO) -> None:
+Labels = Mapping[str, Sequence[str]]
+"""What the elements of an output, (examples, elements), are called."""
+
+
+def write_predictions(outputs: Mapping[str, Array], destination: Path | TextIO, labels: Labels | None = None) -> None:
     """Write arrays (examples, ...) row by row: to a file in the format of its suffix, to a stream as csv.
 
     A csv has a column per element, ``logits.0``, ``logits.1``, ... (``boxes.0.3`` for higher ranks), and the bare name
-    for one value per example. Floats are written with as many digits as their type needs to be read back.
+    for one value per example. Where ``labels`` name the elements, it is ``logits.setosa``, and in JSON lines an object.
+    Floats are written with as many digits as their type needs to be read back.
 
     Raises:
         Problem: E0421 for an unknown suffix, E0422 if the file cannot be written.
     """
+    labels = labels or {}
     if not isinstance(destination, Path):
-        _write_csv(outputs, destination)
+        _write_csv(outputs, destination, labels)
     elif destination.suffix == ".npz":
         with _replacing(destination) as path, path.open("wb") as binary:
             np.savez(binary, **outputs)  # type: ignore[arg-type]
     elif destination.suffix in {".csv", ".jsonl"}:
         write = _write_csv if destination.suffix == ".csv" else _write_json_lines
         with _replacing(destination) as path, path.open("w", encoding="utf-8", newline="") as file:
-            write(outputs, file)
+            write(outputs, file, labels)
     else:
         message = f"the suffix of '{destination.name}' tells no known format"
         raise errors.UNKNOWN_FORMAT(message, hint="known are .csv, .jsonl, .npz")
 
 
-def _write_csv(outputs: Mapping[str, Array], file: IO[str]) -> None:
+def _write_csv(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ".".join([name, *map(str, index)]) for name, array in outputs.items() for index in np.ndindex(array.shape[1:])
-    )
+    header: list[str] = []
+    for name, array in outputs.items():
+        indices = np.ndindex(array.shape[1:])
+        called = labels.get(name) or [".".join(map(str, index)) for index in indices]
+        header += [f"{name}.{element}" if element else name for element in called]
+    writer.writerow(header)
     for piece in _pieces(outputs):
         columns = [part.reshape(len(part), -1).T for part in piece.values()]
         writer.writerows(zip(*(map(str, column) for part in columns for column in part), strict=True))
 
 
-def _write_json_lines(outputs: Mapping[str, Array], file: IO[str]) -> None:
+def _write_json_lines(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
     for piece in _pieces(outputs):
         lists = {name: _plain(part) for name, part in piece.items()}
+        for name, called in labels.items():
+            if name in lists:
+                lists[name] = [dict(zip(called, row, strict=True)) for row in lists[name]]  # type: ignore[call-overload]
         for row in zip(*lists.values(), strict=True):
             json.dump(dict(zip(lists, row, strict=True)), file, ensure_ascii=False)
             file.write("\n")

@@ -6,15 +6,15 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import IO, Any
 
 import numpy as np
 
 from dslc.diagnostics import Failure, did_you_mean
 from dslc.errors import data as errors
-from dslc.training.data.convert import Array, Origin
-from dslc.types import ElementType
+from dslc.model.columns import is_pattern, pattern_of
+from dslc.training.data.convert import Array, Origin, text_to_numbers
+from dslc.types import BOOL, ElementType
 
 __all__ = ["MEMORY", "Table", "Text", "allocate", "chunks", "map_file"]
 
@@ -108,6 +108,11 @@ class Table(ABC):
     def select(self, names: Sequence[str]) -> Table:
         """Return the table of these columns only, in the given order."""
 
+    def is_truth(self, name: str) -> bool:
+        """Does a column of text say true or false wherever it says anything?"""
+        said = [text for text in self.text(name).vocabulary if text]
+        return bool(said) and not np.isnan(text_to_numbers(said, BOOL)).any()
+
     def require(self, name: str) -> str:
         """Return the name if there is such a column; else raise E0411 with what was probably meant."""
         if name not in self.names:
@@ -128,16 +133,20 @@ class Table(ABC):
         Raises:
             Failure: patterns that match nothing (E0411).
         """
-        idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in self.names)]
+        found = {pattern: list(filter(pattern_of(pattern).fullmatch, self.names)) for pattern in patterns}
+        idle = [pattern for pattern, names in found.items() if not names]
         if idle:
             raise Failure(
                 errors.UNKNOWN_COLUMN(
-                    f"no column of {self.title} matches '{pattern}'",
+                    f"no column of {self.title} matches '{pattern}'"
+                    if is_pattern(pattern)
+                    else f"there is no column '{pattern}' in {self.title}",
                     hint=did_you_mean(pattern.strip("*"), self.names) or self._listed(),
                 ).diagnostic
                 for pattern in idle
             )
-        return tuple(name for name in self.names if any(fnmatchcase(name, p) for p in patterns))
+        chosen = {name for names in found.values() for name in names}
+        return tuple(name for name in self.names if name in chosen)
 
 
 def common_rows(counts: Mapping[str, int]) -> int:

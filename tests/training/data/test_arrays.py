@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dslc.library import sources
-from dslc.training.data import Table, open_table, read_inputs
+from dslc.training.data import Table, open_inputs, open_table
 from dslc.types import FLOAT32, INT64, STRING, ElementType
 
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
@@ -161,16 +161,16 @@ def test_inputs_are_read_by_suffix(tmp_path: Path, findings) -> None:
     np.save(tmp_path / "image.npy", IMAGES)
     np.savez(tmp_path / "a.npz", image=IMAGES)
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
-    assert read_inputs(tmp_path / "a.csv.gz").names == ("x", "y")
-    assert read_inputs(tmp_path / "a.tsv").read("y").tolist() == [2]
+    assert open_inputs(tmp_path / "a.csv.gz").names == ("x", "y")
+    assert open_inputs(tmp_path / "a.tsv").read("y").tolist() == [2]
     for name in ("image.npy", "a.npz"):
-        np.testing.assert_array_equal(read_inputs(tmp_path / name).read("image"), IMAGES)
-    assert read_inputs(tmp_path / "t10k-images-idx3-ubyte").rows == 5
-    assert findings(lambda: read_inputs(tmp_path / "gone.csv")) == ["E0403: there is no file 'gone.csv'"]
-    assert findings(lambda: read_inputs(tmp_path / "a.xyz"))[0].startswith(
+        np.testing.assert_array_equal(open_inputs(tmp_path / name).read("image"), IMAGES)
+    assert open_inputs(tmp_path / "t10k-images-idx3-ubyte").rows == 5
+    assert findings(lambda: open_inputs(tmp_path / "gone.csv")) == ["E0403: there is no file 'gone.csv'"]
+    assert findings(lambda: open_inputs(tmp_path / "a.xyz"))[0].startswith(
         "E0421: the suffix of 'a.xyz' tells no known format | known are .csv"
     )
-    assert findings(lambda: read_inputs(tmp_path / "a.parquet")) == [
+    assert findings(lambda: open_inputs(tmp_path / "a.parquet")) == [
         "E0401: source 'parquet' is not available in this version of dslc; available are csv, npz, npy, idx"
     ]
 

@@ -5,11 +5,8 @@ import pytest
 
 from dslc.training.data import (
     Origin,
-    Text,
     check_finite,
     check_range,
-    encode_categories,
-    fit_categories,
     fit_mean,
     fit_median,
     fit_minmax,
@@ -68,38 +65,6 @@ def test_statistics_leave_missing_values_out(findings) -> None:
         assert findings(lambda fit=fit: fit(nothing)) == [
             "E0415: the training split has no value to fit on in element [1]: all are missing"
         ]
-
-
-def test_categories_of_text(findings) -> None:
-    column = Text(np.array([2, 0, 1, 0, 3, 4]), ("b", "a", "é", "", "zoo"))
-    known = fit_categories(column, np.array([0, 1, 2, 4]))
-    assert known == ("a", "b", "é")
-    assert findings(lambda: encode_categories(column, known, where)) == [
-        "E0415: an empty cell where a category is due (t.csv, line 6, column 'c0')",
-        (
-            "E0419: 'zoo' is not among the values of the training split (t.csv, line 7, column 'c0') | "
-            "category(x, unknown = true) gives all such values one number of their own"
-        ),
-    ]
-    filled = Text(np.array([2, 0, 1, 0, 3]), ("b", "a", "é", "zoo"))
-    assert encode_categories(filled, known, where, unknown=True).tolist() == [2, 1, 0, 1, 3]
-    assert encode_categories(filled, known, where, unknown=True).dtype == np.int64
-
-
-@pytest.mark.usefixtures("piecewise")
-def test_categories_of_numbers(findings) -> None:
-    values = np.tile(np.array([[30, 10], [20, 10], [99, 5]]), (20, 1))
-    known = fit_categories(values, np.flatnonzero(np.arange(60) % 3 != 2))
-    assert known == (10, 20, 30)
-    assert encode_categories(values[:2], known, where).tolist() == [[2, 0], [1, 0]]
-    assert encode_categories(values[:3], known, where, unknown=True).tolist() == [[2, 0], [1, 0], [3, 3]]
-    told = findings(lambda: encode_categories(values[:3], known, where))
-    assert told[1].startswith("E0419: 5 is not among the values of the training split (t.csv, line 4, column 'c1')")
-    gaps = np.array([1.0, np.nan])
-    assert fit_categories(gaps) == (1.0,)
-    assert findings(lambda: encode_categories(gaps, (1.0,), where)) == [
-        "E0415: an empty cell where a category is due (t.csv, line 3, column 'c0')"
-    ]
 
 
 @pytest.mark.usefixtures("piecewise")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.training.data import read_inputs, write_predictions
+from dslc.training.data import open_inputs, write_predictions
 from dslc.types import FLOAT32
 
 OUTPUTS = {
@@ -29,10 +29,10 @@ def test_csv_on_a_stream() -> None:
 def test_files_are_read_back(tmp_path: Path) -> None:
     many = {"y": np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)}
     write_predictions(many, tmp_path / "o.csv")
-    table = read_inputs(tmp_path / "o.csv")
+    table = open_inputs(tmp_path / "o.csv")
     np.testing.assert_array_equal(table.read_block(("y.0", "y.1"), FLOAT32), many["y"])
     write_predictions(many, tmp_path / "o.npz")
-    np.testing.assert_array_equal(read_inputs(tmp_path / "o.npz").read("y"), many["y"])
+    np.testing.assert_array_equal(open_inputs(tmp_path / "o.npz").read("y"), many["y"])
     write_predictions(OUTPUTS, tmp_path / "o.jsonl")
     assert [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()] == [
         {"logits": [0.1, -2.5], "label": 3, "name": "a,b", "box": [[0.0, 1.0]]},

@@ -1,0 +1,195 @@
+"""Raw columns in front of the graph that prepares them: one input for each column, or for all that a pattern names.
+
+An input has the type that the column had in training. What the host does in training, coding categories and looking for
+what is missing, standard operators do here, the ``ai.onnx.ml`` LabelEncoder among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dslc.model.columns import Form
+from dslc.model.contract import Categories, Input
+from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
+
+__all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs"]
+
+ML = "ai.onnx.ml"
+ML_VERSION = 3
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """An input of a model that takes raw columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    element: ElementType
+    shape: tuple[int, ...]
+    """Of one example."""
+    uses: tuple[Input, ...]
+    """The inputs of the fields graph that are made of it."""
+
+    @property
+    def described(self) -> str:
+        """What its documentation says."""
+        if self.uses[0].form is Form.TIME:
+            spelled = self.uses[0].format or "ISO 8601"
+            return f"seconds from 1970-01-01 00:00:00 UTC to the time in column '{self.columns[0]}' ({spelled})"
+        if len(self.columns) > 1:
+            return "the columns " + ", ".join(f"'{name}'" for name in self.columns) + " side by side"
+        return f"the column '{self.columns[0]}'"
+
+
+def raw_inputs(inputs: Sequence[Input], taken: frozenset[str] = frozenset()) -> list[RawInput]:
+    """Return what a model takes in place of the inputs of its fields graph; ``taken`` names are given to none."""
+    groups: dict[tuple[tuple[str, ...], bool, str | None], list[Input]] = {}
+    for one in inputs:
+        time = (one.format or "time") if one.form is Form.TIME else None
+        groups.setdefault((one.columns, one.many, time), []).append(one)
+    found: list[RawInput] = []
+    names = set(taken)
+    for (columns, _, _), uses in groups.items():
+        wanted = (", ".join(uses[0].written), uses[0].key, f"column {uses[0].key}")
+        candidates = (*wanted, *(f"{wanted[2]} {number}" for number in range(2, len(groups) + len(taken) + 3)))
+        name = next(candidate for candidate in candidates if candidate not in names)
+        names.add(name)
+        found.append(RawInput(name, columns, _element(uses), uses[0].shape, tuple(uses)))
+    return found
+
+
+def _element(uses: Sequence[Input]) -> ElementType:
+    """Return the type in which one input serves all uses."""
+    if any(one.kind is STRING and one.form in (Form.CATEGORY, Form.MISSING) for one in uses):
+        return STRING
+    numbers = {one.element for one in uses if one.form in (Form.NUMBER, Form.TIME)}
+    if INT64 in numbers:
+        return INT64
+    return numbers.pop() if numbers else uses[0].kind
+
+
+@dataclass
+class _Front:
+    """Nodes that are being put in front of a model."""
+
+    nodes: list[Any] = field(default_factory=list)
+
+    def node(self, operator: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+    def constant(self, values: Any, dtype: str, output: str) -> str:
+        from onnx import numpy_helper
+
+        return self.node("Constant", [], output, value=numpy_helper.from_array(np.asarray(values, dtype), output))
+
+    def cast(self, value: str, element: ElementType, output: str) -> str:
+        from onnx import helper
+
+        return self.node("Cast", [value], output, to=helper.np_dtype_to_tensor_dtype(element.numpy))
+
+
+def put_columns_in_front(
+    model: Any, prefix: str, inputs: Sequence[Input], categories: Mapping[str, Categories], taken: frozenset[str]
+) -> list[RawInput]:
+    """Let a model take raw columns where it takes the inputs of the fields graph, whose names begin with ``prefix``.
+
+    What training refuses stops the model: a value that is no category becomes an index outside of a small table.
+    """
+    from onnx import helper
+
+    front = _Front()
+    found = raw_inputs(inputs, taken)
+    held = {prefix + one.key: value for value in model.graph.input for one in inputs if prefix + one.key == value.name}
+    for value in held.values():
+        model.graph.input.remove(value)
+    for place, raw in enumerate(found):
+        for one in raw.uses:
+            made = prefix + one.key
+            match one.form:
+                case Form.CATEGORY:
+                    assert one.categories is not None
+                    _code(front, raw, categories[one.categories], made)
+                case Form.MISSING if raw.element is STRING:
+                    blank = front.node(
+                        "LabelEncoder", [raw.name], f"{made}/blank", ML,
+                        keys_strings=[""], values_int64s=[1], default_int64=0,
+                    )  # fmt: skip
+                    front.cast(blank, BOOL, made)
+                case Form.MISSING:
+                    front.node("IsNaN", [raw.name], made)
+                case Form.NUMBER | Form.TIME if raw.element is one.element:
+                    front.node("Identity", [raw.name], made)
+                case Form.NUMBER | Form.TIME:
+                    front.cast(raw.name, one.element, made)
+        element = helper.np_dtype_to_tensor_dtype(raw.element.numpy)
+        batch = next(iter(held.values())).type.tensor_type.shape.dim[0].dim_param or "N"
+        port = helper.make_tensor_value_info(raw.name, element, [batch, *raw.shape], doc_string=raw.described)
+        model.graph.input.insert(place, port)
+    for place, node in enumerate(front.nodes):
+        model.graph.node.insert(place, node)
+    if any(node.domain == ML for node in front.nodes) and not any(e.domain == ML for e in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(ML, ML_VERSION))
+    return found
+
+
+def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> None:
+    """Code categories: their places, K for what is unknown where that is allowed, else what stops the model."""
+    outside = categories.count + categories.unknown
+    other = categories.count if categories.unknown else outside
+    missing = categories.count - 1 if categories.missing else outside
+    numbers = list(range(len(categories.values)))
+    if raw.element is STRING:
+        spelled = [*categories.names[: len(categories.values)], ""]
+        codes = front.node(
+            "LabelEncoder", [raw.name], f"{made}/code", ML,
+            keys_strings=spelled, values_int64s=[*numbers, missing], default_int64=other,
+        )  # fmt: skip
+    else:
+        number = front.cast(raw.name, FLOAT64, f"{made}/number")
+        if categories.are_whole:
+            whole = front.cast(raw.name, INT64, f"{made}/whole")
+            codes = front.node(
+                "LabelEncoder", [whole], f"{made}/found", ML,
+                keys_int64s=[int(v) for v in categories.values], values_int64s=numbers, default_int64=other,
+            )  # fmt: skip
+            again = front.cast(whole, FLOAT64, f"{made}/again")
+            same = front.node("Equal", [number, again], f"{made}/same")
+        else:
+            axis = front.constant([-1], "int64", f"{made}/axis")
+            each = front.node("Unsqueeze", [number, axis], f"{made}/each")
+            known = front.constant(categories.values, "float64", f"{made}/known")
+            equal = front.node("Equal", [each, known], f"{made}/equal")
+            ones = front.cast(equal, ElementType.INT32, f"{made}/ones")
+            codes = front.node("ArgMax", [ones], f"{made}/found", axis=-1, keepdims=0)
+            most = front.node("ReduceMax", [ones, axis], f"{made}/most", keepdims=0)
+            same = front.cast(most, BOOL, f"{made}/same")
+        default = front.constant(other, "int64", f"{made}/other")
+        codes = front.node("Where", [same, codes, default], f"{made}/code")
+        if raw.element.is_float:
+            gone = front.node("IsNaN", [raw.name], f"{made}/gone")
+            code = front.constant(missing, "int64", f"{made}/missing")
+            codes = front.node("Where", [gone, code, codes], f"{made}/all")
+    table = front.constant(range(outside), "int64", f"{made}/table")
+    front.node("Gather", [table, codes], made)
+
+
+def put_label_behind(model: Any, scores: str, label: str, names: Sequence[str]) -> None:
+    """Add an output, text of (examples,): the name of the class that an output has the highest score for."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    batch = next(v for v in model.graph.output if v.name == scores).type.tensor_type.shape.dim[0].dim_param
+    called = numpy_helper.from_array(np.array(names, object), f"{label}/names")
+    model.graph.node.extend([
+        helper.make_node("Constant", [], [f"{label}/names"], name=f"{label}/names", value=called),
+        helper.make_node("ArgMax", [scores], [f"{label}/place"], name=f"{label}/place", axis=1, keepdims=0),
+        helper.make_node("Gather", [f"{label}/names", f"{label}/place"], [label], name=label),
+    ])  # fmt: skip
+    doc = f"the name of the class with the highest score in '{scores}'"
+    model.graph.output.append(helper.make_tensor_value_info(label, TensorProto.STRING, [batch or "N"], doc_string=doc))

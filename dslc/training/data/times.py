@@ -1,0 +1,61 @@
+"""Moments, as seconds from 1970-01-01 00:00:00 UTC."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timezone
+
+import numpy as np
+
+from dslc.diagnostics import Problem
+from dslc.errors import data as errors
+from dslc.training.data.checks import Where
+from dslc.training.data.convert import Array, raise_some
+from dslc.training.data.table import Text
+
+__all__ = ["read_times", "seconds"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def read_times(values: Text, format: str | None, where: Where) -> Array:
+    """Return the moments that texts spell, in seconds (float64), NaN for a missing one.
+
+    Args:
+        values: the texts.
+        format: how they are spelled (:meth:`datetime.datetime.strptime`); None: as ISO 8601.
+        where: where they stand.
+
+    Raises:
+        Failure: E0451, texts that spell no moment, the first few with their places.
+    """
+    moments = np.array([math.nan if not text else seconds(text, format) for text in values.vocabulary], np.float64)
+    unread = np.array([bool(text) and math.isnan(m) for text, m in zip(values.vocabulary, moments, strict=True)], bool)
+    found: Array = moments[values.codes]
+    if unread.any():
+        wrong = unread[values.codes].reshape(len(values.codes), -1)
+        places = zip(*np.nonzero(wrong), strict=True)
+        raise_some(int(wrong.sum()), (_no_time(values, format, int(row), int(e), where) for row, e in places))
+    return found
+
+
+def seconds(text: str, format: str | None) -> float:
+    """Return the moment that a text spells; NaN where it spells none. Without a time zone it is taken as UTC."""
+    try:
+        if format is None:
+            moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text.strip()))
+        else:
+            moment = datetime.strptime(text.strip(), format)
+    except ValueError:
+        return math.nan
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - EPOCH).total_seconds()
+
+
+def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
+    text = values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
+    how = f"by the format '{format}'" if format is not None else "as ISO 8601 has it, such as 2026-11-26 17:30"
+    hint = None if format is not None else 'say how it is spelled: datetime(column("..."), "%d/%m/%Y")'
+    return errors.NO_TIME(f"'{text}' spells no time {how} ({where(row, element)})", hint=hint)

@@ -1,0 +1,139 @@
+"""New data for a model that is trained: opened, and prepared as the contract says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dslc.errors import data as errors
+from dslc.export.shipping import only_outputs
+from dslc.model.contract import Contract
+from dslc.training.data import Table, where_in
+from dslc.training.data.array_table import ArrayTable
+from dslc.training.data.conversion import Conversion
+from dslc.training.data.table import MEMORY
+from dslc.training.field_values import run_fields
+from dslc.training.fields import EXACT
+from dslc.training.reading import read_columns
+from dslc.training.session import Settings
+from dslc.types import ElementType
+
+__all__ = ["compute_fields", "table_of"]
+
+GIVEN = "what was given"
+"""What messages call a table that has no file."""
+
+
+def compute_fields(
+    graph: bytes, fields: Mapping[str, Mapping[str, Any]], contract: Contract, table: Table, names: Sequence[str],
+    settings: Settings,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Compute fields of every row of a table, by the graph that prepared them in training.
+
+    Args:
+        graph: the fields graph.
+        fields: the element type of each field, as the manifest has it.
+        contract: how the table is read.
+        table: raw columns.
+        names: which fields.
+        settings: how the graph runs.
+
+    Raises:
+        Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
+    """
+    from dslc.graph.model import load_model, ports_of
+
+    _, outputs = ports_of(load_model(graph))
+    known = {port["name"] for port in outputs}
+    of_output = {name + EXACT if name + EXACT in known else name: name for name in names}
+    conversions = {
+        output: Conversion(name, ElementType(fields[name]["type"]), where_in(table, contract.columns_of(name)))
+        for output, name in of_output.items()
+    }
+    model = only_outputs(graph, list(of_output))
+    inputs, _ = ports_of(load_model(model))
+    found = run_fields(model, read_columns(contract, table, [port["name"] for port in inputs]), settings, conversions)
+    for conversion in conversions.values():
+        conversion.raise_misfits()
+    return {of_output[output]: array for output, array in found.items()}
+
+
+def table_of(data: object, contract: Contract) -> Table:
+    """Return columns that are in memory as a table.
+
+    Args:
+        data: arrays or lists by column, a data frame, or one array of a contract that reads but one column.
+        contract: what they are for.
+
+    Raises:
+        Problem: E0417, E0416, they are no columns.
+    """
+    columns = _columns(data)
+    if columns is None:
+        array = np.asarray(data)
+        wanted = {(one.columns, one.many): one for one in contract.inputs}
+        if len(wanted) != 1 or array.dtype.hasobject or not array.ndim:
+            raise errors.UNSUPPORTED_ARRAY(
+                f"the columns of {type(data).__name__} have no names",
+                hint="give them by name: {" + ", ".join(f'"{name}": ...' for name in _names(contract)[:3]) + "}",
+            )
+        (one,) = wanted.values()
+        columns = {one.columns[0]: array}
+        if one.many:
+            if array.ndim != 2 or array.shape[1] != len(one.columns):
+                raise errors.SHAPES_DIFFER(
+                    f"an array of shape {list(array.shape)} is not {len(one.columns)} columns side by side"
+                )
+            columns = {name: array[:, number] for number, name in enumerate(one.columns)}
+    arrays = {str(name): _array(str(name), values) for name, values in columns.items()}
+    return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
+
+
+def _names(contract: Contract) -> list[str]:
+    return list(dict.fromkeys(name for one in contract.inputs for name in one.columns))
+
+
+def _columns(data: Any) -> Mapping[Any, Any] | None:
+    """Return what has columns with names as a mapping: a dictionary, a data frame of any kind, a structured array."""
+    if isinstance(data, Mapping):
+        return data
+    if isinstance(data, np.ndarray):
+        return {name: data[name] for name in data.dtype.names} if data.dtype.names else None
+    if hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        return {name: data[name] for name in data.columns}
+    if hasattr(data, "column_names") and hasattr(data, "column"):  # a table of Arrow
+        return {name: data.column(name) for name in data.column_names}
+    return None
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    """Return a column as an array of numbers or texts; a missing text is ''.
+
+    Raises:
+        Problem: E0417, it is neither.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "M":
+        return np.where(np.isnat(array), "", np.datetime_as_string(array.astype("datetime64[us]")))
+    if array.dtype.kind in "OT":
+        flat = array.reshape(-1).tolist()
+        missing = [value is None or value != value or str(value) in ("<NA>", "NaT") for value in flat]  # noqa: PLR0124
+        present = [value for value, gone in zip(flat, missing, strict=True) if not gone]
+        if all(isinstance(value, (bool, int, float, np.number)) for value in present) and present:
+            if any(missing):
+                return np.array([np.nan if gone else value for value, gone in zip(flat, missing, strict=True)], float)
+            array = np.array(flat).reshape(array.shape)
+        elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
+            texts = ["" if gone else _text(value) for value, gone in zip(flat, missing, strict=True)]
+            array = np.array(texts, np.str_).reshape(array.shape)
+    if array.dtype.kind not in "biufUS" or not array.ndim:
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {array.dtype}, which is neither numbers nor text")
+    return array
+
+
+def _text(value: Any) -> str:
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dslc.model.contract import Categories
+from dslc.training.data import Table, where_in
+from dslc.training.data.array_table import ArrayTable
+from dslc.training.data.categories import encode, fit_categories
+
+Findings = Callable[[Callable[[], object]], list[str]]
+
+
+def table(values: object) -> Table:
+    return ArrayTable({"c": np.array(values)}, {"c": "t.npz"}, 1 << 20)
+
+
+def fitted(values: object, rows: list[int] | None = None, **more: bool) -> Categories:
+    return Categories(fit_categories(table(values), "c", None if rows is None else np.array(rows)), **more)
+
+
+def coded(values: object, categories: Categories) -> list[object]:
+    new = table(values)
+    return encode(new, "c", categories, where_in(new, ["c"])).tolist()
+
+
+EMPTY = (
+    "E0415: an empty cell where a category is due (t.npz, index 1, column 'c') | "
+    "category(x, missing = true) makes the missing value a category of its own"
+)
+UNSEEN = "category(x, unknown = true) gives all such values one number of their own"
+
+
+def test_text(findings: Findings) -> None:
+    known = fitted(["é", "b", "a", "b", "", "zoo"], [0, 1, 2, 4])
+    assert known.values == ("a", "b", "é")
+    assert known.count == 3
+    assert findings(lambda: coded(["a", "", "zoo"], known)) == [
+        EMPTY,
+        f"E0419: 'zoo' is not among the values of the training split (t.npz, index 2, column 'c') | {UNSEEN}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("missing", "unknown", "expected"),
+    [(True, False, [2, 0, 1, 2]), (True, True, [2, 0, 1, 2, 3])],
+)
+def test_the_missing_value_is_the_last_category(missing: bool, unknown: bool, expected: list[int]) -> None:
+    """And what training did not see has the number behind it."""
+    known = fitted(["a", "b"], missing=missing, unknown=unknown)
+    values = ["", "a", "b", "", "zoo"][: len(expected)]
+    assert coded(values, known) == expected
+    assert known.names == ("a", "b", "missing")
+    numbers = fitted([3.0, 7.5], missing=missing, unknown=unknown)
+    given = [np.nan, 3, 7.5, np.nan, 9][: len(expected)]
+    assert coded(given, numbers) == expected
+
+
+def test_a_missing_value_is_not_an_unknown_one(findings: Findings) -> None:
+    assert findings(lambda: coded(["a", ""], fitted(["a"], unknown=True))) == [EMPTY]
+
+
+def test_numbers_of_many_axes(findings: Findings) -> None:
+    values = np.tile(np.array([[30, 10], [20, 10], [99, 5]]), (20, 1))
+    known = fitted(values, [n for n in range(60) if n % 3 != 2])
+    assert known.values == (10, 20, 30)
+    assert coded(values[:2], known) == [[2, 0], [1, 0]]
+    told = findings(lambda: coded(values[:3], known))
+    assert told[1] == f"E0419: 5 is not among the values of the training split (t.npz, index 2, column 'c') | {UNSEEN}"
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "expected"),
+    [
+        ([7, 12], ["12", "7"], [1, 0]),  # numbers in a column that is text for another value's sake
+        ([7, 12], [12.0, 7.0], [1, 0]),
+        (["12", "7", "A1"], [7, 12], [1, 0]),  # and the other way round
+        ([1.0, np.nan, 2.0], [2, 1], [1, 0]),
+        ([True, False], ["True", "false"], [1, 0]),
+        ([True, False], [0, 1], [0, 1]),
+        ([2**60, 2**60 + 1], [2**60 + 1, 2**60], [1, 0]),
+        (["10000000000000000001", "10000000000000000002"], ["10000000000000000002"], [1]),
+    ],
+)
+def test_later_columns_of_another_kind(trained: object, given: object, expected: list[int]) -> None:
+    assert coded(given, fitted(trained)) == expected
+
+
+def test_what_is_no_number_is_unknown(findings: Findings) -> None:
+    assert coded(["A1", "7"], fitted([7, 12], unknown=True)) == [2, 0]
+    assert findings(lambda: coded(["7", "A1"], fitted([7, 12])))[0].startswith("E0419: 'A1' is not among")
+
+
+def test_a_manifest_keeps_them() -> None:
+    for values in (["b", "a"], [1, 2], [0.5, 1.5], [True, False]):
+        known = fitted(values, missing=True)
+        assert Categories.of(known.described()) == known
+    for wrong in ({"values": [1, "a"]}, {"values": [[1]]}, {"values": ["a", "a"]}, {}):
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            Categories.of({"missing": False, "unknown": False, **wrong})
