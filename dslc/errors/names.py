@@ -57,10 +57,12 @@ DUPLICATE = register(
 )  # fmt: skip
 SHADOWED = register(
     "E0210", "a name hides another one",
-    "The name means something else outside of this block already. A reader could not tell which is meant, so one of "
-    "them must be renamed.",
-    wrong="param x: int = 1\n" + _NET.format("x -> Dense(2)"),
-    right="param size: int = 1\n" + _NET.format("x -> Dense(2)"),
+    "A block's own arguments, inputs, bindings and loop variables, and the fields and `let`s of `train`, hide a param "
+    "or an imported file of the same name. Where the block uses the name for both (before it is bound, outside of the "
+    "loop or branch, in a setting of `train`), a reader could not tell which is meant, so one of them must be renamed. "
+    "Layers and networks hide nothing.",
+    wrong="param h: int = 2\nmodel Net {\n  input  x: float32[N, 4]\n  h = x -> Dense(h)\n  output y = h\n}",
+    right="param h: int = 2\nmodel Net(h = h) {\n  input  x: float32[N, 4]\n  output y = x -> Dense(h)\n}",
 )  # fmt: skip
 NOT_APPLICABLE = register(
     "E0211", "this cannot be used so",

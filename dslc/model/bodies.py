@@ -102,11 +102,8 @@ def elaborate(
         operands=operands,
         span=span,
     )
-    for formal in block.node.formals:
-        try:
-            scope.check_shadowing(formal.name, formal.span)
-        except Problem as problem:
-            outer.elaboration.report(problem, formal.span)
+    for doubt in block.doubts:
+        outer.elaboration.report(block.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
     with outer.elaboration.nested(span, applied=operands is not None):
         outer.elaboration.count_execution(span, cost=10)
         return body.run()
@@ -228,7 +225,6 @@ class _Body:
                 scope.check_shadowing(s.name, s.name_span)
                 self._layer(s, evaluator, indices)
             case tree.ParameterDeclaration():
-                scope.check_shadowing(s.name, s.name_span)
                 self._parameter(s, evaluator, indices)
             case tree.If():
                 chosen = evaluator.condition(s.condition, "'if'")
@@ -243,7 +239,11 @@ class _Body:
         if not top:
             raise names.MISPLACED_STATEMENT("inputs stand at the top level of a block", hint="move it up").at(s.span)
         scope = evaluator.scope
-        scope.check_shadowing(s.name, s.name_span)
+        formal = next((f for f in self.block.node.formals if f.name == s.name), None)
+        if formal is not None:
+            raise names.DUPLICATE(
+                f"'{s.name}' is an argument of {self.block.node.name} already", hint="choose another name"
+            ).at(s.name_span, Label(formal.span, "the argument"))
         if s.default is not None:
             raise names.NOT_AVAILABLE(
                 f"the input '{s.name}' is optional, which this version does not build yet",
@@ -306,7 +306,6 @@ class _Body:
 
     def _bind(self, s: tree.Bind, value: Any, scope: Scope) -> None:
         for target in s.targets:
-            scope.check_shadowing(target.name, target.span)
             layer = scope.callables.get(target.name)
             if isinstance(layer, LayerInstance):
                 raise names.SHADOWED(f"'{target.name}' is a layer already", hint="choose another name").at(target.span)
@@ -325,7 +324,6 @@ class _Body:
                 f"'for' runs over a range or a list, not {kind_of(iterable)}",
                 hint=f"write: for {s.variable.name} in range({count})",
             ).at(s.iterable.span)
-        evaluator.scope.check_shadowing(s.variable.name, s.variable.span)
         found = len(self.elaboration.diagnostics)
         for number, item in enumerate(iterable):
             if len(self.elaboration.diagnostics) > found:

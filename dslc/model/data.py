@@ -189,7 +189,6 @@ class DataChecker:
                 s.name_span, Label(self.fields[s.name].span, "first declared here")
             )
         evaluator = self.evaluator()
-        evaluator.scope.check_shadowing(s.name, s.name_span)
         self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
         if type.symbols:

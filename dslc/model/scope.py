@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dslc.diagnostics import Label
+from dslc.diagnostics import Label, Problem
 from dslc.errors import names as errors
 from dslc.model.forms import bound_in, missing_statements
 from dslc.model.naming import component_names
+from dslc.model.shadowing import Doubt, doubts_in_body
 from dslc.source import Span
 from dslc.syntax import tree
 
@@ -45,6 +46,11 @@ class BlockDeclaration:
         return bound_in(self.node.body)
 
     @cached_property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Return what it declares under names that the file uses for values, where a reader may doubt what is meant."""
+        return tuple(doubts_in_body(self.node, {*self.file.params, *self.file.aliases}))
+
+    @cached_property
     def well_formed(self) -> bool:
         """Has it an input and an output?"""
         return not any(missing_statements(self.node))
@@ -72,6 +78,16 @@ class FileScope:
     """A declaration could not be read, so that a name which is not found may have been meant to be there."""
 
     described = "an imported file"
+
+    def shadowed(self, name: str, span: Span, used: Span | None = None) -> Problem:
+        """Say that a name is one of the file's values already, and where it is used as that beside another meaning."""
+        what = "a param" if name in self.params else "an imported file"
+        labels = [Label(self.spans[name], "declared here")] if name in self.spans else []
+        message, hint = f"'{name}' is {what} already", "choose another name for one of them"
+        if used is not None:
+            labels.append(Label(used, f"this would still be the {what.partition(' ')[2]}"))
+            hint = f"rename one of them: '{name}_', say, where it is declared anew"
+        return errors.SHADOWED(message, hint=hint, labels=labels).at(span)
 
 
 @dataclass(eq=False)
@@ -137,12 +153,7 @@ class Scope:
             Problem: the name is a param or an import's alias.
         """
         if name in self.file.params or name in self.file.aliases:
-            what = "a param" if name in self.file.params else "an imported file"
-            declared = self.file.spans.get(name)
-            labels = [Label(declared, "declared here")] if declared else []
-            raise errors.SHADOWED(
-                f"'{name}' is {what} already", hint="choose another name for one of them", labels=labels
-            ).at(span)
+            raise self.file.shadowed(name, span)
 
     def chain(self) -> Iterator[Scope]:
         """Yield this scope and those around it."""

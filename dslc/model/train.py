@@ -27,6 +27,7 @@ from dslc.model.samples import single_samples
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.settings import settings_of
+from dslc.model.shadowing import doubts_in_train
 from dslc.model.shipping import check_names
 from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
 from dslc.model.watching import conditions_of, directions_of
@@ -76,6 +77,7 @@ class TrainChecker:
         self.components = component_names(self.node.body)
         self.use_data()
         self.declare()
+        self.check_shadowing()
         freezes = self.statements(tree.Freeze)
         minimizes: list[tree.Minimize] = self.statements(tree.Minimize)
         if not minimizes:
@@ -196,6 +198,17 @@ class TrainChecker:
         seen.setdefault(target.name, target.span)
         return clash is not None
 
+    def check_shadowing(self) -> None:
+        """Report fields and ``let``s that hide a param, where settings or fields use that."""
+        own = [(target.name, target.span) for let in self.lets for target in let.targets]
+        data: tree.Data | None = None
+        if self.data is not None:
+            own += [(name, checked.span) for name, checked in self.data.fields.items()]
+            data = self.file.data[self.data.name][0] if self.data.name in self.file.data else None
+        hiding = [(name, span) for name, span in own if name in self.file.params or name in self.file.aliases]
+        for doubt in doubts_in_train(self.node.body, data, hiding):
+            self.report(self.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
+
     def network(self, s: tree.Net) -> Network:
         evaluator = self.evaluator()
         evaluator.scope.check_shadowing(s.name, s.name_span)
@@ -290,11 +303,6 @@ class TrainChecker:
                 type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
                 scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
         for let in self.lets:
-            for target in let.targets:
-                try:
-                    scope.check_shadowing(target.name, target.span)
-                except Problem as problem:
-                    self.report(problem, target.span)
             value = replace(evaluator, bound=(let.targets[0].name,)).evaluate(let.value)
             try:
                 parts = unpacked(let.targets, value, let.value.span)
