@@ -135,9 +135,11 @@ UNKNOWN_NET = register(
 OPSET = register(
     "E0616",
     "the model cannot be written in this operator set",
-    "ONNX operators change from one version of the operator set to the next. The graphs use what exists since version "
-    "18; a newer version must be one that the installed onnx package knows, and an older one must be able to express "
-    "every operator that the model uses.",
+    "ONNX operators change from one version of the operator set to the next. The graphs are made in version 18. Any "
+    "version from 9 to the newest that the installed onnx package knows can be asked for: operators get the form that "
+    "they had then, and those that did not exist are written in others, with the same results. What cannot be "
+    "(bitwise operators below 18, bytes in arithmetic below 14) is named with the place in the spec that it comes "
+    "from, and with the first version that has room for the whole model.",
     exit_code=2,
 )
 FIELDS_NOT_SHIPPED = register(

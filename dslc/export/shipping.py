@@ -1,63 +1,23 @@
-"""Shipped models made over: another operator set, or raw columns in front."""
+"""Shipped models made over: some of the outputs, or raw columns in front."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dslc.errors.environment import FIELDS_NOT_SHIPPED, OPSET
+from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import put_columns_in_front, put_label_behind
 from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
 from dslc.model.contract import Contract
 
-__all__ = ["converted", "only_outputs", "with_fields"]
+__all__ = ["only_outputs", "with_fields"]
 
 
 def only_outputs(data: bytes, names: Sequence[str]) -> bytes:
     """Return a model with these outputs only, and the inputs that they need."""
     return save_model(with_outputs(load_model(data), names))
-
-
-def converted(data: bytes, opset: int) -> bytes:
-    """Return a model in another operator set of the standard domain.
-
-    Raises:
-        Problem: E0616, there is no such set, or it can't express the model.
-    """
-    import onnx
-
-    model = onnx.load_model_from_string(data)
-    newest = onnx.defs.onnx_opset_version()
-    if not 7 <= opset <= newest:
-        raise OPSET(f"there is no operator set {opset} here", hint=f"onnx {onnx.__version__} knows 7 to {newest}")
-    entry = next(entry for entry in model.opset_import if entry.domain == "")
-    if opset == entry.version:
-        return data
-    weights = detached(model)
-    try:
-        result = onnx.version_converter.convert_version(model, opset)
-        result.ir_version = max(ir_version_of(opset), 4)
-        onnx.checker.check_model(result, full_check=True)
-    except (RuntimeError, ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        operator = re.search(r"Version \$\d+ for (\w+)", str(error))
-        why = f"'{operator[1]}' has no form in it" if operator else str(error).strip().partition("\n")[0]
-        raise OPSET(
-            f"the model cannot be written in operator set {opset}: {why}", hint=f"it is written in {entry.version}"
-        ) from None
-    attached(result, weights)
-    converted_data: bytes = result.SerializeToString()
-    return converted_data
-
-
-def ir_version_of(opset: int) -> int:
-    """Return the oldest file format that an operator set of the standard domain belongs to."""
-    import onnx
-
-    known = [row[1] for row in onnx.helper.VERSION_TABLE if row[2] == opset]
-    return min(known) if known else int(onnx.IR_VERSION)
 
 
 def with_fields(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dslc.export.external import SUFFIX, held_apart, is_too_large
-from dslc.export.shipping import converted
+from dslc.export.operator_sets import converted
 from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, ports_of, save_model
 from dslc.graph.passes import simplify

@@ -15,7 +15,8 @@ import numpy as np
 from dslc.errors.data import DATA_CHANGED, UNKNOWN_COLUMN
 from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.export.external import SUFFIX, located
-from dslc.export.shipping import converted, with_fields
+from dslc.export.operator_sets import converted
+from dslc.export.shipping import with_fields
 from dslc.graph.model import save_model
 from dslc.model.contract import Contract
 from dslc.training.data import Dataset, Split, Table, open_inputs

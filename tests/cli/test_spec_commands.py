@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from tests.cli.conftest import SPEC, Dslc, write_spec
 from tests.conftest import SPECS
@@ -280,3 +280,18 @@ def test_emit_works_for_examples(dslc: Dslc, stage: str, name: str) -> None:
     done = dslc("compile", SPECS / f"{name}.dl", "--emit", stage)
     assert done.code == 0
     assert done.out.count("\n") > 15
+
+
+def test_compile_writes_training_for_old_runtimes(dslc: Dslc, spec: Path) -> None:
+    import onnxruntime
+
+    feeds = {"x": np.ones((8, 2), np.float32), "label": np.arange(8) % 2, "seed": np.array(0)}
+    results = {}
+    for opset in (9, 12, 18):
+        folder = spec.with_name(f"set{opset}")
+        assert dslc("compile", spec, "-o", folder, "--opset", opset).code == 0
+        step = onnxruntime.InferenceSession(folder / "train.onnx")
+        given = {**feeds, **load_file(folder / "state.safetensors")}
+        results[opset] = step.run(None, {port.name: given[port.name] for port in step.get_inputs()})
+    for opset in (9, 12):
+        assert all(map(np.allclose, results[opset], results[18]))

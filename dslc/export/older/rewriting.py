@@ -1,0 +1,166 @@
+"""What rules that say operators in an older set are made of: a place to put new nodes, and the end of the attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+__all__ = ["Inexpressible", "Place", "Rule", "Rules", "constant_of", "element_of", "rank_of"]
+
+Attribute: TypeAlias = "int | float | str | Sequence[int] | np.ndarray"
+
+
+class Inexpressible(Exception):
+    """An operator has no form in the operator set, neither of its own nor in others."""
+
+
+@dataclass
+class Place:
+    """A node that is being said in an older set; what is emitted comes before it, lowered in turn."""
+
+    node: ir.Node
+    opset: int
+    lower: Callable[[ir.Node], None]
+    became: bool = False
+    """Whether it is another node by now, and has been lowered as that."""
+
+    def operand(self, index: int) -> ir.Value:
+        """Return an operand that must be there."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None:
+            raise Inexpressible
+        return value
+
+    def ints(self, index: int) -> list[int] | None:
+        """Return the numbers of an operand; None where it is left out.
+
+        Raises:
+            Inexpressible: they are known at run time only.
+        """
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None:
+            return None
+        array = constant_of(value)
+        if array is None:
+            raise Inexpressible
+        return [int(number) for number in array.reshape(-1)]
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """Return the value of an attribute."""
+        attribute = self.node.attributes.get(name)
+        return default if attribute is None else attribute.value
+
+    def drop(self, name: str, *neutral: Any) -> None:
+        """Take away an attribute that the older form lacks.
+
+        Raises:
+            Inexpressible: it says something else than the older form always does.
+        """
+        attribute = self.node.attributes.pop(name, None)
+        if attribute is not None and attribute.value not in neutral:
+            raise Inexpressible
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        """Return a constant."""
+        graph = self.node.graph
+        assert graph is not None
+        name = self._unique(f"{self.node.name}/constant")
+        value = ir.Value(const_value=ir.Tensor(np.asarray(array, order="C"), name=name))
+        value.name, value.shape = name, ir.Shape(array.shape)
+        value.type = ir.TensorType(ir.DataType.from_numpy(array.dtype))
+        graph.initializers[name] = value
+        return value
+
+    def _unique(self, name: str) -> str:
+        graph = self.node.graph
+        assert graph is not None
+        count = graph.meta["lowered"] = graph.meta.get("lowered", 0) + 1
+        return f"{name}_{count}"
+
+    def emit(
+        self,
+        operator: str,
+        operands: Sequence[ir.Value | None],
+        element: ir.DataType | None,
+        shape: ir.Shape | None = None,
+        **attributes: Attribute,
+    ) -> ir.Value:
+        """Put a node with one result before this one, in its newest form; return the result."""
+        name = self._unique(f"{self.node.name}/{operator}")
+        made = ir.Node("", operator, operands, _attributes(attributes), name=name)
+        made.metadata_props.update(self.node.metadata_props)
+        result = made.outputs[0]
+        result.name, result.shape = name, shape
+        result.type = ir.TensorType(element) if element is not None else None
+        self.node.prepend(made)
+        self.lower(made)
+        return result
+
+    def become(self, operator: str, operands: Sequence[ir.Value | None], **attributes: Attribute) -> None:
+        """Turn the node into another of the same result, which is lowered in turn."""
+        self.node.op_type = operator
+        self.node.resize_inputs(len(operands))
+        for index, value in enumerate(operands):
+            self.node.replace_input_with(index, value)
+        self.node.attributes.clear()
+        for attribute in _attributes(attributes):
+            self.node.attributes[attribute.name] = attribute
+        self.became = True
+        self.lower(self.node)
+
+
+Rule = Callable[[Place], None]
+Rules = Mapping[str, Sequence[tuple[int, Rule]]]
+"""By operator, what to do below a set of that number, the newest first."""
+
+
+def constant_of(value: ir.Value) -> np.ndarray | None:
+    """Return the array that a constant holds; None of what is known at run time only."""
+    maker = value.producer()
+    if maker is not None and maker.op_type == "Constant" and "value" in maker.attributes:
+        return maker.attributes["value"].as_tensor().numpy()
+    if value.const_value is None or value.is_graph_input() or isinstance(value.const_value, ir.ExternalTensor):
+        return None
+    return value.const_value.numpy()
+
+
+def rank_of(value: ir.Value) -> int:
+    """Return how many axes a value has.
+
+    Raises:
+        Inexpressible: that is not known.
+    """
+    if value.shape is None:
+        raise Inexpressible
+    return len(value.shape)
+
+
+def element_of(value: ir.Value) -> ir.DataType:
+    """Return the element type of a value.
+
+    Raises:
+        Inexpressible: that is not known.
+    """
+    if value.dtype is None:
+        raise Inexpressible
+    return value.dtype
+
+
+def _attributes(values: Mapping[str, Attribute]) -> list[ir.Attr]:
+    found = []
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            found.append(ir.AttrTensor(name, ir.Tensor(value)))
+        elif isinstance(value, float):
+            found.append(ir.AttrFloat32(name, value))
+        elif isinstance(value, str):
+            found.append(ir.AttrString(name, value))
+        elif isinstance(value, int):
+            found.append(ir.AttrInt64(name, value))
+        else:
+            found.append(ir.AttrInt64s(name, [int(number) for number in value]))
+    return found

@@ -1,0 +1,165 @@
+"""A model in another operator set of the standard domain.
+
+Newer sets take the operators that dslc emits as they are. For older ones the graph is walked once: what has another
+form there is brought into it, what did not exist is said in other operators (:mod:`dslc.export.older`), and every node
+is held against the definitions of that set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from dslc.errors.environment import OPSET
+from dslc.export.external import attached, detached
+from dslc.export.older.axes import AXES
+from dslc.export.older.numbers import NUMBERS
+from dslc.export.older.picking import PICKING
+from dslc.export.older.rewriting import Inexpressible, Place, Rules
+from dslc.graph.model import load_model, save_model
+
+__all__ = ["OLDEST", "converted"]
+
+OLDEST = 9
+"""The first set with the operators that nearly every graph needs: ConstantOfShape, Where, Erf, IsNaN."""
+RULES: Rules = {**AXES, **NUMBERS, **PICKING}
+CHANGED_SINCE = {"GroupNormalization": 21}
+"""Operators that say another thing from a newer set on. No graph of dslc has them."""
+ML = "ai.onnx.ml"
+
+
+def converted(data: bytes, opset: int) -> bytes:
+    """Return a model in another operator set of the standard domain.
+
+    Weights that lie in a file of their own stay there.
+
+    Raises:
+        Problem: E0616, there is no such set, or it can't express the model.
+    """
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST <= opset <= newest:
+        raise OPSET(
+            f"models are not written in operator set {opset}",
+            hint=f"{OLDEST} to {newest} can be asked for; onnx {onnx.__version__} knows none that is newer",
+        )
+    model = load_model(data)
+    before = model.graph.opset_imports[""]
+    if opset == before:
+        return data
+    if any(value.dtype is None or value.shape is None for node in model.graph for value in node.outputs):
+        data = _typed(data)
+        model = load_model(data)
+    lost = _rewritten(model, opset)
+    if lost:
+        first, *others = lost
+        more = f", nor have {len(others)} more operators" if others else ""
+        enough = next(s for s in range(opset + 1, before + 1) if not _rewritten(load_model(data), s))
+        raise OPSET(
+            f"the model cannot be written in operator set {opset}: {_described(first)} has no form in it{more}",
+            hint=f"operator set {enough} expresses all of it: --opset {enough}",
+        )
+    result = save_model(model)
+    _check(result)
+    return result
+
+
+def _rewritten(model: ir.Model, opset: int) -> list[ir.Node]:
+    """Bring a model into another operator set; return the nodes that have no form there."""
+    import onnx
+
+    graph = model.graph
+    lost: dict[int, ir.Node] = {}
+
+    def lower(node: ir.Node) -> None:
+        for below, rule in RULES.get(node.op_type, ()):
+            if opset < below:
+                place = Place(node, opset, lower)
+                rule(place)
+                if place.became:  # lowered by then
+                    return
+        if not _exists(node, opset):
+            raise Inexpressible
+
+    for node in [node for node in graph if not node.domain]:
+        try:
+            lower(node)
+        except Inexpressible:
+            lost[id(node)] = node
+    graph.opset_imports[""] = opset
+    known = [row for row in onnx.helper.VERSION_TABLE if row[2] == opset]
+    model.ir_version = max(min((row[1] for row in known), default=int(onnx.IR_VERSION)), 4)
+    if ML in graph.opset_imports and known:
+        graph.opset_imports[ML] = min(graph.opset_imports[ML], max(2, *(row[3] for row in known)))
+    _drop_unused(graph)
+    return list(lost.values())
+
+
+def _exists(node: ir.Node, opset: int) -> bool:
+    """Whether a set has an operator with these operands, of these types, and these attributes."""
+    import onnx
+
+    if opset >= CHANGED_SINCE.get(node.op_type, opset + 1):
+        return False
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opset, "")
+    except onnx.defs.SchemaError:
+        return False
+    if schema.deprecated or not schema.min_input <= len(node.inputs) <= schema.max_input:
+        return False
+    if not set(node.attributes) <= set(schema.attributes):
+        return False
+    return all(
+        value is None or value.dtype is None or _type_name(value.dtype) in _types_of(schema, number)
+        for number, value in enumerate(node.inputs)
+    )
+
+
+def _types_of(schema: Any, number: int) -> set[str]:
+    """Return the types that an operator takes as its operand of this number; the last one may be repeated."""
+    return set(schema.inputs[min(number, len(schema.inputs) - 1)].types)
+
+
+def _type_name(element: ir.DataType) -> str:
+    names = {ir.DataType.FLOAT: "float", ir.DataType.DOUBLE: "double"}
+    return f"tensor({names.get(element, element.name.lower())})"
+
+
+def _described(node: ir.Node) -> str:
+    """Say which operator it is, of which types, and where it comes from."""
+    types = ", ".join(value.dtype.name.lower() for value in node.inputs[:1] if value is not None and value.dtype)
+    origin = node.metadata_props.get("origin")
+    layer = str(node.name).rpartition("/")[0]
+    where = " ".join([*([f"of {layer}"] if layer else []), *([f"at {origin}"] if origin else [])])
+    return f"'{node.op_type}' ({types}){' ' + where if where else ''}"
+
+
+def _drop_unused(graph: ir.Graph) -> None:
+    """Drop the constants that have become attributes."""
+    kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and id(value) not in kept:
+            del graph.initializers[name]
+
+
+def _typed(data: bytes) -> bytes:
+    """Find out the types of values that have none."""
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    weights = detached(model)
+    model = onnx.shape_inference.infer_shapes(model, check_type=True, data_prop=True)
+    attached(model, weights)
+    result: bytes = model.SerializeToString()
+    return result
+
+
+def _check(data: bytes) -> None:
+    """Hold a model against ONNX's own checker; what it finds is a mistake of ours."""
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    detached(model)
+    onnx.checker.check_model(model, full_check=True)
