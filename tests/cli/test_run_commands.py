@@ -249,7 +249,7 @@ def test_predict_to_a_file_that_cannot_be(dslc: Dslc, trained: Path, tmp_path: P
 # --- export -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [[], ["--opset", "20"], ["--fields"]])
+@pytest.mark.parametrize("options", [[], ["--opset", "20"], ["--fields"], ["--fields", "--opset", "9"]])
 def test_export_writes_a_model_that_runs(dslc: Dslc, trained: Path, tmp_path: Path, options: list[str]) -> None:
     import onnxruntime
 
