@@ -50,7 +50,9 @@ def mark_spaces(words: list[Word]) -> None:
         text, last = str(word), str(previous)
         after_value = previous is not None and previous.operand
         member = last == "." and previous is not None and previous.type == "DOT"
-        if previous is None or sign or choice or last in {"(", "[", "."} or text in {")", "]", ",", ".", ":"}:
+        if previous is not None and _would_fuse(previous, text):
+            word.spaced = True
+        elif previous is None or sign or choice or last in {"(", "[", "."} or text in {")", "]", ",", ".", ":"}:
             word.spaced = False
         elif last == ":":
             word.spaced = brackets[-1:] != ["["]
@@ -69,6 +71,11 @@ def mark_spaces(words: list[Word]) -> None:
         elif text in _CLOSER.values() and brackets:
             brackets.pop()
         previous = word
+
+
+def _would_fuse(previous: Word, text: str) -> bool:
+    """Whether two words without a space between them would be read as others: ``100% (x)``, ``1 .real``."""
+    return (previous.type == "PERCENTAGE" and text == "(") or (previous.type == "NUMBER" and text == ".")
 
 
 def layout(words: list[Word], trailing: Word | None, indent: int) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +78,28 @@ def test_formatting_keeps_the_tree_and_every_comment_and_is_idempotent(dice: ran
     assert read(once) == read(text)
     assert comments(once) == comments(text)
     assert format_source(Source("text", once)) == once
+
+
+STARTS = ["1", "70%", "x", "( x )", "- 70%"]
+ENDS = [
+    "", "( x )", "( )", "( x , )", "[ x ]", "[ 70% : ]", "[ : 70% ]", ". x", ". if", "% x", "% ( x )", "% 1", "% [ x ]",
+    "% - x", "@ x", "- ( x )", "** - 1", "-> x ( 70% )", "// 2 . x", "then ( x )", "== 70%", "in { 70% , }",
+    "in 70% .. ( x )", "in log 1 .. 2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_formatting_keeps_the_tree_of_whatever_stands_side_by_side(start: str) -> None:
+    """A space between two words can mean something: `100% (x)` is no remainder, `1 .x` no broken number."""
+    kept = 0
+    for first, second in itertools.product(ENDS, ENDS):
+        text = f"param a: int = {start} {first} {second}"
+        diagnostics = Diagnostics()
+        before = parse(Source("text", text), diagnostics)
+        if not diagnostics:
+            kept += 1
+            assert read(format_source(Source("text", text))) == before.declarations, text
+    assert kept > 200
 
 
 SAMPLES = sorted(SPECS.glob("*.dl"))
