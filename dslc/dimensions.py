@@ -3,20 +3,27 @@
 The form is a polynomial with integer coefficients over symbols and floor divisions, so two dimensions that are
 equal for every value of their symbols by the rules of rings compare equal. What can't be decided raises
 :class:`Undecided`; callers turn it into a diagnostic.
+
+A symbol stands for a size of at least one; :func:`bounds` says what follows from that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
-__all__ = ["Dimension", "Symbolic", "Undecided", "evaluate", "same_value", "substitute", "symbol", "symbols_of"]
+__all__ = [
+    "Dimension", "Symbolic", "Undecided", "bounds", "evaluate", "range_size", "same_value", "substitute", "symbol",
+    "symbols_of",
+]  # fmt: skip
 
 
 _MOST_TERMS, _MOST_FACTORS, _LONGEST = 1000, 64, 2000
 """How many terms and factors an expression may have, and how many characters a division in it."""
 _TOO_LONG = "the expression of this size is too long to compute with"
+_LARGEST = 2**63 - 1
+_TOO_LARGE = "a number in the expression of this size does not fit in 64 bits"
 
 
 class Undecided(Exception):
@@ -155,6 +162,8 @@ def _make(terms: Mapping[_Monomial, int], *parts: Mapping[_Atom, tuple[Dimension
         return kept.get((), 0)
     if len(kept) > _MOST_TERMS or any(len(monomial) > _MOST_FACTORS for monomial in kept):
         raise Undecided(_TOO_LONG)
+    if any(abs(coefficient) > _LARGEST for coefficient in kept.values()):
+        raise Undecided(_TOO_LARGE)
     used = {atom for monomial in kept for atom in monomial if atom.operator}
     return Symbolic(kept, {atom: known[atom] for known in parts for atom in known if atom in used})
 
@@ -164,6 +173,8 @@ def _divide(operator: str, numerator: Dimension, divisor: Dimension) -> Dimensio
     if isinstance(divisor, int):
         if divisor == 0:
             raise ZeroDivisionError("division by zero")
+        if abs(divisor) > _LARGEST:
+            raise Undecided(_TOO_LARGE)
         whole = {m: c // divisor for m, c in _terms(numerator).items() if c % divisor == 0}
         rest = {m: c for m, c in _terms(numerator).items() if c % divisor}
         constant, positive = rest.pop((), 0), divisor > 0
@@ -176,6 +187,8 @@ def _divide(operator: str, numerator: Dimension, divisor: Dimension) -> Dimensio
         if constant:
             rest[()] = constant
         left = _make(rest, _parts_of(numerator))
+        if operator == "//" and positive and rest[min(m for m in rest if m)] < 0:  # -(-N // 2) is (N + 1) // 2
+            return _make(whole, _parts_of(numerator)) - (divisor - 1 - left) // divisor
         quotient = _atom(operator, left, divisor)
         return quotient if operator == "%" else quotient + _make(whole, _parts_of(numerator))
     if numerator == divisor:
@@ -250,13 +263,89 @@ def evaluate(dimension: Dimension, values: Mapping[str, int]) -> int:
     return result
 
 
+def range_size(start: Dimension, stop: Dimension, step: int) -> Dimension:
+    """Return how many numbers there are from ``start`` on, each ``step`` > 0 larger, below ``stop`` >= ``start``."""
+    return (stop - start + step - 1) // step
+
+
 def same_value(a: Dimension, b: Dimension) -> bool | None:
     """Are two dimensions equal? None if that depends on their symbols."""
     difference = a - b
     if isinstance(difference, int):
         return difference == 0
-    coefficients = {c for m, c in difference.terms.items() if m}
-    constant = difference.terms.get((), 0)
-    if constant and all(c * constant > 0 for c in coefficients):
-        return False  # dimensions are never negative
-    return None
+    least, most = bounds(difference)
+    return None if least <= 0 <= most else False
+
+
+Bounds = tuple[float, float]
+
+
+def bounds(dimension: Dimension) -> Bounds:
+    """Return numbers (or infinities) between which a dimension lies whatever its symbols are, each at least 1."""
+    if isinstance(dimension, int):
+        return dimension, dimension
+    try:
+        low, high = _interval(dimension)
+        if low == -inf:
+            low = _without_divisions(dimension)
+        if high == inf:
+            high = -_without_divisions(-dimension)
+    except Undecided:  # it grows too long, or too large, on the way
+        return -inf, inf
+    return low, high
+
+
+def _interval(dimension: Symbolic) -> Bounds:
+    """Return bounds that take each symbol by itself where it occurs."""
+    low: float = 0
+    high: float = 0
+    for monomial, coefficient in dimension.terms.items():
+        term: Bounds = (coefficient, coefficient)
+        for atom in monomial:
+            term = _product(term, _atom_bounds(dimension, atom))
+        low, high = low + term[0], high + term[1]
+    return low, high
+
+
+def _without_divisions(dimension: Dimension, most: int = 8) -> float:
+    """Return a lower bound that knows n / d - 1 < n // d <= n / d, so that T - T // 2 is not negative."""
+    if isinstance(dimension, int):
+        return dimension
+    for monomial, coefficient in dimension.terms.items():
+        if len(monomial) == 1 and monomial[0].operator == "//" and most:
+            numerator, divisor = dimension.operands(monomial[0])
+            if not isinstance(divisor, int) or divisor < 1:
+                continue
+            others = dimension - coefficient * Symbolic({monomial: 1}, {monomial[0]: (numerator, divisor)})
+            least = numerator if coefficient < 0 else numerator - (divisor - 1)
+            low = _without_divisions(others * divisor + coefficient * least, most - 1)
+            return low if abs(low) == inf else -(-low // divisor)
+    return _interval(dimension)[0]
+
+
+def _atom_bounds(dimension: Symbolic, atom: _Atom) -> Bounds:
+    if not atom.operator:
+        return 1, inf
+    (low, high), (least, most) = map(bounds, dimension.operands(atom))
+    if least < 1:
+        return -inf, inf
+    if atom.operator == "%":
+        return 0, min(most - 1, high) if low >= 0 else most - 1
+    # of a positive number, the larger divisor leaves less; of a negative one, more
+    return _quotient(low, most if low >= 0 else least), _quotient(high, least if high >= 0 else most)
+
+
+def _quotient(numerator: float, divisor: float) -> float:
+    if divisor == inf:
+        return 0 if numerator >= 0 else -1
+    return numerator if abs(numerator) == inf else numerator // divisor
+
+
+def _product(a: Bounds, b: Bounds) -> Bounds:
+    products = [0 if 0 in (x, y) else x * y for x in a for y in b]
+    low, high = min(products), max(products)
+    return (min(low, _FAR) if low > -_FAR else -inf), (max(high, -_FAR) if high < _FAR else inf)
+
+
+_FAR = 2**1000
+"""Bounds beyond this are not told apart from infinity; sums of them still fit in floats."""

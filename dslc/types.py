@@ -13,7 +13,9 @@ from dslc.dimensions import (
     Dimension,
     Symbolic,
     Undecided,
+    bounds,
     evaluate,
+    range_size,
     same_value,
     substitute,
     symbol,
@@ -22,8 +24,8 @@ from dslc.dimensions import (
 
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
-    "Symbolic", "TensorType", "Undecided", "broadcast", "broadcast_types", "element_count", "evaluate", "same_value",
-    "reduced_type", "regroups", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
+    "Symbolic", "TensorType", "Undecided", "bounds", "broadcast", "broadcast_types", "element_count", "evaluate",
+    "range_size", "reduced_type", "regroups", "same_value", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
 ]  # fmt: skip
 
 

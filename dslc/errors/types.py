@@ -5,8 +5,8 @@ from __future__ import annotations
 from dslc.diagnostics import register
 
 __all__ = [
-    "AXIS", "BAD_INDEX", "BAD_PATTERN", "BROADCAST", "COMBINATION", "ELEMENT", "ELEMENTS_DIFFER", "NOT_COMPUTABLE",
-    "ONE_VALUE", "RANK", "RESHAPE", "SIZE", "UNDECIDED", "UNKNOWN_SIZE", "WINDOW",
+    "AXIS", "BAD_INDEX", "BAD_PATTERN", "BROADCAST", "COMBINATION", "ELEMENT", "ELEMENTS_DIFFER", "EMPTY",
+    "NOT_COMPUTABLE", "ONE_VALUE", "RANK", "RESHAPE", "SIZE", "UNDECIDED", "UNKNOWN_SIZE", "WINDOW",
 ]  # fmt: skip
 
 
@@ -131,6 +131,15 @@ UNKNOWN_SIZE = register(
     "for the batch and for axes that no parameter spans.",
     wrong=_model("x -> Dense(3)", "x: float32[N, T]"),
     right=_model("x -> Dense(3)", "x: float32[N, 16]"),
+)
+EMPTY = register(
+    "E0315",
+    "an axis would be empty",
+    "Every axis of a tensor has at least one entry, and a symbol stands for a size of at least one. A mean over nothing "
+    "has no value, and runtimes don't agree on what happens to tensors without elements, so that one that is always "
+    "empty is refused: a slice that takes nothing, a part of size 0, padding that crops all there is.",
+    wrong=_model("x[:, 2:2]", "x: float32[N, 4]"),
+    right=_model("x[:, 2:3]", "x: float32[N, 4]"),
 )
 ONE_VALUE = register(
     "E0390",

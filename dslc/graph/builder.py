@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from dslc.types import INT64, Dimension, ElementType, Shape, Symbolic, TensorType, evaluate, symbols_of
+from dslc.types import INT64, Dimension, ElementType, Shape, Symbolic, TensorType, bounds, evaluate, symbols_of
 
 __all__ = [
     "DEFAULT_OPSET",
@@ -297,8 +297,15 @@ class Builder:
 
     # --- shapes at run time --------------------------------------------------------------------
 
+    def size(self, dimension: Dimension) -> Tensor:
+        """Return the run-time value of an axis' size as int64[1]: 0 where an expression of it would be negative."""
+        value = self.dimension(dimension)
+        if bounds(dimension)[0] >= 0:
+            return value
+        return self.node("Max", [value, self.constant([0], INT64)], [value.type])
+
     def dimension(self, dimension: Dimension) -> Tensor:
-        """Return a dimension's run-time value as int64[1]."""
+        """Return the run-time value of an expression of sizes as int64[1]."""
         if isinstance(dimension, int):
             return self.constant([dimension], INT64)
         if dimension not in self._dimensions:
@@ -322,14 +329,17 @@ class Builder:
         if not operator:
             tensor, axis = self._symbols[str(atom)]
             return self.node("Shape", [tensor], [TensorType(INT64, (1,))], {"start": axis, "end": axis + 1})
-        numerator, divisor = (self.dimension(d) for d in dimension.operands(atom))  # type: ignore[arg-type]
+        operands = dimension.operands(atom)  # type: ignore[arg-type]
+        numerator, divisor = map(self.dimension, operands)
+        if operator == "//" and bounds(operands[0])[0] < 0:  # ONNX divides toward zero
+            numerator = numerator - self.node("Mod", [numerator, divisor], [TensorType(INT64, (1,))])
         return self.node("Div" if operator == "//" else "Mod", [numerator, divisor], [TensorType(INT64, (1,))])
 
-    def shape(self, shape: Sequence[Dimension]) -> Tensor:
-        """Return a shape's run-time value as int64[rank]."""
+    def shape(self, shape: Sequence[Dimension], *, signed: bool = False) -> Tensor:
+        """Return the run-time value of a shape as int64[rank]; ``signed``: of numbers that may be negative."""
         if all(isinstance(d, int) for d in shape):
             return self.constant(np.array([evaluate(d, {}) for d in shape], dtype=np.int64))
-        parts = [self.dimension(d) for d in shape]
+        parts = [self.dimension(d) if signed else self.size(d) for d in shape]
         type = TensorType(INT64, (len(shape),))
         result = parts[0] if len(parts) == 1 else self.node("Concat", parts, [type], {"axis": 0})
         result.value.meta["dimensions"] = tuple(shape)

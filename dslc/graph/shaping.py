@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dslc.graph.builder import Tensor
-from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType
+from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, range_size
 
 
 def normal_axis(axis: int, rank: int) -> int:
@@ -114,7 +114,7 @@ def slice_(
     if shape is None:
         sizes = list(x.shape)
         for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-            sizes[axis] = (end - start + step - 1) // step
+            sizes[axis] = range_size(start, end, step)
         shape = tuple(sizes)
     builder = x.builder
     operands = [builder.shape(starts), builder.shape(ends), builder.constant(list(axes), INT64)]
@@ -129,7 +129,8 @@ def pad(x: Tensor, before: Sequence[Dimension], after: Sequence[Dimension], valu
         return x
     shape = [d + b + a for d, b, a in zip(x.shape, before, after, strict=True)]
     fill = [x.builder.constant(value, x.element)] if value else []
-    return x.builder.node("Pad", [x, x.builder.shape([*before, *after]), *fill], [x.type.with_shape(shape)])
+    widths = x.builder.shape([*before, *after], signed=True)
+    return x.builder.node("Pad", [x, widths, *fill], [x.type.with_shape(shape)])
 
 
 def gather(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import isnan, nan
 from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import BAD_INDEX, UNDECIDED
 from dslc.library.checks import decide
 from dslc.library.operations import Context, Function, function, option
-from dslc.types import INT64, Dimension, Symbolic, TensorType
+from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, range_size
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -37,6 +38,18 @@ class Mark(Enum):
 
 
 Item = Dimension | Slice | Mark
+
+
+def _settled(dimension: Dimension) -> float:
+    """Return what decides the sign of a dimension: negative, none, or positive if its symbols are large enough.
+
+    It is not a number where the sign hangs on how large they are.
+    """
+    least, most = bounds(dimension)
+    if least == most or most <= 0:
+        return most
+    grows = isinstance(dimension, Symbolic) and all(c > 0 for monomial, c in dimension.terms.items() if monomial)
+    return 1 if least >= 0 or grows else nan
 
 
 @function
@@ -70,32 +83,38 @@ class index(Function):
     def _bounds(self, x: TensorType, axis: int, part: Slice) -> tuple[Dimension, Dimension]:
         """Return where a slice starts and ends, counted from the front.
 
-        An axis whose size is a symbol is taken to have the entries that the slice leaves out; but how many a slice
-        takes must not hang on the symbol silently, so that `:5` and `-5:` are refused there.
+        An axis whose size is a symbol is taken to have the entries that the slice leaves out, and one whose size is
+        a number those that symbols name; but how many a slice takes must not hang on the size silently, so that `:5`
+        and `-5:` are refused where it is a symbol.
         """
         size = x.shape[axis]
         if part.step < 1:
             raise BAD_INDEX(f"the step of a slice must be positive, but is {part.step}")
+        unclear = UNDECIDED(
+            f"how many entries this slice takes depends on the size of axis {axis} of {x}",
+            hint="bounds in terms of the symbol, or a number as the size of the axis, decide it",
+        )
         if isinstance(size, Symbolic) and (
             (isinstance(part.stop, int) and part.stop > 0) or (isinstance(part.start, int) and part.start < -1)
         ):
-            raise UNDECIDED(
-                f"how many entries this slice takes depends on the size of axis {axis} of {x}",
-                hint="bounds in terms of the symbol, or a number as the size of the axis, decide it",
-            )
+            raise unclear
 
         def counted(bound: Dimension) -> Dimension:
-            if isinstance(bound, Symbolic):
-                return bound
-            if isinstance(size, Symbolic):
-                return size + bound if bound < 0 else bound
-            return min(max(bound + size if bound < 0 else bound, 0), size)
+            if not isinstance(bound, Symbolic) and bound < 0:
+                bound = size + bound
+            if _settled(bound) < 0:
+                return 0
+            beyond = _settled(size - bound)
+            if isnan(beyond) and isinstance(size, Symbolic):
+                raise unclear
+            return size if beyond < 0 else bound
 
         start = counted(0 if part.start is None else part.start)
         stop = size if part.stop is None else counted(part.stop)
-        if isinstance(start, int) and isinstance(stop, int):
-            stop = max(start, stop)
-        return start, stop
+        length = _settled(stop - start)
+        if isnan(length) and isinstance(size, Symbolic):
+            raise unclear
+        return start, start if length <= 0 else stop
 
     def type(self, x: TensorType, indices: TensorType | None = None) -> TensorType:
         shape: list[Dimension] = []
@@ -106,7 +125,7 @@ class index(Function):
                 continue
             if isinstance(item, Slice):
                 start, stop = self._bounds(x, axis, item)
-                shape.append(-((start - stop) // item.step))
+                shape.append(range_size(start, stop, item.step))
             elif item is Mark.TENSOR:
                 assert indices is not None
                 if not indices.element.is_integer:

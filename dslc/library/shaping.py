@@ -19,7 +19,7 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operations import Context, Function, function, option
-from dslc.types import INT64, Dimension, Symbolic, TensorType, element_count, same_value, shape_text
+from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, element_count, same_value, shape_text
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -279,10 +279,17 @@ class pad(Function):
 
     def type(self, x: TensorType) -> TensorType:
         before, after = self._widths(x)
-        shape = [d + b + a for d, b, a in zip(x.shape, before, after, strict=True)]
-        if any(isinstance(d, int) and d < 0 for d in shape):
-            raise SIZE(f"pad: cropping {list(self.padding)} takes more than there is of {x}")
-        return x.with_shape(shape)
+        for axis, (size, b, a) in enumerate(zip(x.shape, before, after, strict=True)):
+            least, most = bounds(size + min(b, 0) + min(a, 0))
+            if most < 0 or size + b + a == 0:
+                raise SIZE(f"pad: cropping {list(self.padding)} leaves nothing of axis {axis} of {x}")
+            if least < 0:
+                raise UNDECIDED(
+                    f"pad: whether axis {axis} of {x} has as many entries as cropping {list(self.padding)} takes is "
+                    "not known before run time",
+                    hint="crop an axis whose size is a number",
+                )
+        return x.with_shape(d + b + a for d, b, a in zip(x.shape, before, after, strict=True))
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         before, after = self._widths(x.type)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from dslc.diagnostics import Diagnostics, Label, Problem
-from dslc.errors import matching, names, objectives
+from dslc.errors import matching, names, objectives, types
 from dslc.library.operations import Operation
 from dslc.library.words import FUNCTIONS
 from dslc.limits import Limits
@@ -41,6 +40,7 @@ from dslc.types import (
     Symbolic,
     TensorType,
     Undecided,
+    bounds,
     same_value,
     shape_text,
     symbols_of,
@@ -311,16 +311,23 @@ class Elaboration:
         return result
 
     def check_size(self, type: TensorType, span: Span) -> None:
-        """Refuse a tensor larger than the limits allow, and one with a negative dimension."""
+        """Refuse a tensor that is larger than the limits allow, and one with an axis that is always empty.
+
+        A sum over nothing is 0 and a mean of nothing no number at all; runtimes differ even in the shapes they give.
+        """
         if type.rank > MOST_AXES:
             raise matching.BAD_TYPE(f"a tensor has at most {MOST_AXES} axes, and this one would have {type.rank:,}").at(
                 span
             )
-        known = [dimension for dimension in type.shape if isinstance(dimension, int)]
-        if any(dimension < 0 for dimension in known):
-            raise matching.WRONG_TYPE(f"the result would have the shape {shape_text(type.shape)}").at(span)
-        if prod(known) > self.limits.tensor_elements:
-            size = f"{prod(known):,}" if prod(known) < 2**63 else f"{float(2**63):.0e} or more"
+        least = 1
+        for axis, dimension in enumerate(type.shape):
+            low, high = bounds(dimension)
+            if high < 1:
+                whatever = ", whatever the symbols are" if isinstance(dimension, Symbolic) else ""
+                raise types.EMPTY(f"the result would be {type}, with no entries on axis {axis}{whatever}").at(span)
+            least *= max(1, int(low)) if low > 0 else 1
+        if least > self.limits.tensor_elements:
+            size = f"{least:,}" if least < 2**63 else f"{float(2**63):.0e} or more"
             raise names.LIMIT_REACHED(
                 f"a tensor {type} has {size} elements, more than {self.limits.tensor_elements:,}",
                 hint="'--limit tensor_elements=N' raises the limit",

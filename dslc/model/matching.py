@@ -95,7 +95,7 @@ def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
     """Return the dimension that an expression says.
 
     Raises:
-        Problem: it is not a whole number, or negative.
+        Problem: it is not a whole number, or less than 1.
     """
     value = evaluate(expression)
     if value is POISON:
@@ -104,8 +104,8 @@ def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
         value = int(value)
     if not is_number(value) or isinstance(value, float):
         raise errors.BAD_TYPE(f"a dimension is a whole number, not {kind_of(value)}").at(expression.span)
-    if isinstance(value, int) and value < 0:
-        raise errors.BAD_TYPE(f"a dimension cannot be negative, and this is {value}").at(expression.span)
+    if isinstance(value, int) and value < 1:
+        raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {value}").at(expression.span)
     return value  # type: ignore[no-any-return]
 
 

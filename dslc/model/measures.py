@@ -18,7 +18,7 @@ from dslc.model.checked import Measure
 from dslc.model.elaboration import DimensionOf, Elaboration
 from dslc.model.values import Application, Literal, Value
 from dslc.source import Span
-from dslc.types import symbols_of
+from dslc.types import Dimension, Symbolic, symbols_of
 
 __all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
 
@@ -125,9 +125,14 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
         )
     if _Kind.BATCH not in operands:
         if _Kind.FINISHED in operands:
+            if application.variables or operation.draws(application.training):
+                raise errors.NOT_EXACT(
+                    f"'{operation.name}' is applied to figures over the whole split",
+                    hint="layers look at each example by itself; reduce over the examples behind them",
+                )
             return _Kind.FINISHED
         return _Kind.BATCH if any(map(is_batch, application.outputs)) else _Kind.FIXED
-    word = application.operation.name
+    word = operation.name
     if _Kind.FINISHED in operands:
         raise errors.NOT_EXACT(
             f"'{word}' joins figures over the whole split with single examples",
@@ -140,9 +145,9 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
             hint="metrics and the losses watched over a split look at each example by itself, then reduce",
         )
     if not any(map(is_batch, application.outputs)):
-        if application.operation.of_shapes:
+        if operation.of_shapes:
             return _Kind.FIXED
-        if isinstance(application.operation, Statistic):
+        if isinstance(operation, Statistic):
             return _Kind.FINISHED
         if any(map(is_batch, application.operands)):
             raise errors.NOT_EXACT(
@@ -161,9 +166,17 @@ def mixes_examples(application: Application) -> bool:
         return operation.axis % operand.rank == 0 and is_batch(application.operands[0])  # type: ignore[attr-defined]
     if operation.of_shapes:
         return any(map(is_batch, application.outputs))
+    sizes = [d for output in application.outputs for d in output.type.shape if BATCH in symbols_of(d)]
+    if not all(_counts_examples(size) for size in sizes):
+        return True  # a slice of the batch, say
     axes = [sum(BATCH in symbols_of(d) for d in output.type.shape) for output in application.outputs]
     before = [sum(BATCH in symbols_of(d) for d in operand.type.shape) for operand in application.operands]
     return max(axes, default=0) > max(before, default=0) > 0
+
+
+def _counts_examples(size: Dimension) -> bool:
+    """Is a size so many for each example of the batch?"""
+    return isinstance(size, Symbolic) and all([str(a) for a in m].count(BATCH) == 1 for m in size.terms)
 
 
 def is_batch(value: Value) -> bool:

@@ -142,7 +142,9 @@ WRONG: list[tuple[str, dict[str, Any], tuple[TensorType, ...], str, str]] = [
     ("split", {"sizes": 2}, (f(N, 4),), "E0308", "axis 0 of float32[N, 4] must be a number, but is N"),
     ("split", {"sizes": 0, "axis": 1}, (f(N, 4),), "E0306", "at least 1"),
     ("pad", {"padding": (1,)}, (f(N, 4),), "E0312", "two numbers for each padded axis"),
-    ("pad", {"padding": (-3, -2)}, (f(N, 4),), "E0306", "takes more than there is"),
+    ("pad", {"padding": (-3, -2)}, (f(N, 4),), "E0306", "leaves nothing of axis 1"),
+    ("pad", {"padding": (-5, 3)}, (f(N, 4),), "E0306", "leaves nothing of axis 1"),
+    ("pad", {"padding": (0, 0, -5, -5)}, (f(N, 4),), "E0308", "whether axis 0"),
     ("gather", {"axis": 1}, (f(N, 4), i(N)), "E0304", "as many axes as x"),
     ("gather", {"axis": 1}, (f(3, 4), i(2, 1)), "E0306", "sizes on axis 0 must be equal, but are 3 and 2"),
     ("gather", {"axis": 1}, (f(3, 4), f(3, 1)), "E0303", "gather takes integers"),
@@ -213,7 +215,7 @@ def test_what_does_not_fit_is_said(
 
 
 def test_every_code_of_the_family_is_raised() -> None:
-    raised = {code for *_, code, _ in WRONG} | {"E0313"}  # E0313: test_numbers.py
+    raised = {code for *_, code, _ in WRONG} | {"E0313", "E0315"}  # test_numbers.py; tests/wrong/shapes
     assert {code for code in CODES if "E0301" <= code <= "E0329"} == raised
 
 
