@@ -8,7 +8,11 @@ from dataclasses import dataclass, fields, replace
 from dslc.diagnostics import did_you_mean
 from dslc.errors.syntax import BAD_LIMIT
 
-__all__ = ["Limits"]
+__all__ = ["MOST", "MOST_SEED", "Limits"]
+
+MOST = 10**12
+"""How many epochs, steps, examples in a batch and the like may be asked for, so that their products can be counted."""
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)

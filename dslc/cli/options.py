@@ -22,9 +22,13 @@ class UsageError(Exception):
 
 def positive(text: str) -> int:
     """Return a positive whole number."""
+    from dslc.limits import MOST
+
     digits = text.replace("_", "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and int(digits) > 0):
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 100 and int(digits) > 0):
         raise argparse.ArgumentTypeError(f"a positive whole number is needed, not '{text}'")
+    if int(digits) > MOST:
+        raise argparse.ArgumentTypeError(f"a number of at most {MOST:,} is needed, not '{text}'")
     return int(digits)
 
 

@@ -38,7 +38,7 @@ class Option:
     """One option of a word.
 
     ``kinds`` are what its values may be: ``int``, ``float``, ``bool``, ``str``, ``type(None)``,
-    ``Dimension``, a word class such as ``Initializer``, or ``tuple`` for a list of ints.
+    ``Dimension``, a word class such as ``Initializer``, or ``tuple`` for a list, whose ``items`` are of such kinds.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Option:
     above: float | None = None
     below: float | None = None
     choices: tuple[Any, ...] | None = None
+    items: tuple[Any, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -116,7 +117,8 @@ def options_of(word: type[Any]) -> tuple[Option, ...]:
     found = []
     for field in dataclasses.fields(word):
         default = REQUIRED if field.default is dataclasses.MISSING else field.default
-        found.append(Option(field.name, _kinds(hints[field.name]), default, **field.metadata))
+        hint = hints[field.name]
+        found.append(Option(field.name, _kinds(hint), default, **field.metadata, items=_items(hint)))
     return tuple(found)
 
 
@@ -126,6 +128,13 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     if get_origin(hint) is tuple:
         return (tuple,)
     return (hint,)
+
+
+def _items(hint: Any) -> tuple[Any, ...]:
+    """Return what the items of a list may be, where the hint allows one."""
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(kind for member in get_args(hint) for kind in _items(member))
+    return _kinds(get_args(hint)[0]) if get_origin(hint) is tuple else ()
 
 
 W = TypeVar("W", bound=type[Word])

@@ -12,7 +12,7 @@ from dslc.errors import names as errors
 from dslc.library.operations import Initializer, Operation, operands_of
 from dslc.library.schedules import constant
 from dslc.library.words import INITIALIZERS, Option, Word, options_of
-from dslc.model.values import POISON, is_number, kind_of
+from dslc.model.values import POISON, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
 
@@ -184,13 +184,11 @@ def bind_word(
 def _pair(word: type[Word], name: str, given: Given, diagnostics: Diagnostics) -> Any:
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
-    fits = (
-        isinstance(value, str)
-        if word.family == "source"
-        else (isinstance(value, (int, Symbolic)) and not isinstance(value, bool))
-    )
-    if value is POISON or fits:
-        return value
+    fitting: Any = whole_number(value)
+    if word.family == "source":
+        fitting = value if isinstance(value, str) else None
+    if value is POISON or fitting is not None:
+        return POISON if value is POISON else fitting
     wants = "a path in quotes" if word.family == "source" else "a whole number"
     diagnostics.add(errors.WRONG_KIND(f"'{name}' of {word.name} must be {wants}, not {kind_of(value)}").at(given.span))
     return POISON
@@ -204,7 +202,7 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
     if value is POISON:
         found = kind_of(given.value)
         if isinstance(given.value, (list, tuple)) and tuple in option.kinds:
-            wrong = next((item for item in given.value if not is_number(item)), None)
+            wrong = next((item for item in given.value if _number(option.items, item) is None), None)
             found = f"a list with {kind_of(wrong)} in it"
         diagnostics.add(
             errors.WRONG_KIND(
@@ -238,22 +236,29 @@ def _fit(option: Option, value: Any) -> Any:
         return value if bool in kinds else POISON
     if value is None:
         return None if type(None) in kinds else POISON
-    if isinstance(value, Symbolic):
-        return value if Symbolic in kinds else POISON
-    if isinstance(value, int) and int in kinds:
-        return value
-    if is_number(value) and float in kinds:
-        return float(value)
+    if is_number(value):
+        number = _number(kinds, value)
+        return POISON if number is None else number
     if isinstance(value, str):
         return value if str in kinds else POISON
     if isinstance(value, (list, tuple)):
-        return tuple(value) if tuple in kinds and all(is_number(v) for v in value) else POISON
+        numbers = tuple(_number(option.items, item) for item in value)
+        return POISON if tuple not in kinds or None in numbers else numbers
     if isinstance(value, constant) and Initializer in kinds:  # both an initializer and a schedule bear this name
         return INITIALIZERS["constant"](value=value.value)
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, (Word, ElementType)) and isinstance(value, kind):
             return value
     return POISON
+
+
+def _number(kinds: Sequence[Any], value: Any) -> Any:
+    """Return a number as one of the kinds, None where it fits none: whole numbers where those are asked for."""
+    if not is_number(value) or (isinstance(value, Symbolic) and Symbolic not in kinds):
+        return None
+    if int in kinds and (isinstance(value, int) or float not in kinds):
+        return whole_number(value)
+    return float(value) if float in kinds else None
 
 
 _KIND_NAMES = {
@@ -274,6 +279,9 @@ def wanted(option: Option) -> str:
         return "one of " + ", ".join(texts + others)
     names: list[str] = []
     for kind in option.kinds:
+        if kind is tuple and float not in option.items:
+            names.append("a list of whole numbers")
+            continue
         if kind is Symbolic or (kind is int and float in option.kinds):
             continue
         name = _KIND_NAMES.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__.lower()}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.model.checked import CheckedData, Facts
-from dslc.model.values import POISON, kind_of
+from dslc.model.values import POISON, kind_of, whole_number
 from dslc.types import Symbolic
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ def range_(call: CallSite) -> Any:
             raise names.NOT_KNOWN_YET(
                 f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time"
             ).at(argument.span)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if whole_number(value) is None:
             raise names.WRONG_KIND(f"range takes whole numbers, not {kind_of(value)}").at(argument.span)
+    values = [whole_number(value) for value in values]
     if len(values) == 3 and values[2] == 0:
         raise names.OUT_OF_RANGE("the step of a range must not be 0").at(call.arguments[2].span)
     counted = range(*values)

@@ -22,7 +22,7 @@ from dslc.model.known import ELEMENT_TYPES, REGISTRIES, described, unknown_word,
 from dslc.model.matching import Silent
 from dslc.model.networks import Network
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
-from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of
+from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType, Symbolic, Undecided
@@ -459,10 +459,10 @@ class Evaluator:
         if isinstance(target, Value):
             return index(self.elaboration, target, items, e)
         if isinstance(target, (list, tuple)) and len(items) == 1:
-            number = items[0]
-            if isinstance(number, int) and not isinstance(number, bool) and -len(target) <= number < len(target):
+            number = whole_number(items[0])
+            if isinstance(number, int) and -len(target) <= number < len(target):
                 return target[number]
-            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(number)}").at(
+            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(items[0])}").at(
                 e.items[0].span
             )
         raise names.BAD_INDEX(f"{kind_of(target)} cannot be indexed")
@@ -475,7 +475,8 @@ class Evaluator:
         parts = [None if part is None else self.evaluate(part) for part in (item.start, item.stop, item.step)]
         if any(part is POISON for part in parts):
             return POISON
-        for part in parts:
-            if part is not None and (not isinstance(part, (int, Symbolic)) or isinstance(part, bool)):
+        whole = [whole_number(part) for part in parts]
+        for part, number in zip(parts, whole, strict=True):
+            if part is not None and number is None:
                 raise names.BAD_INDEX(f"a slice is made of whole numbers, not {kind_of(part)}").at(item.span)
-        return slice(*parts)
+        return slice(*whole)

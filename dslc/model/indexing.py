@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dslc.errors import names
 from dslc.library.indexing import Mark, Slice
 from dslc.library.words import FUNCTIONS
-from dslc.model.values import Value, kind_of
+from dslc.model.values import Value, kind_of, whole_number
 from dslc.syntax import tree
-from dslc.types import Symbolic
 
 if TYPE_CHECKING:
     from dslc.model.elaboration import Elaboration
@@ -32,8 +31,8 @@ def index(elaboration: Elaboration, target: Value, items: Sequence[Any], e: tree
             if item.step is not None and not isinstance(item.step, int):
                 raise names.BAD_INDEX("the step of a slice is a whole number").at(written.span)
             form.append(Slice(item.start, item.stop, 1 if item.step is None else item.step))
-        elif isinstance(item, (int, Symbolic)) and not isinstance(item, bool):
-            form.append(item)
+        elif (number := whole_number(item)) is not None:
+            form.append(number)
         else:
             raise names.BAD_INDEX(f"a tensor cannot be indexed with {kind_of(item)}").at(written.span)
     return elaboration.apply(FUNCTIONS["index"](items=tuple(form)), operands, e.span)

@@ -8,7 +8,7 @@ from typing import Any
 from dslc.diagnostics import Code, Label, did_you_mean
 from dslc.errors import matching as errors
 from dslc.model.scope import Scope
-from dslc.model.values import POISON, is_number, kind_of
+from dslc.model.values import POISON, kind_of, whole_number
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_of
@@ -100,13 +100,12 @@ def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
     value = evaluate(expression)
     if value is POISON:
         raise Silent
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not is_number(value) or isinstance(value, float):
+    size = whole_number(value)
+    if size is None:
         raise errors.BAD_TYPE(f"a dimension is a whole number, not {kind_of(value)}").at(expression.span)
-    if isinstance(value, int) and value < 1:
-        raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {value}").at(expression.span)
-    return value  # type: ignore[no-any-return]
+    if isinstance(size, int) and size < 1:
+        raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {size}").at(expression.span)
+    return size
 
 
 class Silent(Exception):

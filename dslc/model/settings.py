@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
-from dslc.model.values import POISON, is_number, kind_of
+from dslc.limits import MOST, MOST_SEED
+from dslc.model.values import POISON, is_number, kind_of, whole_number
 from dslc.syntax import tree
+from dslc.types import Symbolic
 
 if TYPE_CHECKING:
     from dslc.model.train import TrainChecker
@@ -34,18 +36,25 @@ def number_of(
     *,
     whole: bool = True,
     least: float = 1,
+    most: int = MOST,
     below: float | None = None,
     above: float | None = None,
 ) -> Any:
-    """Evaluate a setting; None (reported) where it does not fit."""
+    """Evaluate a setting; None (reported) where it does not fit. ``most`` bounds whole numbers."""
     with train.elaboration.graph(training=False):
         value = train.evaluator().evaluate(expression)
     if value is POISON:
         train.failed = True
         return None
-    if whole and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    fits = is_number(value) and (isinstance(value, int) if whole else isinstance(value, (int, float)))
+    if whole:
+        number = whole_number(value)
+        fits = isinstance(number, int)
+        value = number if fits else value
+    else:
+        fits = is_number(value) and not isinstance(value, Symbolic)
+    if fits and whole and value > most:
+        train.report(objectives.BAD_SETTING(f"{what} is at most {most:,}, not {value:,}"), expression.span)
+        return None
     if fits:
         fits = (value > above if above is not None else value >= least) and (below is None or value < below)
     if not fits:
@@ -81,7 +90,7 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
         "evaluate_every": number_of(train, every.every, "the number of steps") if every else None,
         "accumulate": (number_of(train, accumulate.batches, "the number of batches") if accumulate else None) or 1,
         "average": decay_of(train, average) if average else None,
-        "seed": (number_of(train, seed.value, "the seed", least=0) if seed else None) or 0,
+        "seed": (number_of(train, seed.value, "the seed", least=0, most=MOST_SEED) if seed else None) or 0,
         "clip_norm": None, "clip_value": None,
     }  # fmt: skip
     for option in batch.options if batch else ():

@@ -13,11 +13,11 @@ import numpy as np
 
 from dslc.library.operations import Operation, Variable
 from dslc.source import Span
-from dslc.types import Symbolic, TensorType
+from dslc.types import Dimension, Symbolic, TensorType
 
 __all__ = [
     "POISON", "Application", "Literal", "Outputs", "ParameterOf", "ParameterRecord", "Placeholder", "Poison", "Value",
-    "is_number", "kind_of",
+    "is_number", "kind_of", "whole_number",
 ]  # fmt: skip
 
 
@@ -135,6 +135,13 @@ class Outputs:
 def is_number(value: object) -> bool:
     """Is it a compile-time number (a dimension included, a boolean not)?"""
     return isinstance(value, (int, float, Symbolic)) and not isinstance(value, bool)
+
+
+def whole_number(value: object) -> Dimension | None:
+    """Return a compile-time number as a whole one (a dimension included), None where it is none: 8 / 2 is 4."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (int, Symbolic)) and not isinstance(value, bool) else None
 
 
 def kind_of(value: object) -> str:
