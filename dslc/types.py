@@ -25,7 +25,8 @@ from dslc.dimensions import (
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
     "Symbolic", "TensorType", "Undecided", "bounds", "broadcast", "broadcast_types", "element_count", "evaluate",
-    "range_size", "reduced_type", "regroups", "same_value", "shape_text", "substitute", "symbol", "symbols_of", "window_size",
+    "range_size", "reduced_type", "regroups", "same_value", "shape_text", "substitute", "symbol", "symbols_of",
+    "window_size",
 ]  # fmt: skip
 
 
