@@ -263,11 +263,12 @@ class Compilation:
     def dataset(self) -> Dataset:
         """Every split's fields, checked."""
         from dslc.training.fields import make_dataset
+        from dslc.training.indices import check_indices
         from dslc.training.session import Settings
-        from dslc.training.targets import check_targets
 
-        dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, Settings.of("cpu"))
-        check_targets(self.train, self.raw, self.contract, dataset)
+        settings = Settings.of("cpu")
+        dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, settings)
+        check_indices(self.train, self.raw, self.contract, dataset, self.constants, settings)
         return dataset
 
     @cached_property

@@ -74,7 +74,7 @@ def pages() -> dict[str, Page]:
     def of(*modules: str) -> dict[str, type[Word]]:
         return {n: w for n, w in FUNCTIONS.items() if w.__module__.removeprefix("dslc.library.") in modules}
 
-    losses, metrics = of("losses"), of("metrics")
+    losses, metrics = of("losses"), of("metrics", "class_metrics")
     return {
         "layers.md": Page(
             "Layers",

@@ -6,7 +6,8 @@ from dslc.diagnostics import register
 
 __all__ = [
     "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
-    "NOT_LOGARITHMS", "NOT_LOGITS", "SHAPES_DIFFER", "SOFTMAX_TWICE", "WEIGHT_SHAPE", "WRONG_COUNT",
+    "NOT_LOGARITHMS", "NOT_LOGITS", "SHAPES_DIFFER", "SOFTMAX_TWICE", "UNDECIDED_LABELS", "WEIGHT_SHAPE",
+    "WRONG_COUNT",
 ]  # fmt: skip
 
 
@@ -82,6 +83,16 @@ WEIGHT_SHAPE = register(
     "axes, such as [N, T] for a target [N, T, 3]. It is a floating-point number of the prediction's type.",
     wrong=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N, 1]"),
     right=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N]"),
+)
+UNDECIDED_LABELS = register(
+    "E0541",
+    "whether these are labels or positions is not said",
+    "Logits and targets of one shape [N, L] are L labels, each of which an example has or not. With more axes they may be "
+    "labels on one of them, such as [N, T, L] or [N, L, H, W], or positions that are each of one of two classes, such "
+    "as the pixels of [N, H, W]. Means over labels need to know which: 'axis' says where the labels are, and "
+    "'average = \"binary\"' that these are positions.",
+    wrong=_model("f1(x, mask)", "x: float32[N, 32, 32]", "mask: bool[N, 32, 32]"),
+    right=_model('f1(x, mask, average = "binary")', "x: float32[N, 32, 32]", "mask: bool[N, 32, 32]"),
 )
 NEEDS_NETWORK = register(
     "E0345",

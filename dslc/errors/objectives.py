@@ -115,6 +115,14 @@ LOSS_NOT_FINITE = register(
     "the first layer whose output was not finite.",
     exit_code=4,
 )  # fmt: skip
+INDEX_OUTSIDE = register(
+    "E0540", "a computed index lies outside of what it picks from",
+    "Indices count from 0: those of a table of 4 rows are 0 to 3, and class targets for 10 logits are 0 to 9 or the "
+    "value of `ignore_index`. One below 0 does not count from the end, and one that is too large finds nothing, so either "
+    "ends the run. An index that follows from the data is looked at before training starts, one that a network "
+    "computes when it is used; `clip` keeps it in range, if that is what you mean.",
+    exit_code=3,
+)  # fmt: skip
 RESUME_DIFFERS = register(
     "E0521", "a run cannot be resumed with something changed",
     "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be "

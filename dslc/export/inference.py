@@ -14,6 +14,7 @@ from dslc.graph.random import Randomness
 from dslc.library.operations import Statistic
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
+from dslc.model.indices import ranges_of
 from dslc.model.lowering import Lowering
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder, Value
@@ -100,13 +101,16 @@ def _inference(
 ) -> Model:
     builder = Builder(name)
     applications = applications_of(*outputs.values())
+    ranges = ranges_of(outputs.values())
     inputs: dict[str, Tensor] = {}
     for application in applications:
         operation = application.operation
         if not isinstance(operation, Placeholder) or operation.key.removeprefix("fitted:") in constants.arrays:
             continue
         if operation.key not in inputs:
-            inputs[operation.key] = builder.input(operation.key, operation.given)
+            counts = [known["count"] for known in ranges.get(operation.key, ())]
+            said = f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error." if counts else None
+            inputs[operation.key] = builder.input(operation.key, operation.given, said)
     draws = any(a.operation.draws(a.training) for a in applications)
     randomness = (
         Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from dslc.graph.builder import *
     from dslc.graph.contraction import *
     from dslc.graph.elementwise import *
+    from dslc.graph.indices import *
     from dslc.graph.linear import *
     from dslc.graph.reductions import *
     from dslc.graph.shaping import *
 
-_VOCABULARY = ("builder", "contraction", "elementwise", "linear", "reductions", "shaping")
+_VOCABULARY = ("builder", "contraction", "elementwise", "indices", "linear", "reductions", "shaping")
 
 
 def __getattr__(name: str) -> Any:

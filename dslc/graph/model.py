@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["Model", "Port", "gathered", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
+__all__ = ["Model", "Port", "cut_at", "gathered", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
 
 Model = ir.Model
 """A finished graph with its metadata."""
@@ -57,6 +57,14 @@ def with_outputs(model: Model, names: Sequence[str]) -> Model:
     for value in [v for v in graph.inputs if not v.uses() and id(v) not in passed_on]:
         graph.inputs.remove(value)
     return model
+
+
+def cut_at(model: Model, values: Sequence[ir.Value]) -> Model:
+    """Make these values of a model, which nodes compute, its only outputs, and keep what they need."""
+    for value in list(model.graph.outputs):
+        model.graph.outputs.remove(value)
+    model.graph.outputs.extend(values)
+    return with_outputs(model, [str(value.name) for value in values])
 
 
 def gathered(model: Model, columns: Mapping[str, tuple[str, Sequence[int]]], rows: str) -> Model:

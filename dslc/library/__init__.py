@@ -3,6 +3,7 @@
 from dslc.library import (
     activations,
     arithmetic,
+    class_metrics,
     elements,
     indexing,
     initializers,
@@ -20,6 +21,6 @@ from dslc.library import (
 )
 
 __all__ = [
-    "activations", "arithmetic", "elements", "indexing", "initializers", "layers", "losses", "mathematics", "metrics",
-    "norms", "notation", "optimizers", "reductions", "schedules", "shaping", "windows",
+    "activations", "arithmetic", "class_metrics", "elements", "indexing", "initializers", "layers", "losses",
+    "mathematics", "metrics", "norms", "notation", "optimizers", "reductions", "schedules", "shaping", "windows",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dslc import graph as g
@@ -15,7 +16,7 @@ from dslc.library.checks import (
     need_number,
     same_elements,
 )
-from dslc.library.operations import Context, Function, function, option
+from dslc.library.operations import Context, Function, IndexUse, function, option
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class is_missing(Function):
 class one_hot(Function):
     """1 at the position that the integer names and 0 elsewhere, along a new last axis.
 
-    What lies outside [0, classes) becomes all zeros.
+    An integer outside of [0, classes) ends the run.
     """
 
     classes: Dimension = option("Length of the new axis.", minimum=1)
@@ -99,6 +100,9 @@ class one_hot(Function):
         if self.element is STRING:
             need_number(self.name, x.with_element(self.element))
         return TensorType(self.element, (*x.shape, self.classes))
+
+    def indexes(self, x: TensorType) -> Sequence[IndexUse]:
+        return [IndexUse(0, self.classes, f"has {self.classes} classes", looks_up=False)]
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         positions = arange(context.builder, self.classes)

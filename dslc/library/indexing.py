@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import isnan, nan
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from dslc import graph as g
 from dslc.errors.types import BAD_INDEX, UNDECIDED
 from dslc.library.checks import decide
-from dslc.library.operations import Context, Function, function, option
+from dslc.library.operations import Context, Function, IndexUse, function, option
 from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, range_size
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class index(Function):
 
     An integer picks one entry and removes the axis, a slice keeps a range, ``none`` makes a new axis of size one, and
     ``...`` stands for the axes not named. A tensor of integers picks entries: its shape takes the place of the axis.
+    Those integers count from 0: one below that or beyond the axis ends the run.
     """
 
     carries = True
@@ -138,6 +140,13 @@ class index(Function):
                 self._entry(x, axis, item)
             axis += 1
         return x.with_shape(shape)
+
+    def indexes(self, x: TensorType, indices: TensorType | None = None) -> Sequence[IndexUse]:
+        axes = [item for item in self._named(x) if item is not Mark.NEW]
+        if indices is None or Mark.TENSOR not in axes:
+            return ()
+        axis = axes.index(Mark.TENSOR)
+        return [IndexUse(1, x.shape[axis], f"picks from {x.shape[axis]} along axis {axis}")]
 
     def _entry(self, x: TensorType, axis: int, item: Item) -> int:
         """Return an integer index counted from the front, or from the end of a symbolic axis."""

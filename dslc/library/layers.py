@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dslc import graph as g
 from dslc.library.checks import need_float, need_integer, need_rank, weight_size
 from dslc.library.initializers import glorot_uniform, normal, zeros
-from dslc.library.operations import Context, Initializer, Layer, Role, Variable, layer, option
+from dslc.library.operations import Context, IndexUse, Initializer, Layer, Role, Variable, layer, option
 from dslc.library.shaping import reshaped
 from dslc.types import FLOAT32, INT64, Dimension, TensorType, element_count
 
@@ -65,6 +65,9 @@ class Embedding(Layer):
 
     def variables(self, x: TensorType) -> Sequence[Variable]:
         return [Variable("weight", (self.entries, self.size), self.init, Role.EMBEDDING)]
+
+    def indexes(self, x: TensorType) -> Sequence[IndexUse]:
+        return [IndexUse(0, self.entries, f"has {self.entries} rows")]
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.gather(context["weight"], g.cast(x, INT64))

@@ -14,15 +14,16 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operations import EXAMPLES, Context, Function, Scale, Statistic, Typed, function, option
+from dslc.library.operations import EXAMPLES, Context, Function, IndexUse, Scale, Statistic, Typed, function, option
 from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
 
 __all__ = [
-    "Mean", "binary_cross_entropy", "class_axis", "cross_entropy", "huber", "kl_divergence", "l1", "l2", "mae",
-    "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "surprise", "weighted_mean", "weights_of",
+    "Mean", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "huber", "ignore_option",
+    "kl_divergence", "l1", "l2", "mae", "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "surprise",
+    "weighted_mean", "weights_of",
 ]  # fmt: skip
 
 
@@ -109,6 +110,23 @@ def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) 
             hint=f"a single logit for two classes is compared with a target of its shape: squeeze(y, axis = {axis})",
         )
     return axis, classes
+
+
+# --- Targets that are ignored ----------------------------------------------------------------------------
+
+
+def ignore_option() -> Any:
+    """Return the option of losses and metrics of classes that names the one target which does not count."""
+    return option(
+        "Targets with this index do not count; any other outside of the classes ends the run.", default=-100
+    )
+
+
+def class_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Return class indices as int64 with 0 where they are to be ignored, and where they are not (int64 0 or 1)."""
+    target = g.cast(target, INT64)
+    valid = g.cast(g.logical_not(g.equal(target, ignore_index)), INT64)
+    return target * valid, valid
 
 
 # --- Emissions that losses and metrics share -------------------------------------------------------------
@@ -285,7 +303,7 @@ class cross_entropy(Mean):
     label_smoothing: float = option(
         "The share of a target that is spread evenly over all classes.", default=0.0, minimum=0, maximum=1
     )
-    ignore_index: int = option("Targets with this index do not count.", default=-100)
+    ignore_index: int = ignore_option()
 
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGIT
@@ -303,6 +321,12 @@ class cross_entropy(Mean):
         if self.class_weight is not None and len(self.class_weight) != classes:
             raise errors.CLASS_COUNT(f"'class_weight' has {len(self.class_weight)} numbers for {classes} classes")
         return TensorType(logits.element)
+
+    def indexes(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> Sequence[IndexUse]:
+        if target.shape == logits.shape:
+            return ()
+        classes = logits.shape[self.axis % logits.rank]
+        return [IndexUse(1, classes, f"is given {classes} classes", self.ignore_index)]
 
     def accumulate(
         self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
@@ -332,7 +356,7 @@ class cross_entropy(Mean):
 
         They have one in place of the classes.
         """
-        index, valid = _valid_targets(g.unsqueeze(target, [axis]), self.ignore_index)
+        index, valid = class_targets(g.unsqueeze(target, [axis]), self.ignore_index)
         mask = g.cast(valid, element)
         if weight is not None:
             mask = mask * g.unsqueeze(weights_of(weight, target.rank), [axis])
@@ -368,13 +392,6 @@ def surprise(logits: Tensor, log_probability: Tensor, index: Tensor, axis: int) 
         return g.scatter_elements_add(g.exp(log_probability) * dy, index, -dy, axis)
 
     return g.with_gradients(-g.gather_elements(log_probability, index, axis), [(logits, by_logits)])
-
-
-def _valid_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Return class indices as int64 with 0 where they are to be ignored, and where they are not (int64 0 or 1)."""
-    target = g.cast(target, INT64)
-    valid = g.cast(g.logical_not(g.equal(target, ignore_index)), INT64)
-    return target * valid, valid
 
 
 # --- Penalties ---------------------------------------------------------------------------------------------

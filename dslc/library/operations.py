@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
-    "EXAMPLES", "SUM", "Context", "Function", "Initializer", "Layer", "Operation", "Role", "Scale", "Statistic",
-    "Typed", "Types", "Variable", "function", "initializer", "layer", "operands_of", "option", "word_of_symbol",
+    "EXAMPLES", "SUM", "Context", "Function", "IndexUse", "Initializer", "Layer", "Operation", "Role", "Scale",
+    "Statistic", "Typed", "Types", "Variable", "function", "initializer", "layer", "operands_of", "option",
+    "word_of_symbol",
 ]  # fmt: skip
 
 Types = TensorType | tuple[TensorType, ...]
@@ -76,6 +77,24 @@ class Variable:
     fan_in: Dimension | None = None
     fan_out: Dimension | None = None
     element: ElementType = ElementType.FLOAT32
+
+
+@dataclass(frozen=True)
+class IndexUse:
+    """An operand of integers that pick from ``count`` things; any other than 0 to count - 1 ends the run.
+
+    The operand itself is checked, whatever the operation does: it need not look after that.
+    """
+
+    operand: int
+    """Its place among the operands."""
+    count: Dimension
+    what: str
+    """What there is to pick from, after the word's name: ``has 4 rows``."""
+    ignored: int | None = None
+    """A value beside these that stands for none."""
+    looks_up: bool = True
+    """Does Gather or GatherElements take it, which fail on indices that are too large?"""
 
 
 @dataclass
@@ -156,6 +175,10 @@ class Operation(Word):
     def sample(self, *operands: TensorType) -> Dimension | None:
         """Return how many values each variance is taken of in training; None where none is taken."""
         return None
+
+    def indexes(self, *operands: TensorType) -> Sequence[IndexUse]:
+        """Return which operands are indices, and of what."""
+        return ()
 
     def draws(self, training: bool) -> bool:
         """Does it draw random numbers: a layer in training, a function always?"""

@@ -18,7 +18,7 @@ from dslc.library.checks import (
     need_rank,
     same_elements,
 )
-from dslc.library.operations import Context, Function, function, option
+from dslc.library.operations import Context, Function, IndexUse, function, option
 from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, element_count, same_value, shape_text
 
 if TYPE_CHECKING:
@@ -301,6 +301,7 @@ class gather(Function):
     """Single elements picked along an axis: ``gather(q, action[:, none], axis = 1)`` is one entry of each row.
 
     ``indices`` (integers) has as many axes as x and its sizes on all axes but that one; the result has its shape.
+    An index below 0 or beyond the axis ends the run.
     """
 
     carries = True
@@ -315,6 +316,10 @@ class gather(Function):
         for other in set(range(x.rank)) - {axis}:
             agree(f"gather of {x} at {indices}", x.shape[other], indices.shape[other], f"sizes on axis {other}")
         return x.with_shape(indices.shape)
+
+    def indexes(self, x: TensorType, indices: TensorType) -> Sequence[IndexUse]:
+        count = x.shape[axis_of(self.name, self.axis, x.rank)]
+        return [IndexUse(1, count, f"picks from {count} along axis {self.axis}")]
 
     def emit(self, context: Context, x: Tensor, indices: Tensor) -> Tensor:
         return g.gather_elements(x, g.cast(indices, INT64), self.axis)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from dslc.graph import Builder, Tensor, cast, reshape
+from dslc.graph import Builder, Tensor, cast, in_range, reshape
 from dslc.graph.random import Randomness
 from dslc.library.operations import Context
 from dslc.model.elaboration import DimensionOf
+from dslc.model.indices import indexes_of
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
 from dslc.source import Span
@@ -30,7 +31,8 @@ class Lowering:
     """Emits values into one graph, each application once.
 
     ``given`` finds what placeholders stand for, ``parameters`` the variables by path. New values of running
-    statistics gather in ``updates``, by path.
+    statistics gather in ``updates``, by path. ``checked`` tells indices whose range has been checked already; all
+    others are by the graph.
     """
 
     builder: Builder
@@ -39,6 +41,7 @@ class Lowering:
     randomness: Randomness | None = None
     site_prefix: str = ""
     updates: dict[str, Tensor] = field(default_factory=dict)
+    checked: Callable[[Value], bool] = field(default=lambda value: False)  # noqa: ARG005
     _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def emit(self, *values: Value) -> list[Tensor]:
@@ -54,8 +57,16 @@ class Lowering:
         return self._emitted[id(value.application)][next(i for i, o in enumerate(outputs) if o is value)]
 
     def operands(self, application: Application) -> list[Tensor]:
-        """Return the tensors of an application's operands, which have been emitted."""
-        return [self.tensor(operand) for operand in application.operands]
+        """Return the tensors of an application's operands, which have been emitted; indices among them in range."""
+        tensors = [self.tensor(operand) for operand in application.operands]
+        for use in indexes_of(application):
+            if not (isinstance(use.count, int) and self.checked(application.operands[use.operand])):
+                with self.builder.scope(application.site or application.operation.name, origin_of(application.span)):
+                    tensors[use.operand] = in_range(
+                        tensors[use.operand], use.count, application.operation.name, ignored=use.ignored,
+                        looks_up=use.looks_up,
+                    )  # fmt: skip
+        return tensors
 
     def put(self, application: Application, tensors: Sequence[Tensor]) -> None:
         """Say what an application's outputs are, in place of its emission."""

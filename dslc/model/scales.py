@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.metrics import ClassMetric
+from dslc.library.class_metrics import ClassMetric
 from dslc.library.operations import Scale, Statistic
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Literal, Value

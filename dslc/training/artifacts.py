@@ -19,7 +19,8 @@ from dslc.graph.passes import simplify
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
 from dslc.model.contract import Contract
-from dslc.training.evaluation_graph import evaluation_graphs, measures_of
+from dslc.model.indices import ranges_of
+from dslc.training.evaluation_graph import evaluation_graphs, measures_of, values_of
 from dslc.training.fields import fields_graph
 from dslc.training.files import write_atomically, writing
 from dslc.training.loading import LoadedFile, load_weights
@@ -200,6 +201,7 @@ def _manifest(
         ],
         "figures": [{"name": m.name, "direction": m.direction} for m in measures_of(train)],
         "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
+        "indices": {name: uses for name, uses in ranges_of(values_of(train)).items() if name in data.fields},
         "contract": contract.described(),
         "sources": {},
     }

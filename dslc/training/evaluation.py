@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dslc.errors.environment import INPUT_MISFIT
+from dslc.training.outside import IndexFailure
 from dslc.training.runtime import runtime_errors
 from dslc.training.session import Graph, Model, Settings
 from dslc.training.step import NEXT, Recurrence
@@ -115,10 +116,13 @@ class Predictor:
         if len(sizes) != 1 or any(port.shape[:1] != (self._examples,) for port in outputs):
             return _run(self.graph, inputs)
         (size,) = sizes
-        parts = [
-            _run(self.graph, {**inputs, **{name: inputs[name][start : start + chunk] for name in cut}})
-            for start in range(0, max(size, 1), chunk)
-        ]
+        parts = []
+        for start in range(0, max(size, 1), chunk):
+            piece = {name: inputs[name][start : start + chunk] for name in cut}
+            try:
+                parts.append(_run(self.graph, {**inputs, **piece}))
+            except IndexFailure as failure:
+                raise failure.of_rows(range(start, start + chunk)) from None
         return {name: np.concatenate([part[name] for part in parts]) for name in self.graph.outputs}
 
     def _converted(self, name: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -20,7 +20,7 @@ from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
 from dslc.types import FLOAT64, INT64, TensorType, symbol
 
-__all__ = ["EvaluationGraphs", "evaluation_graphs"]
+__all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class EvaluationGraphs:
 def measures_of(train: CheckedTrain) -> list[Measure]:
     """Return what is measured: the objectives, then the metrics."""
     return [*(o.measure for o in train.objectives), *train.metrics]
+
+
+def values_of(train: CheckedTrain) -> list[Value]:
+    """Return all that a train block computes from its data: losses, metrics and what it ships."""
+    shipped = train.outputs.values() if train.outputs is not None else ()
+    return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
 
 
 def evaluation_graphs(train: CheckedTrain, constants: FittedConstants) -> EvaluationGraphs:

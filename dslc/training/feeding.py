@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from dslc.graph.model import gathered, load_model, save_model
 from dslc.training.data import Split, prefetch
+from dslc.training.outside import IndexFailure
 from dslc.training.runtime import Provider
 from dslc.training.session import Settings, lend
 from dslc.training.step import Feed, TrainStep
 
 __all__ = ["Feeder"]
 
+COLUMN = "column/"
+"""What the inputs of whole fields begin with."""
 ROWS = "batch/rows"
 """The input that takes the numbers of a batch's rows. Neither a field's nor a parameter's name has a slash."""
 ROUND_BATCHES = 8
@@ -48,9 +52,9 @@ class Feeder:
     ) -> None:
         self._split = split
         self._gathers = settings.provider is Provider.CPU and all(map(_is_at_hand, split.fields.values()))
-        columns = {f"column/{name}": lend(array) for name, array in split.fields.items()} if self._gathers else {}
+        columns = {COLUMN + name: lend(array) for name, array in split.fields.items()} if self._gathers else {}
         if columns:
-            places = {name: (f"column/{name}", array.shape) for name, array in split.fields.items()}
+            places = {name: (COLUMN + name, array.shape) for name, array in split.fields.items()}
             models = [save_model(gathered(load_model(model), places, ROWS)) for model in models]
         self.step = TrainStep(models, state, settings, columns)
         self._gathers &= bool(self.step.fields)  # a step that reads no field has nothing to take
@@ -68,6 +72,21 @@ class Feeder:
             return
         with closing(prefetch(self._rounds(batches), depth=1)) as rounds:
             yield from chain.from_iterable(rounds)
+
+    def run(self, feed: Feed, seed: int) -> None:
+        """Run the step on what a feed holds.
+
+        Raises:
+            Problem: E0604; E0540, an index is outside of its range.
+        """
+        try:
+            self.step.run(feed, seed)
+        except IndexFailure as failure:
+            if not self._gathers:
+                raise
+            names = [name.removeprefix(COLUMN) for name in failure.outside.inputs if name.startswith(COLUMN)]
+            found = replace(failure.outside, sources=tuple(names)).failure
+            raise found.of_rows(feed.arrays[ROWS].tolist()) from None
 
     def batch(self, feed: Feed) -> Mapping[str, np.ndarray]:
         """Return the fields of the examples that a feed holds."""

@@ -253,7 +253,7 @@ class TrainingRun:
         progress = self.progress
         if self.train.accumulate > 1 and self.is_last():
             self.step.set_state(FLUSH, np.asarray(1, np.int64))
-        self.step.run(feed, self.seed)
+        self.feeder.run(feed, self.seed)
         progress.batch += 1
         progress.batches += 1
         progress.pending += 1

@@ -19,9 +19,10 @@ from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
 from dslc.graph.model import save_model
 from dslc.model.contract import Contract
-from dslc.training.data import Dataset, Split, Table, open_inputs
+from dslc.training.data import Dataset, Split, Table, open_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.files import write_atomically, writing
+from dslc.training.indices import check_new
 from dslc.training.new_data import compute_fields, table_of
 from dslc.training.resuming import Job, changed_files, read_manifest
 from dslc.training.session import Settings
@@ -280,7 +281,10 @@ class Run:
             Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
         """
         graph = self.read("fields.onnx")
-        return compute_fields(graph, self.manifest["fields"], self.contract, table, names, self.settings)
+        found = compute_fields(graph, self.manifest["fields"], self.contract, table, names, self.settings)
+        for name, values in found.items():
+            check_new(self.manifest.get("indices", {}), name, values, where_in(table, self.contract.columns_of(name)))
+        return found
 
     # --- exporting -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import numpy as np
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
 from dslc.training.machine import has_unlike_cores, places_of_workers, thread_count
+from dslc.training.outside import Outside, find_outside
 from dslc.training.runtime import (
     FLUSH_OPTION,
     Provider,
@@ -238,8 +239,14 @@ class Graph:
         except (OSError, DecodeError) as error:
             raise GRAPH_REFUSED(f"{self._title} can't be read: {error}") from error
 
-    def failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> NodeFailure:
-        """Return what to raise when a run on ``feeds`` ended with ``error``: the node's name and origin are found."""
+    def failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> Problem:
+        """Return what to raise when a run on ``feeds`` ended with ``error``.
+
+        That is an IndexFailure where an index was outside of its range, else a NodeFailure; the node's name and origin
+        are found.
+        """
+        if (outside := self._outside(feeds)) is not None:
+            return outside.failure
         nodes = {node.name: node for node in _nodes(self._proto().graph)}
         kind, name, text = _parse(error)
         if name not in nodes:  # an optimized graph has fused nodes: the plain one fails in a node that we made
@@ -252,6 +259,18 @@ class Graph:
         if node is not None:
             origin = next((entry.value for entry in node.metadata_props if entry.key == "origin"), None)
         return NodeFailure.of(kind, name, origin, text)
+
+    def _outside(self, feeds: Mapping[str, np.ndarray]) -> Outside | None:
+        def run(data: bytes, needed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            found: list[np.ndarray] = Graph(data, self.settings).session({}).run(None, dict(needed))
+            return found
+
+        failures: tuple[type[Exception], ...] = (OSError, Problem, *runtime_errors())
+        try:
+            data = self.model if isinstance(self.model, bytes) else self.model.read_bytes()
+            return find_outside(data, feeds, run)
+        except failures:  # what goes wrong for another reason is told as that
+            return None
 
 
 class NodeFailure(Problem):

@@ -19,6 +19,7 @@ from dslc.library.schedules import Schedule
 from dslc.library.words import options_of
 from dslc.model.checked import CheckedTrain, Group, Objective
 from dslc.model.constants import FittedConstants
+from dslc.model.indices import field_of
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import ParameterOf, Placeholder
@@ -90,6 +91,7 @@ class _StepBuilder:
         lowering = Lowering(
             self.builder, self.given, lambda path: self.state[path][1], self.randomness(),
             site_prefix=f"{self.objective.name}/" if len(self.train.objectives) > 1 else "",
+            checked=lambda value: field_of(value) in self.train.data.fields,
         )  # fmt: skip
         (loss,) = lowering.emit(self.objective.loss)
         self.builder.output("loss", loss)

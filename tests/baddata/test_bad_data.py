@@ -179,6 +179,14 @@ CASES = {
     "token_beyond_the_embedding": csv("E0420", fields=FIELDS + '  field token: int64 = column("b")\n', network=NETWORK
         .replace("x: float32[N, 2]", "x: float32[N, 2] input token: int64[N]")
         .replace("= x -> Dense", "= (token -> Embedding(40, 2)) + x -> Dense").replace("Net(x)", "Net(x, token)")),
+    "label_ignored_by_the_loss_alone": csv("E0420", (4, "2.5,4,-1"), network=NETWORK.replace(
+        "y)", "y, ignore_index = -1)").replace("epochs", "metric right = accuracy(logits, y) epochs")),
+    "label_of_two_classes": csv("E0420", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
+        "cross_entropy(logits, y)", "binary_cross_entropy(logits[:, 0], cast(y, float32))").replace(
+        "epochs", "metric right = accuracy(logits[:, 0], y) epochs")),
+    "label_computed": csv("E0540", network=NETWORK.replace("y)", "y - 1)")),
+    "place_computed": csv("E0540", network=NETWORK.replace(
+        "epochs", "metric picked = mean(gather(logits, y[:, none] * 2, axis = 1)) epochs")),
     # --- loaded weights
     "weights_missing": Case("E0403", spec(network=LOADING), {"d.csv": TABLE}),
     "weights_damaged": Case("E0406", spec(network=LOADING),

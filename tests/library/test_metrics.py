@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dslc.diagnostics import Problem
-from dslc.library import losses, metrics
+from dslc.library import class_metrics, losses, metrics
 from dslc.library.operations import Context
 from dslc.library.words import FUNCTIONS
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, TensorType, symbol
@@ -80,6 +80,8 @@ TWO = (f32(23), labels(2, 23))
 NONE_PREDICTED = (-np.abs(f32(23)), labels(2, 23))
 IMAGE = (f32(23, 4, 2), labels(4, 23, 2))
 MANY = (f32(23, 3), labels(2, 23, 3))
+COLUMN = (f32(23, 1), labels(2, 23, 1))
+NO_LABELS = (f32(23, 4) - np.array([0, 9, 9, 0], np.float32), labels(2, 23, 4) * np.array([1, 1, 0, 0]))
 WEIGHT = generator.uniform(0.1, 2, 23).astype(np.float32)
 
 
@@ -99,6 +101,14 @@ def share(name):
     """scikit-learn's function of that name, of classes, with the average that ours has by default."""
     function = getattr(sk, f"{name}_score")
     return lambda x, **options: function(true(x), best(x), zero_division=0, **{"average": "macro", **options})
+
+
+def of_labels(name):
+    """scikit-learn's function of that name, of several labels for each example."""
+    function = getattr(sk, f"{name}_score")
+    return lambda x, average: function(
+        x[1], (x[0] > 0).astype(int), average=average, zero_division=0, sample_weight=x[2] if x[2:] else None
+    )
 
 
 CASES = [
@@ -139,7 +149,19 @@ CASES = [
     *((name, {}, (*CLASSES, WEIGHT), lambda x, n=name: share(n)(x, sample_weight=x[2]))
       for name in ("precision", "recall", "f1")),
     *((name, {}, data, lambda x, n=name: getattr(sk, f"{n}_score")(true(x), over(x), zero_division=0))
-      for name in ("precision", "recall", "f1") for data in (TWO, NONE_PREDICTED, MANY)),
+      for name in ("precision", "recall", "f1") for data in (TWO, NONE_PREDICTED, COLUMN)),
+    *((name, {}, MANY, lambda x, n=name: of_labels(n)(x, average="macro")) for name in ("precision", "recall", "f1")),
+    *(
+        (name, {"average": average}, data, lambda x, n=name, a=average: of_labels(n)(x, average=a))
+        for name in ("precision", "recall", "f1") for average in ("macro", "micro", "samples", "weighted")
+        for data in (MANY, NO_LABELS, (*MANY, WEIGHT))
+    ),
+    ("subset_accuracy", {}, MANY, lambda x: sk.accuracy_score(x[1], x[0] > 0)),
+    ("subset_accuracy", {}, (*MANY, WEIGHT), lambda x: sk.accuracy_score(x[1], x[0] > 0, sample_weight=x[2])),
+    ("subset_accuracy", {}, CLASSES, lambda x: sk.accuracy_score(true(x), best(x))),
+    ("accuracy", {}, (*MANY, WEIGHT), lambda x: 1 - sk.hamming_loss(x[1], x[0] > 0, sample_weight=x[2])),
+    ("confusion", {}, MANY, lambda x: sk.multilabel_confusion_matrix(x[1], x[0] > 0)),
+    ("confusion", {}, COLUMN, lambda x: sk.confusion_matrix(true(x), over(x))),
     *((name, {"average": average}, TWO,
        lambda x, n=name, a=average: getattr(sk, f"{n}_score")(true(x), over(x), average=a, zero_division=0))
       for name in ("precision", "recall", "f1") for average in ("binary", "macro", "micro", "weighted")),
@@ -147,7 +169,8 @@ CASES = [
 
 
 def test_every_metric_has_a_row():
-    words = {name for name, word in FUNCTIONS.items() if word.__module__ == metrics.__name__}
+    modules = (class_metrics.__name__, metrics.__name__)
+    words = {name for name, word in FUNCTIONS.items() if word.__module__ in modules}
     assert words | {"mse", "mae"} == {case[0] for case in CASES}
 
 
@@ -213,6 +236,16 @@ def typed(element, *shape):
         (made("top_k", k=4), [typed(FLOAT32, N, 3), typed(INT64, N)], "E0343"),
         (made("top_k", k=1), [typed(FLOAT32, N), typed(INT64, N)], "E0342"),
         (made("f1", average="binary"), [typed(FLOAT32, N, 3), typed(INT64, N)], "E0360"),
+        (made("f1", average="binary"), [typed(FLOAT32, N, 3), typed(INT64, N, 3)], "E0360"),
+        (made("f1", average="samples"), [typed(FLOAT32, N, 3), typed(INT64, N)], "E0360"),
+        (made("f1", average="samples"), [typed(FLOAT32, N), typed(INT64, N)], "E0360"),
+        (made("f1", average="samples"), [typed(FLOAT32, N, 3), typed(BOOL, N, 3), typed(FLOAT32, N, 3)], "E0344"),
+        (made("f1"), [typed(FLOAT32, N, T), typed(INT64, N, T)], "E0343"),
+        (made("f1"), [typed(FLOAT32, N, 8, 8), typed(BOOL, N, 8, 8)], "E0541"),
+        (made("f1", average="micro"), [typed(FLOAT32, N, T, 4), typed(BOOL, N, T, 4)], "E0541"),
+        (made("f1", axis=3), [typed(FLOAT32, N, 8, 8), typed(BOOL, N, 8, 8)], "E0342"),
+        (made("confusion"), [typed(FLOAT32, N, T), typed(INT64, N, T)], "E0343"),
+        (made("subset_accuracy"), [typed(FLOAT32, N, 3), typed(INT64, N, 3), typed(FLOAT32, N, 3)], "E0344"),
         (made("r2"), [typed(FLOAT32, N, 1), typed(FLOAT32, N)], "E0340"),
         (made("rmse"), [typed(FLOAT32, N), typed(INT64, N)], "E0341"),
         (made("accuracy"), [typed(FLOAT32, N, 3), typed(INT64, N), typed(FLOAT32, N, 3)], "E0344"),

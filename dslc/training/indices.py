@@ -1,0 +1,198 @@
+"""Indices in the data against what they choose from: classes of losses and metrics, rows of embeddings, places.
+
+Those that follow from the data alone are checked here, once, whatever runs the graphs afterwards. What depends on
+weights is checked by the graphs themselves, see :mod:`dslc.graph.indices`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem
+from dslc.errors.objectives import INDEX_OUTSIDE
+from dslc.graph import Builder
+from dslc.graph.model import save_model
+from dslc.library.operations import IndexUse
+from dslc.model.checked import CheckedTrain
+from dslc.model.constants import FittedConstants
+from dslc.model.contract import Contract
+from dslc.model.indices import field_of, follows_from_examples, indexes_of
+from dslc.model.lowering import Lowering
+from dslc.model.measures import BATCH, applications_of
+from dslc.model.values import Placeholder, Value
+from dslc.source import Span
+from dslc.training.data import Dataset, Where, check_range, where_in
+from dslc.training.evaluation import Predictor
+from dslc.training.evaluation_graph import values_of
+from dslc.training.raw import RawData
+from dslc.training.session import Settings
+from dslc.types import TensorType, symbol
+
+__all__ = ["check_indices", "check_new"]
+
+CHUNK = 4096
+"""Rows of which an index is computed at a time."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Integers that choose from ``count`` things."""
+
+    value: Value
+    use: IndexUse
+    count: int
+    word: str
+    span: Span | None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Where it is said how many there are."""
+        return (Label(self.span, f"{self.word} {self.use.what}"),) if self.span is not None else ()
+
+    def unignored(self, values: np.ndarray) -> np.ndarray:
+        """Return values with 0, which is always in range, where they are to be ignored."""
+        return _unignored(values, self.count, self.use.ignored)
+
+
+def _unignored(values: np.ndarray, count: int, ignored: int | None) -> np.ndarray:
+    return values if ignored is None or 0 <= ignored < count else np.where(values == ignored, 0, values)
+
+
+def check_indices(
+    train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset, constants: FittedConstants,
+    settings: Settings,
+) -> None:  # fmt: skip
+    """Refuse an index outside of what it chooses from, with file, row and column, before training starts.
+
+    Raises:
+        Failure: E0420, a field is one; E0540, one is computed from fields.
+    """
+    by_field: dict[str, list[_Choice]] = {}
+    computed: dict[tuple[int, int, int | None], _Choice] = {}
+    for choice in _choices(values_of(train)):
+        field = field_of(choice.value)
+        if field in train.data.fields:
+            by_field.setdefault(str(field), []).append(choice)
+        elif follows_from_examples(choice.value):
+            computed.setdefault((id(choice.value), choice.count, choice.use.ignored), choice)
+    findings = Diagnostics()
+    for field, choices in by_field.items():
+        found = next(filter(None, (_outside(choice, field, raw, contract, dataset) for choice in choices)), [])
+        for finding, labels in found:
+            findings.add(Problem(finding).at(train.data.fields[field].span, *labels))
+    findings.raise_errors()
+    for choice in computed.values():
+        _check_computed(choice, train, raw, contract, dataset, constants, settings)
+
+
+def _choices(values: Iterable[Value]) -> list[_Choice]:
+    """Return where integers choose from a number of things that is known."""
+    return [
+        _Choice(application.operands[use.operand], use, use.count, application.operation.name, application.span)
+        for application in applications_of(*values)
+        for use in indexes_of(application)
+        if isinstance(use.count, int)
+    ]
+
+
+# --- fields as they are -------------------------------------------------------------------------------
+
+
+def _outside(
+    choice: _Choice, field: str, raw: RawData, contract: Contract, dataset: Dataset
+) -> list[tuple[Diagnostic, tuple[Label, ...]]]:
+    found: list[tuple[Diagnostic, tuple[Label, ...]]] = []
+    for source, table in raw.tables.items():
+        values = _of_source(source, raw, dataset)[field]
+        where = where_in(table, contract.columns_of(field))
+        try:
+            check_range(field, choice.unignored(values), 0, choice.count - 1, where)
+        except Failure as failure:
+            from_one = values.min() == 1 and values.max() == choice.count
+            hint = "indices count from 0: subtract 1 in the field" if from_one else None
+            hint = hint or _hint_of_ignored(choice, values)
+            found += [(replace(finding, hint=hint or finding.hint), choice.labels) for finding in failure.diagnostics]
+    return found
+
+
+def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
+    """Return how to leave out the one value that is outside of the classes, if there is one."""
+    if choice.use.ignored is None:
+        return None
+    outside = np.unique(values[(values < 0) | (values >= choice.count)])
+    outside = outside[outside != choice.use.ignored]
+    only = int(outside[0]) if len(outside) == 1 else 0
+    return f"to leave these targets out: ignore_index = {only}" if only < 0 else None
+
+
+def _of_source(source: str | None, raw: RawData, dataset: Dataset) -> Mapping[str, np.ndarray]:
+    split = next(s for s, (of, _) in raw.rows.items() if of == source)
+    return dataset.splits[split].fields
+
+
+# --- computed from fields -------------------------------------------------------------------------------
+
+
+def _check_computed(
+    choice: _Choice, train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset,
+    constants: FittedConstants, settings: Settings,
+) -> None:  # fmt: skip
+    data, names = _graph(choice.value, train, constants)
+    predictor = Predictor(data, settings)
+    for source, table in raw.tables.items() if names else ():
+        fields = {name: _of_source(source, raw, dataset)[name] for name in names}
+        for start in range(0, len(fields[names[0]]), CHUNK):
+            piece = {name: array[start : start + CHUNK] for name, array in fields.items()}
+            values = choice.unignored(predictor.run(piece, chunk=CHUNK)["index"])
+            wrong = np.argwhere((values < 0) | (values >= choice.count))
+            if len(wrong):
+                origin = where_in(table, contract.columns_of(names[0]))(start + int(wrong[0][0]), 0)
+                raise INDEX_OUTSIDE(
+                    f"{choice.word} {choice.use.what}, and the index computed from {_listed(names)} is "
+                    f"{values[tuple(wrong[0])]} ({origin})",
+                    hint=f"indices go from 0 to {choice.count - 1}",
+                ).at(choice.span or train.objectives[0].span)
+
+
+def _graph(value: Value, train: CheckedTrain, constants: FittedConstants) -> tuple[bytes, list[str]]:
+    """Compile an index that follows from fields; return the fields too."""
+    builder = Builder(f"{train.name}.index")
+    keys = {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
+    inputs = {
+        name: builder.input(name, TensorType(field.type.element, (symbol(BATCH), *field.type.shape)))
+        for name, field in train.data.fields.items()
+        if name in keys
+    }
+    lowering = Lowering(
+        builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), inputs.__getitem__
+    )
+    (index,) = lowering.emit(value)
+    builder.output("index", index)
+    return save_model(builder.model()), list(inputs)
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
+
+
+# --- new data -----------------------------------------------------------------------------------------------
+
+
+def check_new(ranges: Mapping[str, Sequence[Mapping[str, Any]]], field: str, values: np.ndarray, where: Where) -> None:
+    """Refuse a field of new data that is indices with one outside of what it picks from.
+
+    ``ranges`` are as :func:`dslc.model.indices.ranges_of` says them.
+
+    Raises:
+        Failure: E0420, with the values and their places.
+    """
+    for use in ranges.get(field, ()):
+        try:
+            check_range(field, _unignored(values, use["count"], use["ignored"]), 0, use["count"] - 1, where)
+        except Failure as failure:
+            raise Failure(replace(finding, hint=str(use["what"])) for finding in failure.diagnostics) from None
