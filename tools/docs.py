@@ -288,6 +288,7 @@ What is meant for people goes to standard error, so standard output holds result
 - `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `labels`
   and `hint`, `[]` if nothing was found. Places count from 1, in characters.
 - `eval` prints `split`, `examples`, `loss` and `metrics`; with several objectives `loss` maps their names to values.
+  Where a metric is a table of classes that have names, `classes` has these by metric; `train` prints them too.
 
 `metrics.jsonl` in a run has a line per evaluation: `epoch`, `step`, `batch`, `train.loss`, `validation.loss`,
 `validation.accuracy`, ...

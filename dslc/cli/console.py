@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BROKEN_PIPE", "COMMAND_LINE_WRONG", "DONE", "FILE_WRONG", "INTERNAL", "INTERRUPTED", "RUN_FAILED", "SPEC_WRONG",
-    "bold", "colored", "counted", "faint", "give", "give_json", "prepare_streams", "report", "say",
+    "bold", "colored", "columns_of", "counted", "faint", "give", "give_figure", "give_json", "prepare_streams",
+    "report", "say",
 ]  # fmt: skip
 
 DONE, SPEC_WRONG, COMMAND_LINE_WRONG, FILE_WRONG, RUN_FAILED = range(5)
@@ -65,6 +66,27 @@ def report(diagnostics: Iterable[Diagnostic]) -> None:
 def give(text: str) -> None:
     """Print what was asked for, on standard output."""
     print(text)
+
+
+def give_figure(split: str, name: str, value: Any, classes: Sequence[str] | None = None) -> None:
+    """Print a figure of a split on standard output: a number behind its name, a table of classes below it."""
+    from dslc.cli.progress import figure
+    from dslc.report.confusion import confusion_lines, is_table
+
+    if is_table(value):
+        give(f"{split} {name}, true classes by predicted ones:")
+        give("\n".join(f"  {line}" for line in confusion_lines(value, classes, columns_of(sys.stdout) - 2)))
+    else:
+        give(f"{split} {name} {figure(value)}")
+
+
+def columns_of(stream: TextIO) -> int:
+    """Return how many columns a terminal has; of what is none, enough for a page."""
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        width = 0
+    return width if width > 0 else 120
 
 
 def give_json(value: Any) -> None:

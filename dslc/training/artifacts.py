@@ -26,6 +26,7 @@ from dslc.training.files import write_atomically, writing
 from dslc.training.loading import LoadedFile, load_weights
 from dslc.training.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
 from dslc.training.step_graph import StepGraph, step_graphs
+from dslc.training.tables import field_of_classes
 from dslc.training.tensor_files import tensor_file
 from dslc.types import TensorType
 
@@ -199,7 +200,9 @@ def _manifest(
         "host_schedules": [
             {"state": h.state, "schedule": repr(h.schedule)} for step in artifacts.steps for h in step.host_schedules
         ],
-        "figures": [{"name": m.name, "direction": m.direction} for m in measures_of(train)],
+        "figures": [
+            {"name": m.name, "direction": m.direction, "classes": field_of_classes(m, data)} for m in measures_of(train)
+        ],
         "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
         "indices": {name: uses for name, uses in ranges_of(values_of(train)).items() if name in data.fields},
         "contract": contract.described(),

@@ -15,8 +15,8 @@ from dslc.training.files import writing
 __all__ = ["clear", "holds_something", "occupied"]
 
 WRITTEN = (
-    "checkpoints", "curves.png", "manifest.json", "metrics.jsonl", "spec", "state.safetensors", "weights.safetensors",
-    "*.onnx", "*.onnx.data", "*.partial",
+    "checkpoints", "confusion.png", "curves.png", "manifest.json", "metrics.jsonl", "spec", "state.safetensors",
+    "weights.safetensors", "*.onnx", "*.onnx.data", "*.partial",
 )  # fmt: skip
 """What a run writes into its folder, and ``--overwrite`` removes."""
 

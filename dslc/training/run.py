@@ -26,6 +26,7 @@ from dslc.training.indices import check_new
 from dslc.training.new_data import compute_fields, table_of
 from dslc.training.resuming import Job, changed_files, read_manifest
 from dslc.training.session import Settings
+from dslc.training.tables import class_names_of
 
 __all__ = ["Reopen", "Run"]
 
@@ -112,7 +113,8 @@ class Run:
             reader: how a file of new data is read, where that is not as training has read.
 
         Returns:
-            With several objectives, ``loss`` maps their names to values; ``split`` is "new data" for such.
+            With several objectives, ``loss`` maps their names to values; ``split`` is "new data" for such. Where
+            metrics are tables of classes that have names, ``classes`` are these, as :attr:`class_names` has them.
 
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
@@ -145,12 +147,13 @@ class Run:
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
         result = self.manifest["result"]
         losses = {name: values[name] for name in result["losses"]}
-        return {
+        measured = {
             "split": split,
             "examples": dataset.examples(split),
             "loss": next(iter(losses.values())) if len(losses) == 1 else losses,
             "metrics": {name: values[name] for name in result["metrics"]},
         }
+        return measured | ({"classes": self.class_names} if self.class_names else {})
 
     # --- predicting ------------------------------------------------------------------------------
 
@@ -177,6 +180,11 @@ class Run:
             return Contract.of(self.manifest["contract"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NO_RUN(f"the manifest of {self.folder} does not say how the data is read: {error!r}") from None
+
+    @cached_property
+    def class_names(self) -> dict[str, list[str]]:
+        """What the classes of each table among the metrics are called, where these are categories of a field."""
+        return class_names_of(self.manifest, self.contract)
 
     def table(self, data: object, reader: str | None = None) -> Table:
         """Open new data: a file's path, arrays or lists by column, a data frame, or one array.

@@ -89,6 +89,47 @@ def test_an_existing_run_is_resumed_or_replaced_only_when_asked(dslc: Dslc, spec
     assert dslc("train", spec, "-o", run, "--overwrite", "--epochs", "1", "--json").json["epochs"] == 1
 
 
+def test_new_trains_beside_what_is_there(dslc: Dslc, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(spec.parent)
+    train = ("train", spec.name, "--epochs", "1")
+    for run in ("sides", "sides-2", "sides-3"):
+        assert dslc(*train, "--new", "--json").json["run"] == str(Path("runs", run))
+    refused = dslc(*train)
+    assert refused.code == 2
+    assert refused.err == (
+        f"error[E0612]: {Path('runs/sides')} exists already, and so do {Path('runs/sides-2')} and "
+        f"{Path('runs/sides-3')}\n"
+        f"  = hint: go on with it: --resume; replace it: --overwrite; train into {Path('runs/sides-4')}: --new\n"
+    )
+    assert dslc(*train, "--new", "--resume").code == 2
+    assert dslc(*train, "-o", "runs/sides-2", "--new", "--json").json["run"] == str(Path("runs", "sides-2-2"))
+
+
+def test_what_is_no_run_is_only_trained_beside(dslc: Dslc, spec: Path) -> None:
+    notes = spec.with_name("run")
+    notes.mkdir()
+    (notes / "notes.txt").write_text("mine")
+    refused = dslc("train", spec, "-o", notes)
+    assert (refused.code, codes(refused.err)) == (2, ["E0612"])
+    assert refused.err.endswith(
+        f"{notes} exists already, and is no run\n"
+        f"  = hint: train into {notes}-2: --new; or choose another folder: -o RUN\n"
+    )
+    assert dslc("train", spec, "-o", notes, "--new", "--epochs", "1", "--json").json["run"] == f"{notes}-2"
+    assert [path.name for path in notes.iterdir()] == ["notes.txt"]
+
+
+def test_many_runs_of_a_name_are_counted(dslc: Dslc, spec: Path) -> None:
+    for number in range(2, 12):
+        folder = spec.with_name(f"run-{number}")
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
+    assert dslc("train", spec, "-o", spec.with_name("run"), "--epochs", "1").code == 0
+    refused = dslc("train", spec, "-o", spec.with_name("run"))
+    assert f"and so do 5 more, {spec.with_name('run-7')}, " in refused.err
+    assert f"train into {spec.with_name('run-12')}: --new" in refused.err
+
+
 def test_passes_are_chosen_and_kept(dslc: Dslc, spec: Path) -> None:
     runs = {name: spec.parent / name for name in ("all,-multiply-by-ones", "none")}
     for name, run in runs.items():
@@ -123,7 +164,16 @@ def test_a_metric_may_be_a_table(dslc: Dslc, spec: Path) -> None:
     spec.write_text(SPEC.replace("  output prob", "  metric table = confusion(logits, label)\n  output prob"))
     done = dslc("train", spec, "-o", spec.with_name("run"), "--epochs", "1")
     assert done.code == 0
-    assert done.out.splitlines()[-1].startswith("test table [[")
+    *_, title, header, left, right = done.out.splitlines()
+    assert title == "test table, true classes by predicted ones:"
+    assert (header.split(), left.split()[0], right.split()[0]) == (["true", "left", "right"], "left", "right")
+    table = [[int(cell) for cell in line.split()[1:]] for line in (left, right)]
+    assert "curves.png and confusion.png\n" in done.err
+    found = dslc("eval", spec.with_name("run"), "--json").json
+    assert (found["metrics"]["table"], found["classes"]) == (table, {"table": ["left", "right"]})
+    assert dslc("eval", spec.with_name("run")).out.splitlines()[-4:] == [title, header, left, right]
+    again = dslc("train", spec, "-o", spec.with_name("run"), "--resume", "--epochs", "1", "--json").json
+    assert again["classes"] == found["classes"]
 
 
 def test_a_loss_that_is_not_finite_is_a_failed_run(dslc: Dslc, spec: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dslc.cli.console import DONE, give, give_json, say
+from dslc.cli.console import DONE, give_figure, give_json, say
 from dslc.cli.options import UsageError, add_data, add_json, add_reader, add_run, data_folders
 
 
@@ -35,11 +35,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         give_json(found)
         return DONE
-    from dslc.cli.progress import figure
-
     loss = found["loss"]
     figures = {**(loss if isinstance(loss, dict) else {"loss": loss}), **found["metrics"]}
     say(f"{found['examples']:,} examples")
     for name, value in figures.items():
-        give(f"{found['split']} {name} {figure(value)}")
+        give_figure(found["split"], name, value, found.get("classes", {}).get(name))
     return DONE

@@ -7,10 +7,11 @@ the graphs, the figures in metrics.jsonl, their picture in curves.png, and check
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dslc.cli.console import DONE, INTERRUPTED, give, give_json, report, say
+from dslc.cli.console import DONE, INTERRUPTED, give_figure, give_json, report, say
 from dslc.cli.options import (
     add_data,
     add_json,
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run in RUN, or start if there is none")
     existing.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
+    existing.add_argument("--new", action="store_true", help="if RUN exists, train beside it: into RUN-2, RUN-3, ...")
     parser.add_argument("--provider", metavar="cpu|cuda|directml", help="what to compute on (default: the best)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to compute with (default: one per core)")
     length = parser.add_mutually_exclusive_group()
@@ -51,12 +53,14 @@ def run(options: argparse.Namespace) -> int:
     """Train, and tell how it went."""
     from dslc.api import Spec
     from dslc.cli.progress import follower
+    from dslc.cli.run_folders import chosen_folder
     from dslc.training.loop import train
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
     report(compilation.warnings)
-    folder = options.output or spec.run_folder
+    goes_on = options.resume or options.overwrite
+    folder = chosen_folder(options.output or spec.run_folder, new=options.new, goes_on=goes_on)
     watcher = follower(quiet=options.json)
     try:
         with watcher:
@@ -65,39 +69,48 @@ def run(options: argparse.Namespace) -> int:
                 overwrite=options.overwrite, observer=watcher,
             )  # fmt: skip
     except KeyboardInterrupt:
-        say(f"\ninterrupted; the same command with --resume goes on{_without_overwrite(options)}")
+        say(f"\ninterrupted; the same command with --resume{_in_place(options, folder)} goes on")
         return INTERRUPTED
     _tell(result, options)
     return DONE
 
 
-def _without_overwrite(options: argparse.Namespace) -> str:
+def _in_place(options: argparse.Namespace, folder: Path) -> str:
+    """Say what the command that goes on differs in, beside ``--resume``."""
+    if options.new:
+        return f" -o {shlex.quote(str(folder))} (in place of --new)"
     return " (in place of --overwrite)" if options.overwrite else ""
 
 
 def _tell(result: RunResult, options: argparse.Namespace) -> None:
-    """Say what came out, and draw the curves."""
-    from dslc.cli.progress import figure
+    """Say what came out, and draw it."""
+    from dslc.api import open_run
+    from dslc.report.confusion import draw_confusion, is_table
     from dslc.report.curves import draw_curves
 
+    classes = open_run(result.folder).class_names
+    tables = {name: value for name, value in result.metrics.items() if is_table(value)}
     curves = draw_curves(result.folder, kept=result.best)
+    confusion = draw_confusion(result.folder, tables, classes, result.split)
     if options.json:
         give_json({
             "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
             "steps": result.steps, "reason": result.reason, "models": list(result.models),
             "losses": dict(result.losses), "metrics": dict(result.metrics),
+            **({"classes": classes} if classes else {}),
         })  # fmt: skip
         return
     say(f"{result.reason}, after {result.steps:,} steps")
     if result.best is not None:
         say(f"kept the weights of epoch {result.best['epoch']}")
     say("\n".join(_table(result)))
-    files = ", ".join([*result.models, "metrics.jsonl"])
-    say(f"{result.folder} has {files} and {curves.name}" if curves else f"{result.folder} has {files}")
-    if not curves:
+    pictures = [path.name for path in (curves, confusion) if path is not None]
+    files = [*result.models, "metrics.jsonl", *pictures]
+    say(f"{result.folder} has {', '.join(files[:-1])} and {files[-1]}")
+    if curves is None:
         say('for a picture of the curves: pip install "dslc[plot]"')
     for name, value in {**result.losses, **result.metrics}.items():
-        give(f"{result.split} {name} {figure(value)}")
+        give_figure(result.split, name, value, classes.get(name))
 
 
 def _table(result: RunResult) -> list[str]:

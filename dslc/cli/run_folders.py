@@ -1,0 +1,59 @@
+"""Which folder a run is written to: the one of its name, or with ``--new`` the next one beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dslc.errors.environment import RUN_EXISTS
+from dslc.training.folder import holds_something
+
+__all__ = ["chosen_folder"]
+
+MOST_LISTED = 6
+
+
+def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
+    """Return the folder for a run.
+
+    Args:
+        folder: where it is written unless there is something already.
+        new: take the next number behind its name then: ``digits-2``.
+        goes_on: whether what is there is resumed or replaced.
+
+    Raises:
+        Problem: E0612, there is something already, and nothing was said about it.
+    """
+    if goes_on or not holds_something(folder):
+        return folder
+    others = _numbered(folder)
+    beside = folder.with_name(f"{folder.name}-{max([1, *others]) + 1}")
+    if new:
+        return beside
+    if not (folder / "manifest.json").is_file():
+        raise RUN_EXISTS(
+            f"{folder} exists already, and is no run",
+            hint=f"train into {beside}: --new; or choose another folder: -o RUN",
+        )
+    more = [str(others[number]) for number in sorted(others)]
+    if len(more) > MOST_LISTED:
+        more[: 1 - MOST_LISTED] = [f"{len(more) - MOST_LISTED + 1} more"]
+    also = f", and so do {_joined(more)}" if len(more) > 1 else f", and so does {more[0]}" if more else ""
+    raise RUN_EXISTS(
+        f"{folder} exists already{also}",
+        hint=f"go on with it: --resume; replace it: --overwrite; train into {beside}: --new",
+    )
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    """Return what stands beside a folder under its name and a number."""
+    pattern = re.compile(re.escape(folder.name) + r"-([1-9][0-9]{0,8})")
+    try:
+        beside = sorted(folder.parent.iterdir())
+    except OSError:
+        return {}
+    return {int(match[1]): path for path in beside if (match := pattern.fullmatch(path.name)) and holds_something(path)}
+
+
+def _joined(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
