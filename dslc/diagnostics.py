@@ -185,10 +185,13 @@ def _order(d: Diagnostic) -> tuple[str, int, int, str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Suggest the known name closest to a misspelt one, within a third of its length; case weighs least."""
+    """Suggest the known name closest to a misspelt one, within a third of its length and three edits.
+
+    Case weighs least; a word that is much shorter or longer is another word.
+    """
     if len(name) > 100:
         return None
-    most = max(1, len(name) // 3)
+    most = min(3, max(1, len(name) // 3))
     near = [candidate for candidate in known if candidate != name and abs(len(candidate) - len(name)) <= most]
     found = [(_edits(name.lower(), candidate.lower()), _edits(name, candidate), candidate) for candidate in set(near)]
     best = min((each for each in found if each[0] <= most and each[0] < len(name)), default=None)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
+from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operations import Initializer, Operation, operands_of
 from dslc.library.schedules import constant
-from dslc.library.words import INITIALIZERS, Option, Word, options_of
+from dslc.library.words import INITIALIZERS, LAYERS, Option, Word, options_of
 from dslc.model.values import POISON, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
@@ -82,10 +83,23 @@ def bind(
         elif takes_extra:
             extra[name] = argument
         else:
-            hint = did_you_mean(name, known) or (f"it takes {', '.join(known)}" if known else "it takes no arguments")
+            takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
+            hint = activation_hint(name, argument.value, of) or argument_hint(name, known)
+            hint = hint or did_you_mean(name, known) or takes
             diagnostics.add(errors.UNKNOWN_ARGUMENT(f"{of} has no argument '{name}'", hint=hint).at(argument.span))
             failed = True
     return Bound(by_name, tuple(rest), extra, failed)
+
+
+def activation_hint(argument: str, value: Any, of: str) -> str | None:
+    """Say that an activation, which other tools take as an option of a layer, is a layer of its own."""
+    activation = known_as(f"X.{value}", ACTIVATIONS) if isinstance(value, str) else None
+    if of not in LAYERS or (argument != "activation" and activation is None):
+        return None
+    return f"an activation is a layer of its own: x -> {of}(...) -> {activation or 'Relu'}"
+
+
+ACTIVATIONS = ("Elu", "Gelu", "LeakyRelu", "LogSoftmax", "Relu", "Sigmoid", "Silu", "Softmax", "Softplus", "Tanh")
 
 
 def make_word(
@@ -204,12 +218,9 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
         if isinstance(given.value, (list, tuple)) and tuple in option.kinds:
             wrong = next((item for item in given.value if _number(option.items, item) is None), None)
             found = f"a list with {kind_of(wrong)} in it"
-        diagnostics.add(
-            errors.WRONG_KIND(
-                f"'{option.name}' of {of} must be {wanted(option)}, not {found}",
-                hint=f"{option.name}: {option.doc}",
-            ).at(given.span)
-        )
+        told = activation_hint("", given.value, of) or f"{option.name}: {option.doc}"
+        message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
+        diagnostics.add(errors.WRONG_KIND(message, hint=told).at(given.span))
         return POISON
     problem = _limit(option, value)
     if problem:

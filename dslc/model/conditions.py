@@ -6,11 +6,12 @@ A condition is checked when the spec is, and evaluated by the training loop on t
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dslc.diagnostics import did_you_mean
+from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import objectives as errors
 from dslc.model.arithmetic import compute
 from dslc.model.values import is_number, kind_of
@@ -107,10 +108,8 @@ def check_condition(  # noqa: C901 - one case for each form
                     return (lambda history: _ratio(a(history), b(history))), False
                 apply = _ARITHMETIC[sign]
                 return (lambda history: apply(a(history), b(history))), sign in _BOOLEAN
-            case tree.Name() if meant := [figure for figure in figures if figure.endswith(f".{e.id}")]:
-                raise errors.BAD_CONDITION(
-                    f"'{e.id}' is known for more than one split", hint=f"write {' or '.join(reversed(meant))}"
-                ).at(e.span)
+            case tree.Name() if unclear := _incomplete(e.id, figures):
+                raise unclear.at(e.span)
         value = number(e)
         if not is_number(value) and not isinstance(value, bool):
             raise errors.BAD_CONDITION(
@@ -120,6 +119,19 @@ def check_condition(  # noqa: C901 - one case for each form
 
     evaluate, boolean = build(expression)
     return Condition(frozenset(seen), expression.span.text, expression.span, boolean, evaluate)
+
+
+def _incomplete(name: str, figures: Sequence[str]) -> Problem | None:
+    """Say what a name means that lacks its split, or has it as other tools write it; None if it means no figure."""
+    foreign = re.sub(r"^(val|valid)_", "validation.", name)
+    if foreign in figures:
+        return errors.BAD_CONDITION(f"there is no figure '{name}'", hint=f"here it is called '{foreign}'")
+    meant = [figure for figure in figures if figure.endswith(f".{name}")]
+    if not meant:
+        return None
+    return errors.BAD_CONDITION(
+        f"'{name}' is known for more than one split", hint=f"write {' or '.join(reversed(meant))}"
+    )
 
 
 _DEEPEST = 200

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.elsewhere import MEMBERS, VALUES, WORDS, foreign, known_as, word_hint
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.losses import Mean, Penalty
 from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
-from dslc.library.words import Word
+from dslc.library.words import FUNCTIONS, Word
 from dslc.model import bodies
 from dslc.model.arguments import Given, bind_word
 from dslc.model.arithmetic import bounded, compute
@@ -153,7 +154,8 @@ class Evaluator:
                 )
         hints = [scope.unknown_hint(name) for scope in self.scope.chain() if scope.unknown_hint]
         near = did_you_mean(name, {*self.scope.names(), *ELEMENT_TYPES})
-        return names.UNKNOWN_NAME(f"there is no value '{name}' here", hint=near or next(iter(hints), None))
+        hint = VALUES.get(foreign(name)) or near or next(iter(hints), None)
+        return names.UNKNOWN_NAME(f"there is no value '{name}' here", hint=hint)
 
     def resolve(self, target: tree.Expression, *, missing_ok: bool = False, role: str = "function") -> Any:
         """Return what a Name or Member names that can be applied or called.
@@ -194,7 +196,9 @@ class Evaluator:
         if owner is POISON:
             raise Silent
         if not isinstance(owner, FileScope):
-            raise names.NOT_APPLICABLE(f"'{target.span.text}' cannot be applied").at(target.span)
+            raise names.NOT_APPLICABLE(
+                f"'{target.span.text}' cannot be applied", hint=self._hint_of_member(target, owner)
+            ).at(target.span)
         if target.name not in owner.blocks:
             if owner.incomplete:
                 raise Silent
@@ -203,6 +207,16 @@ class Evaluator:
                 hint=did_you_mean(target.name, owner.blocks),
             ).at(target.name_span)
         return owner.blocks[target.name]
+
+    def _hint_of_member(self, target: tree.Member, owner: Any) -> str | None:
+        """Words of other tools have the prefix of a module, and tensors have methods there."""
+        known = [word for registry in REGISTRIES for word in registry]
+        called = target.name if target.name in known else None
+        if isinstance(owner, Value):
+            called = called or WORDS.get(foreign(target.name), ("",))[0] or known_as(target.name, FUNCTIONS)
+            written = f"{called}({target.target.span.text})"
+            return f"a tensor has no methods; functions take it: {written}" if called in FUNCTIONS else None
+        return f"words of the library have no prefix: {called}" if called else word_hint(target.name, known)
 
     def _instance(self, found: Any, span: Span) -> Any:
         """A bare model's name is its default network where networks are called."""
@@ -444,8 +458,8 @@ class Evaluator:
             raise names.UNKNOWN_MEMBER(
                 f"the imported file has no param '{e.name}'", hint=did_you_mean(e.name, target.params)
             ).at(e.name_span)
-        hint = None
-        if isinstance(target, Value) and not self.network:
+        hint = MEMBERS.get(foreign(e.name)) if isinstance(target, Value) else None
+        if hint is None and isinstance(target, Value) and not self.network:
             hint = f"the only output of a network is the tensor itself: leave '.{e.name}' away"
         raise names.UNKNOWN_MEMBER(f"{kind_of(target)} has no member '{e.name}'", hint=hint).at(e.name_span)
 

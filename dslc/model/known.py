@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from dslc.diagnostics import Problem, did_you_mean
+from dslc.elsewhere import word_hint
 from dslc.errors import names
 from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES
 from dslc.types import ElementType
@@ -16,14 +16,6 @@ ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 
 
 REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
-_ELSEWHERE = {
-    "AvgPool": "AveragePool", "AveragePooling": "AveragePool", "BatchNormalization": "BatchNorm",
-    "FullyConnected": "Dense", "LayerNormalization": "LayerNorm", "Linear": "Dense", "MaxPooling": "MaxPool",
-    "SiLU": "Silu", "Swish": "Silu",
-}  # fmt: skip
-
-
-"""Words of other frameworks, without their number of dimensions."""
 
 
 _STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter"})
@@ -33,11 +25,8 @@ def unknown_word(name: str, own: set[str], role: str) -> Problem:
     """What to say about a name that nothing to apply or call has; ``own`` are the spec's own."""
     registries = {"layer": (LAYERS, FUNCTIONS), "optimizer": (OPTIMIZERS,)}.get(role, REGISTRIES)
     known = {*own, *(word for registry in registries for word in registry)}
-    foreign = _ELSEWHERE.get(re.sub(r"[123][dD]$", "", name), re.sub(r"[123][dD]$", "", name))
-    hint = did_you_mean(name, known)
-    if foreign in LAYERS and foreign != name:
-        hint = f"here it is called '{foreign}'"
-    elif name in _STATEMENTS:
+    hint = word_hint(name, known) or did_you_mean(name, known)
+    if name in _STATEMENTS:
         hint = f"is a layer missing behind the '->' before '{name}'?"
     what = "optimizer" if role == "optimizer" else "layer, block or function"
     return names.UNKNOWN_LAYER(f"there is no {what} '{name}'", hint=hint)

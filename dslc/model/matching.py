@@ -7,6 +7,7 @@ from typing import Any
 
 from dslc.diagnostics import Code, Label, did_you_mean
 from dslc.errors import matching as errors
+from dslc.errors.names import UNKNOWN_NAME
 from dslc.model.scope import Scope
 from dslc.model.values import POISON, kind_of, whole_number
 from dslc.source import Span
@@ -72,12 +73,30 @@ def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> Te
 
 def introduce_symbols(expression: tree.Expression, scope: Scope) -> None:
     """Make every symbol of a dimension that is not bound yet a free one."""
+    refuse_small_letters(expression, scope)
     for name in names_in(expression):
         if is_symbol(name) and name not in scope:
             scope.bind(name, symbol(name))
 
 
-def names_in(expression: tree.Expression) -> list[str]:
+def refuse_small_letters(expression: tree.Expression, scope: Scope) -> None:
+    """Refuse a dimension that is an unknown name, as other tools write free sizes.
+
+    Raises:
+        Problem: it is one, and no slip in writing a name that is known.
+    """
+    if not isinstance(expression, tree.Name) or is_symbol(expression.id) or expression.id in scope:
+        return
+    elsewhere = any(expression.id in place.elsewhere for place in scope.chain())
+    if not (scope.is_incomplete or elsewhere or did_you_mean(expression.id, scope.names())):
+        symbol_ = "N" if expression.id == "None" else expression.id.upper()
+        example = f": {symbol_}" if is_symbol(symbol_) else ""
+        raise UNKNOWN_NAME(
+            f"there is no value '{expression.id}' here", hint=f"a size that is free is a symbol in capitals{example}"
+        ).at(expression.span)
+
+
+def names_in(expression: tree.Node) -> list[str]:
     """Return all names in an expression, in no order."""
     found: list[str] = []
     open_: list[object] = [expression]
@@ -104,7 +123,8 @@ def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
     if size is None:
         raise errors.BAD_TYPE(f"a dimension is a whole number, not {kind_of(value)}").at(expression.span)
     if isinstance(size, int) and size < 1:
-        raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {size}").at(expression.span)
+        hint = "a size that is free is a symbol in capitals: N"
+        raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {size}", hint=hint).at(expression.span)
     return size
 
 
@@ -139,7 +159,10 @@ def match_type(
         ).at(span, *labels)
     if declared.dims is None:
         if element is not None and actual.rank:
-            raise errors.WRONG_TYPE(f"{what} is declared as a scalar, and this is {actual}").at(span, *labels)
+            hint = "the batch is the first axis: write " + f"{element}[N]" if actual.rank == 1 else None
+            raise errors.WRONG_TYPE(f"{what} is declared as a scalar, and this is {actual}", hint=hint).at(
+                span, *labels
+            )
         return
     dims = list(declared.dims)
     shape = list(actual.shape)
@@ -152,9 +175,14 @@ def match_type(
             shape = shape[len(shape) - len(dims) :]
     if len(dims) != len(shape):
         least = "at least " if rest else ""
+        hint = None
+        if len(shape) == len(dims) + 1 and "N" not in names_in(declared):
+            written = ", ".join(["N", *(dimension.span.text for dimension in dims)])
+            hint = f"the batch is the first axis: write {declared.element or ''}[{written}]"
         raise errors.WRONG_TYPE(
             f"{what} has {least}{len(dims)} dimension{'s' * (len(dims) != 1)}, {declared.span.text}, "
-            f"and this is {actual}"
+            f"and this is {actual}",
+            hint=hint,
         ).at(span, *labels)
     for dimension, size in zip(dims, shape, strict=True):
         if isinstance(dimension, tree.Wildcard):
@@ -173,6 +201,7 @@ def _match_dimension(
     dimension: tree.Expression, size: Dimension, scope: Scope, evaluate: Evaluate
 ) -> tuple[Code, Label] | None:
     """Match one dimension, binding a symbol that it mentions first; return what does not fit, and where."""
+    refuse_small_letters(dimension, scope)
     unbound = sorted({name for name in names_in(dimension) if is_symbol(name) and name not in scope})
     if len(unbound) > 1:
         raise errors.BAD_TYPE(f"{' and '.join(unbound)} can't both be found from one dimension").at(dimension.span)

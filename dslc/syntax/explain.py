@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.elsewhere import STATEMENTS, foreign
 from dslc.errors.syntax import (
     BAD_NUMBER,
     BAD_PIPE,
@@ -273,7 +274,8 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
             hint=f"a result gets a name, '{word} = ...', or is an 'output'",
         ).at(word.span), None
     meant = next((k for k in KEYWORDS[m.level] if suggestion == f"did you mean '{k}'?"), None)
-    known = suggestion or f"{what} starts with one of {', '.join(KEYWORDS[m.level])}"
+    known = STATEMENTS.get(foreign(str(word))) or suggestion
+    known = known or f"{what} starts with one of {', '.join(KEYWORDS[m.level])}"
     problem = UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=known).at(word.span)
     usable = meant is not None and word is m.found and meant.upper() in m.expected
     return problem, meant if usable else None

@@ -56,10 +56,16 @@ def locate(path: str, folders: Sequence[Path]) -> Path:
 def _missing(path: str, roots: Sequence[Path]) -> Problem:
     parts = PurePosixPath(path)
     beside = [root / parts.parent for root in roots]
-    known = [str(parts.parent / entry.name) for folder in beside if folder.is_dir() for entry in folder.iterdir()]
+    entries = [entry for folder in beside if folder.is_dir() for entry in folder.iterdir()]
+    known = [str(parts.parent / entry.name) for entry in entries if _kind(entry.name) == _kind(parts.name)]
     tried = "looked in " + ", ".join(map(str, roots))
     suggestion = did_you_mean(path, known)
     return errors.FILE_MISSING(f"there is no file '{path}'", hint=f"{suggestion} ({tried})" if suggestion else tried)
+
+
+def _kind(name: str) -> str:
+    """Return a file's suffix, that of a compressed one below: a file of another kind is not what was meant."""
+    return PurePosixPath(name.removesuffix(".gz")).suffix.lower()
 
 
 @contextmanager

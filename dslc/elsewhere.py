@@ -1,0 +1,204 @@
+"""What other tools call things: the word here, and how it differs. Hints for unknown names are made of these tables.
+
+Names are looked up without capitals, underscores and a number of dimensions, so `Conv2D`, `conv_2d` and `Conv` are one;
+a name that differs from a word here in no more than that needs no entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["ARGUMENTS", "MEMBERS", "STATEMENTS", "VALUES", "WORDS", "argument_hint", "foreign", "known_as", "word_hint"]
+
+_TAKES_LOGITS = "which takes logits: leave a softmax or sigmoid before it away"
+_CLASSES = f"{_TAKES_LOGITS}; its target holds class indices, or a probability for each class"
+_INDICES = f"{_TAKES_LOGITS}; its target holds class indices"
+_RECURRENT = "recurrent layers are not part of this version"
+_ATTENTION = "attention is not part of this version as a layer: it can be written with '@' and softmax"
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    # layers
+    "linear": ("Dense", "and takes the size of its input from what flows in"),
+    "fullyconnected": ("Dense", ""), "fc": ("Dense", ""), "innerproduct": ("Dense", ""),
+    "convolution": ("Conv", "and takes its rank from what flows in"),
+    "conv": ("Conv", "and takes its rank and the channels of its input from what flows in"),
+    "maxpooling": ("MaxPool", ""), "avgpool": ("AveragePool", ""), "averagepooling": ("AveragePool", ""),
+    "globalmaxpooling": ("GlobalMaxPool", ""), "globalaveragepooling": ("GlobalAveragePool", ""),
+    "globalavgpool": ("GlobalAveragePool", ""),
+    "adaptiveavgpool": ("GlobalAveragePool", "and averages over all positions"),
+    "adaptivemaxpool": ("GlobalMaxPool", "and looks at all positions"),
+    "batchnormalization": ("BatchNorm", ""), "layernormalization": ("LayerNorm", ""),
+    "spatialdropout": ("Dropout", ""), "alphadropout": ("Dropout", ""), "swish": ("Silu", ""), "hardtanh": ("clip", ""),
+    "permute": ("transpose", "with axes = [...]"), "view": ("reshape", ""), "identity": ("", "leave it away"),
+    "activation": ("", "an activation is a layer of its own: x -> Relu"),
+    "sequential": ("", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
+    "inputlayer": ("", "an input is a statement of the model: input x: float32[N, 4]"),
+    "lstm": ("", _RECURRENT), "gru": ("", _RECURRENT), "rnn": ("", _RECURRENT), "simplernn": ("", _RECURRENT),
+    "bidirectional": ("", _RECURRENT), "lstmcell": ("", _RECURRENT), "grucell": ("", _RECURRENT),
+    "multiheadattention": ("", _ATTENTION), "scaleddotproductattention": ("", _ATTENTION),
+    "transformerencoder": ("", _ATTENTION), "attention": ("", _ATTENTION),
+    "groupnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
+    "instancenorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
+    "rmsnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
+    "convtranspose": ("", "transposed convolutions are not part of this version"),
+    # losses and metrics
+    "crossentropy": ("cross_entropy", _CLASSES), "crossentropyloss": ("cross_entropy", _CLASSES),
+    "categoricalcrossentropy": ("cross_entropy", _CLASSES), "softmaxcrossentropy": ("cross_entropy", _CLASSES),
+    "sparsecategoricalcrossentropy": ("cross_entropy", _INDICES), "nllloss": ("cross_entropy", _INDICES),
+    "softmaxcrossentropywithlogits": ("cross_entropy", ""),
+    "sparsesoftmaxcrossentropywithlogits": ("cross_entropy", ""),
+    "logloss": ("cross_entropy", _CLASSES), "negativeloglikelihood": ("cross_entropy", _INDICES),
+    "binarycrossentropy": ("binary_cross_entropy", _TAKES_LOGITS), "bce": ("binary_cross_entropy", _TAKES_LOGITS),
+    "bceloss": ("binary_cross_entropy", _TAKES_LOGITS), "bcewithlogitsloss": ("binary_cross_entropy", ""),
+    "bcewithlogits": ("binary_cross_entropy", ""), "binarycrossentropywithlogits": ("binary_cross_entropy", ""),
+    "sigmoidcrossentropywithlogits": ("binary_cross_entropy", ""),
+    "mseloss": ("mse", ""), "meansquarederror": ("mse", ""), "squarederror": ("mse", ""),
+    "l1loss": ("mae", ""), "meanabsoluteerror": ("mae", ""), "maeloss": ("mae", ""), "l2loss": ("mse", ""),
+    "smoothl1loss": ("huber", "with delta = 1"), "huberloss": ("huber", ""),
+    "kldivloss": ("kl_divergence", "whose prediction is in logarithms"),
+    "kldiv": ("kl_divergence", "whose prediction is in logarithms"),
+    "kldivergence": ("kl_divergence", "whose prediction is in logarithms"),
+    "kullbackleiblerdivergence": ("kl_divergence", "whose prediction is in logarithms"),
+    "rootmeansquarederror": ("rmse", ""), "rmseloss": ("rmse", ""), "r2score": ("r2", ""), "acc": ("accuracy", ""),
+    "accuracyscore": ("accuracy", "and takes logits"), "binaryaccuracy": ("accuracy", "and takes logits"),
+    "categoricalaccuracy": ("accuracy", "and takes logits"),
+    "sparsecategoricalaccuracy": ("accuracy", "and takes logits"),
+    "f1score": ("f1", "and takes logits"), "precisionscore": ("precision", "and takes logits"),
+    "recallscore": ("recall", "and takes logits"), "confusionmatrix": ("confusion", "and takes logits"),
+    "topkcategoricalaccuracy": ("top_k", ""), "topkaccuracy": ("top_k", ""),
+    # functions
+    "cat": ("concat", ""), "concatenate": ("concat", ""), "hstack": ("concat", "with axis = 1"),
+    "clamp": ("clip", ""), "clipbyvalue": ("clip", ""), "stopgradient": ("detach", ""),
+    "randnlike": ("normal_like", ""), "randlike": ("uniform_like", ""), "randn": ("normal_like", ""),
+    "mm": ("matmul", "or written '@'"), "bmm": ("matmul", "or written '@'"), "dot": ("matmul", "or written '@'"),
+    "reducemean": ("mean", ""), "reducesum": ("sum", ""), "reducemax": ("max", ""), "reducemin": ("min", ""),
+    "amax": ("max", ""), "amin": ("min", ""), "variance": ("var", ""), "std": ("", "write sqrt(var(x))"),
+    "square": ("", "write x ** 2"), "power": ("pow", "or written '**'"), "swapaxes": ("transpose", ""),
+    "expanddims": ("unsqueeze", ""), "broadcastto": ("expand", ""), "onehot": ("one_hot", ""),
+    # optimizers
+    "stochasticgradientdescent": ("SGD", ""), "momentum": ("SGD", "with momentum = 0.9"),
+    "adamoptimizer": ("Adam", ""), "sgdoptimizer": ("SGD", ""),
+}  # fmt: skip
+"""Layers, functions and optimizers: the word here (nothing where there is none), and what else to know."""
+
+_TAKEN = "the size of the input is taken from what flows in: leave it out"
+_RATE = "a number or a schedule"
+ARGUMENTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "learningrate": (("lr",), _RATE), "eta": (("lr",), _RATE), "stepsize": (("lr",), _RATE), "alpha": (("lr",), _RATE),
+    "epsilon": (("eps",), ""), "beta1": (("betas",), "a list: betas = [0.9, 0.999]"),
+    "beta2": (("betas",), "a list: betas = [0.9, 0.999]"), "rho": (("alpha",), ""), "decay": (("weight_decay",), ""),
+    "outfeatures": (("units",), ""), "outputdim": (("units", "size"), ""), "outputsize": (("units",), ""),
+    "hiddensize": (("units",), ""), "features": (("units", "channels"), ""), "size": (("units", "kernel"), ""),
+    "numclasses": (("units", "classes"), ""), "classes": (("units",), ""), "width": (("units",), ""),
+    "numunits": (("units",), ""), "nodes": (("units",), ""), "neurons": (("units",), ""), "out": (("units",), ""),
+    "filters": (("channels",), ""), "outchannels": (("channels",), ""), "numfilters": (("channels",), ""),
+    "kernelsize": (("kernel", "size"), ""), "poolsize": (("size",), ""), "strides": (("stride",), ""),
+    "dilationrate": (("dilation",), ""), "numgroups": (("groups",), ""), "usebias": (("bias",), ""),
+    "p": (("rate",), "the share that is dropped"), "prob": (("rate",), "the share that is dropped"),
+    "dropout": (("rate",), "the share that is dropped"), "keepprob": (("rate",), "the share that is dropped"),
+    "numembeddings": (("entries",), ""), "inputdim": (("entries",), _TAKEN), "vocabsize": (("entries",), ""),
+    "vocabularysize": (("entries",), ""), "embeddingdim": (("size",), ""), "embedsize": (("size",), ""),
+    "kernelinitializer": (("init",), ""), "weightinitializer": (("init",), ""), "initializer": (("init",), ""),
+    "dim": (("axis", "axes"), ""), "axis": (("axes",), ""), "axes": (("axis",), ""), "keepdim": (("keepdims",), ""),
+    "normalizedshape": (("axes",), "which axes are normalized: the last one unless said otherwise"),
+    "negativeslope": (("slope",), ""), "targetshape": (("shape",), "without the batch axis"),
+    "classweights": (("class_weight",), ""), "posweight": (("pos_weight",), ""), "sampleweight": (("weight",), ""),
+    "elementwiseaffine": (("affine",), ""), "center": (("affine",), ""), "scale": (("affine",), ""),
+    "labelsmoothing": (("label_smoothing",), ""), "ignoreindex": (("ignore_index",), ""),
+    "infeatures": ((), _TAKEN), "inchannels": ((), _TAKEN), "inputsize": ((), _TAKEN), "inputshape": ((), _TAKEN),
+    "numfeatures": ((), _TAKEN), "batchinputshape": ((), _TAKEN),
+    "fromlogits": ((), "it always takes logits: leave it out"),
+    "reduction": ((), "it is the mean over all elements: leave it out"),
+    "average": ((), "it is the mean over all elements: leave it out"),
+    "inplace": ((), "leave it out: memory is the runtime's business"),
+    "device": ((), "leave it out: a run is given its device with --provider"),
+    "dtype": ((), "leave it out: the type follows from what flows in, which cast(x, float32) converts"),
+    "dataformat": ((), "images have their channels first, [N, C, H, W]: leave it out"),
+    "name": ((), "it is named by what it is bound to: name = x -> Layer"),
+    "kernelregularizer": ((), "add l2(Net) to the loss, or give the optimizer a weight_decay"),
+    "trackrunningstats": ((), "it keeps running statistics always: leave it out"),
+    "clipnorm": ((), "it is a statement of train: clip norm 1.0"),
+    "maxnorm": ((), "it is a statement of train: clip norm 1.0"),
+    "clipvalue": ((), "it is a statement of train: clip value 0.5"),
+}  # fmt: skip
+"""Options: what they may be called here, the first that the word has, and what else to know."""
+
+VALUES: Mapping[str, str] = {
+    "none": "write none; a size that is free is a symbol in capitals: float32[N, 4]",
+    "null": "write none", "nil": "write none", "nan": "is_missing(x) tells what is missing", "true": "write true",
+    "false": "write false", "np": "functions of the library have no prefix: mean(x)",
+    "torch": "functions of the library have no prefix: mean(x)",
+    "tf": "functions of the library have no prefix: mean(x)", "pi": "write 3.141592653589793",
+}  # fmt: skip
+"""Values and owners."""
+
+MEMBERS: Mapping[str, str] = {
+    "shape": "dimensions are named where a tensor is declared: input x: float32[N, T]",
+    "size": "dimensions are named where a tensor is declared: input x: float32[N, T]",
+    "t": "write transpose(x)", "mt": "write transpose(x, axes = [...])", "grad": "gradients are taken by minimize",
+    "data": "write detach(x)", "dtype": "types are declared: input x: float32[N, 4]",
+}  # fmt: skip
+"""Members of tensors."""
+
+STATEMENTS: Mapping[str, str] = {
+    "batchsize": "write: batch 64", "learningrate": "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)",
+    "lr": "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)",
+    "optimizer": "it stands behind the loss: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
+    "optimize": "write: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
+    "loss": "write: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
+    "objective": "write: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
+    "maximize": "minimize the negative: minimize -score using Adam",
+    "earlystopping": "write: stop when stalled(validation.loss, epochs = 5)",
+    "patience": "write: stop when stalled(validation.loss, epochs = 5)",
+    "validationsplit": "data is split where it is read: split train = 80%, validation = 20%",
+    "testsplit": "data is split where it is read: split train = 80%, test = 20%",
+    "device": "a run is given its device with --provider", "gpu": "a run is given its device with --provider",
+    "randomseed": "write: seed 7", "shuffle": "write: batch 64, shuffle = false",
+    "gradclip": "write: clip norm 1.0", "gradientclip": "write: clip norm 1.0", "clipnorm": "write: clip norm 1.0",
+    "dataset": "write: data name", "checkpoint": "write: keep best validation.loss",
+    "savebest": "write: keep best validation.loss",
+    "scheduler": "a schedule stands in place of the number: lr = warmup(500) then cosine(1e-3, 1e-5)",
+    "weightdecay": "it belongs to the optimizer: using AdamW(weight_decay = 1e-2)",
+    "def": "write: block Name(channels) { ... }", "class": "write: model Name(hidden = 128) { ... }",
+    "function": "write: block Name(channels) { ... }", "network": "write: model Name { ... }",
+    "module": "write: model Name { ... }", "return": "write: output name = ...", "dim": "write: parameter or input",
+    "var": "a binding has no keyword: name = ...", "const": "a binding has no keyword: name = ...",
+}  # fmt: skip
+"""First words of statements."""
+
+
+def foreign(name: str) -> str:
+    """Return a name as the tables have it."""
+    last = name.rpartition(".")[2].replace("_", "").lower()
+    return re.sub(r"(?<=[a-z])[123]d$", "", last)
+
+
+def known_as(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is written differently only in capitals, underscores and dimensions."""
+    wanted = foreign(name)
+    found = sorted({word for word in known if word != name and foreign(word) == wanted})
+    capital = name.rpartition(".")[2][:1].isupper()  # tells the layer Relu from the function relu
+    return min(found, key=lambda word: (word[:1].isupper() != capital, word), default=None)
+
+
+def word_hint(name: str, known: Iterable[str]) -> str | None:
+    """Say what a layer, function or optimizer of another tool is called here; None if that is not known."""
+    known = set(known)
+    here, difference = WORDS.get(foreign(name), ("", ""))
+    if here not in known or here == name:
+        difference = difference if not here else ""
+        here = known_as(name, known) or ""
+    if here:
+        return f"here it is called '{here}'" + (f", {difference}" if difference else "")
+    return difference or None
+
+
+def argument_hint(name: str, known: Iterable[str]) -> str | None:
+    """Say what an option of another tool is called here, of those that the word has; None if that is not known."""
+    known = list(known)
+    here, difference = ARGUMENTS.get(foreign(name), ((), ""))
+    found = next((option for option in here if option in known), None) or known_as(name, known)
+    if found:
+        return f"here it is called '{found}'" + (f": {difference}" if difference and difference is not _TAKEN else "")
+    return difference or None if not here or difference is _TAKEN else None
