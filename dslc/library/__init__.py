@@ -3,6 +3,7 @@
 from dslc.library import (
     activations,
     arithmetic,
+    calendar,
     class_metrics,
     elements,
     indexing,
@@ -21,6 +22,7 @@ from dslc.library import (
 )
 
 __all__ = [
-    "activations", "arithmetic", "class_metrics", "elements", "indexing", "initializers", "layers", "losses",
-    "mathematics", "metrics", "norms", "notation", "optimizers", "reductions", "schedules", "shaping", "windows",
+    "activations", "arithmetic", "calendar", "class_metrics", "elements", "indexing", "initializers", "layers",
+    "losses", "mathematics", "metrics", "norms", "notation", "optimizers", "reductions", "schedules", "shaping",
+    "windows",
 ]  # fmt: skip

@@ -16,10 +16,22 @@ from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, mixes_examples
 from dslc.model.times import check_format
 from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
-from dslc.model.widening import Widening
+from dslc.model.widening import Widening, in_single_precision
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType, Symbolic, TensorType, regroups, shape_text, symbol
+from dslc.types import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    STRING,
+    ElementType,
+    Symbolic,
+    TensorType,
+    regroups,
+    shape_text,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from dslc.model.data import DataChecker
@@ -65,9 +77,11 @@ class FieldChecker:
             try:
                 if exact is not POISON:
                     exact = outer.tensors([exact], [self.node.value.span])[0]
-                    self.refuse_looking_across(exact)
-                    exact = self.in_declared_shape(exact)
-                    value = self.in_declared_element(exact)
+                    if not self.assumed:  # else the data will tell
+                        self.refuse_looking_across(exact)
+                    if self.type.element is FLOAT32:
+                        exact = in_single_precision(outer, exact, self.node.value.span)
+                    value = self.in_declared_shape(self.in_declared_element(exact))
             except Silent:
                 pass
             except Problem as problem:
@@ -101,6 +115,8 @@ class FieldChecker:
         wanted = (symbol(BATCH), *self.type.shape)
         if value.type.shape == wanted:
             return value
+        if self.assumed:
+            raise Silent  # the data will tell
         batched = value.type.rank and value.type.shape[0] == symbol(BATCH)
         if not batched:
             found = BATCH in value.type.symbols
@@ -110,8 +126,6 @@ class FieldChecker:
                 else f"the field '{self.node.name}' does not depend on the example",
                 hint="axis 0 counts the examples; those of one example count from 1" if found else None,
             ).at(span, declared)
-        if self.assumed:
-            raise Silent  # the data will tell
         shape, target = value.type.shape[1:], self.type.shape
         if prod(shape) != prod(target):
             raise objectives.BAD_FIELD(

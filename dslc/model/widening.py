@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dslc.diagnostics import Problem
 from dslc.library.operations import Operation
-from dslc.model.values import Value
+from dslc.library.words import FUNCTIONS
+from dslc.model.values import Literal, Placeholder, Value
 from dslc.source import Span
-from dslc.types import BOOL, FLOAT32, FLOAT64, STRING, BroadcastError, TensorType, Undecided
+from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
 
 if TYPE_CHECKING:
     from dslc.model.elaboration import Elaboration
 
-__all__ = ["Widening"]
+__all__ = ["Widening", "in_single_precision"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,57 @@ def _results(operation: Operation, types: Sequence[TensorType]) -> tuple[TensorT
     except (Problem, BroadcastError, Undecided):
         return ()
     return (found,) if isinstance(found, TensorType) else found
+
+
+_EXACT_IN_FLOAT32 = frozenset({"bool", "int8", "int16", "uint8", "uint16", "float16", "float32"})
+_ROUNDED_ONCE = frozenset({"+", "-", "*", "/"})
+"""Operators whose result is the exact one, rounded (IEEE 754)."""
+
+
+def in_single_precision(elaboration: Elaboration, value: Value, span: Span) -> Value:
+    """Return a value in float32 where that gives the same bits as float64 that is rounded in the end, and faster.
+
+    That is so for a column that float32 holds, and for one operation of it with a number that float32 holds: float64
+    has more than twice as many digits, so rounding by it first changes nothing (S. Figueroa, "When is double rounding
+    innocuous?", 1995).
+    """
+    column = _column(value)
+    if column is not None:
+        return elaboration.call("cast", [column], span, element=FLOAT32)
+    application = value.application
+    if getattr(application.operation, "symbol", None) not in _ROUNDED_ONCE or len(application.operands) != 2:
+        return value
+    narrow = [_narrow(elaboration, operand, span) for operand in application.operands]
+    found = [operand for operand in narrow if operand is not None]
+    if len(found) < 2 or all(isinstance(operand.application.operation, Literal) for operand in found):
+        return value
+    result = elaboration.apply(application.operation, found, span)
+    assert isinstance(result, Value)
+    return result
+
+
+def _narrow(elaboration: Elaboration, operand: Value, span: Span) -> Value | None:
+    column = _column(operand)
+    if column is not None:
+        return elaboration.call("cast", [column], span, element=FLOAT32)
+    literal = _uncast(operand)
+    if isinstance(literal.application.operation, Literal):
+        number = literal.application.operation.array
+        with np.errstate(over="ignore"):
+            if number.ndim == 0 and float(number.astype(np.float32)) == float(number):
+                return elaboration.literal(float(number), FLOAT32, operand.span)
+    return None
+
+
+def _column(value: Value) -> Value | None:
+    """Return the column that a value is, where float32 holds what is in it."""
+    source = _uncast(value)
+    held = source.type.element.value in _EXACT_IN_FLOAT32
+    return source if held and isinstance(source.application.operation, Placeholder) else None
+
+
+def _uncast(value: Value) -> Value:
+    """Return what a value was before it was widened."""
+    while isinstance(value.application.operation, FUNCTIONS["cast"]) and value.type.element in (INT64, FLOAT64):
+        value = value.application.operands[0]
+    return value

@@ -141,6 +141,8 @@ def compute_fields(
         with placed(exact.span if exact is not None else None):
             conversion.raise_misfits()
             warnings += conversion.rounded(exact.span if exact is not None else None)
+        shape = tuple(int(d) for d in fields[name].type.shape)
+        found[name] = found[name].reshape(len(found[name]), *shape)
     return found, warnings
 
 

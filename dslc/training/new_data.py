@@ -57,7 +57,10 @@ def compute_fields(
     found = run_fields(model, read_columns(contract, table, [port["name"] for port in inputs]), settings, conversions)
     for conversion in conversions.values():
         conversion.raise_misfits()
-    return {of_output[output]: array for output, array in found.items()}
+    return {
+        of_output[output]: array.reshape(len(array), *fields[of_output[output]]["shape"])
+        for output, array in found.items()
+    }
 
 
 def table_of(data: object, contract: Contract) -> Table:

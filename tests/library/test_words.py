@@ -20,7 +20,7 @@ from tests.library.graphs import compiled, type_of_array
 from tests.library.word_cases import RANDOM, ROWS, Row
 
 STORED = np.load(Path(__file__).parent / "data" / "words.npz")
-ELSEWHERE = ("dslc.library.class_metrics", "dslc.library.losses", "dslc.library.metrics")
+ELSEWHERE = tuple(f"dslc.library.{name}" for name in ("calendar", "class_metrics", "losses", "metrics"))
 
 
 def word_of(row: Row) -> type[Operation]:
