@@ -18,13 +18,26 @@ __all__ = ["mae", "mse", "r2", "rmse"]
 
 @function
 class rmse(mse):
-    """Root of the mean squared error, over all elements."""
+    """Root of the mean squared error; of targets with several columns, the mean of the columns' roots.
+
+    `mse(y, target) ** 0.5` is one root over all elements.
+    """
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return None
 
+    def accumulate(
+        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        values = self.value(prediction, target)
+        if weight is None:
+            count = g.reshape(values.builder.dimension(values.shape[0]), ())
+            return {"sum": g.reduce_sum(values, [0]), "weight": count}
+        each = weights_of(weight, values.rank)
+        return {"sum": g.reduce_sum(values * each, [0]), "weight": g.reduce_sum(each, [0])}
+
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
-        return g.sqrt(super().finish(context, accumulators, element))
+        return g.reduce_mean(g.sqrt(super().finish(context, accumulators, element)))
 
 
 @function
