@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dslc.pipeline import Options, compile_spec
+from dslc.training.folder import RunFolder
 from dslc.training.loop import Observer, TrainingRun
 from dslc.training.session import Graph, Settings, allocate, place
 from dslc.training.step import NEXT, Feed
@@ -70,7 +71,7 @@ def main() -> None:
     job = compile_spec(options.spec, Options(data=[options.data]))
     settings = Settings.of("cpu")
     with TemporaryDirectory() as folder:
-        run = TrainingRun(job, Path(folder), settings, Observer())
+        run = TrainingRun(job, RunFolder.of(Path(folder)), settings, Observer())
         run.prepare(job.artifacts.initial)
         graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
         fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]

@@ -120,6 +120,21 @@ class Spec:
             return [of_train(self.compilation)]
         return of_models(program, self.options.limits)
 
+    def inputs(self) -> list[Path]:
+        """Return the files that it is made from: the spec's, and where they can be found, those of its data.
+
+        Raises:
+            Problem, Failure: the spec is wrong.
+        """
+        from dslc.training.data import found_files
+
+        program = self._checked.program
+        found = [self.path.parent / name for name in program.paths]
+        if program.scope.trains:
+            compilation = self.compilation
+            found += found_files(compilation.data_paths, compilation.folders)
+        return found
+
     def emit(self, stage: Stage) -> str:
         """Return a stage of the compiler as text: ``graph`` is that of inference.
 
@@ -143,20 +158,15 @@ class Spec:
     def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.
 
-        Raises:
-            Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610.
-        """
-        from dslc.export.external import SUFFIX
+        What an earlier compilation wrote into the folder is replaced, and nothing else.
 
-        target = Path(folder)
-        artifacts = self.compilation.artifacts
-        models = self.compilation.inference(artifacts.initial)
-        artifacts.write(target, artifacts.initial)
-        for model in models:
-            self.compilation.write_model(target / model.file, model.model)
-        names = [name for model in models for name in (model.file, model.file + SUFFIX)]
-        names += [*artifacts.models, "state.safetensors", "manifest.json"]
-        return [target / name for name in names if (target / name).exists()]
+        Raises:
+            Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610; E0612,
+                E0621, the folder holds a run; E0622, E0624, a file in it would be lost.
+        """
+        from dslc.training.run_files import write_compiled
+
+        return write_compiled(self.compilation, Path(folder), self.inputs())
 
     def train(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from dslc.diagnostics import did_you_mean
@@ -12,7 +11,7 @@ from dslc.limits import Limits
 from dslc.model import Loader
 from dslc.source import Source, Span
 from dslc.syntax import format_source
-from dslc.training.files import PARTIAL, writing
+from dslc.training.outputs import write_output
 
 __all__ = ["formatted", "read_source", "reformat", "source_loader"]
 
@@ -91,13 +90,5 @@ def reformat(path: Path, *, write: bool) -> bool:
     if text == path.read_bytes():
         return False
     if write:
-        target = path.resolve()
-        partial = target.with_name(target.name + PARTIAL)
-        with writing(path):
-            try:
-                partial.write_bytes(text)
-                shutil.copymode(target, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+        write_output(path, text)
     return True

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dslc.model.contract import Contract
     from dslc.training.artifacts import Artifacts
     from dslc.training.data import Dataset
+    from dslc.training.manifest import RunRecord
     from dslc.training.raw import RawData
 
 __all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
@@ -173,6 +174,12 @@ class Compilation:
         found = check_train_data(self.program, self.name, Diagnostics(), self.options.limits)
         assert found is not None
         return found
+
+    @property
+    def data_paths(self) -> list[str]:
+        """Every file of data or weights that the spec names."""
+        named = [path for source in self.data.sources.values() for path in source.paths]
+        return [*named, *(file.path for file in self._checked_alone.load)]
 
     @cached_property
     def raw(self) -> RawData:
@@ -373,15 +380,14 @@ def _needs_total(train: CheckedTrain) -> list[bool]:
     return [isinstance(value, Schedule) and value.needs_total for value in values]
 
 
-def reopen(path: Path, run: Mapping[str, Any], folders: Sequence[Path]) -> Compilation:
+def reopen(path: Path, run: RunRecord, folders: Sequence[Path]) -> Compilation:
     """Compile a run's copy of its spec again, with the params that it was trained with."""
-    settings = {name: _setting(value) for name, value in run["params"].items()}
-    passes = run.get("passes")
+    settings = {name: _setting(value) for name, value in run.params.items()}
     return compile_spec(
         path,
         Options(
-            settings=settings, train=run["train"], data=tuple(folders), seed=run["seed"],
-            passes=None if passes is None else ",".join(["none", *passes]),
+            settings=settings, train=run.train, data=tuple(folders), seed=run.seed,
+            passes=None if run.passes is None else ",".join(["none", *run.passes]),
         ),
     )  # fmt: skip
 

@@ -22,13 +22,15 @@ class DslcEngine:
         from cases import open_spec
 
         from dslc.cli.startup import flush_subnormals
+        from dslc.training.folder import RunFolder
         from dslc.training.loop import Observer, TrainingRun
         from dslc.training.session import Settings
 
         flush_subnormals()
         self.job = open_spec(folder, {name: str(value) for name, value in options.get("overrides", {}).items()})
         self.folder = TemporaryDirectory()
-        self.run = TrainingRun(self.job, Path(self.folder.name), Settings.of("cpu", len(options["cores"])), Observer())
+        place = RunFolder.of(Path(self.folder.name))
+        self.run = TrainingRun(self.job, place, Settings.of("cpu", len(options["cores"])), Observer())
         self.run.save_at = math.inf
         self.run.prepare(self.job.artifacts.first_state())
         self.feeds = self.endless()

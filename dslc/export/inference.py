@@ -20,7 +20,7 @@ from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder, Value
 from dslc.types import INT64, TensorType
 
-__all__ = ["InferenceModel", "inference_models"]
+__all__ = ["InferenceModel", "inference_models", "shipped_files"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class InferenceModel:
     """The data field that feeds each input."""
     classes: Mapping[str, str]
     """For outputs with a score per class, (examples, classes), the field whose classes these are."""
+
+
+def shipped_files(train: CheckedTrain) -> list[str]:
+    """Return the files' names of what a train block ships: one model, or a network each."""
+    if train.outputs is not None or len(train.shipped) == 1:
+        return ["model.onnx"]
+    return [f"model.{name}.onnx" for name in train.shipped]
 
 
 def inference_models(
@@ -59,9 +66,8 @@ def inference_models(
         inputs = [value.name or "" for value in found.model.graph.inputs]
         return [replace(found, fields={name: name for name in inputs if name in train.data.fields})]
     models = []
-    for name, outputs in train.shipped.items():
+    for file, (name, outputs) in zip(shipped_files(train), train.shipped.items(), strict=True):
         network = train.networks[name]
-        file = "model.onnx" if len(train.shipped) == 1 else f"model.{name}.onnx"
         fields = {i: f for i, f in network.fed_by.items() if f in train.data.fields}
         models.append(replace(shipped(file, name, network.declaration.node.doc, outputs), fields=fields))
     return models

@@ -11,10 +11,10 @@ import numpy as np
 
 from dslc.report.pictures import new_picture, saved
 from dslc.training.files import write_atomically
+from dslc.training.manifest import CONFUSION
 
-__all__ = ["PICTURE", "confusion_lines", "draw_confusion", "is_table"]
+__all__ = ["CONFUSION", "confusion_lines", "draw_confusion", "is_table"]
 
-PICTURE = "confusion.png"
 LONGEST_NAME = 16
 """Columns of a terminal that a class's name takes at most."""
 MOST_CONFUSED = 10
@@ -129,8 +129,8 @@ def draw_confusion(
         axes = picture.add_subplot(-(-len(shown) // across), across, number)
         axes.set_title(f"{name}, {split}", parse_math=False)
         _panel(axes, np.nan_to_num(np.array(table, float)), _called(classes.get(name), len(table)))
-    write_atomically(folder / PICTURE, saved(picture))
-    return folder / PICTURE
+    write_atomically(folder / CONFUSION, saved(picture))
+    return folder / CONFUSION
 
 
 def _panel(axes: Any, counts: np.ndarray, names: Sequence[str]) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from dslc.report.pictures import is_drawable, new_picture, saved
 from dslc.training.files import write_atomically
+from dslc.training.folder import read_file
+from dslc.training.log import records_of
+from dslc.training.manifest import CURVES, LOG
 
 __all__ = ["draw_curves", "read_metrics"]
 
 COLORS = {"train": "C0", "validation": "C1"}
 """Of the splits, alike in all panels."""
-LOG, PICTURE = "metrics.jsonl", "curves.png"
 PANELS_ACROSS, MOST_PANELS = 4, 48
 FEW = 30
 """Points up to which each has a mark."""
@@ -23,8 +24,13 @@ Record: TypeAlias = "Mapping[str, float | None]"
 
 
 def read_metrics(folder: Path) -> list[dict[str, float | None]]:
-    """Return the records of a run, in the order in which they were written."""
-    return [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
+    """Return the records of a run, in the order in which they were written; damaged lines are left out.
+
+    Raises:
+        Problem: E0626, the file is missing.
+    """
+    lines = read_file(folder, LOG).splitlines(keepends=True)
+    return [record for record in records_of(lines) if record is not None]
 
 
 def draw_curves(folder: Path, kept: Record | None = None) -> Path | None:
@@ -49,8 +55,8 @@ def draw_curves(folder: Path, kept: Record | None = None) -> Path | None:
         _panel(picture.add_subplot(down, across, number), figure, names, records, kept)
     if len(panels) > len(shown):
         picture.supxlabel(f"{len(panels) - len(shown)} more figures are in {LOG}")
-    write_atomically(folder / PICTURE, saved(picture))
-    return folder / PICTURE
+    write_atomically(folder / CURVES, saved(picture))
+    return folder / CURVES
 
 
 def _panel(axes: Any, figure: str, names: Sequence[str], records: Sequence[Record], kept: Record | None) -> None:

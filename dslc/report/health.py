@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
+from dslc.training.folder import read_manifest
 from dslc.training.machine import environment, environment_changes
-from dslc.training.resuming import read_manifest
+from dslc.training.run_reader import RunReader
 from dslc.training.runtime import available_providers, choose_provider, runtime
 from dslc.training.session import Graph, Settings
 
@@ -51,11 +52,12 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         })  # fmt: skip
     if folder is not None:
         manifest = read_manifest(folder)
-        found["run"] = {"provider": manifest["environment"]["provider"], "threads": manifest["environment"]["threads"]}
+        found["run"] = {key: manifest.environment.get(key) for key in ("provider", "threads")}
         if working:
-            for warning in environment_changes(manifest["environment"], environment(Settings.of())):
+            for warning in environment_changes(manifest.environment, environment(Settings.of())):
                 note(warning)
-            graphs = {name: Graph(folder / name, Settings.of()) for name in manifest["graphs"]}
+            reader = RunReader(folder, manifest)
+            graphs = {name: Graph(reader.model(name), Settings.of()) for name in manifest.graphs}
             found["fallbacks"] = [name for name, graph in graphs.items() if graph.falls_back()]
             problems += [
                 {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}

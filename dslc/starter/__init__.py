@@ -7,7 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from dslc.errors.environment import FILE_EXISTS
-from dslc.training.files import write_atomically, writing
+from dslc.training.files import writing
+from dslc.training.outputs import check_output, write_output
 
 __all__ = ["write_starter"]
 
@@ -23,12 +24,14 @@ def write_starter(name: Path, *, overwrite: bool = False) -> tuple[Path, Path]:
     for path in (spec, data):
         if path.exists() and not overwrite:
             raise FILE_EXISTS(f"{path} exists already", hint="choose another name, or replace it with --overwrite")
+    for path in (spec, data):
+        check_output(path)
     with writing(base.parent):
         base.parent.mkdir(parents=True, exist_ok=True)
     text = (files(__name__) / "starter.dl").read_text(encoding="utf-8")
     text = text.replace("SPEC", str(spec)).replace("DATA", data.name).replace("NAME", _identifier(base.name))
-    write_atomically(spec, text.encode())
-    write_atomically(data, (files(__name__) / "iris.csv").read_bytes())
+    write_output(spec, text.encode())
+    write_output(data, (files(__name__) / "iris.csv").read_bytes())
     return spec, data
 
 

@@ -22,19 +22,16 @@ from dslc.model.contract import Contract
 from dslc.model.indices import ranges_of
 from dslc.training.evaluation_graph import evaluation_graphs, measures_of, values_of
 from dslc.training.fields import fields_graph
-from dslc.training.files import write_atomically, writing
+from dslc.training.files import Buffer, write_atomically
 from dslc.training.loading import LoadedFile, load_weights
+from dslc.training.manifest import FORMAT, PRODUCER, STATE
 from dslc.training.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
 from dslc.training.step_graph import StepGraph, step_graphs
 from dslc.training.tables import field_of_classes
 from dslc.training.tensor_files import tensor_file
 from dslc.types import TensorType
 
-__all__ = ["FORMAT", "Artifacts", "compile_artifacts", "serialized", "shipped_weights", "write_manifest", "write_model"]
-
-FORMAT = 1
-"""Version of the manifest."""
-
+__all__ = ["Artifacts", "compile_artifacts", "serialized", "laid_out", "shipped_weights", "write_model"]
 
 @dataclass(eq=False)
 class Artifacts:
@@ -60,36 +57,22 @@ class Artifacts:
         """Return the files of the training step's graphs, in the order in which they run."""
         return [step_file(step, len(self.steps)) for step in self.steps]
 
-    def write(self, folder: Path, state: Mapping[str, np.ndarray]) -> None:
-        """Write every file into a folder, with the state before the first step.
-
-        Raises:
-            Problem: E0609, E0610.
-        """
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        for name, data in self.models.items():
-            write_atomically(folder / name, data)
-        write_atomically(folder / "state.safetensors", *tensor_file(state))
-        write_manifest(folder, self.manifest)
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write ``manifest.json``."""
-    write_atomically(folder / "manifest.json", (_laid_out(manifest) + "\n").encode())
+    def pieces(self, state: Mapping[str, np.ndarray]) -> dict[str, list[Buffer]]:
+        """Return what each file is made of, by its name: the graphs, and the state before the first step."""
+        return {**{name: [data] for name, data in self.models.items()}, STATE: list(tensor_file(state))}
 
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False)
 
 
-def _laid_out(value: Any, indent: str = "") -> str:
+def laid_out(value: Any, indent: str = "") -> str:
     """Return JSON for people: a line for each thing that has no objects within (and ten times as fast as json's)."""
     inner = indent + "  "
     if isinstance(value, dict) and any(map(_holds_objects, value.values())):
-        lines = [f"{inner}{_COMPACT.encode(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
+        lines = [f"{inner}{_COMPACT.encode(key)}: {laid_out(item, inner)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and any(map(_holds_objects, value)):
-        return "[\n" + ",\n".join(inner + _laid_out(item, inner) for item in value) + f"\n{indent}]"
+        return "[\n" + ",\n".join(inner + laid_out(item, inner) for item in value) + f"\n{indent}]"
     return _COMPACT.encode(value)
 
 
@@ -186,6 +169,7 @@ def _manifest(
     data = train.data
     changing = {name for step in artifacts.steps for name in step.changes}
     return {
+        "producer": PRODUCER,
         "format": FORMAT,
         "name": train.name,
         "opset": opset,

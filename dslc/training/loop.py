@@ -10,31 +10,30 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from itertools import count
 from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dslc.errors.environment import DAMAGED_CHECKPOINT, RUN_EXISTS, STARTS_ANEW
+from dslc.errors.environment import RUN_EXISTS
+from dslc.errors.runs import BEST_LOST
 from dslc.model.checked import CheckedTrain
-from dslc.training.artifacts import Artifacts, shipped_weights, write_manifest
-from dslc.training.checkpoints import Checkpoint, Checkpoints
+from dslc.training.artifacts import Artifacts, shipped_weights
+from dslc.training.beginning import COMPLETE, begun, resumed
 from dslc.training.evaluation import Evaluator
 from dslc.training.failures import explain_loss
 from dslc.training.feeding import Feeder
-from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically, writing
-from dslc.training.folder import clear, holds_something, occupied
-from dslc.training.machine import environment, environment_changes
+from dslc.training.folder import RunFolder, holds_something, occupied, run_in
+from dslc.training.manifest import Result
 from dslc.training.observing import Observer, Plan, RunResult
 from dslc.training.progress import Progress
-from dslc.training.resuming import Job, check_unchanged, described
+from dslc.training.resuming import Job
+from dslc.training.run_files import RunFiles
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
-from dslc.training.state import FLUSH, TOTAL
+from dslc.training.state import FLUSH
 from dslc.training.step import Feed
-from dslc.training.tensor_files import tensor_file
 
 __all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
 
@@ -44,8 +43,6 @@ CHECKPOINT_SECONDS = 5.0
 """Least time between checkpoints; the last state is always saved."""
 CHECKPOINT_SHARE = 0.05
 """Most of a run's time that goes into writing them, where the state is large."""
-COMPLETE = ("all epochs done", "all steps done")
-"""Why a run ends that has come to its end."""
 
 
 def train(
@@ -65,23 +62,32 @@ def train(
             goes wrong.
     """
     observer = observer or Observer()
-    if not resume and not overwrite and holds_something(folder):
+    goes_on = resume or overwrite
+    if not goes_on:
+        _check_new(folder)
+    settings = Settings.of(provider, threads)
+    with occupied(folder) as place:
+        if not goes_on:
+            _check_new(folder)
+        before = run_in(folder, without_manifest=resume)
+        run = TrainingRun(job, place, settings, observer)
+        return resumed(run, before) if resume else begun(run, before)
+
+
+def _check_new(folder: Path) -> None:
+    if holds_something(folder):
         raise RUN_EXISTS(
             f"{folder} exists already",
             hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN",
         )
-    settings = Settings.of(provider, threads)
-    with occupied(folder):
-        run = TrainingRun(job, folder, settings, observer)
-        return run.resumed() if resume and (folder / "manifest.json").exists() else run.begun(overwrite)
 
 
 class TrainingRun:
     """One run of the loop."""
 
-    def __init__(self, job: Job, folder: Path, settings: Settings, observer: Observer) -> None:
+    def __init__(self, job: Job, place: RunFolder, settings: Settings, observer: Observer) -> None:
         self.job = job
-        self.folder = folder
+        self.folder = place.path
         self.settings = settings
         self.observer = observer
         self.train: CheckedTrain = job.train
@@ -89,11 +95,10 @@ class TrainingRun:
         self.artifacts: Artifacts = job.artifacts
         self.seed = job.seed
         self.progress = Progress()
-        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.files = RunFiles(place, job)
         self.best_weights: dict[str, np.ndarray] | None = None
         self.best_saved = True
         self.save_at = time.monotonic() + CHECKPOINT_SECONDS
-        self.log = folder / "metrics.jsonl"
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
         self.total_steps = job.total_steps
         self.resumed_at: int | None = None
@@ -101,96 +106,11 @@ class TrainingRun:
 
     # --- beginning -------------------------------------------------------------------------------
 
-    def begun(self, overwrite: bool) -> RunResult:
-        """Begin a run in a new or emptied folder."""
-        for diagnostic in self.dataset.warnings:
-            self.observer.warned(diagnostic)
-        state = self.artifacts.first_state()  # what can fail in it does before anything is removed
-        if overwrite:
-            with writing(self.folder):
-                clear(self.folder)
-        self.write_beginning(state)
-        self.prepare(state)
-        del state  # from here on it lies in the step's buffers
-        return self.run()
-
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
         """Open the step's graphs on a state."""
         models = [self.artifacts.models[name] for name in self.artifacts.step_files]
         self.feeder = Feeder(models, state, self.settings, self.dataset.splits["train"])
         self.step = self.feeder.step
-
-    def write_beginning(self, state: Mapping[str, np.ndarray]) -> None:
-        """Write what is known before the first batch; the manifest comes last."""
-        self.write_spec()
-        self.describe(environment(self.settings))
-        self.artifacts.write(self.folder, state)
-
-    def write_spec(self) -> None:
-        """Copy the spec, with all that it imports."""
-        for source, path in zip(self.job.sources, self.job.source_paths, strict=True):
-            target = self.folder / "spec" / path
-            with writing(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, source.text.encode())
-
-    def describe(self, environment: Mapping[str, Any]) -> None:
-        """Put into the manifest what the run is made of, and where it began."""
-        self.artifacts.manifest |= described(self.job) | {"environment": environment}
-
-    def resumed(self) -> RunResult:
-        """Go on from the last whole checkpoint; a finished run is left as it is, unless there is more to do."""
-        manifest = check_unchanged(self.job, self.folder)
-        for diagnostic in environment_changes(manifest["environment"], environment(self.settings)):
-            self.observer.warned(diagnostic)
-        found, skipped = self.checkpoints.latest()
-        for diagnostic in skipped:
-            self.observer.warned(diagnostic)
-        if found is None:
-            if skipped:
-                self.observer.warned(
-                    STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic
-                )
-            truncate_jsonl(self.log, lambda _: False)
-            state = self.artifacts.first_state()
-            self.write_beginning(state)
-            self.prepare(state)
-            del state
-            return self.run()
-        self.progress = Progress(**found.meta["progress"])
-        self.resumed_at = self.progress.batches
-        state = dict(found.tensors)
-        if TOTAL in state:
-            state[TOTAL] = np.asarray(self.total_steps, np.int64)
-        if FLUSH in state:
-            state[FLUSH] = np.asarray(0, np.int64)
-        self.prepare(state)
-        reason = self.progress.reason
-        ended = reason is not None and (self.is_complete() or reason not in COMPLETE)
-        if ended and "models" in manifest:
-            return self.already_finished(manifest)
-        lines = count()
-        truncate_jsonl(self.log, lambda _: next(lines) < self.progress.logged)
-        self.describe(manifest["environment"])
-        if manifest["run"] != self.artifacts.manifest["run"]:  # there is more to do than before
-            self.write_spec()
-            write_manifest(self.folder, self.artifacts.manifest)
-        if ended:
-            return self.finish(str(reason))
-        self.progress.reason = None
-        if self.train.keep is not None and self.progress.best is not None:
-            self.best_weights = self.kept()
-        return self.run()
-
-    def already_finished(self, manifest: Mapping[str, Any]) -> RunResult:
-        """Return what came out of a run that has ended."""
-        known, progress = manifest["result"], self.progress
-        result = RunResult(
-            self.folder, self.train.name, known["split"], self.dataset.examples(known["split"]), known["losses"],
-            known["metrics"], progress.epoch, progress.step, known["reason"], progress.best, list(manifest["models"]),
-        )  # fmt: skip
-        self.observer.finished(result)
-        return result
 
     # --- the loop ----------------------------------------------------------------------------------
 
@@ -336,8 +256,8 @@ class TrainingRun:
 
     def write_line(self, record: Mapping[str, Any]) -> None:
         """Append a line to ``metrics.jsonl``."""
-        append_jsonl(self.log, record, sync=time.monotonic() >= self.save_at)
-        self.progress.logged += 1
+        self.files.place.check_there()
+        self.files.log.append(record, sync=time.monotonic() >= self.save_at)
 
     def drive_schedules(self) -> None:
         """Set what the host decides: the factors of schedules that look at figures once per epoch."""
@@ -367,11 +287,9 @@ class TrainingRun:
         """Write a checkpoint, and the best weights if they changed since the last one."""
         progress, began = self.progress, time.monotonic()
         if not self.best_saved and self.best_weights is not None:
-            self.checkpoints.save_best(
-                Checkpoint(int(progress.best["step"]) if progress.best else 0, self.best_weights, {})
-            )
+            self.files.save_best(int(progress.best["step"]) if progress.best else 0, self.best_weights)
             self.best_saved = True
-        self.checkpoints.save(progress.batches, self.step.view(), {"progress": vars(progress)})
+        self.files.save(progress, self.step.view())
         now = time.monotonic()
         self.save_at = now + max(CHECKPOINT_SECONDS, (now - began) / CHECKPOINT_SHARE)
 
@@ -383,41 +301,33 @@ class TrainingRun:
         weights = self.chosen_weights()
         shipped = self.job.inference(weights)
         result = self.result(reason, weights, [model.file for model in shipped])
-        write_atomically(self.folder / "weights.safetensors", *tensor_file(weights))
-        for model in shipped:
-            self.job.write_model(self.folder / model.file, model.model)
+        self.files.write_weights(weights)
+        self.files.write_models(shipped, self.job.write_model)
         self.save()
-        manifest = self.artifacts.manifest
-        manifest["models"] = {
-            model.file: {"fields": dict(model.fields), "classes": dict(model.classes)} for model in shipped
-        }
-        manifest["result"] = {
-            "split": result.split, "losses": result.losses, "metrics": result.metrics, "epochs": result.epochs,
-            "steps": result.steps, "reason": reason,
-        }  # fmt: skip
-        write_manifest(self.folder, manifest)
+        lost = self.progress.lost if self.lost_better() else None
+        if lost is not None:
+            self.observer.warned(
+                BEST_LOST(f"the weights of epoch {lost['epoch']} were better than those kept, and are lost").diagnostic
+            )
+        self.files.finish(shipped, Result(
+            result.split, result.losses, result.metrics, result.epochs, result.steps, reason, result.best, lost
+        ))  # fmt: skip
         self.observer.finished(result)
         return result
 
     def chosen_weights(self) -> dict[str, np.ndarray]:
         """Return the weights to ship: the best where ``keep`` chose some, else the last."""
-        if self.train.keep is not None and self.progress.best is not None:
-            return self.best_weights if self.best_weights is not None else self.kept()
+        if self.best_weights is not None:
+            return self.best_weights
         lent = shipped_weights(self.train, self.step.lend())
         return {path: np.array(value.numpy()) for path, value in lent.items()}
 
-    def kept(self) -> dict[str, np.ndarray]:
-        """Return the best weights as they were saved.
-
-        Raises:
-            Problem: E0608, they are damaged, or not there.
-        """
-        best = self.checkpoints.best()
-        if best is None:
-            raise DAMAGED_CHECKPOINT(
-                f"the best weights of the run in {self.folder} are missing", hint="begin anew with --overwrite"
-            )
-        return best.tensors
+    def lost_better(self) -> bool:
+        """Were the weights that are lost better than the best of those that followed?"""
+        best, lost = self.progress.best, self.progress.lost
+        if lost is None or best is None or self.train.keep is None:
+            return lost is not None
+        return lost["figure"] > best["figure"] if self.train.keep.highest else lost["figure"] < best["figure"]
 
     def result(self, reason: str, weights: Mapping[str, np.ndarray], models: Sequence[str]) -> RunResult:
         """Measure the chosen weights."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Progress"]
+from dslc.training.entries import Entry
+
+__all__ = ["Progress", "progress_of"]
 
 
 @dataclass
@@ -25,15 +27,52 @@ class Progress:
     """Of the losses in the running epoch, weighted by examples."""
     examples: int = 0
     """Examples seen in the running epoch."""
-    logged: int = 0
-    """Lines of ``metrics.jsonl``."""
     history: list[dict[str, float]] = field(default_factory=list)
     per_epoch: list[int] = field(default_factory=list)
     """Places in the history that end an epoch; schedules that the host drives look at these."""
     best: dict[str, float] | None = None
+    lost: dict[str, float] | None = None
+    """The figures of the best weights where these were damaged; ``best`` is the best since then."""
     reason: str | None = None
     """Why the run ended, once it has."""
 
     def losses(self) -> dict[str, float]:
         """Return the running means of the losses in the epoch."""
         return {name: total / self.examples for name, total in self.sums.items()}
+
+
+def progress_of(entry: Entry) -> Progress:
+    """Return what a checkpoint says.
+
+    Raises:
+        Problem: the entry's code, something in it does not fit.
+    """
+    counts = {name: entry[name].whole() for name in ("epoch", "batch", "batches", "step", "pending", "examples")}
+    history = [_record(record) for record in entry["history"].items()]
+    found = Progress(
+        **counts,
+        sums={name: value.number() for name, value in entry["sums"].entries().items()},
+        history=history,
+        per_epoch=[place.whole() for place in entry["per_epoch"].items()],
+        best=_figures(entry, "best"),
+        lost=_figures(entry, "lost"),
+        reason=None if entry["reason"].value is None else entry["reason"].text(),
+    )
+    if any(place >= len(history) for place in found.per_epoch):
+        entry["per_epoch"].refuse("places in the history")
+    if found.sums and not found.examples:
+        entry["examples"].refuse("the number of examples that the sums are of")
+    return found
+
+
+def _record(entry: Entry) -> dict[str, float]:
+    for key in ("epoch", "step", "batch"):
+        entry[key].number()
+    return {name: figure.figure() for name, figure in entry.entries().items()}
+
+
+def _figures(entry: Entry, key: str) -> dict[str, float] | None:
+    if entry[key].value is None:
+        return None
+    entry[key]["figure"].number()
+    return _record(entry[key])

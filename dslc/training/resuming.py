@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dslc.diagnostics import Diagnostics
+from dslc.diagnostics import Diagnostic, Diagnostics
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
+from dslc.errors.runs import DAMAGED_FILE, RATE_CHANGES
 from dslc.export.inference import InferenceModel
 from dslc.graph.model import Model
 from dslc.graph.passes import text_of
+from dslc.library.schedules import Schedule
+from dslc.library.words import options_of
 from dslc.model.checked import CheckedTrain
 from dslc.source import Source
 from dslc.syntax import parse, tree
 from dslc.training.artifacts import Artifacts
 from dslc.training.data import Dataset
+from dslc.training.folder import read_file
+from dslc.training.manifest import SPEC, Manifest, RunRecord, as_json
 
-__all__ = ["Job", "check_unchanged", "described", "read_manifest"]
+__all__ = [
+    "Job", "changed_files", "changed_rates", "check_unchanged", "copied", "essence", "length_of", "run_of",
+    "run_record",
+]  # fmt: skip
 
 
 class Job(Protocol):
@@ -79,82 +88,64 @@ class Job(Protocol):
         """Compile what is shipped, with these weights inside."""
 
 
-def described(job: Job) -> dict[str, Any]:
+def run_record(job: Job, identity: str) -> RunRecord:
     """Return what a run is made of, for the manifest."""
-    run = {
-        "train": job.name,
-        "spec": list(job.source_paths),
-        "params": dict(job.params),
-        "seed": job.seed,
-        "epochs": job.train.epochs,
-        "steps": job.train.steps,
+    return RunRecord(
+        id=identity, train=job.name, spec=tuple(job.source_paths), params=dict(job.params), seed=job.seed,
+        epochs=job.train.epochs, steps=job.train.steps, passes=None if job.passes is None else tuple(job.passes),
+        batch=job.train.batch,
+        folders=tuple(str(folder.resolve()) for folder in job.folders),
+    )  # fmt: skip
+
+
+def essence(job: Job) -> str:
+    """Return a hash of all that decides over a run's steps: specs, params, seed, passes, data."""
+    parts = {
+        "train": job.name, "params": dict(job.params), "seed": job.seed,
         "passes": None if job.passes is None else list(job.passes),
-        "folders": [str(folder.resolve()) for folder in job.folders],
-    }
-    return {"run": run, "sources": dict(job.fingerprints)}
+        "spec": [[path, source.text] for path, source in zip(job.source_paths, job.sources, strict=True)],
+        "sources": {path: dict(job.fingerprints[path]) for path in sorted(job.fingerprints)},
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a run's manifest.
-
-    Raises:
-        Problem: E0613.
-    """
-    try:
-        found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise NO_RUN(
-            f"{folder} is not the folder of a run: {error}", hint="name the folder that dslc train wrote"
-        ) from None
-    if "run" not in found:
-        raise NO_RUN(f"{folder} holds compiled artifacts, but no run", hint="train first: dslc train FILE")
-    return found
-
-
-def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
-    """Return the manifest of a run that can be resumed.
+def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
+    """Return the record of a run that can be resumed.
 
     Raises:
-        Problem: E0521, something has changed since it began.
+        Problem: E0521, something has changed since it began; E0613, it is no run; E0626, its files are damaged.
     """
-    manifest = read_manifest(folder)
-    description = described(job)
-    before, now = manifest["run"], description["run"]
+    before = run_of(manifest, folder)
+    now = run_record(job, before.id)
     for name in ("train", "seed"):
-        if before[name] != now[name]:
-            raise RESUME_DIFFERS(
-                f"the {'train block' if name == 'train' else name} was {before[name]}, and is {now[name]} now"
-            )
-    old, new = text_of(before.get("passes")), text_of(now["passes"])
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            raise RESUME_DIFFERS(f"the {'train block' if name == 'train' else name} was {old}, and is {new} now")
+    old, new = text_of(before.passes), text_of(now.passes)
     if old != new:  # the last bits may differ
         raise RESUME_DIFFERS(
             f"the passes were {old}, and are {new} now", hint=f"--passes {old}, or begin anew with --overwrite"
         )
-    for name in {**before["params"], **now["params"]}:
-        old, new = before["params"].get(name), now["params"].get(name)
+    for name in {**before.params, **now.params}:
+        old, new = before.params.get(name), now.params.get(name)
         if old != new:
             raise RESUME_DIFFERS(
                 f"the param '{name}' was {old}, and is {new} now",
                 hint=f"--set {name}={old}, or begin anew with --overwrite",
             )
     for unit in ("epochs", "steps"):
-        old, new = before[unit], now[unit]
+        old, new = getattr(before, unit), getattr(now, unit)
         if (old is None) != (new is None):
-            raise RESUME_DIFFERS(f"the run's length was {_length(before)}, and is {_length(now)} now")
+            raise RESUME_DIFFERS(f"the run's length was {length_of(before)}, and is {length_of(now)} now")
         if old is not None and new < old:
             raise RESUME_DIFFERS(
-                f"the run's length was {_length(before)}, and is {_length(now)} now",
+                f"the run's length was {length_of(before)}, and is {length_of(now)} now",
                 hint="a resumed run may be longer, not shorter",
             )
-    known = {path: folder / "spec" / path for path in before["spec"]}
     for source, path in zip(job.sources, job.source_paths, strict=True):
-        if path not in known:
+        if path not in before.spec:
             raise RESUME_DIFFERS(f"the run did not read '{path}'")
-        try:
-            text = known[path].read_text(encoding="utf-8")
-        except OSError as error:
-            raise NO_RUN(f"the run's copy of '{path}' cannot be read: {error}") from None
-        if _meaning(Source(path, text)) != _meaning(source):
+        if _meaning(copied(folder, path)) != _meaning(source):
             raise RESUME_DIFFERS(
                 f"the spec '{path}' has changed since the run began",
                 hint="only epochs and steps may grow; begin anew with --overwrite",
@@ -163,16 +154,67 @@ def check_unchanged(job: Job, folder: Path) -> dict[str, Any]:
         raise RESUME_DIFFERS(
             f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite"
         )
-    return manifest
+    return before
 
 
-def changed_files(manifest: Mapping[str, Any], job: Job) -> list[str]:
+def run_of(manifest: Manifest, folder: Path) -> RunRecord:
+    """Return what a run was started with.
+
+    Raises:
+        Problem: E0613, the folder holds compiled artifacts only.
+    """
+    if manifest.run is None:
+        raise NO_RUN(f"{folder} holds compiled artifacts, but no run", hint="train first: dslc train FILE")
+    return manifest.run
+
+
+def copied(folder: Path, path: str) -> Source:
+    """Return a run's copy of one of its spec's files.
+
+    Raises:
+        Problem: E0626, it is missing or no text.
+    """
+    name = f"{SPEC}/{path}"
+    try:
+        return Source(path, read_file(folder, name).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DAMAGED_FILE(f"{folder / name} is damaged: byte {error.start + 1} is not UTF-8") from None
+
+
+def changed_files(manifest: Manifest, job: Job) -> list[str]:
     """Return the data files that are not what they were when the run began."""
-    return [path for path, fingerprint in job.fingerprints.items() if manifest["sources"].get(path) != fingerprint]
+    known = {path: as_json(fingerprint) for path, fingerprint in manifest.sources.items()}
+    return [path for path, fingerprint in job.fingerprints.items() if known.get(path) != dict(fingerprint)]
 
 
-def _length(run: Mapping[str, Any]) -> str:
-    return f"{run['epochs']:,} epochs" if run["epochs"] is not None else f"{run['steps']:,} steps"
+def changed_rates(train: CheckedTrain, step: int, before: int, now: int) -> list[Diagnostic]:
+    """Return a warning for each schedule that depends on how long the training is, where that has changed.
+
+    Args:
+        train: what goes on.
+        step: updates done.
+        before: updates in the whole training, as it was.
+        now: as it is.
+    """
+    found = []
+    for objective in train.objectives:
+        for group in objective.groups:
+            for option in options_of(type(group.optimizer)):
+                value = getattr(group.optimizer, option.name)
+                if before != now and isinstance(value, Schedule) and value.needs_total:
+                    old, new = (float(value.at(min(step, total), total)) for total in (before, now))
+                    found.append(RATE_CHANGES(
+                        f"the schedule of '{option.name}' lasts to the end of training, which has moved from step "
+                        f"{before:,} to {now:,}: it goes on with {new:.3g} at step {step:,}, where it was {old:.3g}",
+                        hint="a run of the new length would be there too; 'steps' in the schedule gives it a length "
+                        "of its own",
+                    ).diagnostic)  # fmt: skip
+    return list(dict.fromkeys(found))
+
+
+def length_of(run: RunRecord) -> str:
+    """Return how long a run is, in words."""
+    return f"{run.epochs:,} epochs" if run.epochs is not None else f"{run.steps:,} steps"
 
 
 def _meaning(source: Source) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dslc.errors.data import DATA_CHANGED, UNKNOWN_COLUMN
-from dslc.errors.environment import NO_RUN, UNKNOWN_NET, UNKNOWN_SPLIT
+from dslc.diagnostics import Failure, Problem
+from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
+from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
+from dslc.errors.runs import FOREIGN_DATA
 from dslc.export.external import SUFFIX, located
 from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
@@ -21,10 +23,12 @@ from dslc.graph.model import save_model
 from dslc.model.contract import Contract
 from dslc.training.data import Dataset, Split, Table, open_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
-from dslc.training.files import write_atomically, writing
 from dslc.training.indices import check_new
+from dslc.training.manifest import Manifest, RunRecord
 from dslc.training.new_data import compute_fields, table_of
-from dslc.training.resuming import Job, changed_files, read_manifest
+from dslc.training.outputs import check_output, output, write_output
+from dslc.training.resuming import Job, changed_files
+from dslc.training.run_reader import RunReader
 from dslc.training.session import Settings
 from dslc.training.tables import class_names_of
 
@@ -33,8 +37,17 @@ __all__ = ["Reopen", "Run"]
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
 
-Reopen = Callable[[Path, Mapping[str, Any], Sequence[Path]], Job]
+COPIED = 1 << 22
+"""Bytes that are copied at a time."""
+
+Reopen = Callable[[Path, RunRecord, Sequence[Path]], Job]
 """Compiles a run's spec again: its path, the manifest's ``run``, and further folders for data."""
+
+
+def _is_missing(error: Problem | Failure) -> bool:
+    """Does an error say that a file is not there?"""
+    found = [error.diagnostic] if isinstance(error, Problem) else error.diagnostics
+    return any(diagnostic.code == FILE_MISSING for diagnostic in found)
 
 
 @dataclass(eq=False)
@@ -42,7 +55,7 @@ class Run:
     """The folder of a finished run."""
 
     folder: Path
-    manifest: Mapping[str, Any]
+    reader: RunReader
     reopen: Reopen
     data: Sequence[Path] = ()
 
@@ -51,54 +64,53 @@ class Run:
         """Open a run's folder.
 
         Raises:
-            Problem: E0613, it is not the folder of a finished run.
+            Problem: E0613, it is not the folder of a finished run; E0625, its manifest is damaged.
         """
-        manifest = read_manifest(folder)
-        if "models" not in manifest:
-            raise NO_RUN(f"the run in {folder} has not ended", hint="go on with it: dslc train FILE --resume")
-        return cls(folder, manifest, reopen, data)
+        return cls(folder, RunReader.open(folder), reopen, data)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the folder says of itself."""
+        return self.reader.manifest
 
     @cached_property
     def settings(self) -> Settings:
         """How its graphs run here."""
         return Settings.of("cpu")
 
-    @cached_property
+    @property
     def weights(self) -> dict[str, np.ndarray]:
         """The shipped parameters and statistics, by path."""
-        from safetensors.numpy import load_file
-
-        found: dict[str, np.ndarray] = load_file(self.path("weights.safetensors"))
-        return found
-
-    def path(self, name: str) -> Path:
-        """Return the path of one of the run's files.
-
-        Raises:
-            Problem: E0613, it is missing.
-        """
-        path = self.folder / name
-        if not path.is_file():
-            raise NO_RUN(f"{self.folder} lacks {name}")
-        return path
+        return self.reader.weights
 
     def read(self, name: str) -> bytes:
         """Read one of the run's files.
 
         Raises:
-            Problem: E0613, it is missing.
+            Problem: E0626, it is missing or damaged.
         """
-        try:
-            return (self.folder / name).read_bytes()
-        except OSError as error:
-            raise NO_RUN(f"{self.folder} lacks {name}: {error.strerror}") from None
+        return self.reader.read(name)
 
     @cached_property
     def job(self) -> Job:
-        """The run's spec, compiled again."""
-        run = self.manifest["run"]
-        folders = [*self.data, *(Path(folder) for folder in run["folders"])]
-        return self.reopen(self.folder / "spec" / run["spec"][0], run, folders)
+        """The run's spec, compiled again.
+
+        Raises:
+            Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
+        """
+        known = self.reader.data_folders()
+        job = self.reopen(self.reader.spec(), self.reader.run, [*self.data, *known])
+        try:
+            _ = job.fingerprints
+        except (Problem, Failure) as error:
+            if known or not _is_missing(error):
+                raise
+            named = " ".join(f"--data {folder}" for folder in self.reader.run.folders)
+            raise FOREIGN_DATA(
+                f"the run in {self.folder} was not made here, or was copied since, and its data is in no folder that "
+                "was named", hint=f"it was trained with {named}",
+            ) from error  # fmt: skip
+        return job
 
     # --- measuring -------------------------------------------------------------------------------
 
@@ -119,12 +131,12 @@ class Run:
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
         """
-        evaluator = Evaluator(self.read("eval.onnx"), self.read("metrics.onnx"), self.settings)
+        evaluator = Evaluator(self.reader.model("eval.onnx"), self.reader.model("metrics.onnx"), self.settings)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
             fields = self.fields(self.table(data, reader), wanted)
             dataset = Dataset({NEW_DATA: Split(fields)})
-            return self._measured(evaluator, dataset, NEW_DATA, int(self.manifest["run"].get("batch", 256)))
+            return self._measured(evaluator, dataset, NEW_DATA, self.reader.run.batch)
         self._require_data()
         dataset = self.job.dataset
         chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
@@ -143,15 +155,15 @@ class Run:
 
     def _measured(self, evaluator: Evaluator, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
         batches = dataset.batches(split, batch, shuffle=False, seed=0, epoch=0)
-        found = evaluator.run(batches, self.weights, self.manifest["seed"])
+        found = evaluator.run(batches, self.weights, self.manifest.seed)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
-        result = self.manifest["result"]
-        losses = {name: values[name] for name in result["losses"]}
+        result = self.reader.result
+        losses = {name: values[name] for name in result.losses}
         measured = {
             "split": split,
             "examples": dataset.examples(split),
             "loss": next(iter(losses.values())) if len(losses) == 1 else losses,
-            "metrics": {name: values[name] for name in result["metrics"]},
+            "metrics": {name: values[name] for name in result.metrics},
         }
         return measured | ({"classes": self.class_names} if self.class_names else {})
 
@@ -163,7 +175,7 @@ class Run:
         Raises:
             Problem: E0615, there is none of that name, or several and none was named.
         """
-        files = list(self.manifest["models"])
+        files = list(self.reader.models)
         by_net = {file.removeprefix("model.").removesuffix("onnx").rstrip("."): file for file in files}
         if net is None and len(files) == 1:
             return str(files[0])
@@ -173,18 +185,15 @@ class Run:
         what = f"no network '{net}'" if net else "more than one network"
         raise UNKNOWN_NET(f"the run ships {what}", hint=f"it ships {known}; choose with --net NAME")
 
-    @cached_property
+    @property
     def contract(self) -> Contract:
         """How training has read its data."""
-        try:
-            return Contract.of(self.manifest["contract"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NO_RUN(f"the manifest of {self.folder} does not say how the data is read: {error!r}") from None
+        return self.manifest.contract
 
     @cached_property
     def class_names(self) -> dict[str, list[str]]:
         """What the classes of each table among the metrics are called, where these are categories of a field."""
-        return class_names_of(self.manifest, self.contract)
+        return class_names_of(self.manifest.figures, self.contract)
 
     def table(self, data: object, reader: str | None = None) -> Table:
         """Open new data: a file's path, arrays or lists by column, a data frame, or one array.
@@ -222,13 +231,13 @@ class Run:
             Problem, Failure: E04xx, the data does not fit.
         """
         file = self.model_file(net)
-        predictor = Predictor(self.path(file), self.settings)
+        predictor = Predictor(self.reader.runnable(file), self.settings)
         inputs = [name for name in predictor.graph.inputs if name != "seed"]
-        seed = {"seed": np.asarray(self.manifest["seed"], np.int64)} if "seed" in predictor.graph.inputs else {}
+        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
         table = self.table(data, reader)
         if prepared:
             return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
-        fields = self.manifest["models"][file]["fields"]
+        fields = self.reader.models[file].fields
         missing = [name for name in inputs if name not in fields]
         if missing:
             raise UNKNOWN_COLUMN(
@@ -249,29 +258,29 @@ class Run:
         if split not in dataset.splits:
             raise UNKNOWN_SPLIT(f"there is no split '{split}'", hint=f"the splits are {', '.join(dataset.splits)}")
         file = self.model_file(net)
-        predictor = Predictor(self.path(file), self.settings)
-        fed_by = self.manifest["models"][file]["fields"]
+        predictor = Predictor(self.reader.runnable(file), self.settings)
+        fed_by = self.reader.models[file].fields
         inputs = [name for name in predictor.graph.inputs if name != "seed"]
         strange = [name for name in inputs if name not in fed_by]
         if strange:
             raise UNKNOWN_COLUMN(f"the model's input '{strange[0]}' is fed by no field of the data")
-        seed = {"seed": np.asarray(self.manifest["seed"], np.int64)} if "seed" in predictor.graph.inputs else {}
+        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
         places = np.arange(dataset.examples(split))
         found = dataset.splits[split].take(places, sorted({fed_by[name] for name in inputs}))
         return self._named(file, predictor.run({**{name: found[fed_by[name]] for name in inputs}, **seed}))
 
     def _named(self, file: str, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Add the name of the class with the highest score, under the name of the field whose classes these are."""
-        for output, field in self.manifest["models"][file].get("classes", {}).items():
+        for scores, field in self.reader.models[file].classes.items():
             names = self.contract.class_names(field)
-            if names is not None and field not in outputs and output in outputs:
-                outputs[field] = np.array(names, np.str_)[np.argmax(outputs[output], axis=1)]
+            if names is not None and field not in outputs and scores in outputs:
+                outputs[field] = np.array(names, np.str_)[np.argmax(outputs[scores], axis=1)]
         return outputs
 
     def labels(self, net: str | None = None) -> dict[str, Sequence[str]]:
         """Return what the elements of outputs are called: the classes that an output has a score for."""
-        classes = self.manifest["models"][self.model_file(net)].get("classes", {})
-        return {output: names for output, field in classes.items() if (names := self.contract.class_names(field))}
+        classes = self.reader.models[self.model_file(net)].classes
+        return {scores: names for scores, field in classes.items() if (names := self.contract.class_names(field))}
 
     def kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns of new data as they are, to stand beside what is predicted.
@@ -288,10 +297,10 @@ class Run:
         Raises:
             Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
         """
-        graph = self.read("fields.onnx")
-        found = compute_fields(graph, self.manifest["fields"], self.contract, table, names, self.settings)
+        graph = self.reader.model("fields.onnx")
+        found = compute_fields(graph, self.manifest.fields, self.contract, table, names, self.settings)
         for name, values in found.items():
-            check_new(self.manifest.get("indices", {}), name, values, where_in(table, self.contract.columns_of(name)))
+            check_new(self.manifest.indices, name, values, where_in(table, self.contract.columns_of(name)))
         return found
 
     # --- exporting -------------------------------------------------------------------------------
@@ -305,23 +314,25 @@ class Run:
             Problem: E0615; E0616, the operator set can't express it.
         """
         file = self.model_file(net)
-        data = self.read(file)
+        data = self.reader.model(file)
         if fields:
-            shipped = self.manifest["models"][file]
-            front = self.read("fields.onnx")
-            data = save_model(with_fields(data, front, shipped["fields"], shipped.get("classes", {}), self.contract))
+            shipped = self.reader.models[file]
+            front = self.reader.model("fields.onnx")
+            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract))
         return converted(data, opset) if opset is not None else data
 
     def export_to(self, path: Path, **options: Any) -> list[Path]:
         """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
 
         Raises:
-            Problem: E0609, E0610, E0615, E0616.
+            Problem: E0609, E0610, E0615, E0616; E0622, E0623, something would be lost; E0626, E0627.
         """
+        check_output(path)
         weights = path.with_name(path.name + SUFFIX)
-        data, before = located(self.export(**options), weights.name)
-        if before is not None and self.path(before).resolve() != weights.resolve():
-            with writing(weights):
-                shutil.copyfile(self.path(before), weights)
-        write_atomically(path, data)
-        return [path] if before is None else [path, weights]
+        apart = self.reader.apart(self.model_file(options.get("net")))
+        data, _ = located(self.export(**options), weights.name)
+        if apart is not None:
+            with apart.open("rb") as source, output(weights, [apart]) as target:
+                shutil.copyfileobj(source, target, COPIED)
+        write_output(path, data)
+        return [path] if apart is None else [path, weights]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from dslc.model.checked import CheckedData, Measure
 from dslc.model.contract import Contract
@@ -21,8 +20,10 @@ def field_of_classes(measure: Measure, data: CheckedData) -> str | None:
     return fields.pop() if len(fields) == 1 else None
 
 
-def class_names_of(manifest: Mapping[str, Any], contract: Contract) -> dict[str, list[str]]:
-    """Return, by metric, what the classes of a run's tables are called; tables of mere numbers are left out."""
-    fields = {figure["name"]: figure.get("classes") for figure in manifest["figures"]}
-    names = {metric: contract.class_names(field) for metric, field in fields.items() if field is not None}
+def class_names_of(figures: Mapping[str, str | None], contract: Contract) -> dict[str, list[str]]:
+    """Return, by metric, what the classes of a run's tables are called; tables of mere numbers are left out.
+
+    ``figures`` has for each loss and metric the field whose classes it is a table of, or None.
+    """
+    names = {metric: contract.class_names(field) for metric, field in figures.items() if field is not None}
     return {metric: list(found) for metric, found in names.items() if found is not None}

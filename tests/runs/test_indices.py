@@ -129,8 +129,8 @@ def test_a_model_says_which_indices_it_takes() -> None:
     assert trained(spec("mean(w)")) == 0
     inputs = {value.name: value.doc_string for value in onnx.load("run/model.onnx").graph.input}
     assert inputs["user"] == "Indices from 0 to 3; any other ends the run with an error."
-    assert dslc.open_run("run").manifest["indices"] == {
-        "user": [{"count": 4, "ignored": None, "what": "Embedding has 4 rows"}]
+    assert dslc.open_run("run").manifest.indices == {
+        "user": ({"count": 4, "ignored": None, "what": "Embedding has 4 rows"},)
     }
 
 

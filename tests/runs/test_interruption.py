@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import random
 import sys
@@ -16,7 +17,18 @@ from dslc.diagnostics import CODES, Problem
 from dslc.training import loop
 from dslc.training.folder import occupied
 from dslc.training.progress import Progress
-from tests.runs.driving import DATA, MODEL, Witness, outcome, spec_of, trained, write_flowers, write_spec
+from dslc.training.run_files import RunFiles
+from tests.runs.driving import (
+    DATA,
+    MODEL,
+    Witness,
+    evaluations,
+    outcome,
+    spec_of,
+    trained,
+    write_flowers,
+    write_spec,
+)  # fmt: skip
 
 ADAM = "minimize cross_entropy(logits, label) using Adam(lr = 1e-2)"
 RICH_MODEL = MODEL.replace("-> Tanh", "-> BatchNorm -> Relu -> Dropout(0.3)")
@@ -189,16 +201,19 @@ def test_killed_before_the_manifest_says_that_it_ended(
 ) -> None:
     trained(spec, tmp_path / "whole")
 
-    def no_manifest(folder: Path, manifest: object) -> None:
+    def no_end(self: RunFiles, *arguments: object) -> None:
         raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "write_manifest", no_manifest)
+        patch.setattr(RunFiles, "finish", no_end)
         with pytest.raises(Stop):
             trained(spec, tmp_path / "run")
     trained(spec, tmp_path / "run", resume=True)
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
-    assert (tmp_path / "run" / "manifest.json").read_bytes() == (tmp_path / "whole" / "manifest.json").read_bytes()
+    run, whole = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("run", "whole"))
+    assert run.pop("seal") != whole.pop("seal")
+    assert run["run"].pop("id") != whole["run"].pop("id")
+    assert run == whole
 
 
 # --- Damage -------------------------------------------------------------------------------------------------
@@ -252,13 +267,27 @@ def test_with_every_checkpoint_damaged_the_run_starts_anew(
 
 
 @pytest.mark.parametrize("damage", [cut, alter, Path.unlink])
-def test_damaged_best_weights_are_named(
+def test_damaged_best_weights_are_named_and_forgotten(
     damage: Callable[[Path], None], spec: Path, tmp_path: Path, often: None
 ) -> None:
+    """The run goes on with what is whole; what is kept then is said to be the best of the rest only."""
     interrupted(spec, tmp_path / "run")
     damage(tmp_path / "run" / "checkpoints" / "best.safetensors")
-    with pytest.raises(Problem, match=r"E0608.*best|E0608.*missing"):
-        trained(spec, tmp_path / "run", resume=True)
+    witness = Witness()
+    result = trained(spec, tmp_path / "run", resume=True, observer=witness)
+    codes = [w.code.id for w in witness.warnings]
+    assert codes[0] == "W0604"
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    history = evaluations(tmp_path / "run")
+    best = max(history, key=lambda line: line["validation.accuracy"])
+    if best["batch"] > 20:
+        assert (codes, manifest["result"]["lost"]) == (["W0604"], None)
+    else:
+        assert codes == ["W0604", "W0604"]
+        assert manifest["result"]["lost"]["figure"] == best["validation.accuracy"]
+    later = [line for line in history if line["batch"] > 20]
+    assert result.best is not None
+    assert result.best["figure"] == max(line["validation.accuracy"] for line in later)
 
 
 def test_a_torn_line_of_the_log_is_cut(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None) -> None:

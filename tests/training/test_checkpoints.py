@@ -14,7 +14,7 @@ from safetensors.numpy import save, save_file
 
 from dslc.diagnostics import Problem
 from dslc.training.checkpoints import FORMAT, Checkpoint, Checkpoints, decode, encode, read_checkpoint
-from dslc.training.files import append_jsonl, truncate_jsonl, write_atomically
+from dslc.training.files import write_atomically
 
 TENSORS = {
     "w": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -66,7 +66,7 @@ def test_another_version_is_refused_by_its_number(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("dslc.training.checkpoints.FORMAT", FORMAT + 1)
     path = Checkpoints(tmp_path).save(1, TENSORS, {})
     monkeypatch.undo()
-    with pytest.raises(Problem, match=r"E0608: .*has format 2, and this version of dslc reads format 1"):
+    with pytest.raises(Problem, match=r"E0608: .*has format 3, and this version of dslc reads format 2"):
         read_checkpoint(path)
 
 
@@ -112,7 +112,7 @@ def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
 def test_a_half_written_file_is_ignored_and_removed(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, TENSORS, {})
-    half = tmp_path / "step-0000000002.safetensors.partial"
+    half = tmp_path / ".dslc-0123456789abcdef.partial"
     half.write_bytes(DATA[:100])
     found, warnings = checkpoints.latest()
     assert found is not None
@@ -169,41 +169,24 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
         Checkpoints(tmp_path / "file" / "checkpoints").save(1, TENSORS, {})
     with pytest.raises(Problem, match="E0610"):
         write_atomically(tmp_path / "absent" / "x", b"")
-    with pytest.raises(Problem, match="E0610"):
-        append_jsonl(tmp_path / "absent" / "metrics.jsonl", {"step": 1})
 
 
-def test_metrics_are_appended_and_cut_back(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    assert truncate_jsonl(path, lambda record: True) == []
-    records = [{"epoch": 1, "step": step, "train.loss": 1 / step} for step in range(1, 6)]
-    for record in records:
-        append_jsonl(path, record, sync=record["step"] == 5)
-    whole = path.read_bytes()
-    assert truncate_jsonl(path, lambda record: True) == records
-    assert path.read_bytes() == whole
-    assert truncate_jsonl(path, lambda record: record["step"] <= 3) == records[:3]
-    append_jsonl(path, records[3])
-    append_jsonl(path, records[4])
-    assert path.read_bytes() == whole
-
-
-@given(st.data())
-@settings(max_examples=40, deadline=None)
-def test_a_torn_line_is_dropped(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    path = tmp_path_factory.mktemp("jsonl") / "metrics.jsonl"
-    records = [{"step": 1, "name": "é"}, {"step": 2, "name": "x"}]
-    for record in records:
-        append_jsonl(path, record)
-    whole = path.read_bytes()
-    length = data.draw(st.integers(0, len(whole)))
-    path.write_bytes(whole[:length])
-    kept = truncate_jsonl(path, lambda record: True)
-    assert kept == records[: whole[:length].count(b"\n")]
-    assert path.read_bytes() == whole[: whole.rfind(b"\n", 0, length) + 1]
-
-
-def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    append_jsonl(path, {"step": 1, "train.loss": float("nan"), "validation.loss": float("-inf")})
-    assert path.read_text() == '{"step": 1, "train.loss": null, "validation.loss": null}\n'
+def test_new_checkpoints_are_kept_and_those_passed_over_go(tmp_path: Path) -> None:
+    """Damaged ones have later steps than the one that a run went on from; counted, they would push whole ones out."""
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(10, TENSORS, {})
+    for step in (20, 30, 40):
+        path = Checkpoints(tmp_path, keep=9).save(step, TENSORS, {})
+        path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "step-mine.safetensors").write_text("somebody else's")
+    found, warnings = checkpoints.latest()
+    assert found is not None
+    assert (found.step, len(warnings)) == (10, 3)
+    for step in (11, 12):
+        checkpoints.save(step, TENSORS, {})
+        newest, warnings = checkpoints.latest()
+        assert newest is not None
+        assert (newest.step, warnings) == (step, [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(f"step-{step:010d}.safetensors" for step in (10, 11, 12)), "step-mine.safetensors"
+    ]  # fmt: skip

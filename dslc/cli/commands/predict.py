@@ -36,9 +36,13 @@ def run(options: argparse.Namespace) -> int:
     """Predict, and write what came out."""
     from dslc.api import open_run
     from dslc.training.data.predictions import write_predictions
+    from dslc.training.outputs import check_output
 
     if (options.input is None) is (options.split is None):
         raise UsageError("error: dslc predict takes the new data as INPUT, or a --split of the run's own")
+    read = [] if options.input is None else [options.input]
+    if options.output is not None:
+        check_output(options.output, read)
     trained = open_run(options.folder, data=data_folders(options))
     if options.split is not None:
         outputs = trained.predict_split(options.split, options.net)
@@ -46,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         table = trained.table(options.input, options.source)
         outputs = trained.predict(table, options.net, prepared=options.prepared)
         outputs = trained.kept(table, options.keep) | outputs
-    write_predictions(outputs, options.output or sys.stdout, trained.labels(options.net))
+    write_predictions(outputs, options.output or sys.stdout, trained.labels(options.net), read)
     if options.output is not None:
         say(f"{options.output} has {len(next(iter(outputs.values()))):,} predictions")
     return DONE

@@ -41,13 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show it."""
     from dslc.api import Spec
-    from dslc.training.files import write_atomically
+    from dslc.training.outputs import write_output
 
     spec = Spec(options.file, compiler_options(options))
     overviews = spec.overviews()
     report(spec.check())
     if options.graph is not None:
-        write_atomically(options.graph, "".join(overview.picture for overview in overviews).encode())
+        picture = "".join(overview.picture for overview in overviews).encode()
+        write_output(options.graph, picture, inputs=spec.inputs())
         say(f"{options.graph} has the picture")
     for note in [note for overview in overviews for note in overview.notes]:
         say(note)

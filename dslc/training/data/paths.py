@@ -7,7 +7,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -15,7 +15,7 @@ from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.library.sources import check_path
 
-__all__ = ["data_folders", "fingerprint", "locate", "open_bytes", "reading"]
+__all__ = ["data_folders", "fingerprint", "found_files", "locate", "open_bytes", "reading"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 PIECE = 1 << 20
@@ -51,6 +51,15 @@ def locate(path: str, folders: Sequence[Path]) -> Path:
             f"'{path}' leads out of the data folders", hint="name the folder it lies in with --data DIR"
         )
     raise _missing(path, roots)
+
+
+def found_files(paths: Sequence[str], folders: Sequence[Path]) -> list[Path]:
+    """Return those of a spec's data files that can be found."""
+    found = []
+    for path in paths:
+        with suppress(Problem):
+            found.append(locate(path, folders))
+    return found
 
 
 def _missing(path: str, roots: Sequence[Path]) -> Problem:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TextIO
 
 import numpy as np
 
+from dslc.diagnostics import Problem
 from dslc.errors import data as errors
+from dslc.errors.environment import UNWRITABLE
 from dslc.training.data.convert import Array
+from dslc.training.outputs import is_stream, output
 
 __all__ = ["Labels", "write_predictions"]
 
@@ -24,29 +27,42 @@ Labels = Mapping[str, Sequence[str]]
 """What the elements of an output, (examples, elements), are called."""
 
 
-def write_predictions(outputs: Mapping[str, Array], destination: Path | TextIO, labels: Labels | None = None) -> None:
+def write_predictions(
+    outputs: Mapping[str, Array], destination: Path | TextIO, labels: Labels | None = None,
+    inputs: Iterable[Path] = (),
+) -> None:  # fmt: skip
     """Write arrays (examples, ...) row by row: to a file in the format of its suffix, to a stream as csv.
 
     A csv has a column per element, ``logits.0``, ``logits.1``, ... (``boxes.0.3`` for higher ranks), and the bare name
     for one value per example. Where ``labels`` name the elements, it is ``logits.setosa``, and in JSON lines an object.
-    Floats are written with as many digits as their type needs to be read back.
+    Floats are written with as many digits as their type needs to be read back. Devices and pipes whose names have no
+    suffix get a csv. ``inputs`` are the files that were read; none of them is written over.
 
     Raises:
-        Problem: E0421 for an unknown suffix, E0422 if the file cannot be written.
+        Problem: E0421 for an unknown suffix, E0422 if the file cannot be written, E0622, E0623 if it must not be.
     """
     labels = labels or {}
     if not isinstance(destination, Path):
         _write_csv(outputs, destination, labels)
-    elif destination.suffix == ".npz":
-        with _replacing(destination) as path, path.open("wb") as binary:
-            np.savez(binary, **outputs)  # type: ignore[arg-type]
-    elif destination.suffix in {".csv", ".jsonl"}:
-        write = _write_csv if destination.suffix == ".csv" else _write_json_lines
-        with _replacing(destination) as path, path.open("w", encoding="utf-8", newline="") as file:
-            write(outputs, file, labels)
-    else:
+        return
+    kind = ".csv" if not destination.suffix and is_stream(destination) else destination.suffix
+    if kind not in {".csv", ".jsonl", ".npz"}:
         message = f"the suffix of '{destination.name}' tells no known format"
         raise errors.UNKNOWN_FORMAT(message, hint="known are .csv, .jsonl, .npz")
+    try:
+        with output(destination, inputs) as binary:
+            if kind == ".npz":
+                np.savez(binary, **outputs)  # type: ignore[arg-type]
+                return
+            write = _write_csv if kind == ".csv" else _write_json_lines
+            file = TextIOWrapper(binary, encoding="utf-8", newline="")
+            write(outputs, file, labels)
+            file.detach()  # what is left goes into the file, which stays open
+    except Problem as problem:
+        if problem.diagnostic.code == UNWRITABLE:
+            reason = problem.diagnostic.message.partition("written: ")[2]
+            raise errors.UNWRITABLE(f"'{destination}' cannot be written: {reason}") from None
+        raise
 
 
 def _write_csv(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
@@ -88,16 +104,3 @@ def _pieces(outputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     rows = len(next(iter(outputs.values())))
     for start in range(0, rows, ROWS):
         yield {name: array[start : start + ROWS] for name, array in outputs.items()}
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside ``path`` that takes its place once it is whole."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise errors.UNWRITABLE(f"'{path}' cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)

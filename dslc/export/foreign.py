@@ -1,0 +1,90 @@
+"""Models from a run's folder, which anybody may have written: only what dslc itself writes is run or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
+from dslc.autodiff.table import is_known
+from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
+from dslc.export.external import SUFFIX, detached
+
+__all__ = ["check_model", "is_emitted"]
+
+WITHOUT_RULES = frozenset({"BitShift", "BitwiseOr", "ConstantOfShape", "Gemm"})
+"""Operators that are not in the table of gradients, since only passes and random numbers make them."""
+DOMAINS = frozenset({"", "ai.onnx.ml"})
+
+
+def is_emitted(domain: str, operator: str) -> bool:
+    """Does dslc write nodes of this operator?"""
+    if domain == "ai.onnx.ml":
+        return operator == "LabelEncoder"
+    return domain == "" and (is_known(operator) or operator in WITHOUT_RULES)
+
+
+def check_model(data: bytes, title: str, file: str) -> bool:
+    """Refuse a model that dslc cannot have written; return whether its weights are held in a file of their own.
+
+    Args:
+        data: the model's file.
+        title: what messages call it.
+        file: its name, which decides over that of its weights' file.
+
+    Raises:
+        Problem: E0626, it is no model; E0627, it holds other operators, functions, graphs within nodes, or references
+            to other files.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(data)
+    except DecodeError:
+        raise DAMAGED_FILE(f"{title} is damaged: it is no ONNX model") from None
+    if not model.graph.output or not model.opset_import:
+        raise DAMAGED_FILE(f"{title} is damaged: it is no ONNX model, or an empty one")
+    strange = next(_strange(model), None)
+    if strange is not None:
+        raise FOREIGN_MODEL(f"{title} holds {strange}, which dslc does not write")
+    locations = {entry.value for tensor in _tensors(model) for entry in tensor.external_data if entry.key == "location"}
+    if any(location != file + SUFFIX for location in locations):
+        other = min(location for location in locations if location != file + SUFFIX)
+        raise FOREIGN_MODEL(f"{title} has weights in '{other}', and dslc keeps them in '{file}{SUFFIX}' beside it")
+    try:
+        detached(model)
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise DAMAGED_FILE(f"{title} is damaged: {reason[:200]}") from None
+    return bool(locations)
+
+
+def _strange(model: Any) -> Iterator[str]:
+    """Yield what a model holds that dslc never writes."""
+    from onnx import AttributeProto
+
+    if model.functions:
+        yield f"the function '{model.functions[0].name}'"
+    if model.training_info:
+        yield "training information"
+    if model.graph.sparse_initializer:
+        yield "sparse weights"
+    for entry in model.opset_import:
+        if entry.domain not in DOMAINS:
+            yield f"operators of the domain '{entry.domain}'"
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS)
+    for node in model.graph.node:
+        if not is_emitted(node.domain, node.op_type):
+            yield f"the operator '{node.domain or 'ai.onnx'}.{node.op_type}'"
+        if any(attribute.type in graphs or attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            yield f"a graph within the node '{node.name}'"
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    yield from model.graph.initializer
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            yield attribute.t
+            yield from attribute.tensors

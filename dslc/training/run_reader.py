@@ -1,0 +1,134 @@
+"""What a finished run's folder holds, taken out of it with care: it may have been damaged, or come from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dslc.diagnostics import Problem
+from dslc.errors.environment import NO_RUN
+from dslc.errors.runs import DAMAGED_FILE
+from dslc.export.external import SUFFIX
+from dslc.export.foreign import check_model
+from dslc.training.folder import fingerprint_in, inner_file, read_file, read_manifest
+from dslc.training.manifest import SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped
+from dslc.training.resuming import run_of
+from dslc.training.tensor_files import read_tensors
+
+__all__ = ["RunReader"]
+
+
+@dataclass(eq=False)
+class RunReader:
+    """The folder of a finished run, and its manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> RunReader:
+        """Open a run's folder.
+
+        Raises:
+            Problem: E0613, it is not the folder of a finished run; E0625, its manifest is damaged.
+        """
+        manifest = read_manifest(folder)
+        run_of(manifest, folder)
+        if manifest.models is None or manifest.result is None:
+            raise NO_RUN(f"the run in {folder} has not ended", hint="go on with it: dslc train FILE --resume")
+        return cls(folder, manifest)
+
+    @property
+    def run(self) -> RunRecord:
+        """What it was started with."""
+        return run_of(self.manifest, self.folder)
+
+    @property
+    def models(self) -> dict[str, Shipped]:
+        """What it ships, by file."""
+        return dict(self.manifest.models or {})
+
+    @property
+    def result(self) -> Result:
+        """What came out of it."""
+        assert self.manifest.result is not None  # made sure of by `open`
+        return self.manifest.result
+
+    def read(self, name: str) -> bytes:
+        """Read one of the run's files, as it was written.
+
+        Raises:
+            Problem: E0626, it is missing or damaged.
+        """
+        due = self.manifest.files.get(name)
+        if due is None:
+            raise DAMAGED_FILE(f"the manifest in {self.folder} does not list {name}")
+        return read_file(self.folder, name, due)
+
+    def model(self, name: str) -> bytes:
+        """Read one of the run's graphs, made of what dslc writes.
+
+        Raises:
+            Problem: E0626, it is missing or damaged; E0627, it was not written by dslc.
+        """
+        data = self.read(name)
+        if check_model(data, str(self.folder / name), name):
+            self.apart(name)
+        return data
+
+    def apart(self, name: str) -> Path | None:
+        """Return the file of a model's weights where it has one of its own.
+
+        Raises:
+            Problem: E0626, it is damaged.
+        """
+        weights = name + SUFFIX
+        due = self.manifest.files.get(weights)
+        if due is None:
+            return None
+        if fingerprint_in(self.folder, weights) != due:
+            raise DAMAGED_FILE(f"{self.folder / weights} is damaged: it does not hold what the run wrote")
+        return inner_file(self.folder, weights)
+
+    def runnable(self, name: str) -> bytes | Path:
+        """Return what to open a session of: a graph, or its file where the weights lie beside it.
+
+        Raises:
+            Problem: E0626, E0627.
+        """
+        data = self.model(name)
+        return data if self.manifest.files.get(name + SUFFIX) is None else inner_file(self.folder, name)
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The shipped parameters and statistics, by path.
+
+        Raises:
+            Problem: E0626.
+        """
+        try:
+            return read_tensors(self.read(WEIGHTS))[0]
+        except ValueError as error:
+            raise DAMAGED_FILE(f"{self.folder / WEIGHTS} is damaged: {error}") from None
+
+    def spec(self) -> Path:
+        """Return the run's copy of its spec; all of its files are whole.
+
+        Raises:
+            Problem: E0626.
+        """
+        for path in self.run.spec:
+            self.read(f"{SPEC}/{path}")
+        return inner_file(self.folder, f"{SPEC}/{self.run.spec[0]}")
+
+    def data_folders(self) -> Sequence[Path]:
+        """Return where the run found its data, if it was made here; none for a copy or a run from elsewhere."""
+        try:
+            is_home = self.manifest.seal == Seal.of(inner_file(self.folder, WEIGHTS))
+        except (OSError, Problem):
+            return ()
+        return [Path(folder) for folder in self.run.folders] if is_home else ()
