@@ -70,7 +70,7 @@ def give(text: str) -> None:
 
 def give_figure(split: str, name: str, value: Any, classes: Sequence[str] | None = None) -> None:
     """Print a figure of a split on standard output: a number behind its name, a table of classes below it."""
-    from dslc.cli.progress import figure
+    from dslc.cli.display import figure
     from dslc.report.confusion import confusion_lines, is_table
 
     if is_table(value):

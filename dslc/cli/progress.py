@@ -8,31 +8,31 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dslc.cli.console import counted, report, say
+from dslc.cli.display import PLACE, State, figure, picture
 from dslc.training.loading import some_of
 from dslc.training.loop import Observer
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.live import Live
-    from rich.progress import Progress, TaskID
     from typing_extensions import Self
 
     from dslc.diagnostics import Diagnostic
     from dslc.training.loop import Plan
     from dslc.training.progress import Progress as RunProgress
 
-__all__ = ["Follower", "figure", "follower"]
+__all__ = ["Bar", "Follower", "Lines", "follower", "summary"]
 
 LINES = 25
 """Evaluations of which plain output tells, spread evenly over the run."""
 ROWS = 8
 """Evaluations in the live table."""
 REFRESH_SECONDS = 0.1
-PLACE = ("epoch", "step", "batch")
-"""Entries of a record that are no figures."""
+OTHER_LINES = 6
+"""Lines of a terminal that are left to the table's head, the bar and the prompt."""
 
 
 def follower(*, quiet: bool = False) -> Follower:
@@ -40,15 +40,6 @@ def follower(*, quiet: bool = False) -> Follower:
     if quiet:
         return Follower()
     return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
-
-
-def figure(value: Any) -> str:
-    """Return a figure as people read it: four decimals, or four digits where these would say nothing."""
-    if value is None:
-        return "not finite"  # as JSON has kept it
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 
 def summary(plan: Plan) -> list[str]:
@@ -112,21 +103,22 @@ class Lines(Follower):
 class Bar(Follower):
     """Follows a run on a terminal: a bar with the running losses, and the last few evaluations in a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True, highlight=False)
-        self._progress: Progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
-            TimeRemainingColumn(elapsed_when_finished=True), TextColumn("{task.fields[losses]}"), console=console,
-        )  # fmt: skip
-        self._live: Live = Live(console=console, auto_refresh=False, redirect_stdout=False)
+        self._console = console or Console(stderr=True, highlight=False)
         self._records: deque[Mapping[str, float]] = deque(maxlen=ROWS)
-        self._task: TaskID | None = None
-        self._epochs: int | None = None
-        self._drawn = 0.0
+        self._losses: Mapping[str, float] = {}
+        self._plan: Plan | None = None
+        self._progress: RunProgress | None = None
+        self._began = self._drawn = 0.0
+        self._step = 0
+        self._first_step: int | None = None
+        """Updates that were done before."""
+        self._live: Live = Live(
+            console=self._console, auto_refresh=False, redirect_stdout=False, get_renderable=self._picture
+        )
 
     def __exit__(self, *raised: object) -> None:
         """Leave the last state of the display standing."""
@@ -135,50 +127,56 @@ class Bar(Follower):
     def started(self, plan: Plan) -> None:
         """Say what is about to run, and open the display."""
         say("\n".join(summary(plan)))
-        self._epochs = plan.epochs
-        self._task = self._progress.add_task(self._title(0), total=plan.total_steps, losses="")
+        self._plan = plan
+        self._began = time.monotonic()
         self._live.start()
         self._draw()
 
     def stepped(self, progress: RunProgress) -> None:
         """Move the bar, some ten times per second."""
-        if self._task is not None and time.monotonic() - self._drawn >= REFRESH_SECONDS:
-            shown = "  ".join(f"{name} {figure(value)}" for name, value in progress.losses().items())
-            title = self._title(progress.epoch)
-            self._progress.update(self._task, completed=progress.step, description=title, losses=shown)
+        self._progress, self._step = progress, progress.step
+        if self._first_step is None:
+            self._first_step = progress.step - 1
+        if time.monotonic() - self._drawn >= REFRESH_SECONDS:
+            self._losses = progress.losses()
             self._draw()
 
     def evaluated(self, record: Mapping[str, float]) -> None:
-        """Add a row to the table."""
+        """Add a row to the table; its losses are newer than those that were drawn at some step before."""
         self._records.append(record)
-        if self._task is not None:
-            title = self._title(math.ceil(record["epoch"]) - 1)
-            self._progress.update(self._task, completed=record["step"], description=title)
-        self._draw()
+        self._step = int(record["step"])
+        losses = {name.removeprefix("train."): v for name, v in record.items() if name.startswith("train.")}
+        self._losses = losses or self._losses
+        if time.monotonic() - self._drawn >= REFRESH_SECONDS:
+            self._draw()
 
     def warned(self, diagnostic: Diagnostic) -> None:
         """Show a warning above the display."""
         from dslc.render import render
 
-        self._live.console.print(render(diagnostic), markup=False, end="")
-
-    def _title(self, epoch: int) -> str:
-        return "training" if self._epochs is None else f"epoch {min(epoch + 1, self._epochs)}/{self._epochs}"
+        self._console.print(render(diagnostic), markup=False, end="")
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        self._live.update(self._picture(), refresh=True)
+        self._live.refresh()
 
     def _picture(self) -> RenderableType:
-        from rich.console import Group
-        from rich.table import Table
+        from rich.text import Text
 
-        if not self._records:
-            return self._progress
-        names = [name for name in self._records[-1] if name != "batch"]
-        table = Table(*names, box=None, header_style="bold", pad_edge=False)
-        for column in table.columns:
-            column.justify = "right"
-        for record in self._records:
-            table.add_row(*(figure(record[name]) if name in record else "" for name in names))
-        return Group(table, self._progress)
+        plan, elapsed = self._plan, time.monotonic() - self._began
+        if plan is None:
+            return Text("")
+        done, due = self._step - (self._first_step or 0), plan.total_steps - self._step
+        rows = max(self._console.height - OTHER_LINES, 1)
+        state = State(
+            self._title(plan), self._step, plan.total_steps, elapsed, elapsed * due / done if done > 0 else None,
+            self._losses, list(self._records)[-rows:], self._progress.best if self._progress is not None else None,
+        )  # fmt: skip
+        return picture(state, self._console.width)
+
+    def _title(self, plan: Plan) -> str:
+        if plan.epochs is None:
+            return "training"
+        done = math.ceil(self._records[-1]["epoch"]) - 1 if self._records else 0
+        epoch = max(done, self._progress.epoch if self._progress is not None else 0)
+        return f"epoch {min(epoch + 1, plan.epochs)}/{plan.epochs}"

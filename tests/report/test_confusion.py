@@ -85,7 +85,7 @@ def test_any_names_are_drawn_without_a_word(
 
 COUNTS = {
     "zero": [[0, 0], [0, 0]], "not finite": [[float("nan"), 1.0], [float("inf"), -1.0]],
-    "huge": [[1e308, 1e308], [1e308, 0]], "many": np.ones((1500, 1500)).tolist(),
+    "huge": [[1e308, 1e308], [1e308, 0]], "many": np.ones((600, 600)).tolist(),
 }  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
 
 def _table(result: RunResult) -> list[str]:
     """Lay out the figures of the shipped weights: a row each, a column per split."""
-    from dslc.cli.progress import figure
+    from dslc.cli.display import figure
     from dslc.report.curves import read_metrics
 
     figures = dict(result.best or read_metrics(result.folder)[-1])
