@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.training.data.convert import HANDFUL, Array, Origin, complaint, convert, raise_some
+from dslc.training.data.convert import HANDFUL, Array, Origin, complaint, convert, raise_some, text_to_numbers
 from dslc.training.data.table import Table, Text, allocate, chunks, common_rows
 from dslc.types import STRING, ElementType
 
@@ -94,16 +94,24 @@ class ArrayTable(Table):
         array, total, bad = self.arrays[name], 0, list[Problem]()
         for piece in chunks(array):
             part = array[piece].reshape(piece.stop - piece.start, -1)
-            if array.dtype.kind in "US":
-                raise errors.NOT_A_NUMBER(f"text where {element} is due ({self.origin(0, name)})")
-            values, unfit = convert(part, element)
-            result[piece] = values
+            found, unfit = self._numbers(part, name, element) if array.dtype.kind in "US" else convert(part, element)
+            result[piece] = found
             if unfit.any():
                 total += int(unfit.sum())
                 places = islice(zip(*np.nonzero(unfit), strict=True), max(0, HANDFUL - len(bad)))
-                bad += [complaint(part[r, c], element, self.origin(piece.start + int(r), name)) for r, c in places]
+                values = [(_plain(part[row, column]), piece.start + int(row)) for row, column in places]
+                bad += [complaint(value, element, self.origin(row, name)) for value, row in values]
         if total:
             raise_some(total, iter(bad))
+
+    def _numbers(self, part: Array, name: str, element: ElementType) -> tuple[Array, Array]:
+        """Convert texts, of which '' is a missing value; return with the values which of them do not fit."""
+        texts, where = np.unique(part, return_inverse=True)
+        spelled = [self._decoded(text, name) for text in texts.tolist()]
+        numbers = text_to_numbers(spelled, element)
+        wrong = np.isnan(numbers) & np.array([bool(text.strip()) for text in spelled])
+        values, unfit = convert(numbers[where].reshape(part.shape), element)
+        return values, unfit | wrong[where].reshape(part.shape)
 
     @override
     def text(self, name: str) -> Text:
@@ -124,3 +132,10 @@ class ArrayTable(Table):
             return value.decode("utf-8")
         except UnicodeDecodeError:
             raise errors.NOT_UTF8(f"{value!r} in column '{name}' of {self.files[name]} is not UTF-8") from None
+
+
+def _plain(value: object) -> object:
+    """Return an element of an array as messages show it."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value) if isinstance(value, str) else value
