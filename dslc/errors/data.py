@@ -95,8 +95,9 @@ OUT_OF_TYPE = register(
 MISSING_VALUE = register(
     "E0415",
     "a value is missing",
-    'An empty cell, or a NaN, reached a field. Missing values are filled with impute(x, "mean"), turned into a field '
-    "of their own with is_missing(x), or removed from the file.",
+    'An empty cell, or a NaN, reached a field. Missing numbers are filled with `impute(x, "mean")`; a missing text is '
+    "a category of its own with `category(x, missing = true)`; `is_missing(x)` makes a field of either. What else "
+    'marks a missing value is said of the source: `csv("data.csv", missing = "?")`.',
 )
 ROW_COUNTS = register(
     "E0416",
