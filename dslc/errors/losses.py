@@ -5,7 +5,7 @@ from __future__ import annotations
 from dslc.diagnostics import register
 
 __all__ = [
-    "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
+    "CLASSES_AS_LABELS", "CLASSES_ON_AXIS_1", "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
     "NOT_LOGARITHMS", "NOT_LOGITS", "SHAPES_DIFFER", "SOFTMAX_TWICE", "UNDECIDED_LABELS", "WEIGHT_SHAPE",
     "WRONG_COUNT",
 ]  # fmt: skip
@@ -29,6 +29,14 @@ def _figures(loss: str, metric: str) -> str:
     model = _model("x -> Dense(2)", "x: float32[N, 4]")
     body = f"  data d\n  minimize {loss} using Adam()\n  metric figure = {metric}\n  steps 100\n"
     return f"{model}\n{_DATA}\ntrain run {{\n{body}}}"
+
+
+def _train_with(loss: str, x: str, t: str, more: str = "") -> str:
+    fields = f"  field  x: {x} = columns(\"x*\")\n  field  t: {t} = columns(\"t*\")"
+    data = f'data d {{\n  source csv("d.csv")\n{fields}\n}}'
+    model = f"model M {{\n  input  x: {x.replace('[', '[N, ')}\n  output y = x -> Dense(5)\n}}"
+    body = f"  data d\n  let y = M(x)\n  minimize {loss} using Adam\n{more and f'  {more}'}{chr(10) if more else ''}"
+    return f"{data}\n{model}\ntrain t {{\n{body}  steps 100\n}}"
 
 
 _DATA = """data d {
@@ -156,4 +164,23 @@ SOFTMAX_TWICE = register(
     "through all that only chooses, shapes or averages numbers.",
     wrong=_classify("x -> Dense(3) -> Softmax"),
     right=_classify("x -> Dense(3)"),
+)
+CLASSES_ON_AXIS_1 = register(
+    "W0540",
+    "the classes may be on another axis",
+    "Classes are on axis 1 of the logits, as in PyTorch, unless 'axis' says otherwise. Where other axes happen to be as "
+    "long, a target can't tell whether they are on the last axis, which many networks of sequences return. Nothing is "
+    "wrong if they are on axis 1; say so, and nobody has to wonder.",
+    wrong=_train_with("cross_entropy(y, t)", "float32[5, 5]", "int64[5]"),
+    right=_train_with("cross_entropy(y, t, axis = -1)", "float32[5, 5]", "int64[5]"),
+)
+CLASSES_AS_LABELS = register(
+    "W0541",
+    "a target is classes for the loss and labels for a metric",
+    "'cross_entropy' takes a target of the logits' shape as a probability for each class, of which one is right. Metrics "
+    "take logits and targets of one shape as labels, each of which an example has or not, whatever the others. Measured "
+    "so, a classifier looks better than it is, since most labels are absent. The class that is right is "
+    "'argmax(target, axis = 1)'; for labels the loss is 'binary_cross_entropy'.",
+    wrong=_train_with("cross_entropy(y, t)", "float32[5]", "float32[5]", "metric a = accuracy(y, t)"),
+    right=_train_with("cross_entropy(y, t)", "float32[5]", "float32[5]", "metric a = accuracy(y, argmax(t, axis = 1))"),
 )

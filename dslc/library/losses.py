@@ -298,24 +298,29 @@ class cross_entropy(Mean):
     A mean over class indices is weighted by ``class_weight`` and leaves ignored ones out.
     """
 
-    axis: int = option("Where the classes are.", default=1)
+    axis: int | None = option("Where the classes are: on axis 1 unless said.", default=None)
     class_weight: tuple[float, ...] | None = option("How much each class counts, one number for each.", default=None)
     label_smoothing: float = option(
         "The share of a target that is spread evenly over all classes.", default=0.0, minimum=0, maximum=1
     )
     ignore_index: int = ignore_option()
 
+    @property
+    def class_axis(self) -> int:
+        """Where the classes are."""
+        return 1 if self.axis is None else self.axis
+
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGIT
 
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         if target.shape == logits.shape:
-            axis = class_axis(self.name, logits, self.axis)
+            axis = class_axis(self.name, logits, self.class_axis)
             match_shapes(self.name, logits, target)
             classes = logits.shape[axis]
             positions: Shape = (*logits.shape[:axis], *logits.shape[axis + 1 :])
         else:
-            _, classes = match_classes(self.name, logits, target, self.axis)
+            _, classes = match_classes(self.name, logits, target, self.class_axis)
             positions = target.shape
         match_weight(self.name, weight, positions, logits.element)
         if self.class_weight is not None and len(self.class_weight) != classes:
@@ -325,13 +330,13 @@ class cross_entropy(Mean):
     def indexes(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> Sequence[IndexUse]:
         if target.shape == logits.shape:
             return ()
-        classes = logits.shape[self.axis % logits.rank]
+        classes = logits.shape[self.class_axis % logits.rank]
         return [IndexUse(1, classes, f"is given {classes} classes", self.ignore_index)]
 
     def accumulate(
         self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        axis = self.axis % logits.rank
+        axis = self.class_axis % logits.rank
         log_probability = g.log_softmax(logits, axis)
         if target.shape == logits.shape:
             goal = target
@@ -372,7 +377,7 @@ class cross_entropy(Mean):
     def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
         if target.element.is_float:
             return super().example_weights(element, target, weight)
-        _, _, right = self._weighted(element, target, weight, self.axis % (target.rank + 1))
+        _, _, right = self._weighted(element, target, weight, self.class_axis % (target.rank + 1))
         return g.reduce_sum(right, range(1, right.rank))
 
     def _along(self, logits: Tensor, axis: int) -> Tensor:

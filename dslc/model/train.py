@@ -23,6 +23,7 @@ from dslc.model.measures import BATCH, measure
 from dslc.model.naming import component_names, snake_case
 from dslc.model.networks import Network
 from dslc.model.objectives import check_accumulation, objective_of
+from dslc.model.readings import check_readings
 from dslc.model.samples import single_samples
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
@@ -106,6 +107,7 @@ class TrainChecker:
             self.report(problem, None)
         if settings["accumulate"] > 1:
             check_accumulation(self, found, self.statements(tree.Accumulate)[0].span)
+        check_readings([*losses, *(m.value for m in metrics if m)], self.diagnostics)
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
         check_names(self, outputs)

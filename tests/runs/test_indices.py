@@ -97,6 +97,18 @@ def test_a_shipped_model_takes_no_index_from_outside(word: str) -> None:
             session.run(None, {**good, name: np.array([1, value])})
 
 
+def test_a_model_of_an_older_operator_set_takes_none_either() -> None:
+    assert trained(spec(PICKS["gather"].replace("INDEX", "place"))) == 0
+    good = {"user": np.array([0, 3]), "place": np.array([2, 0])}
+    for opset in (9, 12):
+        assert main(["export", "run", "-o", "old.onnx", "--opset", str(opset)]) == 0
+        session = onnxruntime.InferenceSession("old.onnx")
+        session.run(None, good)
+        for name, value in (("user", -1), ("user", 4), ("place", -1), ("place", 3)):
+            with pytest.raises(Exception, match=r"out of|bounds|Gather|index"):
+                session.run(None, {**good, name: np.array([1, value])})
+
+
 @pytest.mark.parametrize("value", [-1, 4])
 def test_new_data_is_told_by_field_row_and_value(value: int, capsys) -> None:
     assert trained(spec("mean(w)")) == 0

@@ -138,7 +138,10 @@ def _chosen(place: Place, x: ir.Value, indices: ir.Value, axis: int) -> ir.Value
     zero, end = (place.constant(np.array(number, index.numpy())) for number in (0, size))
     wrapped = place.emit("Add", [indices, end], index, indices.shape)
     indices = place.emit("Where", [place.emit("Less", [indices, zero], BOOL), wrapped, indices], index, indices.shape)
-    numbers = np.arange(size, dtype=index.numpy()).reshape([size if n == axis + 1 else 1 for n in range(rank + 1)])
+    numbers = np.arange(size, dtype=index.numpy())
+    # looked up among the numbers there are, an index that is none of them fails here as in newer sets
+    indices = place.emit("Gather", [place.constant(numbers), indices], index, indices.shape, axis=0)
+    numbers = numbers.reshape([size if n == axis + 1 else 1 for n in range(rank + 1)])
     wide = place.emit("Unsqueeze", [indices, ints(place, [axis + 1])], index, _any(rank + 1))
     return place.emit("Equal", [wide, place.constant(numbers)], BOOL, _any(rank + 1))
 
