@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from dslc.model.indices import ranges_of
 from dslc.model.lowering import Lowering
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder, Value
+from dslc.syntax import tree
 from dslc.types import INT64, TensorType
 
 __all__ = ["InferenceModel", "inference_models", "shipped_files"]
@@ -53,24 +54,43 @@ def inference_models(
     ``class_names`` are what the classes of fields are called; the models' metadata says them by output, as JSON.
     """
 
-    def shipped(file: str, name: str, doc: str | None, outputs: Mapping[str, Value]) -> InferenceModel:
+    def shipped(
+        file: str, name: str, doc: str | None, outputs: Mapping[str, Value], docs: Mapping[str, str]
+    ) -> InferenceModel:
         classes = _classes(train, outputs)
         said = {output: list((class_names or {}).get(field, ())) for output, field in classes.items()}
         said = {output: names for output, names in said.items() if names}
         metadata = {"classes": json.dumps(said, ensure_ascii=False)} if said else {}
-        model = _inference(name, doc, outputs, constants, weights, metadata)
+        model = _inference(name, outputs, constants, weights, docs).model(doc=doc, metadata=metadata)
         return InferenceModel(file, model, {}, classes)
 
     if train.outputs is not None:
-        found = shipped("model.onnx", train.name, train.doc, train.outputs)
+        docs = _docs(train.node.body, tree.Output)
+        docs |= {name: field.doc for name, field in train.data.fields.items() if field.doc and name not in docs}
+        found = shipped("model.onnx", train.name, train.doc, train.outputs, docs)
         inputs = [value.name or "" for value in found.model.graph.inputs]
         return [replace(found, fields={name: name for name in inputs if name in train.data.fields})]
     models = []
     for file, (name, outputs) in zip(shipped_files(train), train.shipped.items(), strict=True):
         network = train.networks[name]
         fields = {i: f for i, f in network.fed_by.items() if f in train.data.fields}
-        models.append(replace(shipped(file, name, network.declaration.node.doc, outputs), fields=fields))
+        node = network.declaration.node
+        docs = {name: doc for name, field in fields.items() if (doc := train.data.fields[field].doc)}
+        docs |= _docs(node.body, tree.Output) | _docs(node.body, tree.Input)
+        models.append(replace(shipped(file, name, node.doc, outputs, docs), fields=fields))
     return models
+
+
+def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output]) -> dict[str, str]:
+    """Return what is said of inputs or outputs by the comments in front of them, also inside of conditions."""
+    found: dict[str, str] = {}
+    for statement in statements:
+        if isinstance(statement, kind) and statement.doc:
+            found.setdefault(statement.name or "output", statement.doc)
+        elif isinstance(statement, (tree.If, tree.For)):
+            inner = (*statement.body, *(statement.otherwise if isinstance(statement, tree.If) else ()))
+            found = {**_docs(inner, kind), **found}
+    return found
 
 
 def _classes(train: CheckedTrain, outputs: Mapping[str, Value]) -> dict[str, str]:
@@ -99,12 +119,12 @@ def _classes(train: CheckedTrain, outputs: Mapping[str, Value]) -> dict[str, str
 
 def _inference(
     name: str,
-    doc: str | None,
     outputs: Mapping[str, Value],
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
-    metadata: Mapping[str, str],
-) -> Model:
+    docs: Mapping[str, str],
+) -> Builder:
+    """Build the graph; ``docs`` are what is said of its inputs and outputs."""
     builder = Builder(name)
     applications = applications_of(*outputs.values())
     ranges = ranges_of(outputs.values())
@@ -115,8 +135,9 @@ def _inference(
             continue
         if operation.key not in inputs:
             counts = [known["count"] for known in ranges.get(operation.key, ())]
-            said = f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error." if counts else None
-            inputs[operation.key] = builder.input(operation.key, operation.given, said)
+            said = [docs[operation.key]] if operation.key in docs else []
+            said += [f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error."] if counts else []
+            inputs[operation.key] = builder.input(operation.key, operation.given, "\n".join(said) or None)
     draws = any(a.operation.draws(a.training) for a in applications)
     randomness = (
         Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None
@@ -133,5 +154,5 @@ def _inference(
 
     lowering = Lowering(builder, given, parameter, randomness)
     for output, tensor in zip(outputs, lowering.emit(*outputs.values()), strict=True):
-        builder.output(output, tensor)
-    return builder.model(doc=doc, metadata=metadata)
+        builder.output(output, tensor, docs.get(output))
+    return builder

@@ -45,12 +45,14 @@ def with_fields(
     strange = [name for name in names if name not in fed_by]
     if strange:
         raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
+    said = {value.name: value.doc_string for value in front.graph.output if value.doc_string}
     doc, metadata = model.doc_string, {entry.key: entry.value for entry in model.metadata_props}
     front = compose.add_prefix(front, FRONT)
     back = compose.add_prefix(model, BACK, rename_outputs=False)
     merged = compose.merge_models(front, back, io_map=[(FRONT + fed_by[name], BACK + name) for name in names])
     merged.ir_version = model.ir_version
     merged.producer_name, merged.doc_string = "dslc", doc
+    merged.graph.doc_string = ""
     del merged.metadata_props[:]
     given = {value.name for value in merged.graph.input}
     used = [one for one in contract.inputs if FRONT + one.key in given]
@@ -61,6 +63,11 @@ def with_fields(
             put_label_behind(merged, output, field, class_names)
     taken |= {value.name for value in merged.graph.output}
     raw = put_columns_in_front(merged, FRONT, used, contract.categories, taken)
+    ports = {value.name: value for value in merged.graph.input}
+    for one in raw:
+        keys = {use.key for use in one.uses}
+        docs = [said[field] for field, made_of in contract.of_fields.items() if field in said and keys & {*made_of}]
+        ports[one.name].doc_string = "\n".join([one.described, *docs])
     for value in merged.graph.input:
         if value.name == BACK + SEED:
             _redirect(merged, value.name, SEED)

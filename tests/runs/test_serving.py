@@ -307,3 +307,57 @@ def test_a_run_that_has_not_ended_says_so(tmp_path: Path) -> None:
 def test_an_unknown_split_is_named(houses: Path) -> None:
     with pytest.raises(Problem, match=r"E0614.*'validation'"):
         opened(houses).evaluate("validation")
+
+
+DOCUMENTED = """\
+## A file of flowers.
+data flowers {
+  source csv("flowers.csv")
+  ## Four lengths.
+  field x: float32[4] = standardize(columns("x*"))
+  ## Which flower.
+  field label: int64 = column("label")
+  split train = 70%, validation = 30%
+}
+## A small network.
+model Net {
+  input x: float32[N, 4]
+  ## Scores,
+  ## one for each flower.
+  output logits = x -> Dense(3)
+}
+## Tells flowers apart.
+train run {
+  data flowers
+  let logits = Net(x)
+  minimize cross_entropy(logits, label) using Adam
+  ## The chance of each flower.
+  output chance = softmax(logits)
+  epochs 1
+}
+"""
+
+
+@pytest.mark.parametrize("opset", [9, None, 20])
+def test_documentation_ships(opset: int | None, tmp_path: Path) -> None:
+    def docs(data: bytes) -> tuple[str, dict[str, str]]:
+        model = onnx.load_model_from_string(data)
+        assert model.graph.doc_string == ""
+        return model.doc_string, {v.name: v.doc_string for v in (*model.graph.input, *model.graph.output)}
+
+    folder = tmp_path / "outputs"
+    trained(write_spec(folder, DOCUMENTED), folder / "run")
+    run = opened(folder / "run")
+    assert docs(run.export(opset=opset)) == (
+        "Tells flowers apart.", {"x": "Four lengths.", "chance": "The chance of each flower."}
+    )  # fmt: skip
+    title, ports = docs(run.export(fields=True, opset=opset))
+    assert title == "Tells flowers apart."
+    assert ports["x*"] == "the columns 'x1', 'x2', 'x3', 'x4' side by side\nFour lengths."
+    assert ports["chance"] == "The chance of each flower."
+    folder = tmp_path / "network"
+    networks = DOCUMENTED.replace("  ## The chance of each flower.\n  output chance = softmax(logits)\n", "")
+    trained(write_spec(folder, networks.replace("  input x", "  ## As measured.\n  input x")), folder / "run")
+    assert docs(opened(folder / "run").export(opset=opset)) == (
+        "A small network.", {"x": "As measured.", "logits": "Scores,\none for each flower."}
+    )  # fmt: skip
