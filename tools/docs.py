@@ -35,6 +35,7 @@ from dslc.library.words import (
     SCHEDULES,
     SOURCES,
     Option,
+    Texts,
     Word,
     options_of,
 )
@@ -53,7 +54,8 @@ EXITS = {
 }  # fmt: skip
 KINDS: dict[Any, str] = {
     int: "whole number", float: "number", bool: "true or false", str: "text", tuple: "list", NoneType: "`none`",
-    Symbolic: "dimension", ElementType: "element type", Initializer: "[initializer](initializers.md)",
+    Texts: "text or list", Symbolic: "dimension",
+    ElementType: "element type", Initializer: "[initializer](initializers.md)",
     Schedule: "[schedule](schedules.md)",
 }  # fmt: skip
 

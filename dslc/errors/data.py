@@ -47,9 +47,10 @@ BROKEN = register(
 )
 NOT_UTF8 = register(
     "E0407",
-    "a text file is not UTF-8",
-    "Text files are read as UTF-8, with or without a byte order mark. Save the file as UTF-8: 'iconv -f latin1 -t "
-    "utf-8' does it on a command line, 'CSV UTF-8' in a spreadsheet program.",
+    "a text file is not in its encoding",
+    "Text files are read as UTF-8, unless they begin with a byte order mark that says UTF-16 or UTF-32. Name the encoding "
+    'that the file is in, csv(..., encoding = "latin-1"), or save the file as UTF-8: \'iconv -f latin1 -t utf-8\' does it '
+    "on a command line, 'CSV UTF-8' in a spreadsheet program.",
 )
 BAD_CSV = register(
     "E0408",
@@ -185,4 +186,28 @@ BAD_SOURCE = register(
     "`--source` says how a new file is written where that is not how the training data was: a kind of source with its "
     "options, as the spec has them, and without the path, such as 'csv(delimiter = \";\")'.",
     exit_code=2,
+)
+NO_ROOM = register(
+    "E0426",
+    "no room for temporary data",
+    "What is larger than memory lives in temporary files while dslc runs, in the folder that the environment variable "
+    "TMPDIR names, else in the system's own. That disk is full. Free some room, or set TMPDIR to a folder on another disk.",
+)
+TOO_LONG = register(
+    "E0427",
+    "a record is too long",
+    "A row of a text file has a limit of 16 MiB, so that a file without line ends, or with a quote that is never closed, "
+    "can't take all memory. Columns of that size belong into npz or npy.",
+)
+CHANGED = register(
+    "E0428",
+    "a data file changed while it was read",
+    "Some columns need a second pass over a text file, and its bytes were not the ones of the first pass. Another program "
+    "writes to it: train once that is done, or on a copy.",
+)
+TOO_MUCH = register(
+    "E0429",
+    "standard input does not end",
+    "`dslc predict RUN -` reads its input from standard input into a temporary file, 1 GiB at most. Give larger data as "
+    "a file.",
 )

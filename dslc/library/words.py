@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 from typing_extensions import dataclass_transform
 
 __all__ = [
-    "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Word",
+    "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Texts", "Word",
     "option", "options_of", "per_word", "word_decorator",
 ]  # fmt: skip
 
@@ -33,12 +33,19 @@ class _Required:
 REQUIRED = _Required()
 
 
+class Texts(tuple[str, ...]):
+    """The value of an option that takes a list of texts; a spec may write a single one without brackets."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Option:
     """One option of a word.
 
     ``kinds`` are what its values may be: ``int``, ``float``, ``bool``, ``str``, ``type(None)``,
-    ``Dimension``, a word class such as ``Initializer``, or ``tuple`` for a list, whose ``items`` are of such kinds.
+    ``Dimension``, a word class such as ``Initializer``, :class:`Texts`, or ``tuple`` for a list, whose ``items`` are of
+    such kinds.
     """
 
     name: str

@@ -12,7 +12,7 @@ from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operations import Initializer, Operation, operands_of
 from dslc.library.schedules import constant
-from dslc.library.words import INITIALIZERS, LAYERS, Option, Word, options_of
+from dslc.library.words import INITIALIZERS, LAYERS, Option, Texts, Word, options_of
 from dslc.model.values import POISON, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
@@ -215,8 +215,9 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
     value = _fit(option, given.value)
     if value is POISON:
         found = kind_of(given.value)
-        if isinstance(given.value, (list, tuple)) and tuple in option.kinds:
-            wrong = next((item for item in given.value if _number(option.items, item) is None), None)
+        if isinstance(given.value, (list, tuple)) and {tuple, Texts} & set(option.kinds):
+            fits = _is_text if Texts in option.kinds else lambda item: _number(option.items, item) is not None
+            wrong = next((item for item in given.value if not fits(item)), None)
             found = f"a list with {kind_of(wrong)} in it"
         told = activation_hint("", given.value, of) or f"{option.name}: {option.doc}"
         message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
@@ -241,6 +242,10 @@ def _text(value: Any) -> str:
     )
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 def _fit(option: Option, value: Any) -> Any:
     kinds = option.kinds
     if isinstance(value, bool):
@@ -250,8 +255,10 @@ def _fit(option: Option, value: Any) -> Any:
     if is_number(value):
         number = _number(kinds, value)
         return POISON if number is None else number
-    if isinstance(value, str):
-        return value if str in kinds else POISON
+    if isinstance(value, str) and str in kinds:
+        return value
+    if Texts in kinds and (_is_text(value) or (isinstance(value, (list, tuple)) and all(map(_is_text, value)))):
+        return Texts([value] if _is_text(value) else value)
     if isinstance(value, (list, tuple)):
         numbers = tuple(_number(option.items, item) for item in value)
         return POISON if tuple not in kinds or None in numbers else numbers
@@ -278,6 +285,7 @@ _KIND_NAMES = {
     bool: "true or false",
     str: "a text",
     tuple: "a list of numbers",
+    Texts: "a text or a list of texts",
     type(None): "none",
 }
 
@@ -305,6 +313,8 @@ def _limit(option: Option, value: Any) -> str | None:
     chosen = isinstance(value, str) or not {int, float, tuple} & set(option.kinds)
     if option.choices is not None and not isinstance(value, tuple) and chosen and value not in option.choices:
         return "one of " + ", ".join(_text(c) for c in option.choices)
+    if isinstance(value, Texts):
+        return None
     if isinstance(value, tuple):
         return next((f"made of numbers each {p}" for v in value if (p := _limit(option, v))), None)
     if not is_number(value) or isinstance(value, Symbolic):

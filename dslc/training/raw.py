@@ -18,7 +18,7 @@ from dslc.model.contract import Categories, Contract, Input, source_options
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder
 from dslc.source import Span
-from dslc.training.data import Table, fingerprint, locate, open_table, placed, split_rows, where_in
+from dslc.training.data import Table, open_table, placed, split_rows, where_in
 from dslc.training.data.categories import fit_categories
 from dslc.training.data.convert import Array, fits_double
 from dslc.training.data.times import read_times
@@ -94,7 +94,7 @@ def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
     for name, source in data.sources.items():
         with _gathered(findings, data.source_spans[name]):
             tables[name] = open_table(source, folders)
-            sources.update({path: fingerprint(locate(path, folders)) for path in source.paths})
+            sources.update(tables[name].fingerprints)
     _raise(findings)
     train = None if None in tables else "train"
     columns = _columns(data, tables, train, findings)

@@ -210,7 +210,9 @@ class Run:
             from dslc.model.described_source import read_described
 
             source = self.contract.reader() if reader is None else read_described(reader)
-            return open_inputs(Path(data), source)
+            fed = {name for model in self.reader.models.values() for name in model.fields.values()}
+            needed = [column for name in sorted(fed) for column in self.contract.columns_of(name)]
+            return open_inputs(Path(data), source, needed=needed)
         return table_of(data, self.contract)
 
     def predict(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import prod
+from typing import Any
 
 import numpy as np
 from typing_extensions import override
 
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.training.data.convert import HANDFUL, Array, Origin, complaint, convert, raise_some, text_to_numbers
-from dslc.training.data.table import Table, Text, allocate, chunks, common_rows
-from dslc.types import STRING, ElementType
+from dslc.training.data.convert import HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
+from dslc.training.data.scratch import allocate
+from dslc.training.data.spellings import PLAIN, Spelling
+from dslc.training.data.streams import Fingerprint
+from dslc.training.data.table import Table, Text, chunks, common_rows
+from dslc.types import FLOAT64, STRING, ElementType
 
 __all__ = ["ArrayTable"]
 
@@ -26,6 +30,9 @@ class ArrayTable(Table):
     arrays: Mapping[str, Array]
     files: Mapping[str, str]
     memory: int
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    missing: Mapping[str, Spelling] = field(default_factory=dict)
+    """What marks a missing value, by column."""
 
     @property
     @override
@@ -49,7 +56,8 @@ class ArrayTable(Table):
 
     @override
     def element(self, name: str) -> ElementType:
-        return ElementType.of(self.arrays[self.require(name)].dtype)
+        own = ElementType.of(self.arrays[self.require(name)].dtype)
+        return FLOAT64 if own.is_integer and self._gone(name, self.arrays[name]).any() else own
 
     @override
     def origin(self, row: int, name: str) -> Origin:
@@ -57,11 +65,31 @@ class ArrayTable(Table):
 
     @override
     def select(self, names: Sequence[str]) -> ArrayTable:
-        return ArrayTable(
-            {name: self.arrays[self.require(name)] for name in names},
-            {name: self.files[name] for name in names},
-            self.memory,
+        return replace(
+            self,
+            arrays={name: self.arrays[self.require(name)] for name in names},
+            files={name: self.files[name] for name in names},
         )
+
+    @override
+    def marking(self, missing: Mapping[str, Sequence[str]]) -> ArrayTable:
+        marks = {
+            self.require(name): Spelling((*self.missing.get(name, PLAIN).missing, *texts), trim=False)
+            for name, texts in missing.items()
+        }
+        return replace(self, missing={**self.missing, **marks})
+
+    @override
+    def spelling(self, name: str) -> Spelling:
+        return self.missing.get(name, PLAIN)
+
+    def _gone(self, name: str, values: Array) -> Array:
+        """Return which numbers of a column are marks for a missing value."""
+        marks = self.missing[name].numbers if name in self.missing else ()
+        gone: Array = np.zeros(values.shape, bool)
+        for mark in marks:
+            gone |= values == mark
+        return gone
 
     @override
     def read(self, name: str, element: ElementType | None = None) -> Array:
@@ -69,7 +97,7 @@ class ArrayTable(Table):
         element = element or self.element(name)
         if element is STRING:
             return self.text(name).strings()
-        if array.dtype == element.numpy:
+        if array.dtype == element.numpy and name not in self.missing:
             return array
         result = allocate(array.shape, element.numpy, self.memory)
         self._fill(result.reshape(len(array), -1), name, element)
@@ -96,6 +124,10 @@ class ArrayTable(Table):
             part = array[piece].reshape(piece.stop - piece.start, -1)
             found, unfit = self._numbers(part, name, element) if array.dtype.kind in "US" else convert(part, element)
             result[piece] = found
+            gone = self._gone(name, part) if array.dtype.kind not in "US" else np.zeros(part.shape, bool)
+            if gone.any():
+                unfit = np.where(gone, not element.is_float, unfit)
+                result[piece][gone & element.is_float] = np.nan
             if unfit.any():
                 total += int(unfit.sum())
                 places = islice(zip(*np.nonzero(unfit), strict=True), max(0, HANDFUL - len(bad)))
@@ -106,24 +138,32 @@ class ArrayTable(Table):
 
     def _numbers(self, part: Array, name: str, element: ElementType) -> tuple[Array, Array]:
         """Convert texts, of which '' is a missing value; return with the values which of them do not fit."""
-        texts, where = np.unique(part, return_inverse=True)
-        spelled = [self._decoded(text, name) for text in texts.tolist()]
-        numbers = text_to_numbers(spelled, element)
-        wrong = np.isnan(numbers) & np.array([bool(text.strip()) for text in spelled])
-        values, unfit = convert(numbers[where].reshape(part.shape), element)
-        return values, unfit | wrong[where].reshape(part.shape)
+        distinct, where = np.unique(part, return_inverse=True)
+        texts = [self._decoded(text, name) for text in self._listed_values(distinct, name)]
+        values, unfit = convert_texts(texts, element, self.spelling(name))
+        return values[where].reshape(part.shape), unfit[where].reshape(part.shape)
 
     @override
     def text(self, name: str) -> Text:
-        array = self.arrays[self.require(name)]
+        array, spelling = self.arrays[self.require(name)], self.missing.get(name)
         codes = allocate(array.shape, np.dtype(np.int64), self.memory)
         vocabulary: dict[str, int] = {}
         for piece in chunks(array):
             values, where = np.unique(array[piece], return_inverse=True)
-            texts = [self._decoded(value, name) for value in values.tolist()]
+            texts = [self._decoded(value, name) for value in self._listed_values(values, name)]
+            texts = [spelling.text(text) for text in texts] if spelling else texts
             new = np.array([vocabulary.setdefault(text, len(vocabulary)) for text in texts], np.int64)
             codes[piece] = new[where].reshape(codes[piece].shape)
         return Text(codes, tuple(vocabulary))
+
+    def _listed_values(self, values: Array, name: str) -> list[Any]:
+        try:
+            listed: list[Any] = values.tolist()
+            for text in listed if values.dtype.kind == "U" else ():
+                text.encode()
+        except ValueError:
+            raise errors.BROKEN(f"column '{name}' of {self.files[name]} holds what is no text") from None
+        return listed
 
     def _decoded(self, value: object, name: str) -> str:
         if not isinstance(value, bytes):

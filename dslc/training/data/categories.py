@@ -10,11 +10,13 @@ from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.model.contract import Categories, CategoryValue
 from dslc.training.data.checks import Where
-from dslc.training.data.convert import Array, raise_some, text_to_numbers
+from dslc.training.data.convert import Array, convert_texts, raise_some
+from dslc.training.data.spellings import Spelling
 from dslc.training.data.table import Table, Text
-from dslc.types import BOOL, FLOAT64, STRING
+from dslc.types import BOOL, FLOAT64, INT64, STRING
 
 __all__ = ["encode", "fit_categories"]
+
 
 def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[CategoryValue, ...]:
     """Return the sorted distinct values of a column; text sorts by code points. A missing value is none of them."""
@@ -40,7 +42,7 @@ def encode(table: Table, name: str, categories: Categories, where: Where) -> Arr
     values: Array | Text
     if table.element(name) is STRING or categories.are_text:
         values = table.text(name)
-        codes = _places_of_texts(categories, values.vocabulary)[values.codes]
+        codes = _places_of_texts(categories, values.vocabulary, table.spelling(name))[values.codes]
         missing = np.array([not text for text in values.vocabulary], bool)[values.codes]
     else:
         values = table.read(name)
@@ -57,12 +59,14 @@ def encode(table: Table, name: str, categories: Categories, where: Where) -> Arr
     return codes
 
 
-def _places_of_texts(categories: Categories, texts: Sequence[str]) -> Array:
+def _places_of_texts(categories: Categories, texts: Sequence[str], spelling: Spelling) -> Array:
     """Return the numbers of values as a file spells them; K where a text is none of them."""
     if categories.are_text:
         known = {text: number for number, text in enumerate(categories.values)}
         return np.array([known.get(text, categories.count) for text in texts], np.int64)
-    return _places_of_numbers(categories, text_to_numbers(texts, BOOL if categories.are_truth else FLOAT64))
+    element = BOOL if categories.are_truth else INT64 if categories.are_whole else FLOAT64
+    numbers, unfit = convert_texts(texts, element, spelling)
+    return np.where(unfit, categories.count, _places_of_numbers(categories, numbers))
 
 
 def _places_of_numbers(categories: Categories, numbers: Array) -> Array:

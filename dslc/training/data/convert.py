@@ -6,8 +6,7 @@ Nothing is rounded, wrapped or dropped silently.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -18,20 +17,19 @@ import numpy as np
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
 from dslc.source import Span
+from dslc.training.data.spellings import PLAIN, TRUTH, Spelling, advice
 from dslc.types import BOOL, ElementType
 
 __all__ = [
-    "HANDFUL", "Array", "Origin", "complaint", "convert", "fits_double", "placed", "raise_some",
-    "text_to_numbers",
+    "EXACT", "HANDFUL", "Array", "Origin", "clipped", "complaint", "convert", "convert_texts", "fits_double", "placed",
+    "raise_some",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HANDFUL = 5
 """How many findings of one kind are told before the rest is only counted."""
 EXACT = 2**53
-"""Up to here a double holds every whole number."""
-TRUTH = {"true": 1.0, "false": 0.0}
-MISSING_MARKS = ("na", "n/a", "null", "none", "?", "-", "missing")
+"""Up to here float64 holds every whole number."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,14 @@ class Origin:
 
     def __str__(self) -> str:
         place = f"line {self.line}" if self.line is not None else f"index {self.index}"
-        return f"{self.file}, {place}, column '{self.column}'"
+        return f"{self.file}, {place}, column '{clipped(self.column)}'"
 
 
 def convert(values: Array, element: ElementType) -> tuple[Array, Array]:
     """Return the values in another numeric type, and which of them do not fit (what stands there is arbitrary).
 
-    NaN fits floats only; whole floats fit integers as far as a double is exact; booleans are 0 and 1.
+    NaN fits floats only; whole floats fit integers as far as float64 is exact; booleans are 0 and 1. Integers are
+    rounded where floats are due: see :func:`fits_double`.
     """
     target = element.numpy
     with np.errstate(invalid="ignore", over="ignore"):
@@ -67,10 +66,9 @@ def convert(values: Array, element: ElementType) -> tuple[Array, Array]:
 
 def fits_double(values: Array) -> Array:
     """Which whole numbers (int64 or uint64) does float64 hold exactly?"""
-    fits: Array = (values <= EXACT) if values.dtype.kind == "u" else (values <= EXACT) & (values >= -EXACT)
-    if not fits.all():
-        beyond = values[~fits]
-        fits[~fits] = [int(float(value)) == value for value in beyond.tolist()]
+    floats = values.astype(np.float64)
+    above = floats > np.iinfo(values.dtype).max - 1 if values.dtype.itemsize == 8 else np.zeros(values.shape, bool)
+    fits: Array = ~above & (np.where(above, 0, floats).astype(values.dtype) == values)
     return fits
 
 
@@ -91,61 +89,64 @@ def _limits(element: ElementType) -> tuple[int, int]:
     return int(information.min), int(information.max)
 
 
-def text_to_numbers(texts: Iterable[str], element: ElementType) -> Array:
-    """Return texts as float64 with NaN for what is no number; ``true`` and ``false`` count where booleans are due."""
-    truth = TRUTH if element is BOOL else {}
+def convert_texts(texts: Sequence[str], element: ElementType, spelling: Spelling = PLAIN) -> tuple[Array, Array]:
+    """Return what texts are in a numeric type, and which of them do not fit, as :func:`convert` does for numbers.
 
-    def number(text: str) -> float:
-        stripped = text.strip().lower()
-        if stripped in truth:
-            return truth[stripped]
-        try:
-            return float(stripped) if "_" not in stripped else math.nan
-        except ValueError:
-            return math.nan
+    What is missing is NaN, where floats are due; words such as ``true`` and ``no`` count where booleans are.
+    """
+    results, unfit = np.zeros(len(texts), element.numpy), np.zeros(len(texts), bool)
+    for place, text in enumerate(texts):
+        value = spelling.number(text)
+        if element is BOOL and value is None:
+            value = TRUTH.get(text.strip().lower())
+        if value is None:
+            unfit[place] = True
+        elif isinstance(value, float) or element.is_float:
+            rounded = isinstance(value, int) and int(float(value)) != value
+            converted, wrong = convert(np.full(1, value, np.float64), element)
+            results[place], unfit[place] = converted[0], wrong[0] or rounded
+        else:
+            low, high = (0, 1) if element is BOOL else _limits(element)
+            unfit[place] = not low <= value <= high
+            results[place] = 0 if unfit[place] else value
+    return results, unfit
 
-    return np.array([number(text) for text in texts], np.float64)
 
-
-def complaint(value: object, element: ElementType, origin: Origin) -> Problem:
+def complaint(value: object, element: ElementType, origin: Origin, spelling: Spelling = PLAIN) -> Problem:
     """Say why a value does not fit an element type."""
-    shown = repr(value) if not isinstance(value, np.generic) else str(value)
-    if isinstance(value, str):
-        stripped = value.strip()
-        if not stripped or stripped.lower() == "nan":
-            return errors.MISSING_VALUE(
-                f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element)
-            )
-        hint = None
-        if stripped.lower() in MISSING_MARKS:
-            hint = f'if it marks a missing value, say so: csv(..., missing = "{stripped}")'
-        elif re.fullmatch(r"[-+]?\d+,\d+", stripped):
-            hint = "numbers are written with a decimal point"
-        return errors.NOT_A_NUMBER(f"{_clipped(shown)} where {element} is due ({origin})", hint=hint)
-    number = float(value)  # type: ignore[arg-type]
-    if math.isnan(number):
-        return errors.MISSING_VALUE(
-            f"an empty cell where {element} is due ({origin})", hint=_impute(origin.column, element)
-        )
+    shown = clipped(repr(value) if not isinstance(value, np.generic) else str(value))
+    number: Any = spelling.number(value) if isinstance(value, str) else value
+    number = number.item() if isinstance(number, np.generic) else number
+    if number is None:
+        hint = advice(str(value)) if origin.line is not None else None  # options of csv
+        return errors.NOT_A_NUMBER(f"{shown} where {element} is due ({origin})", hint=hint)
+    if number != number:  # noqa: PLR0124 - NaN differs from itself
+        blank = "an empty cell" if not isinstance(value, str) or not value.strip() else f"{shown}, a missing value,"
+        return errors.MISSING_VALUE(f"{blank} where {element} is due ({origin})", hint=_impute(origin.column, element))
     if element is BOOL:
         return errors.OUT_OF_TYPE(f"{shown} is neither 0 nor 1, and bool is due ({origin})")
-    if element.is_integer and math.isfinite(number):
+    if element.is_integer and math.isfinite(number) and number != math.floor(number):
+        return errors.NOT_WHOLE(f"{shown} where {element} is due ({origin})", hint="give the field a float type")
+    if element.is_integer:
         low, high = _limits(element)
-        if number != math.floor(number):
-            return errors.NOT_WHOLE(f"{shown} where {element} is due ({origin})", hint="give the field a float type")
         if low <= number <= high:
             return errors.OUT_OF_TYPE(f"{shown} is not known exactly, and {element} is due ({origin})")
         return errors.OUT_OF_TYPE(f"{shown} is outside {element}, which holds {low} to {high} ({origin})")
+    if isinstance(number, int) and number != int(float(number)):
+        message = f"{shown} would be rounded to {int(float(number))} in {element} ({origin})"
+        return errors.OUT_OF_TYPE(message, hint="an identifier is text or int64, no quantity")
     return errors.OUT_OF_TYPE(f"{shown} is outside {element} ({origin})")
 
 
 def _impute(column: str, element: ElementType) -> str:
-    if element.is_integer:
-        return "mend the data: whole numbers have no mark for a missing value"
+    if element.is_integer or element is BOOL:
+        kind = "bool has" if element is BOOL else "whole numbers have"
+        return f"mend the data: {kind} no mark for a missing value"
     return f'fill it with impute(column("{column}"), "mean"), or mend the data'
 
 
-def _clipped(text: str) -> str:
+def clipped(text: str) -> str:
+    """Return a text short enough for a message."""
     return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
 
 

@@ -9,23 +9,27 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
-import numpy as np
-
-from dslc.diagnostics import Diagnostic, Failure
+from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
+from dslc.library.sources import codec_of
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
-from dslc.training.data.convert import HANDFUL, Origin, text_to_numbers
-from dslc.training.data.paths import open_bytes
-from dslc.types import FLOAT64
+from dslc.training.data.convert import HANDFUL, Origin, clipped
+from dslc.training.data.spellings import PLAIN
+from dslc.training.data.streams import Limited
 
-__all__ = ["Lines", "Records", "open_text"]
+__all__ = ["Lines", "Records", "decodable"]
 
 BLOCK_CELLS = 200_000
 CELL_LIMIT = 1 << 24
 """Characters that one cell may have."""
+MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
+)  # fmt: skip
+"""Byte order marks and the encodings that they tell."""
+OTHER_ENCODING = 'name its encoding, csv(..., encoding = "latin-1") or "cp1252" or another, or save the file as UTF-8'
 
 
 @dataclass
@@ -46,71 +50,107 @@ class Lines:
         return row + distance
 
 
-def open_text(path: Path, name: str) -> io.TextIOWrapper:
-    """Open a text file; bytes that are not UTF-8 become lone surrogates, to be found where they stand."""
-    file = open_bytes(path, name)
-    start = file.read(2)
-    file.seek(0)
-    if not start:
-        raise errors.EMPTY(f"'{name}' is empty")
-    if start in (b"\xff\xfe", b"\xfe\xff"):
-        raise errors.NOT_UTF8(f"'{name}' is UTF-16", hint="save it as UTF-8")
-    return io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-
-
 class Records:
     """The rows of a csv file, in blocks, as columns of text; faulty rows are left out and noted in ``found``."""
 
-    def __init__(self, file: IO[str], source: Csv, name: str) -> None:
+    def __init__(self, file: IO[bytes], source: Csv, name: str) -> None:
         self.found: list[Diagnostic] = []
         self.lines = Lines()
+        self.encoding = _encoding(file, source, name)
         self._name = name
-        self._missing = source.missing
+        self._row = 0
+        self._others = 0
+        """Records that are no row: blank, a comment, the header, or faulty."""
+        self._skipped = 0
+        """Lines that the reader never sees."""
+        self._before = 0
+        """The line that the next record, or the current one, stands behind."""
+        self._between = True
+        """Does the next line begin a record?"""
+        text = io.TextIOWrapper(
+            cast("IO[bytes]", Limited(file, name, lambda: self._row + self._others)),
+            self.encoding, "surrogateescape", newline="",
+        )  # fmt: skip
         csv.field_size_limit(CELL_LIMIT)
         self._reader = csv.reader(
-            file,
+            self._without_comments(text, source.comment) if source.comment else text,
             delimiter=source.delimiter,
             quotechar=source.quote or None,
             quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
+            skipinitialspace=source.trim and source.delimiter != " ",
             strict=True,
         )
-        self._row = 0
+        self._skip(text, source.skip)
         self._first: list[list[str]] = []
         first = self._next_filled()
-        self._header_line = self._reader.line_num
+        self._header_line = self._reader.line_num + self._skipped
+        self.names = tuple(first)
         if source.header:
-            self.names = tuple(cell.strip() for cell in first)
+            self._others += 1
+            self.names = tuple(cell.strip() for cell in first) if source.trim else self.names
             self._check_names()
-        else:
-            self.names = tuple(str(number) for number in range(1, len(first) + 1))
-            self._first = [first]
+            return
+        self._first = [first]
+        self.names = source.names or tuple(str(number) for number in range(1, len(first) + 1))
+        if len(self.names) != len(first):
+            raise errors.RAGGED(
+                f"line {self._header_line} of {name} has {_cells(len(first))}, and 'names' has {len(self.names)}"
+            )
+
+    def _skip(self, text: IO[str], lines: int) -> None:
+        for _ in range(lines):
+            self._others += 1
+            self._skipped += 1
+            self._before += 1
+            if not text.readline():
+                raise errors.EMPTY(f"'{self._name}' has no more than the {lines:,} lines that are skipped")
+
+    def _without_comments(self, text: IO[str], comment: str) -> Iterator[str]:
+        """Yield the lines that are part of the table: a comment stands between rows, not within a quoted cell."""
+        for line in text:
+            if self._between and line.startswith(comment):
+                self._skipped += 1
+                self._before += 1
+                self._others += 1
+                continue
+            self._between = False
+            yield line
 
     def _next_filled(self) -> list[str]:
         for record in self._records():
             if record:
                 return record
+            self._others += 1
         raise errors.EMPTY(f"'{self._name}' is empty")
 
     def _records(self) -> Iterator[list[str]]:
-        before = self._reader.line_num
+        reader = self._reader
+        self._before = reader.line_num + self._skipped
+        self._between = True
         try:
-            for record in self._reader:
+            for record in reader:
                 yield record
-                before = self._reader.line_num
+                self._before = reader.line_num + self._skipped
+                self._between = True
+        except UnicodeError as error:
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+            raise errors.NOT_UTF8(
+                f"{self._name} is not {self.encoding}: {reason}, behind line {self._before}", hint=OTHER_ENCODING
+            ) from None
         except csv.Error as error:
             raise errors.BAD_CSV(
-                f"the row that begins in line {before + 1} of {self._name} cannot be split into cells: {error}",
+                f"the row that begins in line {self._before + 1} of {self._name} cannot be split into cells: {error}",
                 hint="is a quote never closed?" if "unexpected end" in str(error) or "limit" in str(error) else None,
             ) from None
 
     def _check_names(self) -> None:
         seen: dict[str, int] = {}
         for number, name in zip(count(1), self.names):
-            if not _decodable(name):
-                message = f"the name of column {number} in line {self._header_line} of {self._name} is not UTF-8"
-                self.found.append(errors.NOT_UTF8(message).diagnostic)
+            if not decodable(name):
+                place = f"line {self._header_line} of {self._name}"
+                self.found.append(self._undecoded(f"the name of column {number} in {place}").diagnostic)
             if name in seen:
-                message = f"columns {seen[name]} and {number} of {self._name} are both called '{name}'"
+                message = f"columns {seen[name]} and {number} of {self._name} are both called '{clipped(name)}'"
                 self.found.append(errors.DUPLICATE_COLUMN(message).diagnostic)
             seen[name] = number
         if self.found:
@@ -123,24 +163,24 @@ class Records:
         width = len(self.names)
         size = max(1, BLOCK_CELLS // width)
         block: list[list[str]] = []
-        line = self._reader.line_num
         if self._first:
             self._accept(self._first.pop(), self._header_line, block)
         for record in self._records():
             if len(record) == width:
-                self.lines.note(self._row, line + 1)
+                self.lines.note(self._row, self._before + 1)
                 self._row += 1
                 block.append(record)
             elif record:
-                self._accept(record, line + 1, block)
-            line = self._reader.line_num
+                self._accept(record, self._before + 1, block)
+            else:
+                self._others += 1
             if len(block) >= size:
-                yield self._columns(block)
+                yield list(zip(*block, strict=True))
                 block = []
             if len(self.found) > HANDFUL:
                 return
         if block:
-            yield self._columns(block)
+            yield list(zip(*block, strict=True))
 
     def _accept(self, record: list[str], line: int, block: list[list[str]]) -> None:
         if len(record) == len(self.names):
@@ -148,33 +188,47 @@ class Records:
             self._row += 1
             block.append(record)
             return
+        self._others += 1
+        if len(record) == 1 and not record[0].strip():  # a line of blanks
+            return
         message = f"line {line} of {self._name} has {_cells(len(record))}, and there are {len(self.names)} columns"
         self.found.append(errors.RAGGED(message).diagnostic)
 
-    def _columns(self, block: list[list[str]]) -> list[Sequence[str]]:
-        mark = self._missing
-        columns: list[Sequence[str]] = list(zip(*block, strict=True))
-        if not mark:
-            return columns
-        return [["" if text.strip() == mark else text for text in texts] for texts in columns]
+    def undecodable(self, texts: Sequence[str], name: str, start: int) -> list[Diagnostic]:
+        """Return the first of a column's texts, from row ``start`` on, that was not in the file's encoding."""
+        for row, text in enumerate(texts, start):
+            if not decodable(text):
+                origin = Origin(self._name, name, line=self.lines[row])
+                return [self._undecoded("a cell", f" ({origin})").diagnostic]
+        return []
 
-    def undecodable(self, new: Iterator[str], texts: Sequence[str], position: int, start: int) -> list[Diagnostic]:
-        """Find the new vocabulary entries that were not UTF-8, and say where they stand."""
-        found = []
-        for text in new:
-            if not _decodable(text):
-                origin = Origin(self._name, self.names[position], line=self.lines[start + texts.index(text)])
-                problem = errors.NOT_UTF8(f"a cell is not UTF-8 ({origin})", hint="save the file as UTF-8")
-                found.append(problem.diagnostic)
-        return found
+    def _undecoded(self, what: str, where: str = "") -> Problem:
+        encoding = "UTF-8" if self.encoding.startswith(("utf_8", "utf-8")) else self.encoding
+        return errors.NOT_UTF8(f"{what} is not {encoding}{where}", hint=OTHER_ENCODING)
+
+
+def _encoding(file: IO[bytes], source: Csv, name: str) -> str:
+    """Return the encoding of a text file: what its byte order mark says, else what the source says."""
+    start = cast("io.BufferedReader", file).peek(4)[:4]
+    if not start:
+        raise errors.EMPTY(f"'{name}' is empty")
+    return next((encoding for mark, encoding in MARKS if start.startswith(mark)), codec_of(source.encoding))
 
 
 def _is_number(text: str) -> bool:
-    return not np.isnan(text_to_numbers([text], FLOAT64)[0])
+    value = PLAIN.number(text)
+    return value is not None and value == value  # noqa: PLR0124 - NaN differs from itself
 
 
-def _decodable(text: str) -> bool:
-    return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)
+def decodable(text: str) -> bool:
+    """Was a text free of bytes that its encoding has no character for?"""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cells(number: int) -> str:

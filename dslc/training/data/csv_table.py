@@ -1,18 +1,13 @@
-"""Reading csv in one pass: each block of rows is parsed, typed per column and packed into 8 bytes a cell.
-
-A cell is an int64, the bits of a float64, or a code into its column's vocabulary, as its column's *kind* in that
-block says. Blocks go to a temporary file once they outgrow memory.
-"""
+"""Reading csv in one pass: each block of rows is parsed, typed per column and packed into 8 bytes a cell."""
 
 from __future__ import annotations
 
-import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from typing_extensions import override
@@ -20,31 +15,33 @@ from typing_extensions import override
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
-from dslc.training.data.convert import HANDFUL, Array, Origin, complaint, convert, raise_some, text_to_numbers
-from dslc.training.data.csv_records import Lines, Records, open_text
+from dslc.training.data.convert import EXACT, HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
+from dslc.training.data.csv_cells import (
+    CELL,
+    DTYPES,
+    INTEGER,
+    NUMBER,
+    TEXT,
+    Block,
+    Blocks,
+    Codes,
+    beyond,
+    marked,
+    pack,
+    together,
+    typed,
+)
+from dslc.training.data.csv_records import Lines, Records, decodable
 from dslc.training.data.paths import reading
-from dslc.training.data.table import MEMORY, Table, Text, allocate, map_file
+from dslc.training.data.scratch import MEMORY, allocate
+from dslc.training.data.spellings import Spelling
+from dslc.training.data.streams import Fingerprint, open_stream
+from dslc.training.data.table import Table, Text
 from dslc.types import FLOAT64, INT64, STRING, ElementType
 
 __all__ = ["CsvTable", "open_csv"]
 
-CELL = np.dtype(np.int64)
-INTEGER, NUMBER, TEXT = range(3)
-DTYPES = {INTEGER: np.dtype(np.int64), NUMBER: np.dtype(np.float64), TEXT: np.dtype(np.int64)}
 ELEMENTS = {INTEGER: INT64, NUMBER: FLOAT64, TEXT: STRING}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some consecutive rows: ``cells`` is (columns, rows), ``kinds`` (columns,)."""
-
-    start: int
-    cells: Array
-    kinds: Array
-
-    @property
-    def stop(self) -> int:
-        return self.start + int(self.cells.shape[1])
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,17 @@ class CsvTable(Table):
 
     title: str
     names: tuple[str, ...]
+    fingerprints: Mapping[str, Fingerprint]
     positions: tuple[int, ...]
     blocks: tuple[Block, ...]
+    large: Array
+    """Which columns hold a whole number beyond 2^53."""
     vocabularies: tuple[tuple[str, ...], ...]
     lines: Lines
     memory: int
+    source: Csv
+    missing: Mapping[str, tuple[str, ...]]
+    """Further marks for missing values, by column."""
     reread: Callable[[int], Iterator[Sequence[str]]]
     """Pass over the file again for the texts of one column, block by block."""
 
@@ -73,8 +76,7 @@ class CsvTable(Table):
 
     @override
     def element(self, name: str) -> ElementType:
-        position = self._position(name)
-        return ELEMENTS[max(int(block.kinds[position]) for block in self.blocks)]
+        return ELEMENTS[self._kind(name)]
 
     @override
     def origin(self, row: int, name: str) -> Origin:
@@ -84,8 +86,55 @@ class CsvTable(Table):
     def select(self, names: Sequence[str]) -> CsvTable:
         return replace(self, names=tuple(names), positions=tuple(self._position(name) for name in names))
 
+    @override
+    def marking(self, missing: Mapping[str, Sequence[str]]) -> CsvTable:
+        marks = {self.require(name): (*self.missing.get(name, ()), *texts) for name, texts in missing.items()}
+        return replace(self, missing={**self.missing, **marks})
+
     def _position(self, name: str) -> int:
-        return self.positions[self.names.index(self.require(name))]
+        return self.positions[self.places[self.require(name)]]
+
+    @override
+    def spelling(self, name: str) -> Spelling:
+        return self._marking.get(name, self._spelling)
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling.of(self.source)
+
+    @cached_property
+    def _marking(self) -> dict[str, Spelling]:
+        """What cells mean in the columns that have marks of their own."""
+        return {name: Spelling.of(self.source, more) for name, more in self.missing.items()}
+
+    @cached_property
+    def _kinds(self) -> Array:
+        """The kind of each column of the file, (columns,)."""
+        kinds: Array = np.max([block.kinds for block in self.blocks], axis=0)
+        return np.where(self.large & (kinds == NUMBER), TEXT, kinds)
+
+    def _kind(self, name: str) -> int:
+        position, spelling = self._position(name), self._marking.get(name)
+        if spelling is None:
+            return int(self._kinds[position])
+        large, kinds = False, set[int]()
+        for block in self.blocks:
+            kind, cells = self._cells(block, position)
+            if kind != TEXT:
+                gone = marked(cells, spelling)
+                kinds |= {NUMBER if gone.any() else kind}
+                large |= kind == INTEGER and bool(beyond(cells[~gone]).any())
+            elif TEXT not in kinds:
+                kinds.add(TEXT)
+        if TEXT in kinds:
+            kind, more = typed(self.vocabularies[position], spelling)
+            kinds, large = kinds - {TEXT} | {kind}, large or more
+        return together(kinds, large)
+
+    @staticmethod
+    def _cells(block: Block, position: int) -> tuple[int, Array]:
+        kind = int(block.kinds[position])
+        return kind, block.cells[position].view(DTYPES[kind])
 
     @override
     def read(self, name: str, element: ElementType | None = None) -> Array:
@@ -103,9 +152,9 @@ class CsvTable(Table):
         result = allocate((self.rows, len(names)), element.numpy, self.memory)
         total, bad = 0, list[tuple[int, int]]()
         for block in self.blocks:
-            for kind in np.unique(block.kinds[positions]):
+            for kind in np.unique(block.kinds[positions]).tolist():
                 among = np.flatnonzero(block.kinds[positions] == kind)
-                values, unfit = self._converted(block, positions[among], int(kind), element)
+                values, unfit = self._converted(block, [names[place] for place in among.tolist()], kind, element)
                 result[block.start : block.stop, among] = values.T
                 if unfit.any():
                     total += int(unfit.sum())
@@ -116,141 +165,123 @@ class CsvTable(Table):
             raise_some(total, (self._complaint(row, names[column], element) for row, column in sorted(bad)))
         return result
 
-    def _converted(self, block: Block, positions: Array, kind: int, element: ElementType) -> tuple[Array, Array]:
+    def _converted(self, block: Block, names: Sequence[str], kind: int, element: ElementType) -> tuple[Array, Array]:
+        """Return some columns of a block, all of one kind, in another type, and which values do not fit it."""
+        positions = [self._position(name) for name in names]
         cells = block.cells[positions].view(DTYPES[kind])
         if kind != TEXT:
-            return convert(cells, element)
-        numbers, wrong = np.empty(cells.shape), np.empty(cells.shape, bool)
-        for i, position in enumerate(positions):
-            used, where = np.unique(cells[i], return_inverse=True)
-            texts = [self.vocabularies[position][code] for code in used]
-            known = text_to_numbers(texts, element)
-            blank = np.array([_is_missing(text) for text in texts])
-            numbers[i], wrong[i] = known[where], (np.isnan(known) & ~blank)[where]
-        values, unfit = convert(numbers, element)
-        return values, unfit | wrong
+            values, unfit = convert(cells, element)
+            for row in (row for row, name in enumerate(names) if name in self._marking):
+                gone = marked(cells[row], self._marking[names[row]])
+                unfit[row] = np.where(gone, not element.is_float, unfit[row])
+                if element.is_float and gone.any():
+                    values = values.copy() if values.base is not None else values
+                    values[row, gone] = np.nan
+            return values, unfit
+        values, unfit = np.empty(cells.shape, element.numpy), np.empty(cells.shape, bool)
+        for row, (position, name) in enumerate(zip(positions, names, strict=True)):
+            used, where = np.unique(cells[row], return_inverse=True)
+            texts = [self.vocabularies[int(position)][code] for code in used.tolist()]
+            known, wrong = convert_texts(texts, element, self.spelling(name))
+            values[row], unfit[row] = known[where], wrong[where]
+        return values, unfit
 
     def _complaint(self, row: int, name: str, element: ElementType) -> Problem:
-        position = self._position(name)
+        position, spelling = self._position(name), self.spelling(name)
         block = self.blocks[bisect_right([block.start for block in self.blocks], row) - 1]
-        kind = int(block.kinds[position])
-        cell = block.cells[position : position + 1, row - block.start].view(DTYPES[kind])[0]
-        value = self.vocabularies[position][int(cell)] if kind == TEXT else cell
-        return complaint(value, element, self.origin(row, name))
+        kind, cells = self._cells(block, position)
+        cell = cells[row - block.start]
+        value: object = self.vocabularies[position][int(cell)] if kind == TEXT else cell
+        if kind != TEXT and marked(cells[row - block.start : row - block.start + 1], spelling)[0]:
+            value = np.float64(np.nan)
+        return complaint(value, element, self.origin(row, name), spelling)
 
     @override
     def text(self, name: str) -> Text:
-        position = self._position(name)
+        position, spelling = self._position(name), self.spelling(name)
+        found = Codes(spelling)
+        codes = allocate((self.rows,), CELL, self.memory)
         if all(block.kinds[position] == TEXT for block in self.blocks):
-            codes = allocate((self.rows,), CELL, self.memory)
+            vocabulary = self.vocabularies[position]
             for block in self.blocks:
                 codes[block.start : block.stop] = block.cells[position]
-            return Text(codes, self.vocabularies[position])
-        codes, vocabulary = allocate((self.rows,), CELL, self.memory), dict[str, int]()
-        for block, texts in zip(self.blocks, self.reread(position), strict=True):
-            codes[block.start : block.stop] = _encoded(texts, vocabulary)
-        return Text(codes, tuple(vocabulary))
-
-
-# --- The pass over the file --------------------------------------------------------------------------
+            if name not in self._marking:
+                return Text(codes, vocabulary)
+            new = found.of(vocabulary, len(vocabulary))
+            codes[:] = new[codes]
+        else:
+            for block, texts in zip(self.blocks, self.reread(position), strict=True):
+                codes[block.start : block.stop] = found.of(texts, len(texts))
+        return Text(codes, tuple(found.vocabulary))
 
 
 def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTable:
     """Parse a csv file under the name that messages give it.
 
     Raises:
-        Failure: what is wrong with the file's form (E0404 to E0410), the first few findings together.
+        Failure: what is wrong with the file's form (E0404 to E0410, E0426, E0427), the first few findings together.
     """
-    with reading(name), open_text(path, name) as file:
-        records = Records(file, source, name)
-        found: list[Diagnostic] = []
-        spool = _Spool(memory)
-        vocabularies: list[dict[str, int]] = [{} for _ in records.names]
-        rows = 0
+    found: list[Diagnostic] = []
+    with reading(name), open_stream(path, name) as stream:
+        records = Records(stream.file, source, name)
+        blocks, spelling, start = Blocks(memory), Spelling.of(source), 0
+        codes = [Codes(spelling) for _ in records.names]
+        large = np.zeros(len(records.names), bool)
         for columns in records:
-            cells = np.empty((len(columns), len(columns[0])), CELL)
-            kinds = np.empty(len(columns), np.uint8)
+            block = Block(start, np.empty((len(columns), len(columns[0])), CELL), np.empty(len(columns), np.uint8))
             for position, texts in enumerate(columns):
-                known = len(vocabularies[position])
-                kinds[position], values = _packed(texts, vocabularies[position])
-                cells[position] = values.view(CELL)
-                if len(vocabularies[position]) > known:
-                    new = islice(vocabularies[position], known, None)
-                    found += records.undecodable(new, texts, position, rows)
-            spool.add(Block(rows, cells, kinds))
-            rows += cells.shape[1]
+                known = len(codes[position])
+                kind, values = pack(texts, codes[position], spelling)
+                block.kinds[position], block.cells[position] = kind, values.view(CELL)
+                large[position] |= kind == INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
+                new = "".join(islice(codes[position], known, None)) if len(codes[position]) > known else ""
+                if len(found) < HANDFUL and not decodable(new):
+                    found += records.undecodable(texts, records.names[position], start)
+            blocks.add(block)
+            start = block.stop
             if len(found) + len(records.found) >= HANDFUL:
                 break
-    found = sorted(records.found + found, key=lambda diagnostic: diagnostic.code.id)
-    if found:
-        raise Failure(found[:HANDFUL])
-    if not rows:
-        raise errors.EMPTY(f"'{name}' has a header and no rows")
-
-    def reread(position: int) -> Iterator[Sequence[str]]:
-        with reading(name), open_text(path, name) as again:
-            for columns in Records(again, source, name):
-                yield columns[position]
-
-    everything = tuple(range(len(records.names)))
-    distinct = tuple(tuple(vocabulary) for vocabulary in vocabularies)
-    return CsvTable(name, records.names, everything, spool.blocks(), distinct, records.lines, memory, reread)
+        found = sorted(records.found + found, key=lambda diagnostic: diagnostic.code.id)
+        if found:
+            raise Failure(found[:HANDFUL])
+        if not start:
+            raise errors.EMPTY(f"'{name}' has a header and no rows")
+        fingerprint = stream.fingerprint()
+    packed, everything = blocks.all(), tuple(range(len(records.names)))
+    return CsvTable(
+        name, records.names, {source.path: fingerprint}, everything, packed, large,
+        tuple(tuple(column.vocabulary) for column in codes), records.lines, memory, source, {},
+        _Again(path, source, name, fingerprint, tuple(block.stop for block in packed)),
+    )  # fmt: skip
 
 
-class _Spool:
-    """Blocks, in memory until they outgrow it and in an unnamed temporary file from then on."""
+@dataclass(frozen=True)
+class _Again:
+    """A second pass over a file, which must be the same as at the first."""
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
-        self._blocks: list[Block] = []
-        self._shapes: list[tuple[int, Array, tuple[int, ...]]] = []
-        self._held = 0
-        self._file: IO[bytes] | None = None
+    path: Path
+    source: Csv
+    name: str
+    fingerprint: Fingerprint
+    stops: tuple[int, ...]
+    """Where each block ended."""
 
-    def add(self, block: Block) -> None:
-        self._blocks.append(block)
-        self._held += block.cells.nbytes
-        if self._held > self._memory:
-            self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - closed by blocks()
-            for held in self._blocks:
-                self._file.write(held.cells.data)
-                self._shapes.append((held.start, held.kinds, held.cells.shape))
-            self._blocks, self._held = [], self._memory  # from now on each block goes straight out
+    def __call__(self, position: int) -> Iterator[Sequence[str]]:
+        """Yield the texts of one column, block by block.
 
-    def blocks(self) -> tuple[Block, ...]:
-        if self._file is None:
-            return tuple(self._blocks)
-        total = self._file.tell() // CELL.itemsize
-        self._file.flush()
-        everything, offset, blocks = map_file(self._file, CELL, (total,)), 0, []
-        self._file.close()
-        for start, kinds, shape in self._shapes:
-            size = shape[0] * shape[1]
-            blocks.append(Block(start, everything[offset : offset + size].reshape(shape), kinds))
-            offset += size
-        return tuple(blocks)
-
-
-def _packed(texts: Sequence[str], vocabulary: dict[str, int]) -> tuple[int, Array]:
-    """Return the kind of a column's texts and their values."""
-    for kind, parse in ((INTEGER, int), (NUMBER, float), (NUMBER, _float_or_missing)):
+        Raises:
+            Problem: E0428, the file is another one.
+        """
+        changed = errors.CHANGED(f"'{self.name}' was changed while it was read")
         try:
-            values = np.fromiter(map(parse, texts), DTYPES[kind], len(texts))
-        except (ValueError, OverflowError):
-            continue
-        if "_" in "".join(texts):  # a number to Python, but not in data
-            break
-        return kind, values
-    return TEXT, _encoded(texts, vocabulary)
-
-
-def _float_or_missing(text: str) -> float:
-    return float(text) if text and not text.isspace() else np.nan
-
-
-def _encoded(texts: Sequence[str], vocabulary: dict[str, int]) -> Array:
-    return np.fromiter((vocabulary.setdefault(text, len(vocabulary)) for text in texts), CELL, len(texts))
-
-
-def _is_missing(text: str) -> bool:
-    return not text or text.isspace() or text.strip().lower() == "nan"
+            with reading(self.name), open_stream(self.path, self.name) as stream:
+                stop = 0
+                for columns, due in zip_longest(Records(stream.file, self.source, self.name), self.stops):
+                    if columns is None or due is None or position >= len(columns) or stop + len(columns[0]) != due:
+                        raise changed
+                    stop = due
+                    yield columns[position]
+                if stream.fingerprint() != self.fingerprint:
+                    raise changed
+        except (Problem, Failure):
+            raise changed from None

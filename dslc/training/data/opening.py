@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dslc.errors import data as errors
 from dslc.library import sources
@@ -13,10 +16,16 @@ from dslc.library.words import SOURCES, describe
 from dslc.training.data.array_files import read_idx, read_npy, read_npz
 from dslc.training.data.array_table import ArrayTable
 from dslc.training.data.csv_table import open_csv
-from dslc.training.data.paths import locate, reading
-from dslc.training.data.table import MEMORY, Table
+from dslc.training.data.paths import locate
+from dslc.training.data.scratch import MEMORY, make_room
+from dslc.training.data.table import Table
 
-__all__ = ["open_inputs", "open_table"]
+__all__ = ["STANDARD_INPUT", "open_inputs", "open_table"]
+
+STANDARD_INPUT = Path("-")
+STREAM_LIMIT = 1 << 30
+"""Bytes that are taken from standard input."""
+PIECE = 1 << 20
 
 
 def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEMORY) -> Table:
@@ -25,45 +34,107 @@ def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEM
     Beyond ``memory`` bytes of data, columns live in temporary files.
 
     Raises:
-        Problem, Failure: E0401 to E0417.
+        Problem, Failure: E0401 to E0417, E0426, E0427.
     """
     require_available(type(source))
     return _open(source, {path: locate(path, folders) for path in source.paths}, memory)
 
 
-def open_inputs(path: Path, source: DataSource | None = None, *, memory: int = MEMORY) -> Table:
-    """Open a file of new data, of the kind that its suffix tells, with the options of a source of that kind.
+def open_inputs(
+    path: Path, source: DataSource | None = None, *, needed: Sequence[str] = (), memory: int = MEMORY
+) -> Table:
+    """Open a file that the user named on the command line, as the source of a run says; ``-`` is standard input.
 
-    Files that hold one array have one column, called as in the source, or as the file without its suffix.
+    The kind is told by the file's suffix, else it is the source's, and a file of its kind is read by its options.
+    A file that holds one array is the column that the source reads from a file of that name, else the only one of its
+    columns that is among those ``needed``; without a source it is called as the file without its suffix.
+
+    Raises:
+        Problem, Failure: E0401 to E0417, E0421, E0426, E0427, E0429.
     """
-    name = path.name.removesuffix(".gz")
-    kind = next((word for word in SOURCES.values() if name.endswith(word.suffixes or "\0")), None)
+    if path == STANDARD_INPUT:
+        spooled = _spooled(getattr(sys.stdin, "buffer", None))
+        table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
+        weakref.finalize(table.reread, spooled.unlink, missing_ok=True)  # texts of numbers are read from it again
+        return table
+    kind = _kind(path, source)
+    require_available(kind)
+    if kind.keywords:
+        column = _column_of(path, source if isinstance(source, kind) else None, needed)
+        found: DataSource = kind(files=((column, path.name),))
+    else:
+        found = _with_path(kind, source, path.name)
+    return _open(found, {path.name: path}, memory)
+
+
+def _kind(path: Path, source: DataSource | None) -> type[Any]:
+    kind = next((word for word in SOURCES.values() if _plain(path).endswith(word.suffixes or "\0")), None)
+    if kind is None and source is not None:
+        return type(source)
     if kind is None:
         known = ", ".join(s for word in SOURCES.values() if word.available for s in word.suffixes)
         raise errors.UNKNOWN_FORMAT(f"the suffix of '{path.name}' tells no known format", hint=f"known are {known}")
-    require_available(kind)
-    options: dict[str, Any] = {"delimiter": "\t"} if name.endswith(".tsv") else {}
-    if isinstance(source, kind):
-        options = dict(describe(source))
-    if kind.keywords:
-        columns = [column for column, _ in options.get("files", ())]
-        options["files"] = ((columns[0] if len(columns) == 1 else name.split(".")[0], path.name),)
-    else:
-        options["path"] = path.name
-    with reading(path.name):
-        if path.is_dir():
-            raise errors.UNREADABLE(f"'{path.name}' is a folder, not a file")
-        path.stat()
-    return _open(kind(**options), {path.name: path}, memory)
+    return kind
 
 
-def _open(source: DataSource, found: dict[str, Path], memory: int) -> Table:
+def _with_path(kind: type[Any], source: DataSource | None, path: str) -> Any:
+    """Return a source of one file, with the options of another one of its kind."""
+    options = {**describe(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
+    if kind is sources.csv and _plain(path).endswith(".tsv") and options.get("delimiter", ",") == ",":
+        options["delimiter"] = "\t"
+    return kind(**options)
+
+
+def _plain(path: Path | str) -> str:
+    return Path(path).name.removesuffix(".gz")
+
+
+def _column_of(path: Path, source: DataSource | None, needed: Sequence[str]) -> str:
+    files: Mapping[str, str] = dict(getattr(source, "files", ()))
+    if not files:
+        return _plain(path).split(".")[0]
+    named = [column for column, file in files.items() if _plain(file) == _plain(path)]
+    wanted = [column for column in files if column in needed] if needed else list(files)
+    for candidates in (named, wanted):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise errors.UNKNOWN_COLUMN(
+        f"'{path.name}' holds one array, and the run reads {', '.join(wanted or files)}",
+        hint=f"give an npz whose keys are {', '.join(wanted or files)}",
+    )
+
+
+def _spooled(stream: IO[bytes] | None) -> Path:
+    """Copy standard input to a temporary file, and return its path.
+
+    Raises:
+        Problem: E0404, it is closed; E0426, E0429, it is too large.
+    """
+    if stream is None:
+        raise errors.UNREADABLE("standard input is closed")
+    size = 0
+    with make_room(STREAM_LIMIT), tempfile.NamedTemporaryFile("wb", prefix="dslc-", delete=False) as file:
+        path = Path(file.name)
+        try:
+            while piece := stream.read(PIECE):
+                size += len(piece)
+                if size > STREAM_LIMIT:
+                    raise errors.TOO_MUCH(f"standard input holds more than {STREAM_LIMIT >> 20} MiB")
+                file.write(piece)
+        except BaseException:
+            path.unlink()
+            raise
+    return path
+
+
+def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
     if isinstance(source, sources.csv):
         return open_csv(found[source.path], source, source.path, memory)
     if isinstance(source, sources.npz):
-        arrays = read_npz(found[source.path], source.path, memory)
-        return ArrayTable(arrays, dict.fromkeys(arrays, source.path), memory)
+        arrays, fingerprint = read_npz(found[source.path], source.path, memory)
+        return ArrayTable(arrays, dict.fromkeys(arrays, source.path), memory, {source.path: fingerprint})
     assert isinstance(source, (sources.npy, sources.idx))
     read = read_npy if isinstance(source, sources.npy) else read_idx
-    arrays = {column: read(found[path], path, memory) for column, path in source.files}
-    return ArrayTable(arrays, dict(source.files), memory)
+    columns = {column: read(found[path], path, memory) for column, path in source.files}
+    fingerprints = {path: columns[column][1] for column, path in source.files}
+    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
 
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.library.sources import check_path
+from dslc.training.data.streams import Fingerprint, open_stream
 
-__all__ = ["data_folders", "fingerprint", "found_files", "locate", "open_bytes", "reading"]
-
-GZIP_MAGIC = b"\x1f\x8b"
-PIECE = 1 << 20
+__all__ = ["data_folders", "fingerprint", "found_files", "locate", "reading"]
 
 
 def data_folders(beside: Path, options: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -90,25 +86,7 @@ def reading(name: str) -> Iterator[None]:
         raise errors.UNREADABLE(f"'{name}' cannot be read: {error.strerror or error}") from None
 
 
-def open_bytes(path: Path, name: str) -> IO[bytes]:
-    """Open a file for reading, decompressing it if its first bytes say gzip; call within :func:`reading`."""
-    file = path.open("rb")
-    magic = file.read(2)
-    file.seek(0)
-    if magic == GZIP_MAGIC:
-        file.close()
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if path.suffix == ".gz" and magic:
-        file.close()
-        raise errors.BROKEN(f"'{name}' is named .gz but is not a gzip file")
-    return file
-
-
-def fingerprint(path: Path) -> dict[str, int | str]:
+def fingerprint(path: Path) -> Fingerprint:
     """Return the size in bytes and the SHA-256 of a file, for the manifest."""
-    digest, size = hashlib.sha256(), 0
-    with reading(path.name), path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return {"size": size, "sha256": digest.hexdigest()}
+    with reading(path.name), open_stream(path, path.name) as stream:
+        return stream.fingerprint()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from functools import cached_property
 
 import numpy as np
 
 from dslc.diagnostics import Failure, did_you_mean
 from dslc.errors import data as errors
 from dslc.model.columns import is_pattern, pattern_of
-from dslc.training.data.convert import Array, Origin, text_to_numbers
+from dslc.training.data.convert import Array, Origin, clipped, convert_texts
+from dslc.training.data.scratch import MEMORY, allocate
+from dslc.training.data.spellings import Spelling
+from dslc.training.data.streams import Fingerprint
 from dslc.types import BOOL, ElementType
 
-__all__ = ["MEMORY", "Table", "Text", "allocate", "chunks", "map_file"]
+__all__ = ["MEMORY", "Table", "Text", "allocate", "chunks"]
 
-MEMORY = 256 << 20
-"""Bytes of one file's data beyond which it lives in a temporary file instead of memory."""
 CHUNK = 8 << 20
 """Bytes that one step of a pass over an array takes."""
 
@@ -35,21 +35,6 @@ class Text:
         """Return the values as an array of Python strings (equal ones are one object)."""
         texts: Array = np.array(self.vocabulary, object)[self.codes]
         return texts
-
-
-def map_file(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> Array:
-    """Map an open temporary file; the file vanishes with the last array that shows it."""
-    return np.memmap(file, dtype, "r+", offset, shape)
-
-
-def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], memory: int) -> Array:
-    """Return an array to fill: in memory, or in an unnamed temporary file if it takes more than ``memory`` bytes."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if size <= memory:
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile() as file:
-        file.truncate(size)
-        return map_file(file, dtype, shape)
 
 
 def chunks(array: Array) -> Iterator[slice]:
@@ -68,6 +53,8 @@ class Table(ABC):
     title: str
     """What messages call the table: the names of its files."""
     names: tuple[str, ...]
+    fingerprints: Mapping[str, Fingerprint]
+    """Size and hash of each file, by its path in the spec: of the very bytes that were read."""
 
     @property
     @abstractmethod
@@ -108,14 +95,32 @@ class Table(ABC):
     def select(self, names: Sequence[str]) -> Table:
         """Return the table of these columns only, in the given order."""
 
+    @abstractmethod
+    def marking(self, missing: Mapping[str, Sequence[str]]) -> Table:
+        """Return the table in which these texts mark a missing value, too, each in the column it is given for.
+
+        Raises:
+            Problem: E0411, there is no such column.
+        """
+
+    @abstractmethod
+    def spelling(self, name: str) -> Spelling:
+        """Return what the texts of a column mean as numbers, and which of them mark a missing value."""
+
     def is_truth(self, name: str) -> bool:
         """Does a column of text say true or false wherever it says anything?"""
         said = [text for text in self.text(name).vocabulary if text]
-        return bool(said) and not np.isnan(text_to_numbers(said, BOOL)).any()
+        _, unfit = convert_texts(said, BOOL, self.spelling(name))
+        return bool(said) and not unfit.any()
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where in ``names`` each column stands."""
+        return {name: place for place, name in enumerate(self.names)}
 
     def require(self, name: str) -> str:
         """Return the name if there is such a column; else raise E0411 with what was probably meant."""
-        if name not in self.names:
+        if name not in self.places:
             raise errors.UNKNOWN_COLUMN(
                 f"there is no column '{name}' in {self.title}", hint=did_you_mean(name, self.names) or self._listed()
             )
@@ -125,7 +130,7 @@ class Table(ABC):
         for delimiter, spelled in ((";", ";"), ("\t", "\\t"), ("|", "|")):
             if len(self.names) == 1 and delimiter in self.names[0]:
                 return f'its first line has no comma: csv(..., delimiter = "{spelled}")'
-        return f"the columns are {', '.join(self.names[:12])}{', ...' if len(self.names) > 12 else ''}"
+        return f"the columns are {', '.join(map(clipped, self.names[:12]))}{', ...' if len(self.names) > 12 else ''}"
 
     def match(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """Return the columns that match any of the patterns, in the file's order.

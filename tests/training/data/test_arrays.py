@@ -84,7 +84,7 @@ def test_columns_of_different_length(tmp_path: Path, findings) -> None:
         (np.array([1.0, 2.5]), "int64", "E0413: 2.5 where int64 is due (t.npz, index 1, column 'a')"),
         (np.array([[1, 2], [3, 400]]), "uint8", "E0414: 400 is outside uint8, which holds 0 to 255 (t.npz, index 1"),
         (np.array([0.0, np.nan]), "int64", "E0415: an empty cell where int64 is due (t.npz, index 1, column 'a')"),
-        (np.array(["1", "2"]), "int64", "E0412: text where int64 is due (t.npz, index 0, column 'a')"),
+        (np.array(["1", "1,5"]), "int64", "E0412: '1,5' where int64 is due (t.npz, index 1, column 'a')"),
     ],
 )
 def test_misfits(tmp_path: Path, findings, array: np.ndarray, element: str, expected: str) -> None:
