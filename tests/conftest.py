@@ -31,9 +31,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
     return compare
 
 
-def _folder(name: str) -> Path:
+def _folder(name: str, files: str = "*-ubyte") -> Path:
     """The folder of a data set that `make data` brings; where it is missing, a skip, or in CI a failure."""
-    if len(list((DATA / name).glob("*-ubyte"))) < 4:
+    if len(list((DATA / name).glob(files))) < 4:
         reason = f"{DATA / name} is missing; `make data` brings it"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return DATA / name
@@ -49,3 +49,9 @@ def mnist() -> Path:
 def fashion_mnist() -> Path:
     """The folder of Fashion-MNIST's four IDX files."""
     return _folder("fashion-mnist")
+
+
+@pytest.fixture(scope="session")
+def tables() -> Path:
+    """The folder of the four tables of the examples, as csv files."""
+    return _folder("tables", "*.csv")

