@@ -192,7 +192,7 @@ REFUSED = {
 
 def test_cells_that_training_has_not_seen(sample: tuple[Run, Columns, Path]) -> None:
     run, columns, _ = sample
-    for column, cell in MESSY.get(run.manifest["name"], {}).items():
+    for column, cell in MESSY.get(run.manifest.name, {}).items():
         messy = {**columns, column: [cell, *columns[column][1:]]}
         found, shipped, before = run.predict(numbers(messy)), exported(run, messy), run.predict(numbers(columns))
         for name, values in found.items():
@@ -204,7 +204,7 @@ def test_cells_that_training_has_not_seen(sample: tuple[Run, Columns, Path]) -> 
 
 def test_cells_that_are_refused_name_their_column(sample: tuple[Run, Columns, Path]) -> None:
     run, columns, folder = sample
-    for column, cell in REFUSED[run.manifest["name"]].items():
+    for column, cell in REFUSED[run.manifest.name].items():
         path = write(folder / "wrong.csv", {**columns, column: [columns[column][0], cell, *columns[column][2:]]})
         with pytest.raises((Problem, Failure)) as refused:
             run.predict(path)
