@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
@@ -10,7 +11,7 @@ from dslc.autodiff.table import is_known
 from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
 from dslc.export.external import SUFFIX, detached
 
-__all__ = ["check_model", "is_emitted"]
+__all__ = ["Ports", "check_model", "is_emitted"]
 
 WITHOUT_RULES = frozenset({"BitShift", "BitwiseOr", "ConstantOfShape", "Gemm"})
 """Operators that are not in the table of gradients, since only passes and random numbers make them."""
@@ -24,8 +25,16 @@ def is_emitted(domain: str, operator: str) -> bool:
     return domain == "" and (is_known(operator) or operator in WITHOUT_RULES)
 
 
-def check_model(data: bytes, title: str, file: str) -> bool:
-    """Refuse a model that dslc cannot have written; return whether its weights are held in a file of their own.
+@dataclass(frozen=True)
+class Ports:
+    """What a model takes and gives, by name."""
+
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+
+
+def check_model(data: bytes, title: str, file: str) -> Ports:
+    """Refuse a model that dslc cannot have written; return what it takes and gives.
 
     Args:
         data: the model's file.
@@ -52,13 +61,14 @@ def check_model(data: bytes, title: str, file: str) -> bool:
     if any(location != file + SUFFIX for location in locations):
         other = min(location for location in locations if location != file + SUFFIX)
         raise FOREIGN_MODEL(f"{title} has weights in '{other}', and dslc keeps them in '{file}{SUFFIX}' beside it")
+    names = [frozenset(port.name for port in ports) for ports in (model.graph.input, model.graph.output)]
     try:
         detached(model)
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DAMAGED_FILE(f"{title} is damaged: {reason[:200]}") from None
-    return bool(locations)
+    return Ports(*names)
 
 
 def _strange(model: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 PIECE = 1 << 22
+CHECKPOINT = re.compile(r"(step-\d{10,}|best)\.safetensors")
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -192,8 +194,9 @@ class RunFolder:
         """
         folders = {self.path / CHECKPOINTS}
         with writing(self.path):
-            for path in (self.path / CHECKPOINTS).glob("*.safetensors") if self._is_own(CHECKPOINTS) else ():
-                path.unlink()
+            for path in (self.path / CHECKPOINTS).glob("*") if self._is_own(CHECKPOINTS) else ():
+                if CHECKPOINT.fullmatch(path.name) or is_partial(path.name):
+                    path.unlink()
             for name in manifest.files:
                 path = self.path / name
                 if name == MANIFEST or not self._is_own(name.rpartition("/")[0]):

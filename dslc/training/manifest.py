@@ -283,6 +283,7 @@ def _texts(entry: Entry) -> dict[str, str]:
 
 def _field(entry: Entry) -> Mapping[str, Any]:
     entry["type"].element()
+    entry["shape"].shape()
     return entry.object()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from dslc.errors import data as errors
+from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.shipping import only_outputs
 from dslc.model.contract import Contract
 from dslc.training.data import Table, where_in
@@ -57,10 +59,15 @@ def compute_fields(
     found = run_fields(model, read_columns(contract, table, [port["name"] for port in inputs]), settings, conversions)
     for conversion in conversions.values():
         conversion.raise_misfits()
-    return {
-        of_output[output]: array.reshape(len(array), *fields[of_output[output]]["shape"])
-        for output, array in found.items()
-    }
+    result = {}
+    for output, array in found.items():
+        shape = tuple(fields[of_output[output]]["shape"])
+        if prod(array.shape[1:]) != prod(shape):
+            raise DAMAGED_FILE(
+                f"the fields graph gives '{of_output[output]}' {list(array.shape[1:])}, not {list(shape)}"
+            )
+        result[of_output[output]] = array.reshape(len(array), *shape)
+    return result
 
 
 def table_of(data: object, contract: Contract) -> Table:

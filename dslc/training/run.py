@@ -131,7 +131,7 @@ class Run:
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
         """
-        evaluator = Evaluator(self.reader.model("eval.onnx"), self.reader.model("metrics.onnx"), self.settings)
+        evaluator = Evaluator(*self.reader.evaluation(), self.settings)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
             fields = self.fields(self.table(data, reader), wanted)
@@ -309,7 +309,7 @@ class Run:
         Raises:
             Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
         """
-        graph = self.reader.model("fields.onnx")
+        graph = self.reader.fields_graph()
         found = compute_fields(graph, self.manifest.fields, self.contract, table, names, self.settings)
         for name, values in found.items():
             check_new(self.manifest.indices, name, values, where_in(table, self.contract.columns_of(name)))
@@ -329,7 +329,7 @@ class Run:
         data = self.reader.model(file)
         if fields:
             shipped = self.reader.models[file]
-            front = self.reader.model("fields.onnx")
+            front = self.reader.fields_graph()
             data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract))
         return converted(data, opset) if opset is not None else data
 

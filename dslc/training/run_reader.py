@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.external import SUFFIX
-from dslc.export.foreign import check_model
+from dslc.export.foreign import Ports, check_model
+from dslc.training.fields import EXACT
 from dslc.training.folder import fingerprint_in, inner_file, read_file, read_manifest
 from dslc.training.manifest import SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped
 from dslc.training.resuming import run_of
+from dslc.training.step import NEXT, SEED
 from dslc.training.tensor_files import read_tensors
 
 __all__ = ["RunReader"]
@@ -75,10 +77,49 @@ class RunReader:
         Raises:
             Problem: E0626, it is missing or damaged; E0627, it was not written by dslc.
         """
+        return self._model(name)[0]
+
+    def _model(self, name: str) -> tuple[bytes, Ports]:
         data = self.read(name)
-        if check_model(data, str(self.folder / name), name):
-            self.apart(name)
+        ports = check_model(data, str(self.folder / name), name)
+        self.apart(name)
+        return data, ports
+
+    def evaluation(self) -> tuple[bytes, bytes]:
+        """Read the graphs that measure, which fit together and the rest of the run.
+
+        Raises:
+            Problem: E0626, E0627.
+        """
+        (accumulate, taken), (finish, made) = self._model("eval.onnx"), self._model("metrics.onnx")
+        sums = {name.removesuffix(NEXT) for name in taken.outputs if name.endswith(NEXT)}
+        collected = {name for name in taken.outputs if not name.endswith(NEXT)}
+        known = {SEED, *sums, *self.weights, *self.manifest.contract.of_fields}
+        self._require(taken.inputs | sums, known & taken.inputs, "eval.onnx")
+        self._require(made.inputs, sums, "metrics.onnx")
+        self._require({*self.result.losses, *self.result.metrics}, made.outputs | collected, "metrics.onnx")
+        return accumulate, finish
+
+    def fields_graph(self) -> bytes:
+        """Read the graph that prepares the data, which fits the contract.
+
+        Raises:
+            Problem: E0626, E0627.
+        """
+        data, ports = self._model("fields.onnx")
+        contract = self.manifest.contract
+        self._require(ports.inputs, {one.key for one in contract.inputs}, "fields.onnx")
+        made = {name.removesuffix(EXACT) for name in ports.outputs}
+        self._require({*contract.of_fields, *self.manifest.fields}, made & {*self.manifest.fields}, "fields.onnx")
+        fed = {field for model in self.models.values() for field in model.fields.values()}
+        self._require(fed, set(contract.of_fields), "fields.onnx")
         return data
+
+    def _require(self, needed: Iterable[str], there: Iterable[str], name: str) -> None:
+        """Raise E0626 where a graph does not fit the rest of the run."""
+        missing = sorted(set(needed) - set(there))
+        if missing:
+            raise DAMAGED_FILE(f"{self.folder / name} does not fit the manifest: '{missing[0]}' is missing")
 
     def apart(self, name: str) -> Path | None:
         """Return the file of a model's weights where it has one of its own.
