@@ -75,7 +75,8 @@ BAD_FIELD = register(
 )  # fmt: skip
 BAD_FITTED = register(
     "E0510", "this looks across rows in a way that is not known",
-    "standardize, minmax, impute and category are fitted on the training split. category codes a column as it stands; "
+    "standardize, minmax, impute and category are fitted on the training split, each element of an example by itself "
+    "unless `over` says which axes are taken together. category codes a column as it stands; "
     "original undoes the outermost standardize or minmax of a field; classes counts the categories of a field that is "
     "made with category.",
 )  # fmt: skip

@@ -58,6 +58,13 @@ class Fit:
     missing: bool
     """Has a category one for the missing value?"""
     span: Span
+    over: tuple[int, ...] = ()
+    """Axes of one example that are taken together."""
+
+    def constant_of(self, batch: TensorType) -> TensorType:
+        """Return the type of its constants: that of one example, of size 1 along what is taken together."""
+        shape = (1 if axis in self.over else size for axis, size in enumerate(batch.shape[1:]))
+        return TensorType(batch.element, tuple(shape))
 
 
 @dataclass(eq=False)

@@ -8,12 +8,14 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
+from dslc.elsewhere import argument_hint
 from dslc.errors import matching, names, objectives
 from dslc.model.checked import CheckedField, Fit
 from dslc.model.columns import ColumnFact, ColumnUse, Form, RawColumn
 from dslc.model.expressions import CallSite
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, mixes_examples
+from dslc.model.pooling import OVER, pooled_axes
 from dslc.model.times import check_format
 from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
 from dslc.model.widening import Widening, in_single_precision
@@ -332,9 +334,10 @@ class FieldChecker:
             if argument.name is None and number >= positional:
                 raise names.TOO_MANY_ARGUMENTS(f"{call.name} takes {positional} by position").at(argument.span)
             if argument.name is not None and argument.name not in keywords:
-                raise names.UNKNOWN_ARGUMENT(
-                    f"{call.name} has no argument '{argument.name}'", hint=did_you_mean(argument.name, keywords)
-                ).at(argument.span)
+                hint = argument_hint(argument.name, keywords) or did_you_mean(argument.name, keywords)
+                raise names.UNKNOWN_ARGUMENT(f"{call.name} has no argument '{argument.name}'", hint=hint).at(
+                    argument.span
+                )
 
     def add_fit(self, kind: str, call: CallSite, operand: Value | None, **more: Any) -> Fit:
         """File a fitted step under a key of its own."""
@@ -346,17 +349,16 @@ class FieldChecker:
         return fit
 
     def constant(self, fit: Fit, name: str, like: Value, span: Span) -> Value:
-        """Return the placeholder of a fitted constant, one number per element of an example."""
-        type = TensorType(like.type.element, like.type.shape[1:])
-        return self.data.elaboration.placeholder(f"{FITTED}{fit.key}/{name}", type, span)
+        """Return the placeholder of a fitted constant."""
+        return self.data.elaboration.placeholder(f"{FITTED}{fit.key}/{name}", fit.constant_of(like.type), span)
 
     def affine(self, call: CallSite, shift: str, scale: str) -> Any:
         """``(x - shift) / scale``, both fitted."""
-        self.only(call, 1)
+        self.only(call, 1, OVER)
         x = self.operand(call)
         if not x.type.element.is_float:
             raise objectives.BAD_FITTED(f"{call.name} works on numbers, and this is {x.type.element}").at(call.span)
-        fit = self.add_fit(call.name, call, x)
+        fit = self.add_fit(call.name, call, x, over=pooled_axes(call, x.type.rank - 1))
         elaboration = self.data.elaboration
         centred = elaboration.call("subtract", [x, self.constant(fit, shift, x, call.span)], call.span)
         result = elaboration.call("divide", [centred, self.constant(fit, scale, x, call.span)], call.span)
@@ -364,16 +366,16 @@ class FieldChecker:
         return result
 
     def standardize(self, call: CallSite) -> Any:
-        """``standardize(x)``: mean 0 and standard deviation 1 over the training split."""
+        """``standardize(x)``: mean 0 and standard deviation 1 over the training split, each element by itself."""
         return self.affine(call, "mean", "scale")
 
     def minmax(self, call: CallSite) -> Any:
-        """``minmax(x)``: from 0 to 1 over the training split."""
+        """``minmax(x)``: from 0 to 1 over the training split, each element by itself."""
         return self.affine(call, "low", "range")
 
     def impute(self, call: CallSite) -> Any:
         """``impute(x, "mean" | "median" | number)``: fills what is missing."""
-        self.only(call, 2)
+        self.only(call, 2, OVER)
         x = self.operand(call)
         fills = [a for a in call.arguments if a.name is None][1:]
         if not fills:
@@ -385,7 +387,12 @@ class FieldChecker:
             raise names.WRONG_KIND(f'impute puts in "mean", "median" or a number, not {kind_of(fill)}').at(
                 fills[0].span
             )
-        fit = self.add_fit("impute", call, x, fill=fill)
+        over = pooled_axes(call, x.type.rank - 1)
+        if over and not isinstance(fill, str):
+            raise objectives.BAD_FITTED(
+                f"impute puts {fill} everywhere, so there is nothing to take over axes", hint="leave 'over' out"
+            ).at(call.span)
+        fit = self.add_fit("impute", call, x, fill=fill, over=over)
         elaboration = self.data.elaboration
         missing = elaboration.call("is_missing", [x], call.span)
         return elaboration.call("where", [missing, self.constant(fit, "fill", x, call.span), x], call.span)

@@ -352,7 +352,7 @@ class TrainChecker:
                 f"the field '{name}' is not the result of standardize or minmax, so there is nothing to undo"
             ).at(target.span)
         shift, scale = ("mean", "scale") if fit.kind == "standardize" else ("low", "range")
-        type = TensorType(fit.operand.type.element, fit.operand.type.shape[1:])
+        type = fit.constant_of(fit.operand.type)
         constants = [self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift)]
         operand = self.elaboration.tensors([y.value], [y.span])[0]
         exact = self.elaboration.call("cast", [operand], call.span, element=type.element)

@@ -88,7 +88,7 @@ def fit_constants(data: CheckedData, raw: RawData, contract: Contract, settings:
                 continue
             with placed(fit.span):
                 if fit.kind == "impute" and not isinstance(fit.fill, str):
-                    shape = tuple(int(d) for d in fit.operand.type.shape[1:])
+                    shape = tuple(int(d) for d in fit.constant_of(fit.operand.type).shape)
                     arrays[f"{fit.key}/fill"] = np.full(shape, fit.fill, fit.operand.type.element.numpy)
                     continue
                 model = _graph(data, constants, {"value": fit.operand})
@@ -102,12 +102,12 @@ def fit_constants(data: CheckedData, raw: RawData, contract: Contract, settings:
 def _fitted(fit: Fit, values: np.ndarray, rows: np.ndarray | None) -> dict[str, np.ndarray]:
     match fit.kind, fit.fill:
         case "standardize", _:
-            return dict(zip(("mean", "scale"), fit_standardize(values, rows), strict=True))
+            return dict(zip(("mean", "scale"), fit_standardize(values, rows, fit.over), strict=True))
         case "minmax", _:
-            return dict(zip(("low", "range"), fit_minmax(values, rows), strict=True))
+            return dict(zip(("low", "range"), fit_minmax(values, rows, fit.over), strict=True))
         case "impute", "median":
-            return {"fill": fit_median(values, rows)}
-    return {"fill": fit_mean(values, rows)}
+            return {"fill": fit_median(values, rows, fit.over)}
+    return {"fill": fit_mean(values, rows, fit.over)}
 
 
 def _read(data: CheckedData, contract: Contract, table: Table, model: Model) -> dict[str, np.ndarray]:

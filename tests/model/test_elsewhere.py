@@ -50,7 +50,7 @@ def hints(**changes: str) -> list[str | None]:
 
 def test_the_tables_name_what_is_here() -> None:
     assert {here for here, _ in WORDS.values() if here} <= KNOWN
-    assert {option for here, _ in ARGUMENTS.values() for option in here} <= OPTIONS | {"weight"}
+    assert {option for here, _ in ARGUMENTS.values() for option in here} <= OPTIONS | {"weight", "over"}
     for table in (WORDS, ARGUMENTS, VALUES, MEMBERS, STATEMENTS):
         assert all(foreign(name) == name for name in table)
     assert not {foreign(word) for level in Level for word in KEYWORDS[level]} & STATEMENTS.keys() - {"dim", "function"}

@@ -1,13 +1,14 @@
 """What looks across rows: statistics, taken from the training split.
 
 Functions take an array (rows, ...) and the numbers of the rows to fit on (None: all of them), pass over it piece by
-piece, and compute in float64, for each element of a row on its own. Missing values (NaN) are left out, and so is
+piece, and compute in float64, for each element of a row on its own: results have a row's shape. Axes of a row that are
+taken together, ``over``, have size 1 in it. Missing values (NaN) are left out, and so is
 infinity, so that only the elements that hold it come out infinite, and are reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,50 +21,62 @@ __all__ = ["fit_mean", "fit_median", "fit_minmax", "fit_standardize"]
 Value = str | int | float | bool
 
 
-def fit_standardize(values: Array, rows: Array | None = None) -> tuple[Array, Array]:
+def fit_standardize(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> tuple[Array, Array]:
     """Return (mean, scale): the population's standard deviation, or 1 where a value never changes."""
-    mean = fit_mean(values, rows)
-    low, high = _extremes(values, rows)
-    squares, count = np.zeros(values.shape[1:]), np.zeros(values.shape[1:], np.int64)
+    mean = fit_mean(values, rows, over)
+    low, high = _extremes(values, rows, over)
+    shape, axes = _pooled(values, over)
+    squares, count = np.zeros(shape), np.zeros(shape, np.int64)
     for piece in _pieces(values, rows):
-        squares += np.nansum((piece - mean) ** 2, axis=0)
-        count += np.sum(~np.isnan(piece), axis=0)
+        squares += np.nansum((piece - mean) ** 2, axis=axes, keepdims=True)[0]
+        count += np.sum(~np.isnan(piece), axis=axes, keepdims=True)[0]
     return mean, np.where(low == high, 1.0, np.sqrt(squares / count))
 
 
-def fit_minmax(values: Array, rows: Array | None = None) -> tuple[Array, Array]:
+def fit_minmax(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> tuple[Array, Array]:
     """Return (low, scale) with scale = high - low, or 1 where a value never changes."""
-    low, high = _extremes(values, rows)
+    low, high = _extremes(values, rows, over)
     return low, np.where(low == high, 1.0, high - low)
 
 
-def fit_mean(values: Array, rows: Array | None = None) -> Array:
+def fit_mean(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> Array:
     """Return the mean of the values that are there; E0415 where there is none."""
-    total, count = np.zeros(values.shape[1:]), np.zeros(values.shape[1:], np.int64)
+    shape, axes = _pooled(values, over)
+    total, count = np.zeros(shape), np.zeros(shape, np.int64)
     for piece in _pieces(values, rows):
-        total += np.nansum(piece, axis=0)
-        count += np.sum(~np.isnan(piece), axis=0)
+        total += np.nansum(piece, axis=axes, keepdims=True)[0]
+        count += np.sum(~np.isnan(piece), axis=axes, keepdims=True)[0]
     _require_values(count)
     return np.asarray(total / count)
 
 
-def fit_median(values: Array, rows: Array | None = None) -> Array:
-    """Return the median of the values that are there; holds one element's values at a time. E0415 where none is."""
-    flat = values.reshape(len(values), -1)
-    medians, counts = np.empty(flat.shape[1]), np.empty(flat.shape[1], np.int64)
-    for element in range(flat.shape[1]):
-        column = (flat[:, element] if rows is None else flat[rows, element]).astype(np.float64)
+def fit_median(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> Array:
+    """Return the median of the values that are there; holds the values of one median at a time. E0415 where none is."""
+    shape, axes = _pooled(values, over)
+    together = np.moveaxis(values, axes, range(len(axes)))
+    flat = together.reshape(*together.shape[: len(axes)], -1)
+    medians, counts = np.empty(flat.shape[-1]), np.empty(flat.shape[-1], np.int64)
+    for element in range(flat.shape[-1]):
+        column = (flat[..., element] if rows is None else flat[rows, ..., element]).astype(np.float64)
         there = column[np.isfinite(column)]
         counts[element] = len(there)
         medians[element] = np.median(there) if len(there) else np.nan
     _require_values(counts)
-    return medians.reshape(values.shape[1:])
+    return medians.reshape(shape)
 
 
-def _extremes(values: Array, rows: Array | None) -> tuple[Array, Array]:
-    low, high = np.full(values.shape[1:], np.inf), np.full(values.shape[1:], -np.inf)
+def _pooled(values: Array, over: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape of what is fitted, and the axes of the values that it is taken over: rows, and ``over``."""
+    shape = tuple(1 if axis in over else size for axis, size in enumerate(values.shape[1:]))
+    return shape, (0, *(axis + 1 for axis in over))
+
+
+def _extremes(values: Array, rows: Array | None, over: Sequence[int]) -> tuple[Array, Array]:
+    shape, axes = _pooled(values, over)
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     for piece in _pieces(values, rows):
-        low, high = np.fmin(low, np.fmin.reduce(piece, axis=0)), np.fmax(high, np.fmax.reduce(piece, axis=0))
+        low = np.fmin(low, np.fmin.reduce(piece, axis=axes, keepdims=True)[0])
+        high = np.fmax(high, np.fmax.reduce(piece, axis=axes, keepdims=True)[0])
     _require_values(np.isfinite(low) | np.isfinite(high))
     return np.asarray(low), np.asarray(high)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,28 @@ def test_statistics_are_numpys_over_the_chosen_rows() -> None:
     assert width[0, 0] == np.ptp(chosen[:, 0, 0])
     np.testing.assert_array_equal(fit_median(values, rows), np.median(chosen, axis=0))
     np.testing.assert_allclose(fit_mean(values), values.mean(axis=0, dtype=np.float64), rtol=1e-12)
+
+
+@pytest.mark.parametrize("over", [(), (0,), (1,), (2,), (1, 2), (0, 2), (0, 1, 2)])
+@pytest.mark.usefixtures("piecewise")
+def test_axes_are_taken_together(over: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(1)
+    values = generator.normal(3, 2, (60, 2, 3, 4))
+    values[generator.random(values.shape) < 0.2] = np.nan
+    rows = generator.permutation(60)[:41]
+    axes = (0, *(axis + 1 for axis in over))
+
+    def due(function: Callable[..., np.ndarray]) -> np.ndarray:
+        return function(values[rows], axis=axes, keepdims=True)[0]
+
+    mean, scale = fit_standardize(values, rows, over)
+    low, width = fit_minmax(values, rows, over)
+    np.testing.assert_allclose(mean, due(np.nanmean), rtol=1e-12)
+    np.testing.assert_allclose(scale, due(np.nanstd), rtol=1e-12)
+    np.testing.assert_array_equal(low, due(np.nanmin))
+    np.testing.assert_array_equal(width, due(np.nanmax) - due(np.nanmin))
+    np.testing.assert_array_equal(fit_median(values, rows, over), due(np.nanmedian))
+    np.testing.assert_array_equal(fit_mean(values, rows, over), mean)
 
 
 @pytest.mark.usefixtures("piecewise")
