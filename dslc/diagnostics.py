@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from dslc.source import Span
@@ -185,28 +186,46 @@ def _order(d: Diagnostic) -> tuple[str, int, int, str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Suggest the known name closest to a misspelt one, within a third of its length and three edits.
-
-    Case weighs least; a word that is much shorter or longer is another word.
-    """
-    if len(name) > 100:
+    """Suggest the known name closest to a misspelt one, within a third of its length and 3 edits; case weighs least."""
+    if len(name) > _LONGEST_NAME:
         return None
-    most = min(3, max(1, len(name) // 3))
-    near = [candidate for candidate in known if candidate != name and abs(len(candidate) - len(name)) <= most]
-    found = [(_edits(name.lower(), candidate.lower()), _edits(name, candidate), candidate) for candidate in set(near)]
-    best = min((each for each in found if each[0] <= most and each[0] < len(name)), default=None)
-    return f"did you mean '{best[2]}'?" if best else None
+    most = min(max(1, len(name) // 3), 3)
+    lower, letters = name.lower(), set(name.lower())
+    close = {each for each in islice(known, _MOST_NAMES) if abs(len(each) - len(name)) <= most}
+    # an edit changes one letter for another, so that the letters of the two differ by two at most
+    near = sorted(each for each in close - {name} if len(letters ^ set(each.lower())) <= 2 * most)
+    found = []
+    for candidate in near[:_MOST_COMPARED]:
+        edits = _edits(lower, candidate.lower(), most)
+        if edits <= most and edits < len(name):
+            found.append((edits, _edits(name, candidate, most), candidate))
+    return f"did you mean '{min(found)[2]}'?" if found else None
 
 
-def _edits(a: str, b: str) -> int:
-    """Count the insertions, deletions, changes and swaps of neighbours that make one word of another."""
+_LONGEST_NAME, _MOST_NAMES, _MOST_COMPARED = 60, 5000, 50
+"""Longer names, and those beyond so many, are no slips of a hand; a suggestion must not take longer than the check."""
+
+
+def _edits(a: str, b: str, most: int) -> int:
+    """Count the insertions, deletions, changes and swaps of neighbours that make one word of another.
+
+    More than ``most`` are not counted.
+    """
+    while a and b and a[0] == b[0]:
+        a, b = a[1:], b[1:]
+    while a and b and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    far = most + 1
     before: list[int] = []
-    row = list(range(len(b) + 1))
+    row = [min(j, far) for j in range(len(b) + 1)]
     for i, x in enumerate(a, start=1):
-        before, last, row = row, before, [i]
-        for j, y in enumerate(b, start=1):
-            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+        before, last, row = row, before, [far] * (len(b) + 1)
+        row[0] = min(i, far)
+        for j in range(max(1, i - most), min(len(b), i + most) + 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != b[j - 1]))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == b[j - 1]:
                 cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
+            row[j] = min(cost, far)
+        if min(row) == far:
+            return far
     return row[-1]

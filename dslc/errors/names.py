@@ -168,6 +168,10 @@ NOT_AVAILABLE = register(
     "version of dslc.",
     wrong="model Net {\n  input x: float32[N, 4] = none\n  output y = x -> Relu\n}",
 )  # fmt: skip
+TOO_MANY = register(
+    "E0228", "too many mistakes",
+    "After so many mistakes no more are looked for. Mend the first ones, of which many others may follow, and check again.",
+)  # fmt: skip
 UNUSED_BLOCK = register(
     "W0201", "this is not checked",
     "A block is checked where it is applied, since its shapes and arguments come from there; a model with arguments "

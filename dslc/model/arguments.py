@@ -17,7 +17,7 @@ from dslc.model.values import POISON, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
 
-__all__ = ["Given", "bind", "bind_word"]
+__all__ = ["Given", "as_initializer", "bind", "bind_word"]
 
 
 @dataclass(frozen=True)
@@ -262,12 +262,21 @@ def _fit(option: Option, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         numbers = tuple(_number(option.items, item) for item in value)
         return POISON if tuple not in kinds or None in numbers else numbers
-    if isinstance(value, constant) and Initializer in kinds:  # both an initializer and a schedule bear this name
-        return INITIALIZERS["constant"](value=value.value)
+    if Initializer in kinds:
+        value = as_initializer(value)
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, (Word, ElementType)) and isinstance(value, kind):
             return value
     return POISON
+
+
+def as_initializer(value: Any) -> Any:
+    """Return the initializer that a number, or the schedule of that name, stands for; anything else as it is."""
+    if isinstance(value, constant):  # both an initializer and a schedule bear this name
+        value = value.value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return INITIALIZERS["constant"](value=float(value))
+    return value
 
 
 def _number(kinds: Sequence[Any], value: Any) -> Any:

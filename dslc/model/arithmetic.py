@@ -10,7 +10,7 @@ from dslc.errors import names
 from dslc.model.values import is_number, kind_of
 from dslc.types import Symbolic, same_value
 
-__all__ = ["bounded", "compute"]
+__all__ = ["bounded", "compute", "work_of"]
 
 LARGEST = 2**63 - 1
 
@@ -21,6 +21,13 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 _LONGEST = 100_000
 """How many items a list may have."""
 _ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
+
+
+def work_of(value: Any) -> int:
+    """Return how much work an operand makes, in operations on single numbers."""
+    if isinstance(value, Symbolic):
+        return len(value.terms) * (1 + len(value.terms) // 10)
+    return len(value) // 20 if isinstance(value, (list, tuple, str)) else 0
 
 
 def compute(sign: str, left: Any, right: Any) -> Any:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.library.operations import Initializer, Layer, Role, Variable
-from dslc.model.arguments import Given, bind
+from dslc.model.arguments import Given, as_initializer, bind
+from dslc.model.builtins import count_of
 from dslc.model.forms import check_form
 from dslc.model.matching import Silent, declared_type, match_type
 from dslc.model.scope import BlockDeclaration, Scope
-from dslc.model.values import POISON, Outputs, ParameterRecord, Value, is_number, kind_of
+from dslc.model.values import POISON, Outputs, ParameterRecord, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 
@@ -324,11 +325,11 @@ class _Body:
                 f"'for' runs over a range or a list, not {kind_of(iterable)}",
                 hint=f"write: for {s.variable.name} in range({count})",
             ).at(s.iterable.span)
+        self.elaboration.count_iterations(count_of(iterable), s.iterable.span)
         found = len(self.elaboration.diagnostics)
         for number, item in enumerate(iterable):
             if len(self.elaboration.diagnostics) > found:
                 break  # a mistake in one turn is a mistake in all
-            self.elaboration.count_iteration(s.iterable.span)
             scope = Scope(evaluator.scope.file, evaluator.scope, values={s.variable.name: item})
             self.statements(s.body, scope, (*indices, str(item if isinstance(iterable, range) else number)))
 
@@ -370,10 +371,7 @@ class _Body:
         initializer = evaluator.evaluate(s.value)
         if initializer is POISON:
             raise Silent
-        if is_number(initializer):
-            from dslc.library.words import INITIALIZERS
-
-            initializer = INITIALIZERS["constant"](value=float(initializer))
+        initializer = as_initializer(initializer)
         if not isinstance(initializer, Initializer):
             raise names.WRONG_KIND(
                 f"a parameter starts from an initializer, not {kind_of(initializer)}", hint="for example: normal(0.02)"

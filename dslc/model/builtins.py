@@ -52,6 +52,13 @@ def range_(call: CallSite) -> Any:
     return counted
 
 
+def count_of(items: range | list[Any] | tuple[Any, ...]) -> int:
+    """Return how many there are; Python's own len fails for long ranges."""
+    if not isinstance(items, range):
+        return len(items)
+    return (items[-1] - items[0]) // items.step + 1 if items else 0
+
+
 def len_(call: CallSite) -> Any:
     """``len(list)``: how many items a list, tuple or range has."""
     (value,) = _positional(call, 1, 1)
@@ -59,7 +66,7 @@ def len_(call: CallSite) -> Any:
         return POISON
     if not isinstance(value, (list, tuple, range)):
         raise names.WRONG_KIND(f"len counts the items of a list, not of {kind_of(value)}").at(call.arguments[0].span)
-    return len(value)
+    return count_of(value)
 
 
 def int_(call: CallSite) -> Any:

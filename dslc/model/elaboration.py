@@ -87,6 +87,7 @@ class Elaboration:
     applications: int = 0
     iterations: int = 0
     executions: int = 0
+    work: int = 0
     depth: int = 0
     calls: tuple[Span, ...] = ()
     """Where the blocks around the statement at hand are applied, outermost first."""
@@ -108,6 +109,8 @@ class Elaboration:
         if self.calls and problem.diagnostic.code.id.startswith(("E03", "E0512")) and self.calls[-1] not in shown:
             labels = (*labels, Label(self.calls[-1], "in what is applied here"))
         self.diagnostics.add(problem.at(span, *labels))
+        if len(self.diagnostics) >= MOST_FINDINGS:
+            raise Exhausted(names.TOO_MANY(f"{MOST_FINDINGS} mistakes were found, and no more are looked for").at(span))
         return POISON
 
     @contextmanager
@@ -159,9 +162,21 @@ class Elaboration:
                 ).at(span)
             )
 
-    def count_iteration(self, span: Span) -> None:
-        """Count one turn of a compile-time loop."""
-        self.iterations += 1
+    def count_work(self, span: Span, amount: int = 1) -> None:
+        """Count what evaluating takes, in operations on single numbers: a turn of a loop can hold thousands."""
+        self.work += amount
+        if self.work > WORK * self.limits.loop_iterations:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the expressions of this spec come to more than {WORK * self.limits.loop_iterations:,} operations "
+                    "when it is compiled",
+                    hint="'--limit loop_iterations=N' raises the limit in proportion",
+                ).at(span)
+            )
+
+    def count_iterations(self, turns: int, span: Span) -> None:
+        """Count the turns of a compile-time loop that begins."""
+        self.iterations += turns
         if self.iterations > self.limits.loop_iterations:
             raise Exhausted(
                 names.LIMIT_REACHED(
@@ -393,6 +408,10 @@ DEPTHS = 5
 """How many levels of expressions, on average, each of the blocks in one another may have."""
 EXECUTIONS = 10
 """How many statements, on average, the turns of loops may have."""
+WORK = 20
+"""How many operations of compile-time expressions, on average, the turns of loops may have."""
+MOST_FINDINGS = 1000
+"""After so many findings nobody reads on."""
 
 
 def _origins(operands: Sequence[Value], span: Span) -> list[Label]:

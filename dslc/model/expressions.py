@@ -15,7 +15,7 @@ from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
 from dslc.library.words import FUNCTIONS, Word
 from dslc.model import bodies
 from dslc.model.arguments import Given, bind_word
-from dslc.model.arithmetic import bounded, compute
+from dslc.model.arithmetic import bounded, compute, work_of
 from dslc.model.columns import RawColumn
 from dslc.model.elaboration import Elaboration
 from dslc.model.indexing import index
@@ -65,6 +65,7 @@ class Evaluator:
         elaboration.depth += 1
         try:
             elaboration.check_depth(expression.span)
+            elaboration.count_work(expression.span)
             return self._evaluate(expression)
         except Silent:
             return POISON
@@ -261,6 +262,7 @@ class Evaluator:
                 raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}")
             operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
             return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span, sign=e.operator)
+        self.elaboration.count_work(e.span, work_of(left) + work_of(right))
         return compute(e.operator, left, right)
 
     def _unary(self, e: tree.Unary) -> Any:

@@ -14,6 +14,7 @@ from dslc.library.words import OPTIMIZERS, options_of
 from dslc.model.checked import Group, Objective
 from dslc.model.groups import matched_paths
 from dslc.model.known import described, unknown_word
+from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, measure
 from dslc.model.samples import normalizing
 from dslc.model.scales import check_scales
@@ -123,7 +124,11 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
     written = group.optimizer
     callee = written.function if isinstance(written, tree.Call) else written
     if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
-        found = evaluator.resolve(callee, missing_ok=True)
+        try:
+            found = evaluator.resolve(callee, missing_ok=True)
+        except Silent:  # a block or model with mistakes of its own
+            train.failed = True
+            return POISON
         if found is MISSING:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
             return POISON
