@@ -99,7 +99,7 @@ class Spec:
         Raises:
             Problem, Failure: the spec is wrong.
         """
-        return compile_spec(self.path, self.options)
+        return compile_spec(self.path, self.options, self._checked)
 
     @property
     def run_folder(self) -> Path:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
+import sys
+import time
 from pathlib import Path
 
 from dslc.diagnostics import did_you_mean
@@ -13,7 +18,7 @@ from dslc.source import Source, Span
 from dslc.syntax import format_source
 from dslc.training.outputs import write_output
 
-__all__ = ["formatted", "read_source", "reformat", "source_loader"]
+__all__ = ["formatted", "path_text", "read_source", "read_stdin", "reformat", "source_loader"]
 
 
 def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
@@ -22,18 +27,80 @@ def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
     Raises:
         Problem: there is no such file, it is too large, or it is not UTF-8.
     """
-    shown = name or str(path)
+    shown = name or path_text(path)
+    return _decoded(_read(path, limits, shown), shown)
+
+
+def _read(path: Path, limits: Limits, shown: str) -> bytes:
+    """Read a file, device or pipe once, and no more of it than is allowed.
+
+    Raises:
+        Problem: there is no such file, it is too large, or a pipe that nobody writes into.
+    """
+    most = limits.spec_bytes
     try:
-        size = path.stat().st_size
-        if size > limits.spec_bytes:
-            raise errors.LIMIT_REACHED(
-                f"{shown} has {size:,} bytes, more than {limits.spec_bytes:,}",
-                hint="'--limit spec_bytes=N' raises the limit",
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise FILE_MISSING(f"{shown} cannot be read: {error.strerror or error}") from None
-    return _decoded(data, shown)
+        is_pipe = stat.S_ISFIFO(path.stat().st_mode)
+        data = _read_pipe(path, most + 1) if is_pipe else _read_file(path, most + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise FILE_MISSING(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > most:
+        raise errors.LIMIT_REACHED(
+            f"{shown} has more than {most:,} bytes", hint="'--limit spec_bytes=N' raises the limit"
+        )
+    if is_pipe and not data:
+        raise FILE_MISSING(f"{shown} cannot be read: it is a pipe, and nothing came out of it")
+    return data
+
+
+def _read_file(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+WAIT = 2.0
+"""Seconds to wait for somebody to write into a pipe."""
+
+
+def _read_pipe(path: Path, most: int) -> bytes:
+    """Read a pipe to its end; opening one that nobody writes into would wait for ever."""
+    data = bytearray()
+    begun = time.monotonic()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while len(data) < most:
+            try:
+                piece = os.read(descriptor, min(most - len(data), 1 << 16))
+            except BlockingIOError:  # somebody will write
+                select.select([descriptor], [], [])
+                continue
+            data += piece
+            if not piece and (data or time.monotonic() - begun > WAIT):
+                break
+            if not piece:
+                time.sleep(0.01)
+    finally:
+        os.close(descriptor)
+    return bytes(data)
+
+
+def read_stdin() -> bytes:
+    """Read a spec from standard input.
+
+    Raises:
+        Problem: it is closed, or holds more than a spec may.
+    """
+    most = Limits().spec_bytes
+    if sys.stdin is None:
+        raise FILE_MISSING("standard input cannot be read: it is closed")
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise errors.LIMIT_REACHED(f"standard input has more than {most:,} bytes")
+    return data
+
+
+def path_text(path: Path) -> str:
+    """Return a path for messages and names; bytes that are no UTF-8 are written as ``\\xff``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _decoded(data: bytes, name: str) -> Source:
@@ -86,8 +153,10 @@ def reformat(path: Path, *, write: bool) -> bool:
         Problem: it can't be read or written.
         Failure: it has syntax errors.
     """
-    text = format_source(read_source(path, Limits())).encode()
-    if text == path.read_bytes():
+    shown = path_text(path)
+    written = _read(path, Limits(), shown)
+    text = formatted(written, shown).encode()
+    if text == written:
         return False
     if write:
         write_output(path, text)

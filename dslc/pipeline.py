@@ -90,15 +90,15 @@ def check_spec(path: Path, options: Options | None = None) -> Checked:
     return Checked(program, diagnostics, check_program(program, diagnostics, options.limits))
 
 
-def compile_spec(path: Path, options: Options | None = None) -> Compilation:
-    """Check a spec and choose its train block; what follows is computed when it is asked for.
+def compile_spec(path: Path, options: Options | None = None, checked: Checked | None = None) -> Compilation:
+    """Check a spec, unless it was, and choose its train block; what follows is computed when it is asked for.
 
     Raises:
         Failure: the spec is wrong.
         Problem: E0620, there is no such pass.
     """
     options = options or Options()
-    checked = check_spec(path, options)
+    checked = checked or check_spec(path, options)
     checked.findings.raise_errors()
     compilation = Compilation(path, options, checked, _chosen(checked.program, options.train))
     _ = compilation.passes  # a wrong name is told before any work is done

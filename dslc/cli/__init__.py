@@ -18,7 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
-from dslc.cli.startup import end_quickly, flush_subnormals, quicken
+from dslc.cli.startup import Interruption, end_quickly, flush_subnormals, hush, quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -36,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quicken()
     if arguments is None:
         flush_subnormals()
+        if not _debugging():
+            hush()
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        code = _run(list(arguments)) if arguments is not None else _run_interruptibly(sys.argv[1:])
         sys.stdout.flush()
     except UsageError as error:
         say(str(error))
@@ -58,9 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         say("error: there is not enough memory; a smaller batch or a smaller network needs less")
         return RUN_FAILED
+    except ImportError as error:
+        _trace()
+        from dslc.errors.environment import PACKAGE_UNUSABLE
+
+        hint = "is there enough memory and address space (ulimit -v)? Else install dslc anew, with what it needs"
+        report([PACKAGE_UNUSABLE(f"a package that dslc needs can't be loaded: {error}", hint=hint).diagnostic])
+        return RUN_FAILED
     except OSError as error:
         _trace()
-        say(f"error: {error.filename or 'the output'}: {error.strerror or error}")
+        from dslc.errors.environment import FILE_UNUSABLE
+
+        named = os.fsencode(error.filename or "the output") if not isinstance(error.filename, int) else b"a file"
+        where = named.decode("utf-8", "backslashreplace")
+        report([FILE_UNUSABLE(f"{where}: {error.strerror or error}").diagnostic])
         return FILE_WRONG
     except Exception as error:  # noqa: BLE001 - the outermost boundary, where a mistake of ours becomes a sentence
         _trace()
@@ -83,8 +96,22 @@ def _run(arguments: list[str]) -> int:
     return 0 if command is None else command.run(options)
 
 
+def _run_interruptibly(arguments: list[str]) -> int:
+    interruption = Interruption()
+    try:
+        return _run(arguments)
+    except Exception:
+        if interruption.received:
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _debugging() -> bool:
+    return os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0")
+
+
 def _trace() -> None:
-    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+    if _debugging():
         import traceback
 
         traceback.print_exc()

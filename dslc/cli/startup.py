@@ -6,8 +6,11 @@ These are for a program to choose, not for a library: ``dslc`` as a command does
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -16,7 +19,7 @@ from types import ModuleType
 
 from dslc.training.runtime import SUBNORMALS_VARIABLE
 
-__all__ = ["end_quickly", "flush_subnormals", "quicken"]
+__all__ = ["Interruption", "end_quickly", "flush_subnormals", "hush", "quicken"]
 
 DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
 """onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
@@ -40,6 +43,26 @@ class _Deferring(MetaPathFinder):
 def flush_subnormals() -> None:
     """Let sessions take subnormal numbers as zero, unless the environment says otherwise."""
     os.environ.setdefault(SUBNORMALS_VARIABLE, "0")
+
+
+class Interruption:
+    """Ctrl-C as an exception, and a note that it came: packages turn it into errors of theirs while they load."""
+
+    def __init__(self) -> None:
+        self.received = False
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self)
+
+    def __call__(self, *_: object) -> None:
+        """Handle the signal."""
+        self.received = True
+        raise KeyboardInterrupt
+
+
+def hush() -> None:
+    """Keep the warnings and logs of Python packages from people; what they should know, dslc says."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
 
 
 def end_quickly() -> None:

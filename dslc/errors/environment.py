@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dslc.diagnostics import register
 
+FILE_UNUSABLE = register(
+    "E0229",
+    "a file or folder can't be used",
+    "The operating system refused a path: its name is longer than the file system allows (usually 255 bytes), a folder "
+    "on the way is missing or locked, or the device has failed. The message says what it said.",
+    exit_code=3,
+)
+PACKAGE_UNUSABLE = register(
+    "E0230",
+    "a package that dslc needs can't be loaded",
+    "Python found the package, but could not load it: it is damaged, made for another version of Python, or there is "
+    "too little memory or address space for its libraries. `dslc doctor` lists versions.",
+    exit_code=4,
+)
 NO_RUNTIME = register(
     "E0601",
     "ONNX Runtime is not installed",

@@ -29,11 +29,12 @@ def is_drawable(value: float | None) -> TypeGuard[float]:
 
 
 def new_picture(width: float, height: float) -> Any | None:
-    """Return an empty matplotlib Figure of that size in inches; None where matplotlib is missing."""
+    """Return an empty matplotlib Figure of that size in inches; None where matplotlib is missing or can't be loaded."""
     with _quietly():
         try:
+            from matplotlib.backends import backend_agg  # noqa: F401 - it draws, and needs memory to be loaded
             from matplotlib.figure import Figure
-        except ImportError:
+        except (ImportError, MemoryError, SystemError):
             return None
         return Figure(figsize=(width, height), layout="constrained")
 

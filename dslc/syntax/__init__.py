@@ -2,5 +2,6 @@
 
 from dslc.syntax.formatter import format_source
 from dslc.syntax.parser import parse
+from dslc.syntax.words import RESERVED_WORDS
 
-__all__ = ["format_source", "parse"]
+__all__ = ["RESERVED_WORDS", "format_source", "parse"]

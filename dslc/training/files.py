@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 
 from dslc.errors.environment import DISK_FULL, UNWRITABLE
 
-__all__ = ["Buffer", "is_partial", "replacing", "sync_folder", "write_atomically", "writing"]
+__all__ = ["ESCAPED", "Buffer", "is_partial", "replacing", "sync_folder", "write_atomically", "writing"]
 
 Buffer: TypeAlias = "bytes | memoryview"
 
@@ -24,6 +24,10 @@ PARTIAL = re.compile(r"\.dslc-[0-9a-f]{16}\.partial")
 def is_partial(name: str) -> bool:
     """Is this the name of a file that was being written when its writer was killed?"""
     return PARTIAL.fullmatch(name) is not None
+
+
+ESCAPED = "backslashreplace"
+"""How JSON is encoded: a byte of a file name that is no UTF-8 is written as ``\\udcff``, by JSON's own escape."""
 
 
 @contextmanager

@@ -84,6 +84,9 @@ def _quota() -> int | None:
     return None if quota == "max" else max(1, int(quota) // int(period))
 
 
+MOST_THREADS = 4096
+
+
 def thread_count(asked: int | None = None) -> int:
     """Return the number of threads to compute with: as asked, else from DSLC_THREADS, else the cores.
 
@@ -93,8 +96,11 @@ def thread_count(asked: int | None = None) -> int:
     text = str(asked) if asked is not None else os.environ.get(THREADS_VARIABLE, "")
     if not text:
         return physical_cores()
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 4096):
-        raise BAD_THREADS(f"'{text}' is not a number of threads", hint=f"this machine has {physical_cores()} cores")
+    hint = f"this machine has {physical_cores()} cores"
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
+        raise BAD_THREADS(f"'{text}' is not a number of threads", hint=hint)
+    if len(text) > 9 or int(text) > MOST_THREADS:
+        raise BAD_THREADS(f"at most {MOST_THREADS:,} threads can be asked for, not {text}", hint=hint)
     return int(text)
 
 

@@ -21,7 +21,7 @@ from dslc.graph.model import Model
 from dslc.training.artifacts import Artifacts, laid_out
 from dslc.training.checkpoints import Checkpoint, Checkpoints
 from dslc.training.entries import Entry
-from dslc.training.files import Buffer
+from dslc.training.files import ESCAPED, Buffer
 from dslc.training.folder import RunFolder, fingerprint_in, occupied, read_file, read_manifest
 from dslc.training.log import Log
 from dslc.training.manifest import (
@@ -62,7 +62,7 @@ class FolderFiles:
     def write_manifest(self) -> None:
         """Write ``manifest.json``, with the files as they are known."""
         self.manifest["files"] = {name: as_json(known) for name, known in self.files.items()}
-        self.place.write(MANIFEST, (laid_out(self.manifest) + "\n").encode())
+        self.place.write(MANIFEST, (laid_out(self.manifest) + "\n").encode("utf-8", ESCAPED))
 
     def begin(self, contents: Contents, planned: Iterable[str]) -> None:
         """Write the manifest, and then the files that are known; ``planned`` are those to be written later."""

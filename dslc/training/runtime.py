@@ -33,8 +33,15 @@ def runtime() -> Any:
     """
     try:
         import onnxruntime
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise _no_runtime(f"ONNX Runtime is installed, but not what it needs: {error.name}") from error
         raise _no_runtime("ONNX Runtime is not installed") from error
+    except (ImportError, MemoryError, OSError) as error:
+        raise NO_RUNTIME(
+            f"ONNX Runtime is installed, but can't be loaded: {error}",
+            hint="is there enough memory and address space (ulimit -v)? Else install it anew",
+        ) from error
     if not hasattr(onnxruntime, "InferenceSession"):
         raise _no_runtime("ONNX Runtime is only half there, as after removing one of two of its packages")
     onnxruntime.set_default_logger_severity(3)

@@ -39,6 +39,15 @@ ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"}
 """Operators of ONNX that compute each element of the result from those at the same place."""
 
 
+def _source(path: Path) -> str | bytes:
+    """Return what ONNX Runtime opens a file by; it knows no names but UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.read_bytes()
+    return str(path)
+
+
 # --- Sessions --------------------------------------------------------------------------------
 
 
@@ -215,7 +224,7 @@ class Graph:
         )
         if not fallback:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        source = self.model if isinstance(self.model, bytes) else str(self.model)
+        source = self.model if isinstance(self.model, bytes) else _source(self.model)
         try:
             session = ort.InferenceSession(source, options, providers=list(names))
         except runtime_errors() as error:

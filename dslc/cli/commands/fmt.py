@@ -52,9 +52,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _from_stdin(*, check: bool) -> bool:
-    from dslc.files import formatted
+    from dslc.files import formatted, read_stdin
 
-    written = sys.stdin.buffer.read()
+    written = read_stdin()
     text = formatted(written, "<stdin>")
     if not check:
         sys.stdout.write(text)
