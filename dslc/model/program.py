@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -222,6 +223,7 @@ def resolve_program(
     limits = limits or Limits()
     params = Params(Elaboration(diagnostics, limits, functions=dict(BUILTINS)), settings or {})
     resolver = _Resolver(diagnostics, limits, load, params)
-    scope = resolver.file(source, PurePosixPath(source.name).name)
+    name = re.split(r"[/\\]", source.name)[-1].replace(":", "_")  # Unix has names with such signs, Windows has not
+    scope = resolver.file(source, name)
     params.report_unused()
     return Program(source, scope, params.values, tuple(resolver.sources), tuple(resolver.files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ from dslc.types import ElementType
 __all__ = ["Entry", "parsed"]
 
 LARGEST = 2**63 - 1
+
+
+_BYTES_OF_NAMES = re.compile("[^\\0\\ud800-\\udc7f\\udd00-\\udfff]*")
+"""A path as Python holds it: of lone surrogates, those that stand for bytes."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,13 @@ class Entry:
         if any("\ud800" <= c <= "\udfff" for c in self.value):
             self.refuse("a text in Unicode")
         return str(self.value)
+
+    def paths(self) -> tuple[str, ...]:
+        """Return a list of paths of this machine; bytes of names that are no UTF-8 are in them as Python holds them."""
+        for item in self.items():
+            if not isinstance(item.value, str) or not _BYTES_OF_NAMES.fullmatch(item.value):
+                item.refuse("a path")
+        return tuple(item.value for item in self.items())
 
     def texts(self) -> tuple[str, ...]:
         """Return a list of texts."""

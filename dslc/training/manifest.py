@@ -257,7 +257,7 @@ def _run(entry: Entry) -> RunRecord:
         steps=steps,
         passes=_part(entry, "passes", Entry.texts),
         batch=entry["batch"].whole(1),
-        folders=entry["folders"].texts(),
+        folders=entry["folders"].paths(),
     )
 
 
