@@ -77,6 +77,7 @@ def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> tuple[dict[str
     return arrays, files
 
 
+MOST_AXES = 32
 MOST_MISFITS = 5
 """So many tensors of a file are told one by one."""
 
@@ -144,6 +145,8 @@ def _read(path: str, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray
     for name, entry in entries:
         element = ELEMENTS.get(entry["dtype"], entry["dtype"].lower())
         known = element in ELEMENTS.values()
+        if len(entry["shape"]) > MOST_AXES:
+            raise BROKEN(f"'{path}' holds a tensor of {len(entry['shape'])} axes, and {MOST_AXES} is the most")
         array = np.frombuffer(entry["data"], element if known else np.uint8)
         found[name] = (element, array.reshape(entry["shape"]) if known else array)
     return dict(sorted(found.items()))

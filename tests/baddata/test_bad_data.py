@@ -92,6 +92,13 @@ CASES = {
     "file_missing": Case("E0403", spec(), {"D.csv": TABLE}),
     "file_missing_without_suggestion": Case("E0403", spec(), {}),
     "file_is_a_folder": Case("E0404", spec(), {"d.csv": None}),
+    "link_to_itself": Case("E0404", spec(), {"d.csv": Path("d.csv")}),
+    "name_too_long": Case("E0404", spec(f'csv("{"d" * 300}.csv")'), {}),
+    "line_too_long": Case("E0427", spec('csv("d.csv.gz")'), {"d.csv.gz": gzip.compress(b"a,b,y\n" + b"x" * 2**25)}),
+    "encoding_of_two_bytes": Case("E0407", spec('csv("d.csv", encoding = "utf-16")'), {"d.csv": TABLE}),
+    "names_too_few": Case("E0409", spec('csv("d.csv", header = false, names = ["a", "b"])'), {"d.csv": TABLE}),
+    "header_that_lies": Case("E0406", spec('npz("d.npz")'), {"d.npz": npz(a=np.ones(8), b=np.ones(8), y=LABELS).replace(
+        b"(8,)", b"(9,)")}),
     "file_empty": Case("E0405", spec(), {"d.csv": ""}),
     "file_with_header_only": Case("E0405", spec(), {"d.csv": "a,b,y\n"}),
     "file_of_another_encoding": Case("E0407", spec(), {"d.csv": table((3, "1.5,1,größe")).encode("latin-1")}),
@@ -128,6 +135,11 @@ CASES = {
     "mark_for_missing": csv("E0412", (3, "NA,1,1")),
     "decimal_comma": Case("E0412", spec('csv("d.csv", delimiter = ";")'), {
         "d.csv": table((3, "1,5;1;1")).replace(",", ";").replace("1;5;1;1", "1,5;1;1")}),
+    "thousands_mark": csv("E0412", (3, '1.5,"1,200",1')),
+    "percent_sign": csv("E0412", (3, "1.5,12%,1")),
+    "currency_sign": csv("E0412", (3, "1.5,$12.50,1")),
+    "identifier_of_20_digits": csv("E0414", (3, "12345678901234567890,1,1")),
+    "cell_with_a_mark": csv("E0415", (5, "-999.0,9,0"), source='csv("d.csv", missing = ["?", "-999"])'),
     "cell_empty": csv("E0415", (5, ",9,0")),
     "cell_nan": csv("E0415", (5, "nan,9,0")),
     "label_empty": csv("E0415", (5, "1,9,")),
@@ -191,6 +203,8 @@ CASES = {
     "weights_missing": Case("E0403", spec(network=LOADING), {"d.csv": TABLE}),
     "weights_damaged": Case("E0406", spec(network=LOADING),
                             {"d.csv": TABLE, "w.safetensors": b"no weights"}),
+    "weights_of_too_many_axes": Case("E0406", spec(network=LOADING), {
+        "d.csv": TABLE, "w.safetensors": save({"a": np.ones((1,) * 64, np.float32)})}),
     "weights_of_another_network": Case("E0522", spec(network=LOADING), {
         "d.csv": TABLE, "w.safetensors": save({
             "Net.logit.dense.weight": np.ones((2, 3), np.float32),

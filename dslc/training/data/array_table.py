@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -157,12 +158,14 @@ class ArrayTable(Table):
         return Text(codes, tuple(vocabulary))
 
     def _listed_values(self, values: Array, name: str) -> list[Any]:
+        broken = errors.BROKEN(f"column '{name}' of {self.files[name]} holds what is no text")
+        if values.dtype.kind == "U" and values.view(f"{values.dtype.byteorder}u4").max() > sys.maxunicode:
+            raise broken
+        listed: list[Any] = values.tolist()
         try:
-            listed: list[Any] = values.tolist()
-            for text in listed if values.dtype.kind == "U" else ():
-                text.encode()
-        except ValueError:
-            raise errors.BROKEN(f"column '{name}' of {self.files[name]} holds what is no text") from None
+            "".join(text for text in listed if isinstance(text, str)).encode()
+        except UnicodeEncodeError:
+            raise broken from None
         return listed
 
     def _decoded(self, value: object, name: str) -> str:

@@ -54,7 +54,11 @@ def open_inputs(
     """
     if path == STANDARD_INPUT:
         spooled = _spooled(getattr(sys.stdin, "buffer", None))
-        table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
+        try:
+            table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
+        except BaseException:
+            spooled.unlink()
+            raise
         weakref.finalize(table.reread, spooled.unlink, missing_ok=True)  # texts of numbers are read from it again
         return table
     kind = _kind(path, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import zlib
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.library.sources import check_path
+from dslc.training.data.convert import clipped
 from dslc.training.data.streams import Fingerprint, open_stream
 
 __all__ = ["data_folders", "fingerprint", "found_files", "locate", "reading"]
@@ -35,18 +37,30 @@ def locate(path: str, folders: Sequence[Path]) -> Path:
     strays = False
     for root in roots:
         for name in (path, other):
-            found = (root / name).resolve()
+            found = _resolved(root, name)
             if not any(found.is_relative_to(allowed) for allowed in roots):
                 strays = True
             elif found.is_file():
                 return found
             elif found.exists():
-                raise errors.UNREADABLE(f"'{path}' is a {'folder' if found.is_dir() else 'device'}, not a file")
+                what = "folder" if found.is_dir() else "pipe or a device"
+                raise errors.UNREADABLE(f"'{path}' is a {what}, not a file")
     if strays:
         raise errors.OUTSIDE(
             f"'{path}' leads out of the data folders", hint="name the folder it lies in with --data DIR"
         )
     raise _missing(path, roots)
+
+
+def _resolved(root: Path, name: str) -> Path:
+    """Return where a path leads; E0404 for one that can't lead anywhere."""
+    try:
+        (root / name).stat()
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENAMETOOLONG}:
+            what = "a link that leads to itself" if error.errno == errno.ELOOP else "its name is too long"
+            raise errors.UNREADABLE(f"'{clipped(name)}' cannot be opened: {what}") from None
+    return (root / name).resolve()
 
 
 def found_files(paths: Sequence[str], folders: Sequence[Path]) -> list[Path]:
