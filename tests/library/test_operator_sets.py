@@ -175,6 +175,28 @@ def test_shapes_known_at_run_time_only(size: int) -> None:
     check_sets(save_model(builder.model()), {"x": array}, LATEST_CHANGES)
 
 
+@pytest.mark.parametrize("opset", [9, 10, 11, 18])
+@pytest.mark.parametrize("index", [-7, -6, -1, 0, 5, 6])
+@pytest.mark.parametrize("word", ["gather", "gather_elements", "scatter_elements_add"])
+def test_indices_outside_are_refused_in_every_set(word: str, index: int, opset: int) -> None:
+    builder = Builder("indices")
+    x = builder.input("x", TensorType(FLOAT32, (6,)))
+    indices = builder.input("indices", TensorType(INT64, (symbol("N"),) if word == "gather" else (2,)))
+    if word == "gather":
+        y = g.gather(x, indices)
+    elif word == "gather_elements":
+        y = g.gather_elements(x, indices, 0)
+    else:
+        y = g.scatter_elements_add(x, indices, g.slice_(x, [0], [2], [0], [1]), 0)
+    builder.output("y", y)
+    model, feeds = save_model(builder.model()), {"x": np.arange(6, dtype=np.float32), "indices": np.array([2, index])}
+    if -6 <= index < 6:
+        np.testing.assert_array_equal(ran(converted(model, opset), feeds), ran(model, feeds))
+    else:
+        with pytest.raises(Exception, match=r"(?i)out of|indices element"):
+            ran(converted(model, opset), feeds)
+
+
 # --- what has no form -----------------------------------------------------------------------------------
 
 

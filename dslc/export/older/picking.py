@@ -98,11 +98,19 @@ def gather(place: Place) -> None:
     axis = place.attribute("axis", 0)
     size = place.emit("Cast", [place.emit("Shape", [x], INT64, VECTOR, start=axis, end=axis + 1)], element, VECTOR,
                       to=int(element))  # fmt: skip
-    zero = place.constant(np.zeros((), element.numpy()))
     size = place.emit("Squeeze", [size, ints(place, [0])], element, ir.Shape([]))
-    from_end = place.emit("Less", [indices, zero], BOOL, indices.shape)
-    wrapped = place.emit("Add", [indices, size], element, indices.shape)
-    place.node.replace_input_with(1, place.emit("Where", [from_end, wrapped, indices], element, indices.shape))
+    place.node.replace_input_with(1, _from_front(place, indices, size))
+
+
+def _from_front(place: Place, indices: ir.Value, size: ir.Value) -> ir.Value:
+    """Count indices from the front; those that lie in front of it become the size, so that they lie outside, too."""
+    element, shape = element_of(indices), indices.shape
+    zero = place.constant(np.zeros((), element.numpy()))
+
+    def where_negative(values: ir.Value, others: ir.Value) -> ir.Value:
+        return place.emit("Where", [place.emit("Less", [values, zero], BOOL, shape), others, values], element, shape)
+
+    return where_negative(where_negative(indices, place.emit("Add", [indices, size], element, shape)), size)
 
 
 def gather_elements(place: Place) -> None:
@@ -135,9 +143,7 @@ def _chosen(place: Place, x: ir.Value, indices: ir.Value, axis: int) -> ir.Value
         raise Inexpressible
     if any(x.shape[number] != indices.shape[number] for number in range(rank) if number != axis):
         raise Inexpressible
-    zero, end = (place.constant(np.array(number, index.numpy())) for number in (0, size))
-    wrapped = place.emit("Add", [indices, end], index, indices.shape)
-    indices = place.emit("Where", [place.emit("Less", [indices, zero], BOOL), wrapped, indices], index, indices.shape)
+    indices = _from_front(place, indices, place.constant(np.array(size, index.numpy())))
     numbers = np.arange(size, dtype=index.numpy())
     # looked up among the numbers there are, an index that is none of them fails here as in newer sets
     indices = place.emit("Gather", [place.constant(numbers), indices], index, indices.shape, axis=0)
