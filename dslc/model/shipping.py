@@ -1,4 +1,4 @@
-"""Names in the artifacts: one graph's inputs, outputs and state, and the files of one folder, can be told apart."""
+"""What ships: outputs, or each network alone; names of inputs, outputs, state and files that can be told apart."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from dslc.diagnostics import Label
-from dslc.errors import objectives
+from dslc.diagnostics import Label, Problem
+from dslc.errors import names, objectives
+from dslc.model.bodies import elaborate_alone
 from dslc.model.fields import FITTED
 from dslc.model.forms import flat
 from dslc.model.measures import applications_of
-from dslc.model.values import Placeholder, Value
+from dslc.model.values import POISON, Outputs, Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
 
@@ -19,23 +20,76 @@ if TYPE_CHECKING:
     from dslc.model.networks import Network
     from dslc.model.train import TrainChecker
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "networks_alone", "outputs_of"]
 
 SEED = "seed"
 """The input of every graph that draws random numbers."""
 
 
-def check_names(train: TrainChecker, outputs: Mapping[str, Value] | None) -> None:
+def outputs_of(train: TrainChecker) -> Mapping[str, Value] | None:
+    """Return what ``output`` statements ship, None where there are none."""
+    statements: list[tree.Output] = train.statements(tree.Output)
+    if not statements:
+        return None
+    found: dict[str, Value] = {}
+    for s in statements:
+        if s.name is None:
+            train.report(
+                names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."), s.span
+            )
+            continue
+        if s.name in found:
+            first = next(o for o in statements if o.name == s.name)
+            train.report(
+                names.DUPLICATE(f"the output '{s.name}' is given twice"),
+                s.name_span or s.span,
+                Label(first.name_span or first.span, "first given here"),
+            )
+            continue
+        value = train.figure(s.name, s.value, training=False, what="an output")
+        if value is not POISON:
+            found[s.name] = value
+    return found
+
+
+def networks_alone(train: TrainChecker) -> dict[str, dict[str, Value]]:
+    """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
+    declared = [s.name for s in train.statements(tree.Net) if s.name in train.networks]
+    order = dict.fromkeys([*declared, *train.networks])
+    found = {name: _alone(train, train.networks[name]) for name in order}
+    return {name: values for name, values in found.items() if values}
+
+
+def _alone(train: TrainChecker, network: Network) -> dict[str, Value]:
+    """Return a network's outputs, none (reported) where they can't be."""
+    with train.elaboration.graph(training=False):
+        try:
+            value = elaborate_alone(train.evaluator(), network.declaration, network.arguments, network.name)
+        except Problem as problem:
+            train.report(problem, network.span)
+            return {}
+    if value is POISON:
+        train.failed = True
+        return {}
+    if isinstance(value, Outputs):
+        return dict(value.values)
+    output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
+    return {output.name or "output": value}
+
+
+def check_names(
+    train: TrainChecker, outputs: Mapping[str, Value] | None, networks: Mapping[str, Mapping[str, Value]]
+) -> None:
     """Report names that would clash in the training graphs, in what ships, or as names of files.
 
-    ``outputs`` is what ``output`` statements ship, None where every network ships as it is.
+    What ships is ``outputs``, or, where that is None, ``networks``.
     """
     _check_fields(train)
     if outputs is None:
-        for name, values in train.shipped.items():
+        for name, values in networks.items():
             _check_model(train, values, _output_spans(train.networks[name]))
-        shipped = ((name, train.networks[name].span) for name in train.shipped)
-        _check_files(train, shipped, "networks", "model.{}.onnx")
+        files = ((name, train.networks[name].span) for name in networks)
+        _check_files(train, files, "networks", "model.{}.onnx")
     else:
         spans = {s.name: s.name_span or s.span for s in train.statements(tree.Output)}
         _check_model(train, outputs, spans)
@@ -95,10 +149,10 @@ def _output_spans(network: Network) -> dict[str | None, Span]:
     return {s.name: s.name_span or s.span for s in statements}
 
 
-def _check_files(train: TrainChecker, names: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
+def _check_files(train: TrainChecker, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
     """Some systems take file names that differ in case, or in how an accent is encoded, for one."""
     seen: dict[str, tuple[str, Span | None]] = {}
-    for name, span in names:
+    for name, span in named:
         other, place = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), (name, span))
         if other != name:
             train.report(

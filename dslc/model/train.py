@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
-from dslc.model.bodies import bind_formals, elaborate_alone, unpacked
+from dslc.model.bodies import bind_formals, unpacked
 from dslc.model.builtins import classes_of, takes_names
 from dslc.model.checked import CheckedData, CheckedTrain, Facts, Measure
 from dslc.model.data import check_data
 from dslc.model.elaboration import Elaboration
 from dslc.model.expressions import CallSite, Evaluator
 from dslc.model.fields import FITTED
-from dslc.model.forms import flat
 from dslc.model.groups import files_to_load, frozen_by, frozen_paths
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, measure
@@ -29,7 +28,7 @@ from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.settings import settings_of
 from dslc.model.shadowing import doubts_in_train
-from dslc.model.shipping import check_names
+from dslc.model.shipping import check_names, networks_alone, outputs_of
 from dslc.model.values import POISON, Outputs, Value, is_number, kind_of
 from dslc.model.watching import conditions_of, directions_of
 from dslc.source import Span
@@ -90,15 +89,15 @@ class TrainChecker:
             )
         self.elaboration.frozen = frozen_by(freezes)
         evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
-        self.ship()
+        alone = networks_alone(self)
         if self.elaboration.asked_for_parameters:  # a penalty on all weights was met before all were known
             evaluated = [self.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
         frozen = frozen_paths(self, freezes)
         load = files_to_load(self)
         found = [objective_of(self, m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
         metrics = [self.metric(s) for s in self.statements(tree.Metric)]
-        outputs = self.outputs()
-        shipped = {} if outputs is not None else self.shipped
+        outputs = outputs_of(self)
+        shipped = alone if outputs is None else {}
         settings = settings_of(self)
         losses = [objective.loss for objective in found if objective]
         batch = next(iter(self.statements(tree.Batch)), None)
@@ -110,7 +109,7 @@ class TrainChecker:
         check_readings([*losses, *(m.value for m in metrics if m)], self.diagnostics)
         directions = directions_of(self, found, metrics)
         stop, keep = conditions_of(self, directions)
-        check_names(self, outputs)
+        check_names(self, outputs, shipped)
         found_errors = len(self.diagnostics) > before and self.diagnostics.has_errors
         if self.failed or found_errors or self.data is None:
             return None
@@ -390,53 +389,3 @@ class TrainChecker:
             self.broken.add(s.name)
             return None
         return found
-
-    def outputs(self) -> Mapping[str, Value] | None:
-        statements: list[tree.Output] = self.statements(tree.Output)
-        if not statements:
-            return None
-        found: dict[str, Value] = {}
-        for s in statements:
-            if s.name is None:
-                self.report(
-                    names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."),
-                    s.span,
-                )
-                continue
-            if s.name in found:
-                first = next(o for o in statements if o.name == s.name)
-                self.report(
-                    names.DUPLICATE(f"the output '{s.name}' is given twice"),
-                    s.name_span or s.span,
-                    Label(first.name_span or first.span, "first given here"),
-                )
-                continue
-            value = self.figure(s.name, s.value, training=False, what="an output")
-            if value is not POISON:
-                found[s.name] = value
-        return found
-
-    def ship(self) -> None:
-        """Elaborate each network alone, symbols free: what it ships as. Also settles all parameters."""
-        self.shipped: dict[str, dict[str, Value]] = {}
-        for s in self.statements(tree.Net):
-            if s.name in self.networks:
-                self.alone(self.networks[s.name])
-        for network in list(self.networks.values()):
-            if network.name not in self.shipped:
-                self.alone(network)
-
-    def alone(self, network: Network) -> None:
-        with self.elaboration.graph(training=False):
-            try:
-                value = elaborate_alone(self.evaluator(), network.declaration, network.arguments, network.name)
-            except Problem as problem:
-                self.report(problem, network.span)
-                return
-        if value is POISON:
-            self.failed = True
-        elif isinstance(value, Outputs):
-            self.shipped[network.name] = dict(value.values)
-        else:
-            output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
-            self.shipped[network.name] = {output.name or "output": value}
