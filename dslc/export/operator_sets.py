@@ -56,7 +56,9 @@ def converted(data: bytes, opset: int) -> bytes:
     if lost:
         first, *others = lost
         more = f", nor have {len(others)} more operators" if others else ""
-        enough = next(s for s in range(opset + 1, before + 1) if not _rewritten(load_model(data), s))
+        towards = 1 if opset < before else -1
+        between = range(opset + towards, before, towards)
+        enough = next((number for number in between if not _rewritten(load_model(data), number)), before)
         raise OPSET(
             f"the model cannot be written in operator set {opset}: {_described(first)} has no form in it{more}",
             hint=f"operator set {enough} expresses all of it: --opset {enough}",

@@ -338,6 +338,15 @@ def test_export_writes_a_model_that_runs(dslc: Dslc, trained: Path, tmp_path: Pa
     assert np.allclose(result.sum(axis=1), 1)
 
 
+def test_export_to_a_set_that_is_not_written(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    done = dslc("export", trained, "-o", tmp_path / "x.onnx", "--opset", "8")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(
+        "error[E0616]: models are not written in operator set 8\n  = hint: 9 to "
+    )  # fmt: skip
+    assert not (tmp_path / "x.onnx").exists()
+
+
 def test_export_of_an_unknown_network(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     done = dslc("export", trained, "-o", tmp_path / "x.onnx", "--net", "Other")
     assert (done.code, codes(done.err)) == (2, ["E0615"])

@@ -231,6 +231,20 @@ def test_several_refusals_are_counted() -> None:
     assert found.diagnostic.message.endswith("has no form in it, nor have 2 more operators")
 
 
+def test_what_newer_sets_have_changed() -> None:
+    builder = Builder("changed")
+    x = builder.input("x", TensorType(FLOAT32, (2, 4, 3)))
+    scale, bias = (builder.parameter(name, np.ones(2, np.float32)) for name in ("scale", "bias"))
+    builder.output("y", builder.node("GroupNormalization", [x, scale, bias], [x.type], {"num_groups": 2}))
+    model = save_model(builder.model())
+    with pytest.raises(Problem) as raised:
+        converted(model, 22)
+    assert "'GroupNormalization' (float)" in raised.value.diagnostic.message
+    advised = int(str(raised.value.diagnostic.hint).rpartition(" ")[2])
+    assert DEFAULT_OPSET <= advised <= 20
+    assert converted(model, advised)
+
+
 @pytest.mark.parametrize("opset", [0, 1, OLDEST - 1, NEWEST + 1, 2**40])
 def test_sets_that_are_not_written(opset: int) -> None:
     model, _ = model_of(ROWS[0], symbolic=False)
