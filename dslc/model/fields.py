@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import matching, names, objectives
 from dslc.model.checked import CheckedField, Fit
-from dslc.model.columns import ColumnFact, ColumnUse, Form, RawColumn
+from dslc.model.columns import Form, RawColumn
 from dslc.model.expressions import CallSite
+from dslc.model.field_columns import FieldColumns
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, mixes_examples
 from dslc.model.pooling import OVER, pooled_axes
@@ -20,23 +21,18 @@ from dslc.model.times import check_format
 from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
 from dslc.model.widening import Widening, in_single_precision
 from dslc.source import Span
-from dslc.syntax import tree
 from dslc.types import (
     BOOL,
     FLOAT32,
     FLOAT64,
     INT64,
     STRING,
-    ElementType,
     Symbolic,
     TensorType,
     regroups,
     shape_text,
     symbol,
 )
-
-if TYPE_CHECKING:
-    from dslc.model.data import DataChecker
 
 __all__ = ["FITTED", "FieldChecker"]
 
@@ -49,15 +45,10 @@ _SHAPE_CODES = frozenset(
 
 
 @dataclass
-class FieldChecker:
+class FieldChecker(FieldColumns):
     """Checks the expression of one field."""
 
-    data: DataChecker
-    node: tree.Field
-    type: TensorType
     fits: list[Fit] = field(default_factory=list)
-    assumed: bool = False
-    """A column's shape was assumed, because the data is not read yet."""
     results: dict[int, Fit] = field(default_factory=dict)
 
     def check(self) -> CheckedField:
@@ -196,107 +187,6 @@ class FieldChecker:
                     f"'{application.operation.name}' looks across the examples, and a field sees one example",
                     hint="standardize, minmax, impute and category are fitted on the training split",
                 ).at(application.span)
-
-    # --- columns -------------------------------------------------------------------------------
-
-    def column(self, call: CallSite) -> Any:
-        """``column("name")``"""
-        return self.raw(call, many=False)
-
-    def many_columns(self, call: CallSite) -> Any:
-        """``columns("p*", "q*")``"""
-        return self.raw(call, many=True)
-
-    def raw(self, call: CallSite, *, many: bool) -> Any:
-        """Return a raw column that is not known yet as what it is read."""
-        if any(a.value is POISON for a in call.arguments):
-            return POISON
-        if not call.arguments or (not many and len(call.arguments) != 1):
-            code, hint = names.MISSING_ARGUMENT, f'write: {call.name}("name")'
-            if call.arguments:
-                code, hint = names.TOO_MANY_ARGUMENTS, 'several are read side by side with columns("a", "b")'
-            what = "names of columns" if many else "the name of one column"
-            raise code(f"{call.name} takes {what} in quotes", hint=hint).at(call.span)
-        for argument in call.arguments:
-            if argument.name is not None or not isinstance(argument.value, str):
-                raise names.WRONG_KIND(
-                    f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
-                    hint=f'write: {call.name}("name")',
-                ).at(argument.span)
-        return RawColumn(tuple(a.value for a in call.arguments), many, call.span, self.number)
-
-    def number(self, raw: RawColumn, span: Span) -> Value:
-        """Return the values of a raw column: whole numbers as int64, others as float64, truth as bool.
-
-        Whole numbers that a field of floating point is made of are float64 as well where that holds them exactly: a
-        later file may lack some of them, or have fractions.
-        """
-        fact = self.fact(raw)
-        element = fact.element
-        if element is STRING:  # what in it is no number is told when it is read
-            element = BOOL if fact.is_truth else INT64 if self.type.element.is_integer else FLOAT64
-        if element in (INT64, ElementType.UINT64):
-            element = FLOAT64 if self.type.element.is_float and fact.fits_double else INT64
-        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
-
-    def fraction(self, raw: RawColumn, span: Span) -> Value:
-        """Return the values of a raw column as numbers of which some may be missing."""
-        fact = self.fact(raw)
-        element = fact.element if fact.element.is_float else FLOAT64
-        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
-
-    def as_whole(self, value: Value) -> Value | None:
-        """Return whole numbers that :meth:`number` gave as float64 as int64, for what takes nothing else."""
-        operation = value.application.operation
-        use = self.data.columns.get(operation.key) if isinstance(operation, Placeholder) else None
-        if use is None or use.form is not Form.NUMBER or use.element is not FLOAT64:
-            return None
-        raw = RawColumn(use.patterns, use.many, use.span, self.number)
-        fact = self.fact(raw)
-        if not (self.data.facts.known and fact.element.is_integer) and not self.is_guess(raw):
-            return None
-        return self.placeholder(raw, Form.NUMBER, INT64, fact.shape, value.span or use.span)
-
-    def placeholder(
-        self, raw: RawColumn, form: Form, element: ElementType, shape: tuple[int, ...], span: Span, **more: str | None
-    ) -> Value:
-        """Return what stands for a raw column in the form that it is used in: numbers as int64, float64 or bool."""
-        use = ColumnUse(
-            "", raw.patterns, raw.many, form, element, shape, more.get("fit"), more.get("format"), self.node.name,
-            raw.span,
-        )  # fmt: skip
-        known = next((u for u in self.data.columns.values() if _same_input(u, use)), None)
-        if known is None:
-            known = replace(use, key=self.new_key(use))
-            self.data.columns[known.key] = known
-        elaboration = self.data.elaboration
-        value = elaboration.placeholder(known.key, TensorType(element, (symbol(BATCH), *shape)), span)
-        wide = BOOL if element is BOOL else INT64 if element.is_integer else FLOAT64
-        return value if element is wide else elaboration.call("cast", [value], span, element=wide)
-
-    def new_key(self, use: ColumnUse) -> str:
-        """Return a name for an input of the fields graph that neither another one nor a field has."""
-        taken = {*self.data.columns, *(s.name for s in self.data.node.body if isinstance(s, tree.Field))}
-        name = ", ".join(use.patterns)
-        what = use.element if use.form is Form.NUMBER else use.form.value
-        names_ = (name, f"{name} as {what}", *(f"{name} as {what} {number}" for number in range(2, len(taken) + 3)))
-        return next(candidate for candidate in names_ if candidate not in taken)
-
-    def is_guess(self, raw: RawColumn) -> bool:
-        """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
-        return (raw.patterns, raw.many) not in self.data.facts.columns
-
-    def fact(self, raw: RawColumn) -> ColumnFact:
-        """Return what is known of a column, or before the data is read, what the declared type lets expect."""
-        if not self.is_guess(raw):
-            return self.data.facts.columns[raw.patterns, raw.many]
-        target = self.type.element
-        element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
-        kinds = {type(source).__name__ for source in self.data.sources.values()}
-        if not raw.many and kinds == {"csv"}:
-            return ColumnFact(element, ())
-        self.assumed = True
-        return ColumnFact(element, tuple(int(d) for d in self.type.shape))
 
     # --- fitted steps ----------------------------------------------------------------------------
 
@@ -471,11 +361,6 @@ class FieldChecker:
                 hint="make the windows outside, and read them as columns",
             ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)
-
-
-def _same_input(one: ColumnUse, other: ColumnUse) -> bool:
-    """Are two uses of columns one input of the fields graph?"""
-    return replace(one, key="", field="", span=other.span) == replace(other, key="", field="")
 
 
 def _permutation(found: Sequence[Any], target: Sequence[Any]) -> list[int] | None:
