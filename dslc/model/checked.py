@@ -111,6 +111,8 @@ class CheckedData:
     columns: Mapping[str, ColumnUse]
     split: SplitPlan
     doc: str | None
+    marks: Mapping[tuple[tuple[str, ...], bool], tuple[str, ...]]
+    """Texts that mark a missing value, by the columns as the spec writes them and whether they are many."""
 
     @property
     def split_names(self) -> tuple[str, ...]:

@@ -145,6 +145,8 @@ class Contract:
     """The inputs that each field is made of."""
     classes: Mapping[str, str] = field(default_factory=dict)
     """The categories that each field is coded by, where a category is all that it is."""
+    marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Texts that mark a missing value beside those of the source, by column."""
 
     def described(self) -> dict[str, Any]:
         """Return what the manifest says."""
@@ -155,6 +157,7 @@ class Contract:
             "examples": dict(self.examples),
             "fields": {name: list(keys) for name, keys in self.of_fields.items()},
             "classes": dict(self.classes),
+            "missing": {name: list(marks) for name, marks in self.marks.items()},
         }
 
     @classmethod
@@ -179,7 +182,8 @@ class Contract:
         classes = dict(described["classes"])
         if not set(classes.values()) <= set(categories):
             raise ValueError("a field has classes that are not there")
-        return cls(kind, options, inputs, categories, dict(described["examples"]), fields, classes)
+        marks = {name: tuple(map(str, texts)) for name, texts in described["missing"].items()}
+        return cls(kind, options, inputs, categories, dict(described["examples"]), fields, classes, marks)
 
     def reader(self) -> DataSource:
         """Return the training source's word, with its options and no path."""

@@ -66,6 +66,8 @@ class DataChecker:
     fields: dict[str, CheckedField] = field(default_factory=dict)
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
+    marks: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = field(default_factory=dict)
+    """Texts that mark a missing value, by the columns as written and whether they are many."""
     split_is_wrong: bool = False
 
     @property
@@ -126,6 +128,7 @@ class DataChecker:
             self.columns,
             split,
             self.node.doc,
+            self.marks,
         )
 
     def guard(self, statement: Any, check: Callable[[Any], None]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dslc.errors import names
+from dslc.model.arguments import Given
 from dslc.model.columns import ColumnFact, ColumnUse, Form, RawColumn
 from dslc.model.expressions import CallSite
 from dslc.model.measures import BATCH
@@ -32,30 +33,50 @@ class FieldColumns:
     """A column's shape was assumed, because the data is not read yet."""
 
     def column(self, call: CallSite) -> Any:
-        """``column("name")``"""
+        """``column("name")``, ``column("name", missing = "-999")``: a text, or several, that mark a missing value."""
         return self.raw(call, many=False)
 
     def many_columns(self, call: CallSite) -> Any:
-        """``columns("p*", "q*")``"""
+        """``columns("p*", "q*")``; ``missing`` as of :meth:`column`."""
         return self.raw(call, many=True)
 
     def raw(self, call: CallSite, *, many: bool) -> Any:
         """Return a raw column that is not known yet as what it is read."""
         if any(a.value is POISON for a in call.arguments):
             return POISON
-        if not call.arguments or (not many and len(call.arguments) != 1):
+        given = [a for a in call.arguments if a.name != "missing"]
+        if not given or (not many and len(given) != 1):
             code, hint = names.MISSING_ARGUMENT, f'write: {call.name}("name")'
-            if call.arguments:
+            if given:
                 code, hint = names.TOO_MANY_ARGUMENTS, 'several are read side by side with columns("a", "b")'
             what = "names of columns" if many else "the name of one column"
             raise code(f"{call.name} takes {what} in quotes", hint=hint).at(call.span)
-        for argument in call.arguments:
+        for argument in given:
             if argument.name is not None or not isinstance(argument.value, str):
                 raise names.WRONG_KIND(
                     f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
                     hint=f'write: {call.name}("name")',
                 ).at(argument.span)
-        return RawColumn(tuple(a.value for a in call.arguments), many, call.span, self.number)
+        raw = RawColumn(tuple(a.value for a in given), many, call.span, self.number)
+        for argument in call.arguments:
+            if argument.name == "missing":
+                self.mark(raw, argument)
+        return raw
+
+    def mark(self, raw: RawColumn, argument: Given) -> None:
+        """Take note of texts that mark a missing value; they do so wherever the column is read.
+
+        Raises:
+            Problem: they are no texts.
+        """
+        marks = argument.value if isinstance(argument.value, (list, tuple)) else [argument.value]
+        if not marks or not all(isinstance(mark, str) for mark in marks):
+            raise names.WRONG_KIND(
+                f"'missing' is a text or a list of texts, not {kind_of(argument.value)}",
+                hint='for example: column("age", missing = ["?", "-999"])',
+            ).at(argument.span)
+        known = self.data.marks.get((raw.patterns, raw.many), ())
+        self.data.marks[raw.patterns, raw.many] = tuple(dict.fromkeys((*known, *marks)))
 
     def number(self, raw: RawColumn, span: Span) -> Value:
         """Return the values of a raw column: whole numbers as int64, others as float64, truth as bool.

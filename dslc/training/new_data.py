@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.shipping import only_outputs
@@ -70,39 +71,47 @@ def compute_fields(
     return result
 
 
-def table_of(data: object, contract: Contract) -> Table:
+def table_of(data: object, contract: Contract, needed: Sequence[str]) -> Table:
     """Return columns that are in memory as a table.
 
     Args:
-        data: arrays or lists by column, a data frame, or one array of a contract that reads but one column.
+        data: arrays or lists by column, a data frame, or one array where the model reads but one column.
         contract: what they are for.
+        needed: the columns that the model reads.
 
     Raises:
-        Problem: E0417, E0416, they are no columns.
+        Problem: E0417, E0424, they are no columns.
     """
     columns = _columns(data)
     if columns is None:
-        array = np.asarray(data)
-        wanted = {(one.columns, one.many): one for one in contract.inputs}
-        if len(wanted) != 1 or array.dtype.hasobject or not array.ndim:
-            raise errors.UNSUPPORTED_ARRAY(
-                f"the columns of {type(data).__name__} have no names",
-                hint="give them by name: {" + ", ".join(f'"{name}": ...' for name in _names(contract)[:3]) + "}",
-            )
-        (one,) = wanted.values()
-        columns = {one.columns[0]: array}
-        if one.many:
-            if array.ndim != 2 or array.shape[1] != len(one.columns):
-                raise errors.SHAPES_DIFFER(
-                    f"an array of shape {list(array.shape)} is not {len(one.columns)} columns side by side"
-                )
-            columns = {name: array[:, number] for number, name in enumerate(one.columns)}
-    arrays = {str(name): _array(str(name), values) for name, values in columns.items()}
+        columns = _unnamed(np.asarray(data), contract, needed)
+    read = {name for one in contract.inputs for name in one.columns}
+    arrays: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        try:
+            arrays[str(name)] = _array(str(name), values)
+        except Problem:
+            if name in read:  # others may be anything
+                raise
     return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
 
 
-def _names(contract: Contract) -> list[str]:
-    return list(dict.fromkeys(name for one in contract.inputs for name in one.columns))
+def _unnamed(array: np.ndarray, contract: Contract, needed: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return one array as the only column that is needed, or as the columns that lie side by side in it.
+
+    Raises:
+        Problem: E0417, E0424, it is neither.
+    """
+    wanted = {(one.columns, one.many) for one in contract.inputs if set(one.columns) <= set(needed)}
+    if len(wanted) != 1 or array.dtype.hasobject or not array.ndim:
+        listed = "{" + ", ".join(f'"{name}": ...' for name in needed[:3]) + "}"
+        raise errors.UNSUPPORTED_ARRAY("what was given has no names of columns", hint=f"give them by name: {listed}")
+    ((names, many),) = wanted
+    if not many:
+        return {names[0]: array}
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise errors.SHAPES_DIFFER(f"an array of shape {list(array.shape)} is not {len(names)} columns side by side")
+    return {name: array[:, number] for number, name in enumerate(names)}
 
 
 def _columns(data: Any) -> Mapping[Any, Any] | None:
@@ -125,6 +134,8 @@ def _array(name: str, values: Any) -> np.ndarray:
         Problem: E0417, it is neither.
     """
     array = np.asarray(values)
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.array(values, object)  # of a gap among texts NumPy has made the text 'nan'
     if array.dtype.kind == "M":
         return np.where(np.isnat(array), "", np.datetime_as_string(array.astype("datetime64[us]")))
     if array.dtype.kind in "OT":

@@ -99,6 +99,8 @@ def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
     train = None if None in tables else "train"
     columns = _columns(data, tables, train, findings)
     _raise(findings)
+    marks = _marks(data, columns)
+    tables = {name: table.marking(marks) for name, table in tables.items()} if marks else tables
     needed = list(dict.fromkeys(name for names in columns.values() for name in names))
     lengths: dict[str | None, int] = {}
     for name, table in tables.items():
@@ -147,6 +149,15 @@ def _columns(
                 listed = ", ".join(f"{list(shape)} in {title}" for title, shape in shapes.items())
                 what = "columns" if use.many else f"column '{use.patterns[0]}'"
                 raise errors.SHAPES_DIFFER(f"an example's {what} has shape {listed}")
+    return found
+
+
+def _marks(data: CheckedData, columns: Mapping[Pattern, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the texts that mark a missing value, by column."""
+    found: dict[str, tuple[str, ...]] = {}
+    for pattern, marks in data.marks.items():
+        for name in columns.get(pattern, ()):
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *marks)))
     return found
 
 
@@ -273,4 +284,5 @@ def contract_of(data: CheckedData, raw: RawData | None) -> Contract:
         {split: raw.examples(split) for split in raw.rows} if raw is not None else {},
         {name: tuple(dict.fromkeys(inputs_of(data, checked))) for name, checked in data.fields.items()},
         classes,
+        _marks(data, raw.columns) if raw is not None else {},
     )

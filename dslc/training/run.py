@@ -206,14 +206,16 @@ class Run:
         """
         if isinstance(data, Table):
             return data
+        fed = {name for model in self.reader.models.values() for name in model.fields.values()}
+        needed = list(dict.fromkeys(column for name in sorted(fed) for column in self.contract.columns_of(name)))
         if isinstance(data, (str, os.PathLike)):
             from dslc.model.described_source import read_described
 
             source = self.contract.reader() if reader is None else read_described(reader)
-            fed = {name for model in self.reader.models.values() for name in model.fields.values()}
-            needed = [column for name in sorted(fed) for column in self.contract.columns_of(name)]
-            return open_inputs(Path(data), source, needed=needed)
-        return table_of(data, self.contract)
+            found = open_inputs(Path(data), source, needed=needed)
+        else:
+            found = table_of(data, self.contract, needed)
+        return found.marking({name: marks for name, marks in self.contract.marks.items() if name in found.names})
 
     def predict(
         self, data: object, net: str | None = None, *, prepared: bool = False, reader: str | None = None

@@ -1,0 +1,166 @@
+"""New data in every form that a program may have it in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from dslc.diagnostics import Failure, Problem
+from tests.runs.driving import opened, trained
+
+TABLE = """\
+data d {
+  source csv("d.csv", delimiter = ";")
+  field x: float32 = impute(column("x", missing = ["-1", "none"]), 0)
+  field gone: float32 = cast(is_missing(column("x")), float32)
+  ## Where it was made.
+  field place: int64 = category(column("place"), missing = true)
+  field kind: int64 = category(column("kind"))
+}
+## Sorts things.
+model Net(places, kinds) {
+  input x: float32[N]
+  input gone: float32[N]
+  input place: int64[N]
+  numbers = stack(x, gone, axis = 1)
+  output logits = concat(numbers, place -> Embedding(places, 2), axis = 1) -> Dense(kinds)
+}
+train t {
+  data d
+  net n = Net(classes(place), classes(kind))
+  let logits = n(x, gone, place)
+  minimize cross_entropy(logits, kind) using SGD(lr = 0.1)
+  output probability = softmax(logits)
+  epochs 2
+}
+"""
+ROWS = [("1", "Ulm", "nut"), ("-1", "", "bolt"), ("none", "Bonn", "nut"), ("2", "Ulm", "bolt"), ("-1.0", "Bonn", "nut")]
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("things")
+    with (folder / "d.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([("x", "place", "kind"), *ROWS])
+    (folder / "spec.dl").write_text(TABLE)
+    trained(folder / "spec.dl", folder / "run")
+    return folder / "run"
+
+
+class Frame:
+    """What data frames have in common."""
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        self.columns = list(columns)
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name]
+
+
+NUMBERS = [1, np.nan, np.nan, 2, np.nan]
+PLACES = ["Ulm", None, "Bonn", "Ulm", "Bonn"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"x": np.array(NUMBERS), "place": PLACES},
+        {"x": [1, None, None, 2, None], "place": np.array(PLACES, object)},
+        {"x": ["1", "-1", "none", "2", ""], "place": ["Ulm", "", "Bonn", "Ulm", "Bonn"]},
+        {"x": NUMBERS, "place": ["Ulm", np.nan, "Bonn", "Ulm", "Bonn"], "unread": [object()] * 5},
+        Frame({"place": np.array(PLACES, object), "x": np.array(NUMBERS, np.float32)}),
+    ],
+    ids=["arrays", "lists", "texts", "more", "frame"],
+)
+def test_columns_in_memory(given: Any, things: Path) -> None:
+    run = opened(things)
+    expected = run.predict(things.parent / "d.csv")
+    found = run.predict(given)
+    assert list(found) == ["probability", "kind"]
+    np.testing.assert_array_equal(found["probability"], expected["probability"])
+    assert found["kind"].tolist() == [["bolt", "nut"][k] for k in expected["probability"].argmax(axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"place": PLACES}, "E0411.*'x'"),
+        ({"x": [1, 2], "place": ["Ulm"]}, "E0416"),
+        ({"x": [1, 2], "place": ["Ulm", "Rom"]}, "E0419.*'Rom'.*index 1, column 'place'"),
+        ({"x": [1, "a"], "place": ["Ulm", "Ulm"]}, "E04.*column 'x'"),
+        ({"x": [1, {}], "place": ["Ulm", "Ulm"]}, "E0417.*'x'"),
+        ([[1, 2]], "E0417.*no names.*"),
+        (7, "E0417"),
+        ("nowhere.csv", "E0403"),
+    ],
+)
+def test_what_is_no_table(given: Any, said: str, things: Path) -> None:
+    with pytest.raises((Problem, Failure), match=said):
+        opened(things).predict(given)
+
+
+def test_the_exported_model_documents_itself(things: Path) -> None:
+    model = onnx.load_model_from_string(opened(things).export(fields=True))
+    assert {value.name: value.doc_string for value in model.graph.input} == {
+        "x": "the column 'x'", "place": "the column 'place'\nWhere it was made."}  # fmt: skip
+    metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert metadata["columns"] == {"x": ["x"], "place": ["place"]}
+    assert metadata["classes"] == {"probability": ["bolt", "nut"]}
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    feeds = {"x": np.array([1, np.nan]), "place": np.array(["Ulm", ""], object)}
+    probability, kind = session.run(["probability", "kind"], feeds)
+    expected = opened(things).predict({"x": [1, None], "place": ["Ulm", None]})
+    np.testing.assert_allclose(probability, expected["probability"], rtol=1e-6)
+    assert kind.tolist() == expected["kind"].tolist()
+
+
+IMAGES = """\
+data d {
+  source npz("d.npz")
+  field image: float32[1, 4, 4] = column("image") / 255
+  field label: int64 = column("label")
+}
+model Net {
+  input image: float32[N, 1, 4, 4]
+  output logits = image -> Flatten -> Dense(2)
+}
+train t {
+  data d
+  minimize cross_entropy(Net(image), label) using SGD(lr = 0.1)
+  epochs 1
+}
+"""
+
+
+def test_raw_images_are_prepared_whatever_brings_them(tmp_path: Path) -> None:
+    """Also where the columns bear the names of the model's inputs; what is prepared already has to be said."""
+    generator = np.random.default_rng(3)
+    images = generator.integers(0, 256, (12, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "d.npz", image=images, label=generator.integers(0, 2, 12))
+    (tmp_path / "spec.dl").write_text(IMAGES)
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    np.savez(tmp_path / "new.npz", image=images)
+    np.save(tmp_path / "image.npy", images)
+    np.savez(tmp_path / "prepared.npz", image=(images / np.float32(255)).reshape(12, 1, 4, 4))
+    expected = run.predict_split("train")["logits"]
+    found = [
+        run.predict(tmp_path / "new.npz"), run.predict(str(tmp_path / "image.npy")), run.predict({"image": images}),
+        run.predict(images), run.predict(tmp_path / "prepared.npz", prepared=True),
+    ]  # fmt: skip
+    for one in found:
+        np.testing.assert_array_equal(one["logits"], expected)
+    with pytest.raises(Problem, match=r"E0424.*\[2, 8\].*\[4, 4\]"):
+        run.predict(images.reshape(12, 2, 8))
+    exported = onnxruntime.InferenceSession(run.export(fields=True))
+    (port,) = exported.get_inputs()
+    assert (port.name, port.type, port.shape[1:]) == ("image", "tensor(uint8)", [4, 4])
+    np.testing.assert_allclose(exported.run(None, {"image": images})[0], expected, rtol=1e-6)
