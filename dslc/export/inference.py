@@ -134,7 +134,8 @@ def _inference(
         if not isinstance(operation, Placeholder) or operation.key.removeprefix("fitted:") in constants.arrays:
             continue
         if operation.key not in inputs:
-            counts = [known["count"] for known in ranges.get(operation.key, ())]
+            is_index = operation.given.element.is_integer
+            counts = [known["count"] for known in ranges.get(operation.key, ()) if is_index]
             said = [docs[operation.key]] if operation.key in docs else []
             said += [f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error."] if counts else []
             inputs[operation.key] = builder.input(operation.key, operation.given, "\n".join(said) or None)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses import (
+    TWO_CLASSES,
     Mean,
     class_axis,
     class_targets,
@@ -89,10 +90,12 @@ class ClassMetric(Statistic):
         return count
 
     def indexes(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> Sequence[IndexUse]:
-        if not target.element.is_integer:
+        if target.element is BOOL:
             return ()
+        if target.element.is_float:
+            return [IndexUse(1, 2, TWO_CLASSES, looks_up=False)]
         classes = 2 if logits.shape == target.shape else logits.shape[self.class_axis]
-        what = "is of two classes, 0 and 1" if logits.shape == target.shape else f"is given {classes} classes"
+        what = TWO_CLASSES if logits.shape == target.shape else f"is given {classes} classes"
         return [IndexUse(1, classes, what, self.ignore_index, looks_up=False)]
 
     def classes(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from dslc.graph import Tensor
 
 __all__ = [
-    "Mean", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "huber", "ignore_option",
+    "TWO_CLASSES", "Mean", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "huber",
+    "ignore_option",
     "kl_divergence", "l1", "l2", "mae", "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "surprise",
     "weighted_mean", "weights_of",
 ]  # fmt: skip
@@ -110,6 +111,10 @@ def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) 
             hint=f"a single logit for two classes is compared with a target of its shape: squeeze(y, axis = {axis})",
         )
     return axis, classes
+
+
+TWO_CLASSES = "takes targets from 0 to 1"
+"""What is said of a target of two classes."""
 
 
 # --- Targets that are ignored ----------------------------------------------------------------------------
@@ -248,6 +253,9 @@ class binary_cross_entropy(ElementwiseLoss):
         if isinstance(self.pos_weight, tuple) and (logits.rank == 0 or logits.shape[-1] != len(self.pos_weight)):
             raise errors.CLASS_COUNT(f"'pos_weight' has {len(self.pos_weight)} numbers, and the logits are {logits}")
         return super().type(logits, target, weight)
+
+    def indexes(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> Sequence[IndexUse]:
+        return [IndexUse(1, 2, TWO_CLASSES, looks_up=False)]
 
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:
         if self.pos_weight == 1.0:

@@ -26,6 +26,9 @@ class rmse(mse):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return None
 
+    def has_columns(self, *operands: TensorType) -> bool:
+        return operands[0].rank > 1
+
     def accumulate(
         self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
     ) -> dict[str, Tensor]:

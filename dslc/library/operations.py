@@ -83,7 +83,8 @@ class Variable:
 class IndexUse:
     """An operand of integers that pick from ``count`` things; any other than 0 to count - 1 ends the run.
 
-    The operand itself is checked, whatever the operation does: it need not look after that.
+    The operand itself is checked, whatever the operation does: it need not look after that. One of floats, a target of
+    two classes, lies from 0 to 1; that is checked of what follows from the data.
     """
 
     operand: int
@@ -240,6 +241,10 @@ class Statistic(Function):
     def over_examples(self, *operands: TensorType) -> bool:
         """Does it reduce over the first axis, so that it can and must be taken apart?"""
         return True
+
+    def has_columns(self, *operands: TensorType) -> bool:
+        """Are its accumulators of several columns each, and its value a number all the same?"""
+        return False
 
     def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
         """Return the accumulators of one batch."""

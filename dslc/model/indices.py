@@ -10,7 +10,7 @@ import numpy as np
 from dslc.library.operations import IndexUse
 from dslc.model.measures import BATCH, applications_of, mixes_examples
 from dslc.model.values import Application, Literal, Placeholder, Value
-from dslc.types import BOOL, symbol
+from dslc.types import symbol
 
 __all__ = ["field_of", "follows_from_examples", "indexes_of", "ranges_of"]
 
@@ -24,11 +24,11 @@ def indexes_of(application: Application) -> Sequence[IndexUse]:
 
 
 def field_of(value: Value) -> str | None:
-    """Return the key of the placeholder whose elements are all those of an integer value, reshaped at most."""
+    """Return the key of the placeholder whose elements are all those of a value, reshaped or widened at most."""
     while True:
         operation = value.application.operation
         if isinstance(operation, Placeholder):
-            return operation.key if value.type.element.is_integer or value.type.element is BOOL else None
+            return operation.key
         if operation.name not in KEEPS_ALL or len(value.application.operands) != 1:
             return None
         (source,) = value.application.operands

@@ -60,12 +60,14 @@ class Lowering:
         """Return the tensors of an application's operands, which have been emitted; indices among them in range."""
         tensors = [self.tensor(operand) for operand in application.operands]
         for use in indexes_of(application):
-            if not (isinstance(use.count, int) and self.checked(application.operands[use.operand])):
-                with self.builder.scope(application.site or application.operation.name, origin_of(application.span)):
-                    tensors[use.operand] = in_range(
-                        tensors[use.operand], use.count, application.operation.name, ignored=use.ignored,
-                        looks_up=use.looks_up,
-                    )  # fmt: skip
+            operand = application.operands[use.operand]
+            if not operand.type.element.is_integer or (isinstance(use.count, int) and self.checked(operand)):
+                continue
+            word = application.operation.name
+            with self.builder.scope(application.site or word, origin_of(application.span)):
+                tensors[use.operand] = in_range(
+                    tensors[use.operand], use.count, word, ignored=use.ignored, looks_up=use.looks_up
+                )
         return tensors
 
     def put(self, application: Application, tensors: Sequence[Tensor]) -> None:

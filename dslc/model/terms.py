@@ -100,7 +100,9 @@ def joins_batches(site: Application) -> bool:
     """Can a formula be differentiated by a statistic's sums over several batches? They add up, and are numbers."""
     operation = site.operation
     assert isinstance(operation, Statistic)
-    return type(operation).merge is Statistic.merge and not site.outputs[0].type.rank
+    if type(operation).merge is not Statistic.merge or site.outputs[0].type.rank:
+        return False
+    return not operation.has_columns(*(operand.type for operand in site.operands))
 
 
 def _only_site(application: Application, sites: dict[int, Application], finished: set[int]) -> Application | None:

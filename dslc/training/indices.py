@@ -141,9 +141,12 @@ def _check_computed(
     choice: _Choice, train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset,
     constants: FittedConstants, settings: Settings,
 ) -> None:  # fmt: skip
-    data, names = _graph(choice.value, train, constants)
+    names = [name for name in train.data.fields if name in _keys(choice.value)]
+    if not names:
+        return
+    data = _graph(choice.value, names, train, constants)
     predictor = Predictor(data, settings)
-    for source, table in raw.tables.items() if names else ():
+    for source, table in raw.tables.items():
         fields = {name: _of_source(source, raw, dataset)[name] for name in names}
         for start in range(0, len(fields[names[0]]), CHUNK):
             piece = {name: array[start : start + CHUNK] for name, array in fields.items()}
@@ -151,28 +154,31 @@ def _check_computed(
             wrong = np.argwhere((values < 0) | (values >= choice.count))
             if len(wrong):
                 origin = where_in(table, contract.columns_of(names[0]))(start + int(wrong[0][0]), 0)
+                index = "index" if choice.value.type.element.is_integer else "target"
                 raise INDEX_OUTSIDE(
-                    f"{choice.word} {choice.use.what}, and the index computed from {_listed(names)} is "
+                    f"{choice.word} {choice.use.what}, and the {index} computed from {_listed(names)} is "
                     f"{values[tuple(wrong[0])]} ({origin})",
-                    hint=f"indices go from 0 to {choice.count - 1}",
+                    hint=f"indices go from 0 to {choice.count - 1}" if index == "index" else None,
                 ).at(choice.span or train.objectives[0].span)
 
 
-def _graph(value: Value, train: CheckedTrain, constants: FittedConstants) -> tuple[bytes, list[str]]:
-    """Compile an index that follows from fields; return the fields too."""
+def _keys(value: Value) -> set[str]:
+    return {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
+
+
+def _graph(value: Value, names: Sequence[str], train: CheckedTrain, constants: FittedConstants) -> bytes:
+    """Compile an index that follows from fields."""
     builder = Builder(f"{train.name}.index")
-    keys = {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
-    inputs = {
-        name: builder.input(name, TensorType(field.type.element, (symbol(BATCH), *field.type.shape)))
-        for name, field in train.data.fields.items()
-        if name in keys
-    }
+    inputs = {}
+    for name in names:
+        example = train.data.fields[name].type
+        inputs[name] = builder.input(name, TensorType(example.element, (symbol(BATCH), *example.shape)))
     lowering = Lowering(
         builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), inputs.__getitem__
     )
     (index,) = lowering.emit(value)
     builder.output("index", index)
-    return save_model(builder.model()), list(inputs)
+    return save_model(builder.model())
 
 
 def _listed(names: list[str]) -> str:

@@ -196,6 +196,11 @@ CASES = {
     "label_of_two_classes": csv("E0420", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
         "cross_entropy(logits, y)", "binary_cross_entropy(logits[:, 0], cast(y, float32))").replace(
         "epochs", "metric right = accuracy(logits[:, 0], y) epochs")),
+    "label_between_classes": csv("E0420", fields=FIELDS.replace("y: int64", "y: float32"), network=NETWORK.replace(
+        "Dense(3)", "Dense(1)").replace("cross_entropy(logits, y)", "mse(logits[:, 0], y)").replace(
+        "epochs", "metric right = accuracy(logits[:, 0], y) epochs")),
+    "probability_computed": csv("E0540", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
+        "cross_entropy(logits, y)", "binary_cross_entropy(logits[:, 0], cast(y, float32))")),
     "label_computed": csv("E0540", network=NETWORK.replace("y)", "y - 1)")),
     "place_computed": csv("E0540", network=NETWORK.replace(
         "epochs", "metric picked = mean(gather(logits, y[:, none] * 2, axis = 1)) epochs")),

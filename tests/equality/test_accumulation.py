@@ -74,8 +74,8 @@ EXACT = [
     "mean(mean((out - y) ** 2, axis = 0))",
     # not sums of means: a root, a product, a quotient, learned weights
     "sqrt(mse(out, y, weight = w))",
-    "rmse(out, y)",
-    "rmse(out, y, weight = w)",
+    "rmse(out[:, 0], y[:, 0])",
+    "rmse(out[:, 0], y[:, 0], weight = w)",
     "mse(out, y) * cross_entropy(out, label)",
     "sum(w * mean((out - y) ** 2, axis = 1)) / sum(w)",
     "mse(out, y, weight = Scale(x))",
