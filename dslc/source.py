@@ -39,7 +39,7 @@ class Source:
         return Span(self, start, end)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """The characters [start, end) of a source."""
 

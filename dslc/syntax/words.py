@@ -67,6 +67,8 @@ class Word(Token):
     right before, and whether a space stands before.
     """
 
+    __slots__ = ("doc", "faulty", "follows_value", "is_name", "literal", "operand", "place", "spaced", "span")
+
     span: Span
     place: int
     doc: str | None
