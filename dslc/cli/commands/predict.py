@@ -18,7 +18,7 @@ from dslc.cli.options import UsageError, add_data, add_net, add_reader, add_run,
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
-    parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="the new data")
+    parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="the new data; - is standard input")
     parser.add_argument("--split", metavar="NAME", help="the examples of a split of the run's own data, in its place")
     parser.add_argument("-o", "--output", metavar="OUT", type=output_file, help="the file to write (default: stdout)")
     parser.add_argument(

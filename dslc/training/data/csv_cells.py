@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -58,24 +59,40 @@ class Blocks:
         return tuple(blocks)
 
 
-class Codes(dict[str, int]):
-    """The code of each text that a column's cells spell, in the order in which they first occur.
-
-    Cells that are the same text to the reader, such as ``" a"`` and ``"a"``, share a code.
-    """
+class Codes:
+    """Numbers the texts that a column's cells spell, in the order in which they first occur."""
 
     def __init__(self, spelling: Spelling) -> None:
-        self.vocabulary: dict[str, int] = {}
         self._spelling = spelling
+        self._known: dict[str, int] = {}
+        self._missing: list[int] = []
+        """The codes of texts that stand for a missing value; cells have the code of ''."""
 
-    def __missing__(self, cell: str) -> int:
-        text = self._spelling.text(cell)
-        code = self[cell] = self.vocabulary.setdefault(text, len(self.vocabulary))
-        return code
+    def __len__(self) -> int:
+        return len(self._known)
 
-    def of(self, cells: Iterable[str], count: int) -> Array:
-        """Return the codes of ``count`` cells, (count,)."""
-        return np.fromiter(map(self.__getitem__, cells), CELL, count)
+    def since(self, code: int) -> Iterator[str]:
+        """Return the texts from a code on."""
+        return islice(self._known, code, None)
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The text of each code."""
+        missing = set(self._missing)
+        return tuple("" if code in missing else text for text, code in self._known.items())
+
+    def of(self, cells: Sequence[str]) -> Array:
+        """Return the codes of cells, (cells,)."""
+        known, before = self._known, len(self._known)
+        texts = map(str.strip, cells) if self._spelling.trim else cells
+        codes: Array = np.fromiter((known.setdefault(text, len(known)) for text in texts), CELL, len(cells))
+        if len(known) > before:
+            new = list(self.since(before))
+            gone = [before + place for place, text in enumerate(self._spelling.texts(new)) if not text and new[place]]
+            self._missing += gone
+        if self._missing:
+            codes[np.isin(codes, self._missing)] = known.setdefault("", len(known))
+        return codes
 
 
 def typed(texts: Iterable[str], spelling: Spelling) -> tuple[int, bool]:
@@ -112,7 +129,7 @@ def pack(texts: Sequence[str], codes: Codes, spelling: Spelling) -> tuple[int, A
     if found is None:
         found = _spelled(texts, spelling)
     if found is None or "_" in "".join(texts):  # 1_000 is a number to Python, but not in data
-        return TEXT, codes.of(texts, len(texts))
+        return TEXT, codes.of(texts)
     return (INTEGER if found.dtype == CELL else NUMBER), found
 
 

@@ -7,6 +7,7 @@ import io
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import IO, cast
@@ -38,12 +39,15 @@ class Lines:
 
     rows: array[int] = field(default_factory=lambda: array("q", [0]))
     ahead: array[int] = field(default_factory=lambda: array("q", [1]))
+    behind: int = 0
+    """How many lines more than rows stand before the row that was noted last."""
 
     def note(self, row: int, line: int) -> None:
         """Say where the next row begins."""
         if line - row != self.ahead[-1]:
             self.rows.append(row)
             self.ahead.append(line - row)
+            self.behind = line - row - 1
 
     def __getitem__(self, row: int) -> int:
         distance: int = self.ahead[bisect_right(self.rows, row) - 1]
@@ -81,6 +85,7 @@ class Records:
             strict=True,
         )
         self._skip(text, source.skip)
+        self._begin()
         self._first: list[list[str]] = []
         first = self._next_filled()
         self._header_line = self._reader.line_num + self._skipped
@@ -117,21 +122,19 @@ class Records:
             yield line
 
     def _next_filled(self) -> list[str]:
-        for record in self._records():
-            if record:
-                return record
-            self._others += 1
+        with self._faults():
+            for record in self._reader:
+                if record:
+                    return record
+                self._others += 1
+                self._begin()
         raise errors.EMPTY(f"'{self._name}' is empty")
 
-    def _records(self) -> Iterator[list[str]]:
-        reader = self._reader
-        self._before = reader.line_num + self._skipped
-        self._between = True
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Say what is wrong where the reader can't go on."""
         try:
-            for record in reader:
-                yield record
-                self._before = reader.line_num + self._skipped
-                self._between = True
+            yield
         except UnicodeError as error:
             reason = error.reason if isinstance(error, UnicodeDecodeError) else error
             raise errors.NOT_UTF8(
@@ -160,39 +163,47 @@ class Records:
 
     def __iter__(self) -> Iterator[list[Sequence[str]]]:
         """Yield blocks as one sequence of texts per column."""
-        width = len(self.names)
+        width, reader, lines = len(self.names), self._reader, self.lines
         size = max(1, BLOCK_CELLS // width)
         block: list[list[str]] = []
         if self._first:
-            self._accept(self._first.pop(), self._header_line, block)
-        for record in self._records():
-            if len(record) == width:
-                self.lines.note(self._row, self._before + 1)
-                self._row += 1
-                block.append(record)
-            elif record:
-                self._accept(record, self._before + 1, block)
-            else:
-                self._others += 1
-            if len(block) >= size:
-                yield list(zip(*block, strict=True))
-                block = []
-            if len(self.found) > HANDFUL:
-                return
+            self._before = self._header_line - 1
+            self._take(self._first.pop(), block)
+        self._begin()
+        with self._faults():
+            for record in reader:
+                if len(record) == width and self._before - self._row == lines.behind:
+                    self._row += 1
+                    block.append(record)
+                else:
+                    self._take(record, block)
+                    if len(self.found) > HANDFUL:
+                        return
+                self._before = reader.line_num + self._skipped
+                self._between = True
+                if len(block) == size:
+                    yield list(zip(*block, strict=True))
+                    block = []
         if block:
             yield list(zip(*block, strict=True))
 
-    def _accept(self, record: list[str], line: int, block: list[list[str]]) -> None:
+    def _begin(self) -> None:
+        """Stand behind a record."""
+        self._before = self._reader.line_num + self._skipped
+        self._between = True
+
+    def _take(self, record: list[str], block: list[list[str]]) -> None:
+        """Take a record that is a row, is none, or begins where the last one does not say."""
         if len(record) == len(self.names):
-            self.lines.note(self._row, line)
+            self.lines.note(self._row, self._before + 1)
             self._row += 1
             block.append(record)
             return
         self._others += 1
-        if len(record) == 1 and not record[0].strip():  # a line of blanks
+        if not record or (len(record) == 1 and not record[0].strip()):  # a blank line
             return
-        message = f"line {line} of {self._name} has {_cells(len(record))}, and there are {len(self.names)} columns"
-        self.found.append(errors.RAGGED(message).diagnostic)
+        cells = f"{_cells(len(record))}, and there are {len(self.names)} columns"
+        self.found.append(errors.RAGGED(f"line {self._before + 1} of {self._name} has {cells}").diagnostic)
 
     def undecodable(self, texts: Sequence[str], name: str, start: int) -> list[Diagnostic]:
         """Return the first of a column's texts, from row ``start`` on, that was not in the file's encoding."""

@@ -207,12 +207,12 @@ class CsvTable(Table):
                 codes[block.start : block.stop] = block.cells[position]
             if name not in self._marking:
                 return Text(codes, vocabulary)
-            new = found.of(vocabulary, len(vocabulary))
+            new = found.of(vocabulary)
             codes[:] = new[codes]
         else:
             for block, texts in zip(self.blocks, self.reread(position), strict=True):
-                codes[block.start : block.stop] = found.of(texts, len(texts))
-        return Text(codes, tuple(found.vocabulary))
+                codes[block.start : block.stop] = found.of(texts)
+        return Text(codes, found.vocabulary)
 
 
 def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTable:
@@ -234,7 +234,7 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
                 kind, values = pack(texts, codes[position], spelling)
                 block.kinds[position], block.cells[position] = kind, values.view(CELL)
                 large[position] |= kind == INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
-                new = "".join(islice(codes[position], known, None)) if len(codes[position]) > known else ""
+                new = "".join(codes[position].since(known)) if len(codes[position]) > known else ""
                 if len(found) < HANDFUL and not decodable(new):
                     found += records.undecodable(texts, records.names[position], start)
             blocks.add(block)
@@ -250,7 +250,7 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
     packed, everything = blocks.all(), tuple(range(len(records.names)))
     return CsvTable(
         name, records.names, {source.path: fingerprint}, everything, packed, large,
-        tuple(tuple(column.vocabulary) for column in codes), records.lines, memory, source, {},
+        tuple(column.vocabulary for column in codes), records.lines, memory, source, {},
         _Again(path, source, name, fingerprint, tuple(block.stop for block in packed)),
     )  # fmt: skip
 

@@ -61,6 +61,11 @@ def open_inputs(
             raise
         weakref.finalize(table.reread, spooled.unlink, missing_ok=True)  # texts of numbers are read from it again
         return table
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise errors.UNREADABLE(
+            f"'{path.name}' is a pipe or a device, not a file",
+            hint="csv is read from standard input where the file is called -",
+        )
     kind = _kind(path, source)
     require_available(kind)
     if kind.keywords:

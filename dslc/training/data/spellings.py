@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -98,6 +99,12 @@ class Spelling:
         if self.numbers and self._value(text) in self.numbers:
             return ""
         return stripped if self.trim else text
+
+    def texts(self, cells: Sequence[str]) -> list[str]:
+        """Return what :meth:`text` does of each cell."""
+        if self.marks or not self.trim:
+            return list(map(self.text, cells))
+        return [text if len(text) >= LONG or text.lower() not in NAN else "" for text in map(str.strip, cells)]
 
     def _value(self, text: str) -> int | float | None:
         if self.plain:
