@@ -299,7 +299,6 @@ def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_pa
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [
-        ("new.xyz", "x1,x2\n1,2\n", "E0421"),
         ("new.csv", "x1,x2\n1,a\n", "E0412"),
         ("new.csv", "x1,x3\n1,2\n", "E0411"),
         ("new.csv", "y\n1\n", "E0411"),
@@ -311,6 +310,13 @@ def test_predict_refuses_what_does_not_fit(
     (tmp_path / name).write_text(text)
     done = dslc("predict", trained, tmp_path / name)
     assert (done.code, codes(done.err), done.out) == (3, [code], "")
+
+
+def test_predict_reads_a_file_of_another_suffix_as_the_source(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    for name in ("new.csv", "new.xyz"):
+        (tmp_path / name).write_text("x1,x2\n1,2\n")
+    found = dslc("predict", trained, tmp_path / "new.xyz")
+    assert (found.code, found.out) == (0, dslc("predict", trained, tmp_path / "new.csv").out)
 
 
 def test_predict_to_a_file_that_cannot_be(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
