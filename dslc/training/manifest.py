@@ -296,7 +296,9 @@ def _range(entry: Entry) -> Mapping[str, Any]:
 
 def _contract(entry: Entry) -> Contract:
     try:
-        return Contract.of(entry.object())
+        found = Contract.of(entry.object())
+        found.reader()  # the source takes its options
+        return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DAMAGED_MANIFEST(f"{entry.file}: '{entry.keys}' does not say how the data is read: {error!r}") from None
 

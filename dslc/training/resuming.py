@@ -207,10 +207,11 @@ def changed_rates(train: CheckedTrain, step: int, before: int, now: int) -> list
             for option in options_of(type(group.optimizer)):
                 value = getattr(group.optimizer, option.name)
                 if before != now and isinstance(value, Schedule) and value.needs_total:
-                    old, new = (float(value.at(min(step, total), total)) for total in (before, now))
+                    old, new = float(value.at(max(step - 1, 0), before)), float(value.at(step, now))
                     found.append(RATE_CHANGES(
                         f"the schedule of '{option.name}' lasts to the end of training, which has moved from step "
-                        f"{before:,} to {now:,}: it goes on with {new:.3g} at step {step:,}, where it was {old:.3g}",
+                        f"{before:,} to {now:,}: it goes on with {new:.3g} at step {step:,}, and was {old:.3g} one "
+                        "step before",
                         hint="a run of the new length would be there too; 'steps' in the schedule gives it a length "
                         "of its own",
                     ).diagnostic)  # fmt: skip

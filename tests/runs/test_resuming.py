@@ -244,10 +244,10 @@ def test_a_damaged_log_is_mended_and_told(
 @pytest.mark.parametrize(
     ("schedule", "old", "new"),
     [
-        ("cosine(0.1, 1e-3)", "0.001", "0.0633"),
-        ("linear(0.1, 0)", "0", "0.0583"),
-        ("warmup(5) then cosine(0.1)", "0", "0.0672"),
-        ("constant(0.1, steps = 9) then linear(0.1, 0.05)", "0.05", "0.0818"),
+        ("cosine(0.1, 1e-3)", "0.00112", "0.0633"),
+        ("linear(0.1, 0)", "0.00222", "0.0583"),
+        ("warmup(5) then cosine(0.1)", "0.000154", "0.0672"),
+        ("constant(0.1, steps = 9) then linear(0.1, 0.05)", "0.0514", "0.0818"),
     ],
 )
 def test_a_longer_run_goes_on_as_if_it_had_always_been(schedule: str, old: str, new: str, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_longer_run_goes_on_as_if_it_had_always_been(schedule: str, old: str, 
     witness = resumed(spec, tmp_path / "run", epochs=12)
     assert told(tmp_path, *witness.warnings) == (
         "warning[W0606]: the schedule of 'lr' lasts to the end of training, which has moved from step 45 to 108: it "
-        f"goes on with {new} at step 45, where it was {old}\n"
+        f"goes on with {new} at step 45, and was {old} one step before\n"
         "  = hint: a run of the new length would be there too; 'steps' in the schedule gives it a length of its own"
     )
     assert resumed(spec, tmp_path / "run", epochs=12).warnings == []
@@ -281,4 +281,4 @@ def test_more_steps_under_a_schedule_to_the_end(tmp_path: Path) -> None:
     interrupted(spec, tmp_path / "run", 15)
     (warning,) = resumed(spec, tmp_path / "run", steps=50).warnings
     assert warning.code.id == "W0606"
-    assert "from step 20 to 50: it goes on with 0.072 at step 14, where it was 0.03" in warning.message
+    assert "from step 20 to 50: it goes on with 0.072 at step 14, and was 0.035 one step before" in warning.message
