@@ -116,8 +116,6 @@ class ClassMetric(Statistic):
 class Share(ClassMetric, Mean):
     """The share of positions at which a prediction is right."""
 
-    direction: ClassVar[str | None] = "highest"
-
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         self.check(logits, target, weight)
         return TensorType(FLOAT32)
