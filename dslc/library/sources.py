@@ -50,9 +50,7 @@ class csv(DataSource):
     is float64. Anything else is text, and so is a column with a whole number beyond int64, or beyond 2^53 beside
     fractions or missing values, which float64 would round. As text, a cell is what the file spells: `007` stays `007`.
 
-    ```text
-    source csv("prices.csv", delimiter = ";", decimal = ",", thousands = ".", currency = "€", missing = ["?", "-999"])
-    ```
+    For example `csv("prices.csv", delimiter = ";", decimal = ",", thousands = ".", missing = ["?", "-999"])`.
     """
 
     suffixes = (".csv", ".tsv")

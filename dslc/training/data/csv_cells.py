@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -71,9 +71,9 @@ class Codes:
     def __len__(self) -> int:
         return len(self._known)
 
-    def since(self, code: int) -> Iterator[str]:
-        """Return the texts from a code on."""
-        return islice(self._known, code, None)
+    def since(self, code: int) -> list[str]:
+        """Return the texts from a code on, as fast as there are few of them."""
+        return list(islice(reversed(self._known), len(self._known) - code))[::-1]
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Codes:
         texts = map(str.strip, cells) if self._spelling.trim else cells
         codes: Array = np.fromiter((known.setdefault(text, len(known)) for text in texts), CELL, len(cells))
         if len(known) > before:
-            new = list(self.since(before))
+            new = self.since(before)
             gone = [before + place for place, text in enumerate(self._spelling.texts(new)) if not text and new[place]]
             self._missing += gone
         if self._missing:
