@@ -67,7 +67,7 @@ def _results(operation: Operation, types: Sequence[TensorType]) -> tuple[TensorT
     return (found,) if isinstance(found, TensorType) else found
 
 
-_EXACT_IN_FLOAT32 = frozenset({"bool", "int8", "int16", "uint8", "uint16", "float16", "float32"})
+_EXACT_IN_FLOAT32 = frozenset({"int8", "int16", "uint8", "uint16", "float16", "float32"})
 _ROUNDED_ONCE = frozenset({"+", "-", "*", "/"})
 """Operators whose result is the exact one, rounded (IEEE 754)."""
 

@@ -86,6 +86,9 @@ def csv(code: str, *changes: tuple[int, str], header: str = "a,b,y", **parts: st
 
 
 TOWN = '  field x: float32[2] = columns("a", "b")\n  field y: int64 = category(column("town"))\n'
+SEEING = NETWORK.replace("[N, 2]", "[N, 3, 4, 4]").replace("x -> Dense", "x -> Flatten -> Dense")
+IMAGE_FIELDS = '  field x: float32[3, 4, 4] = column("image") / 255\n  field y: int64 = column("y")\n'
+IMPUTED = 'impute(column("a"), "mean")'
 IN_ORDER = "  split train = 50%, validation = 50%, order = a\n"
 CASES = {
     # --- files
@@ -204,6 +207,24 @@ CASES = {
     "label_computed": csv("E0540", network=NETWORK.replace("y)", "y - 1)")),
     "place_computed": csv("E0540", network=NETWORK.replace(
         "epochs", "metric picked = mean(gather(logits, y[:, none] * 2, axis = 1)) epochs")),
+    # --- what a column is, and what becomes of it
+    "axes_permuted": Case("E0509", spec('npz("d.npz")', IMAGE_FIELDS, network=SEEING), {
+        "d.npz": npz(image=np.zeros((8, 4, 4, 3), np.uint8), a=np.ones(8), b=np.ones(8), y=LABELS)}),
+    "whole_numbers_merged": csv("E0452", *((n + 2, f"{1_700_000_000 + n},{n},{n % 3}") for n in range(8))),
+    "identifiers_of_20_digits": csv("E0414", *((n + 2, f"1000000000000000000{n},{n},{n % 3}") for n in range(8))),
+    "identifiers_beyond_doubles": csv("E0414", *((n + 2, f"{2**60 + n},{n},{n % 3}") for n in range(8)),
+                                      fields=FIELDS.replace('"a", "b"', '"b", "y"')
+                                      + '  field z: float32 = impute(column("a"), "mean")\n'),
+    "text_imputed": csv("E0510", *((n + 2, f"{n},{'x' * (n % 2)},{n % 3}") for n in range(8)),
+                        fields=FIELDS + '  field z: float32 = impute(column("b"), "mean")\n'),
+    "text_truth_without_cast": csv("E0509", *((n + 2, f"{n},{'yes' if n % 2 else 'no'},{n % 3}") for n in range(8)),
+                                   fields=FIELDS.replace('"b"', '"y"') + '  field z: float32 = column("b")\n'),
+    "category_all_missing": csv("E0415", *((n + 2, f"{n},,{n % 3}") for n in range(8)),
+                                fields=FIELDS + '  field z: int64 = category(column("b"))\n'),
+    "no_time": csv("E0451", *((n + 2, f"{n},{n + 10}/02/2026,{n % 3}") for n in range(8)),
+                   fields=FIELDS.replace('"b"', '"y"') + '  field z: float64 = datetime(column("b"))\n'),
+    "order_by_text": csv("E0451", *((n + 2, f"{n + 10}/02/2026,{n},{n % 3}") for n in range(8)),
+                         fields=FIELDS.replace('"a", "b"', '"b", "y"'), split=IN_ORDER),
     # --- loaded weights
     "weights_missing": Case("E0403", spec(network=LOADING), {"d.csv": TABLE}),
     "weights_damaged": Case("E0406", spec(network=LOADING),
@@ -217,7 +238,7 @@ CASES = {
             "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
 BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
-               "one_example_to_normalize"}
+               "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast"}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 

@@ -296,9 +296,44 @@ def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_pa
     assert dslc("predict", trained, tmp_path / "inputs.npz", "--prepared").out.count("\n") == 4
 
 
+def test_predict_keeps_columns_and_reads_as_told(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.csv"
+    new.write_text("id;x2;x1\na7;0;3\nb8;0;-3\n")
+    done = dslc("predict", trained, new, "--source", 'csv(delimiter = ";")', "--keep", "id", "--keep", "x1")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [(row["id"], row["x1"], row["label"]) for row in rows] == [("a7", "3", "right"), ("b8", "-3", "left")]
+    assert codes(dslc("predict", trained, new, "--source", 'csv(delimiter = ";")', "--keep", "ID").err) == ["E0411"]
+
+
+def test_predict_takes_a_split(dslc: Dslc, trained: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(dslc("predict", trained, "--split", "train").out)))
+    assert rows
+    assert set(rows[0]) == {"probability.left", "probability.right", "label"}
+    assert codes(dslc("predict", trained, "--split", "nowhere").err) == ["E0614"]
+
+
+def test_eval_measures_new_data(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("kind,x2,x1\nright,0,3\nleft,0,-3\nleft,0,3\n")
+    found = dslc("eval", trained, tmp_path / "new.csv", "--json").json
+    assert (found["split"], found["examples"]) == ("new data", 3)
+    (tmp_path / "new.csv").write_text("kind,x2,x1\nup,0,3\n")
+    assert codes(dslc("eval", trained, tmp_path / "new.csv").err) == ["E0419"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["csv", "csv(", "cvs()", 'csv(delimeter = ";")', "npy()", "parquet()", "csv() source csv()", "7", "x" * 999],
+)
+def test_a_source_that_can_not_be(dslc: Dslc, trained: Path, tmp_path: Path, source: str) -> None:
+    (tmp_path / "new.csv").write_text("x1,x2\n3,0\n")
+    done = dslc("predict", trained, tmp_path / "new.csv", "--source", source)
+    assert (done.code, codes(done.err)) in [(2, ["E0453"]), (3, ["E0401"])]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [
+        ("new.parquet", "x1,x2\n1,2\n", "E0401"),
         ("new.csv", "x1,x2\n1,a\n", "E0412"),
         ("new.csv", "x1,x3\n1,2\n", "E0411"),
         ("new.csv", "y\n1\n", "E0411"),

@@ -13,7 +13,8 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import Failure, Problem
-from tests.runs.driving import opened, trained
+from dslc.pipeline import compile_spec
+from tests.runs.driving import Witness, opened, trained
 
 TABLE = """\
 data d {
@@ -164,3 +165,47 @@ def test_raw_images_are_prepared_whatever_brings_them(tmp_path: Path) -> None:
     (port,) = exported.get_inputs()
     assert (port.name, port.type, port.shape[1:]) == ("image", "tensor(uint8)", [4, 4])
     np.testing.assert_allclose(exported.run(None, {"image": images})[0], expected, rtol=1e-6)
+
+
+ROUNDED = """\
+data d {
+  source csv("d.csv")
+  field x: float32 = column("x")
+  field y: float32 = cast(column("x"), float32) / 1e9
+}
+model Net {
+  input x: float32[N]
+  output y = squeeze(unsqueeze(x, axis = 1) -> Dense(1), axis = 1)
+}
+train t {
+  data d
+  minimize mse(Net(y), y) using SGD(lr = 1e-3)
+  epochs 1
+}
+"""
+
+
+def test_rounded_whole_numbers_are_told(tmp_path: Path) -> None:
+    """Not where a cast says that it is meant; different ones that become equal are an error."""
+    (tmp_path / "d.csv").write_text("x\n" + "\n".join(str(16_777_217 + 1000 * n) for n in range(6)) + "\n")
+    (tmp_path / "spec.dl").write_text(ROUNDED)
+    witness = Witness()
+    trained(tmp_path / "spec.dl", tmp_path / "run", observer=witness)
+    assert [(w.code.id, w.message) for w in witness.warnings] == [
+        ("W0450", "field 'x' rounds whole numbers to float32: 16777217 becomes 16777216 (d.csv, line 2, column 'x')")
+    ]
+
+
+def test_a_split_by_time_is_not_one_by_text(tmp_path: Path) -> None:
+    """The last days of the year, although their text sorts first."""
+    days = [f"{d:02}/{m:02}/2025" for m in range(1, 13) for d in (3, 20)]
+    order = np.random.default_rng(2).permutation(len(days))
+    (tmp_path / "d.csv").write_text("day,n\n" + "".join(f"{days[k]},{k}\n" for k in order))
+    (tmp_path / "spec.dl").write_text(
+        ROUNDED.replace('column("x")', 'column("n")').replace(
+            "}\nmodel", '  field t: float64 = datetime(column("day"), "%d/%m/%Y")\n'
+            "  split train = 75%, test = 25%, order = t\n}\nmodel", 1)
+    )  # fmt: skip
+    splits = compile_spec(tmp_path / "spec.dl").dataset.splits
+    assert splits["test"].take(np.arange(6))["x"].tolist() == list(range(18, 24))
+    assert splits["train"].take(np.arange(18))["x"].tolist() == list(range(18))
