@@ -41,7 +41,7 @@ def test_metrics_do_not_depend_on_the_batches(evaluator: Evaluator, size: int) -
 def test_every_evaluation_starts_from_zeros_with_the_state_given(evaluator: Evaluator) -> None:
     batches = [{"x": X, "y": Y}]
     first = evaluator.run(batches, {"slope": SLOPE})
-    other = evaluator.run(batches, {"slope": SLOPE * 2})
+    other = evaluator.run(batches, {"slope": (SLOPE * 2).astype(SLOPE.dtype)})
     assert other["error"][0] != first["error"][0]
     assert evaluator.run(batches, {"slope": SLOPE})["error"][0] == first["error"][0]
 
