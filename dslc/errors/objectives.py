@@ -159,3 +159,11 @@ FIGURE_NOT_FINITE = register(
     "A loss or a metric over a split came out infinite or not a number, while training goes on. It has no value where "
     "there is nothing to measure: every target ignored, or all weights 0. `keep` and `stop when` pass it over.",
 )  # fmt: skip
+NO_PLACE_FOR_UNKNOWN = register(
+    "E0542",
+    "values that training did not see have no place",
+    "category(x, unknown = true) numbers the K values of the training split 0 to K-1 and gives K to all others, so that "
+    "later data may have them. What such a field picks from has K + 1 entries, then: "
+    "`Embedding(classes(town) + 1, 8)`. With K entries, training would run, and the first unseen value would stop the "
+    "trained model.",
+)

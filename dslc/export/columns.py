@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dslc.model.columns import Form
+from dslc.model.columns import Form, is_pattern
 from dslc.model.contract import Categories, Input
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
@@ -50,16 +50,24 @@ def raw_inputs(inputs: Sequence[Input], taken: frozenset[str] = frozenset()) -> 
     groups: dict[tuple[tuple[str, ...], bool, str | None], list[Input]] = {}
     for one in inputs:
         time = (one.format or "time") if one.form is Form.TIME else None
-        groups.setdefault((one.columns, one.many, time), []).append(one)
+        apart = _is_apart(one)
+        for part in [(column,) for column in one.columns] if apart else [one.columns]:
+            groups.setdefault((part, one.many and not apart, time), []).append(one)
     found: list[RawInput] = []
     names = set(taken)
-    for (columns, _, _), uses in groups.items():
-        wanted = (", ".join(uses[0].written), uses[0].key, f"column {uses[0].key}")
+    for (columns, many, _), uses in groups.items():
+        wanted = (", ".join(uses[0].written) if many else columns[0], uses[0].key, f"column {uses[0].key}")
         candidates = (*wanted, *(f"{wanted[2]} {number}" for number in range(2, len(groups) + len(taken) + 3)))
         name = next(candidate for candidate in candidates if candidate not in names)
         names.add(name)
-        found.append(RawInput(name, columns, _element(uses), uses[0].shape, tuple(uses)))
+        shape = () if _is_apart(uses[0]) else uses[0].shape
+        found.append(RawInput(name, columns, _element(uses), shape, tuple(uses)))
     return found
+
+
+def _is_apart(one: Input) -> bool:
+    """Are columns that stand side by side inputs of their own, because the spec names each?"""
+    return one.many and not any(map(is_pattern, one.written)) and one.shape == (len(one.columns),)
 
 
 def _element(uses: Sequence[Input]) -> ElementType:
@@ -109,25 +117,14 @@ def put_columns_in_front(
     held = {prefix + one.key: value for value in model.graph.input for one in inputs if prefix + one.key == value.name}
     for value in held.values():
         model.graph.input.remove(value)
+    for one in inputs:
+        made = prefix + one.key
+        parts = [raw for raw in found if one in raw.uses]
+        if _is_apart(one):
+            _join(front, [next(raw for raw in parts if raw.columns == (name,)) for name in one.columns], one, made)
+        else:
+            _prepare(front, parts[0], one, categories, made)
     for place, raw in enumerate(found):
-        for one in raw.uses:
-            made = prefix + one.key
-            match one.form:
-                case Form.CATEGORY:
-                    assert one.categories is not None
-                    _code(front, raw, categories[one.categories], made)
-                case Form.MISSING if raw.element is STRING:
-                    blank = front.node(
-                        "LabelEncoder", [raw.name], f"{made}/blank", ML,
-                        keys_strings=[""], values_int64s=[1], default_int64=0,
-                    )  # fmt: skip
-                    front.cast(blank, BOOL, made)
-                case Form.MISSING:
-                    front.node("IsNaN", [raw.name], made)
-                case Form.NUMBER | Form.TIME if raw.element is one.element:
-                    front.node("Identity", [raw.name], made)
-                case Form.NUMBER | Form.TIME:
-                    front.cast(raw.name, one.element, made)
         element = helper.np_dtype_to_tensor_dtype(raw.element.numpy)
         batch = next(iter(held.values())).type.tensor_type.shape.dim[0].dim_param or "N"
         port = helper.make_tensor_value_info(raw.name, element, [batch, *raw.shape], doc_string=raw.described)
@@ -137,6 +134,37 @@ def put_columns_in_front(
     if any(node.domain == ML for node in front.nodes) and not any(e.domain == ML for e in model.opset_import):
         model.opset_import.append(helper.make_opsetid(ML, ML_VERSION))
     return found
+
+
+def _prepare(front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str) -> None:
+    """Make of a raw input what the fields graph takes."""
+    match one.form:
+        case Form.CATEGORY:
+            assert one.categories is not None
+            _code(front, raw, categories[one.categories], made)
+        case Form.MISSING if raw.element is STRING:
+            blank = front.node(
+                "LabelEncoder", [raw.name], f"{made}/blank", ML,
+                keys_strings=[""], values_int64s=[1], default_int64=0,
+            )  # fmt: skip
+            front.cast(blank, BOOL, made)
+        case Form.MISSING:
+            front.node("IsNaN", [raw.name], made)
+        case Form.NUMBER | Form.TIME if raw.element is one.element:
+            front.node("Identity", [raw.name], made)
+        case Form.NUMBER | Form.TIME:
+            front.cast(raw.name, one.element, made)
+
+
+def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> None:
+    """Put columns side by side."""
+    axis = front.constant([1], "int64", f"{made}/axis")
+    numbers = [
+        raw.name if raw.element is one.element else front.cast(raw.name, one.element, f"{made}/{place}/cast")
+        for place, raw in enumerate(parts)
+    ]
+    upright = [front.node("Unsqueeze", [n, axis], f"{made}/{place}") for place, n in enumerate(numbers)]
+    front.node("Concat", upright, made, axis=1)
 
 
 def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> None:

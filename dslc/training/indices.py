@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem
-from dslc.errors.objectives import INDEX_OUTSIDE
+from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN
 from dslc.graph import Builder
 from dslc.graph.model import save_model
 from dslc.library.operations import IndexUse
@@ -81,6 +81,8 @@ def check_indices(
             computed.setdefault((id(choice.value), choice.count, choice.use.ignored), choice)
     findings = Diagnostics()
     for field, choices in by_field.items():
+        for choice in choices:
+            _refuse_no_place(choice, field, contract, findings)
         found = next(filter(None, (_outside(choice, field, raw, contract, dataset) for choice in choices)), [])
         for finding, labels in found:
             findings.add(Problem(finding).at(train.data.fields[field].span, *labels))
@@ -117,6 +119,19 @@ def _outside(
             hint = hint or _hint_of_ignored(choice, values)
             found += [(replace(finding, hint=hint or finding.hint), choice.labels) for finding in failure.diagnostics]
     return found
+
+
+def _refuse_no_place(choice: _Choice, field: str, contract: Contract, findings: Diagnostics) -> None:
+    """Report where the number of values that training did not see, which later data may have, is outside."""
+    categories = contract.categories.get(contract.classes.get(field, ""))
+    if categories is not None and categories.unknown and choice.count == categories.count:
+        findings.add(
+            NO_PLACE_FOR_UNKNOWN(
+                f"field '{field}' is {choice.count} for values that training did not see (unknown = true), and "
+                f"{choice.word} {choice.use.what}",
+                hint=f"give it one more: classes({field}) + 1",
+            ).at(choice.span)
+        )
 
 
 def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:

@@ -219,6 +219,10 @@ CASES = {
                         fields=FIELDS + '  field z: float32 = impute(column("b"), "mean")\n'),
     "text_truth_without_cast": csv("E0509", *((n + 2, f"{n},{'yes' if n % 2 else 'no'},{n % 3}") for n in range(8)),
                                    fields=FIELDS.replace('"b"', '"y"') + '  field z: float32 = column("b")\n'),
+    "unknown_without_a_place": csv("E0542", *((n + 2, f"{n},{'uv'[n % 2]},{n % 3}") for n in range(8)),
+                                   fields=FIELDS.replace('"b"', '"y"')
+                                   + '  field z: int64 = category(column("b"), unknown = true)\n',
+                                   network=NETWORK.replace("Net(x)", "Net(x) + one_hot(z, classes(z))[:, :1]")),
     "category_all_missing": csv("E0415", *((n + 2, f"{n},,{n % 3}") for n in range(8)),
                                 fields=FIELDS + '  field z: int64 = category(column("b"))\n'),
     "no_time": csv("E0451", *((n + 2, f"{n},{n + 10}/02/2026,{n % 3}") for n in range(8)),
@@ -238,7 +242,8 @@ CASES = {
             "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
 BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
-               "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast"}
+               "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast",
+               "unknown_without_a_place"}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 

@@ -209,3 +209,21 @@ def test_a_split_by_time_is_not_one_by_text(tmp_path: Path) -> None:
     splits = compile_spec(tmp_path / "spec.dl").dataset.splits
     assert splits["test"].take(np.arange(6))["x"].tolist() == list(range(18, 24))
     assert splits["train"].take(np.arange(18))["x"].tolist() == list(range(18))
+
+
+def test_columns_that_are_named_are_inputs_of_their_own(tmp_path: Path) -> None:
+    """Those of a pattern lie side by side in one."""
+    (tmp_path / "d.csv").write_text("p2,b,p1,a\n" + "".join(f"{n},{n * n},{-n},{n / 2}\n" for n in range(8)))
+    text = ROUNDED.replace('field x: float32 = column("x")', 'field p: float32[2] = columns("p*")')
+    text = text.replace('field y: float32 = cast(column("x"), float32) / 1e9', 'field x: float32[2] = columns("a", "b")')
+    text = text.replace("input x: float32[N]", "input x: float32[N, 2]\n  input p: float32[N, 2]")
+    text = text.replace("unsqueeze(x, axis = 1)", "concat(x, p, axis = 1)").replace("Net(y), y", "Net(x, p), x[:, 0]")
+    (tmp_path / "spec.dl").write_text(text)
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    assert {port.name: port.shape[1:] for port in session.get_inputs()} == {"b": [], "a": [], "p*": [2]}
+    n = np.arange(8.0)
+    feeds = {"a": n / 2, "b": n * n, "p*": np.stack([n, -n], axis=1)}
+    expected = run.predict(tmp_path / "d.csv")["y"]
+    np.testing.assert_allclose(session.run(None, feeds)[0], expected, rtol=1e-6)

@@ -36,6 +36,7 @@ NOT_BY_CHECKING = {
     "E0522": "of reading weights",
     "E0524": "of a run",
     "E0540": "of indices in data; tests/baddata, tests/runs/test_indices.py",
+    "E0542": "of reading data",
     "E0590": "of differentiating, after checking",
     "W0521": "of a run",
     "W0450": "of reading data",
