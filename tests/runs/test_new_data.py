@@ -215,7 +215,8 @@ def test_columns_that_are_named_are_inputs_of_their_own(tmp_path: Path) -> None:
     """Those of a pattern lie side by side in one."""
     (tmp_path / "d.csv").write_text("p2,b,p1,a\n" + "".join(f"{n},{n * n},{-n},{n / 2}\n" for n in range(8)))
     text = ROUNDED.replace('field x: float32 = column("x")', 'field p: float32[2] = columns("p*")')
-    text = text.replace('field y: float32 = cast(column("x"), float32) / 1e9', 'field x: float32[2] = columns("a", "b")')
+    target = 'field y: float32 = cast(column("x"), float32) / 1e9'
+    text = text.replace(target, 'field x: float32[2] = columns("a", "b")')
     text = text.replace("input x: float32[N]", "input x: float32[N, 2]\n  input p: float32[N, 2]")
     text = text.replace("unsqueeze(x, axis = 1)", "concat(x, p, axis = 1)").replace("Net(y), y", "Net(x, p), x[:, 0]")
     (tmp_path / "spec.dl").write_text(text)
