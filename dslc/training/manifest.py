@@ -300,7 +300,8 @@ def _contract(entry: Entry) -> Contract:
         found.reader()  # the source takes its options
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DAMAGED_MANIFEST(f"{entry.file}: '{entry.keys}' does not say how the data is read: {error!r}") from None
+        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise DAMAGED_MANIFEST(f"{entry.file}: '{entry.keys}' does not say how the data is read: {why}") from None
 
 
 def _result(entry: Entry) -> Result:
