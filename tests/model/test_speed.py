@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 CHECK = """
 import sys
+import time
 from pathlib import Path
 from dslc.pipeline import check_spec
 print(len(check_spec(Path(sys.argv[1])).findings))
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"onnx", "onnx_ir", "onnxruntime", "sympy"}))
+print(time.process_time())  # of the processor: the machine may be busy with other things
 """
 
 
@@ -66,12 +67,7 @@ def test_a_spec_of_500_lines_is_checked_in_a_second(tmp_path: Path) -> None:
     path = tmp_path / "long.dl"
     path.write_text(long_spec(), encoding="utf-8")
     assert path.read_text(encoding="utf-8").count("\n") >= 450
-    seconds = []
-    for _ in range(3):  # the machine may be busy
-        start = time.perf_counter()
-        run = subprocess.run([sys.executable, "-c", CHECK, str(path)], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
-        assert run.stdout.split("\n")[:2] == ["0", "[]"]
-        if seconds[-1] < 1:
-            break
-    assert min(seconds) < 2
+    run = subprocess.run([sys.executable, "-c", CHECK, str(path)], capture_output=True, text=True, check=True)
+    findings, libraries, seconds = run.stdout.split("\n")[:3]
+    assert (findings, libraries) == ("0", "[]")
+    assert float(seconds) < 2
