@@ -24,7 +24,12 @@ from dslc.model.values import Application, Value
 from dslc.training.state import FLUSH, StateRole, StateTensor, counter
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
-__all__ = ["Accumulation", "alive", "emit_addends", "weight_of"]
+__all__ = ["Accumulation", "alive", "term_name", "term_values"]
+
+
+def term_name(number: int) -> str:
+    """Return the output of a term, counted from 0, of an objective that has several with weights that vary."""
+    return f"loss.term_{number + 1}"
 
 
 def emit_addends(lowering: Lowering, addends: Sequence[Addend]) -> Tensor:
@@ -37,6 +42,14 @@ def emit_addends(lowering: Lowering, addends: Sequence[Addend]) -> Tensor:
             tensor = tensor / other if word == "divide" else tensor * other
         tensors.append(tensor)
     return g.total(*tensors)
+
+
+def term_values(lowering: Lowering, objective: Value) -> list[Tensor]:
+    """Return the terms of an objective in a batch, where there are several and a mean of losses is not theirs."""
+    terms = terms_of(objective)
+    if terms is None or len(terms.terms) < 2 or not any(term.varies for term in terms.terms):
+        return []
+    return [emit_addends(lowering, term.addends) for term in terms.terms]
 
 
 def accumulators_of(lowering: Lowering, site: Application) -> dict[str, Tensor]:

@@ -17,8 +17,12 @@ from dslc.training.evaluation import Predictor
 from dslc.training.session import Settings
 from dslc.training.step import NEXT, SEED, TrainStep
 
-__all__ = ["explain_loss"]
+__all__ = ["check_state", "explain_loss"]
 
+STATE_HINT = (
+    "a gradient was infinite (that of a root at 0, say), or an update too large: add a small number inside of the root "
+    "or lower the learning rate"
+)
 HINT = "try a lower learning rate, 'clip norm 1.0', or inputs scaled with standardize"
 
 
@@ -46,6 +50,22 @@ def explain_loss(
     name, origin = found or (last.site or last.operation.name, str(origin_of(last.span)))
     problem = LOSS_NOT_FINITE(f"{what}: the first output that is not finite is that of '{name}' ({origin})", hint=HINT)
     return problem.at(objective.span, *_labels(objective, name, origin))
+
+
+def check_state(train: CheckedTrain, state: Mapping[str, np.ndarray], after: int) -> None:
+    """Refuse a state that is not finite although the losses are: the slope of a root at 0 leaves one, say.
+
+    Raises:
+        Problem: E0520, names the first tensor, weights before statistics and what optimizers keep.
+    """
+    order = sorted(state, key=lambda name: (name not in train.parameters, name not in train.frozen, name))
+    for name in order:
+        array = state[name]
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            where = f"after step {after}" if after else "before the first step"
+            raise LOSS_NOT_FINITE(f"'{name}' is not finite {where}, although the loss still is", hint=STATE_HINT).at(
+                train.objectives[0].span
+            )
 
 
 def _state_read_by(

@@ -7,6 +7,7 @@ checkpoint and ends bit for bit like one that was not.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -19,10 +20,11 @@ import numpy as np
 from dslc.errors.environment import RUN_EXISTS
 from dslc.errors.runs import BEST_LOST
 from dslc.model.checked import CheckedTrain
+from dslc.training.accumulation import term_name
 from dslc.training.artifacts import Artifacts, shipped_weights
 from dslc.training.beginning import COMPLETE, begun, resumed
 from dslc.training.evaluation import Evaluator
-from dslc.training.failures import explain_loss
+from dslc.training.failures import check_state, explain_loss
 from dslc.training.feeding import Feeder
 from dslc.training.folder import RunFolder, holds_something, occupied, run_in
 from dslc.training.manifest import Result
@@ -32,8 +34,9 @@ from dslc.training.resuming import Job
 from dslc.training.run_files import RunFiles
 from dslc.training.schedule import merges_single, steps_per_epoch
 from dslc.training.session import Settings
-from dslc.training.state import FLUSH
+from dslc.training.state import COUNTER_STEP, FLUSH
 from dslc.training.step import Feed
+from dslc.training.weighting import nothing_to_learn, weighting_of
 
 __all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
 
@@ -102,6 +105,11 @@ class TrainingRun:
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
         self.total_steps = job.total_steps
         self.resumed_at: int | None = None
+        self.checked_at: int | None = None
+        """The step after which the state was last found to be finite."""
+        self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
+        self.coming: deque[list[list[float]] | None] = deque()
+        """The weights of the batches that were asked for and did not run yet, None of those that are left out."""
         self.names = [objective.name for objective in self.train.objectives]
 
     # --- beginning -------------------------------------------------------------------------------
@@ -129,6 +137,9 @@ class TrainingRun:
                     if reason is not None or self.is_complete():
                         break
                 else:
+                    self.next_weights()  # of batches with nothing to learn from at the end
+                    if not self.progress.examples:
+                        raise nothing_to_learn(self.train.objectives[0])
                     reason = self.evaluate(ends_epoch=True)
         if not progress.history or progress.history[-1]["step"] != progress.step:
             self.evaluate(ends_epoch=False)
@@ -148,11 +159,28 @@ class TrainingRun:
         )  # fmt: skip
 
     def batches(self) -> Iterator[np.ndarray]:
-        """Yield the places in the split of each batch of what is left of the epoch that runs."""
-        return self.dataset.places(
+        """Yield the places in the split of each batch of what is left of the epoch that runs.
+
+        Batches in which no objective has anything to learn from are left out; ``coming`` tells of them.
+        """
+        self.coming.clear()
+        for places in self.dataset.places(
             "train", self.train.batch, shuffle=self.train.shuffle, seed=self.seed, epoch=self.progress.epoch,
             drop_last=self.train.drop_last, merge_last_single=merges_single(self.train), start=self.progress.batch,
-        )  # fmt: skip
+        ):  # fmt: skip
+            weights = self.weighting.of(places)
+            runs = self.train.accumulate > 1 or any(map(any, weights))
+            self.coming.append(weights if runs else None)
+            if runs:
+                yield places
+
+    def next_weights(self) -> list[list[float]]:
+        """Return the weights of the batch about to run, by objective and term; pass over those that are left out."""
+        while self.coming and self.coming[0] is None:
+            self.coming.popleft()
+            self.progress.batch += 1
+            self.progress.batches += 1
+        return self.coming.popleft() or [] if self.coming else []
 
     def is_complete(self) -> bool:
         """Has the run come to its end?"""
@@ -171,6 +199,7 @@ class TrainingRun:
     def one(self, feed: Feed) -> str | None:
         """Run one batch; return why the run ends, if it does."""
         progress = self.progress
+        weights = self.next_weights()
         if self.train.accumulate > 1 and self.is_last():
             self.step.set_state(FLUSH, np.asarray(1, np.int64))
         self.feeder.run(feed, self.seed)
@@ -179,15 +208,19 @@ class TrainingRun:
         progress.pending += 1
         if progress.pending == self.train.accumulate or (self.train.accumulate > 1 and self._flushed()):
             progress.pending = 0
-            progress.step += 1
+            # several batches with nothing to learn from make no update
+            progress.step = progress.step + 1 if self.train.accumulate == 1 else int(self.step.value(COUNTER_STEP))
         size = len(next(iter(feed.arrays.values()))) if feed.arrays else 1
         progress.examples += size
-        for number, name in enumerate(self.names):
+        for number, (name, graph) in enumerate(zip(self.names, self.artifacts.steps, strict=True)):
             loss = self.step.loss(number)
             if not isfinite(loss):
                 batch = self.feeder.batch(feed)
                 raise explain_loss(self.train, self.artifacts, self.step, batch, number, self.seed, progress.step)
-            progress.sums[name] = progress.sums.get(name, 0.0) + loss * size
+            terms = [self.step.scalar(term_name(term), number) for term in range(graph.terms)]
+            for term, value in enumerate(terms):
+                progress.add(f"{name}/{term + 1}", value, weights[number][term])
+            progress.add(name, loss - sum(terms), size if terms else weights[number][0])
         self.observer.stepped(progress)
         every = self.train.evaluate_every
         if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
@@ -233,6 +266,7 @@ class TrainingRun:
     def evaluate(self, *, ends_epoch: bool) -> str | None:
         """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""
         progress = self.progress
+        self.check_finite()
         record: dict[str, float] = dict(self.place())
         if progress.examples:
             record |= self.running()
@@ -243,7 +277,8 @@ class TrainingRun:
         self.write_line(record)
         if ends_epoch:
             progress.per_epoch.append(len(progress.history) - 1)
-            progress.epoch, progress.batch, progress.examples, progress.sums = progress.epoch + 1, 0, 0, {}
+            progress.epoch, progress.batch, progress.examples = progress.epoch + 1, 0, 0
+            progress.sums, progress.weights = {}, {}
             self.drive_schedules()
         self.keep_best(record)
         self.observer.evaluated(record)
@@ -283,8 +318,19 @@ class TrainingRun:
             self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
             self.best_saved = False
 
+    def check_finite(self) -> None:
+        """Refuse a state that is not finite, before it is measured, saved or shipped.
+
+        Raises:
+            Problem: E0520.
+        """
+        if self.progress.step != self.checked_at:
+            check_state(self.train, self.step.view(), self.progress.step)
+            self.checked_at = self.progress.step
+
     def save(self) -> None:
         """Write a checkpoint, and the best weights if they changed since the last one."""
+        self.check_finite()
         progress, began = self.progress, time.monotonic()
         if not self.best_saved and self.best_weights is not None:
             self.files.save_best(int(progress.best["step"]) if progress.best else 0, self.best_weights)

@@ -24,7 +24,9 @@ class Progress:
     pending: int = 0
     """Batches since the last update."""
     sums: dict[str, float] = field(default_factory=dict)
-    """Of the losses in the running epoch, weighted by examples."""
+    """Of the losses in the running epoch, or of their terms (``loss/1``), each weighted as the loss weighs it."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """The sums of these weights."""
     examples: int = 0
     """Examples seen in the running epoch."""
     history: list[dict[str, float]] = field(default_factory=list)
@@ -36,9 +38,19 @@ class Progress:
     reason: str | None = None
     """Why the run ended, once it has."""
 
+    def add(self, name: str, value: float, weight: float) -> None:
+        """Count a batch's loss, or a term of it, in the running mean."""
+        self.sums[name] = self.sums.get(name, 0.0) + value * weight
+        self.weights[name] = self.weights.get(name, 0.0) + weight
+
     def losses(self) -> dict[str, float]:
-        """Return the running means of the losses in the epoch."""
-        return {name: total / self.examples for name, total in self.sums.items()}
+        """Return the running means of the losses in the epoch, of those that had anything to measure."""
+        means: dict[str, float] = {}
+        for key, total in self.sums.items():
+            name, weight = key.partition("/")[0], self.weights[key]
+            if weight:
+                means[name] = means.get(name, 0.0) + total / weight
+        return means
 
 
 def progress_of(entry: Entry) -> Progress:
@@ -52,6 +64,7 @@ def progress_of(entry: Entry) -> Progress:
     found = Progress(
         **counts,
         sums={name: value.number() for name, value in entry["sums"].entries().items()},
+        weights={name: value.number() for name, value in entry["weights"].entries().items()},
         history=history,
         per_epoch=[place.whole() for place in entry["per_epoch"].items()],
         best=_figures(entry, "best"),
@@ -60,6 +73,8 @@ def progress_of(entry: Entry) -> Progress:
     )
     if any(place >= len(history) for place in found.per_epoch):
         entry["per_epoch"].refuse("places in the history")
+    if found.sums.keys() != found.weights.keys():
+        entry["weights"].refuse("the weights of the sums")
     if found.sums and not found.examples:
         entry["examples"].refuse("the number of examples that the sums are of")
     return found

@@ -243,6 +243,11 @@ class Recurrence:
         """Return the buffers (``OrtValue``) that hold the state now, for reading, until the next step."""
         return {name: pair[self._place_of(name)] for name, pair in self._buffers.items()}
 
+    def value(self, name: str) -> np.ndarray:
+        """Return one tensor of the state for reading, until the next step."""
+        array: np.ndarray = self._buffers[name][self._place_of(name)].numpy()
+        return array
+
     def view(self) -> dict[str, np.ndarray]:
         """Return the state for reading, until the next step; where it lies if that is the processor's memory."""
         return {name: value.numpy() for name, value in self.lend().items()}
@@ -290,7 +295,11 @@ class TrainStep(Recurrence):
 
     def loss(self, graph: int = 0) -> float:
         """Return the loss of the last step, of one of the graphs."""
-        return float(self._last[graph].scalars["loss"].numpy())
+        return self.scalar("loss", graph)
+
+    def scalar(self, name: str, graph: int = 0) -> float:
+        """Return a result of the last step that is one number."""
+        return float(self._last[graph].scalars[name].numpy())
 
     def before(self) -> dict[str, np.ndarray]:
         """Return a copy of the state before the last step, to find out what went wrong in it.

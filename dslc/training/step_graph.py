@@ -23,7 +23,7 @@ from dslc.model.indices import field_of
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import ParameterOf, Placeholder
-from dslc.training.accumulation import Accumulation, alive
+from dslc.training.accumulation import Accumulation, alive, term_name, term_values
 from dslc.training.state import (
     COUNTER_BATCH,
     COUNTER_STEP,
@@ -62,6 +62,8 @@ class StepGraph:
     """Those of which it returns the successor."""
     random: bool
     host_schedules: tuple[HostSchedule, ...]
+    terms: int
+    """How many terms of the loss it returns, 0 where the loss is one of them or all examples count alike."""
 
 
 def step_graphs(train: CheckedTrain, constants: FittedConstants) -> list[StepGraph]:
@@ -95,6 +97,9 @@ class _StepBuilder:
         )  # fmt: skip
         (loss,) = lowering.emit(self.objective.loss)
         self.builder.output("loss", loss)
+        terms = term_values(lowering, self.objective.loss)
+        for number, term in enumerate(terms):
+            self.builder.output(term_name(number), term)
         slopes, complete, applies = self.gradients(loss, lowering)
         slopes = self.clipped(slopes)
         self.update(slopes, applies)
@@ -108,7 +113,7 @@ class _StepBuilder:
             self.builder.output(f"{name}.next", tensor)
         return StepGraph(
             self.objective.name, self.builder.model(doc=self.train.doc), {n: s for n, (s, _) in self.state.items()},
-            tuple(self.next), self.is_random, tuple(self.host_schedules),
+            tuple(self.next), self.is_random, tuple(self.host_schedules), len(terms),
         )  # fmt: skip
 
     # --- inputs --------------------------------------------------------------------------------

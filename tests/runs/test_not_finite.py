@@ -120,3 +120,19 @@ def test_what_was_saved_before_stays(tmp_path: Path) -> None:
         trained(tmp_path / "spec.dl", tmp_path / "run", resume=True)
     assert caught.value.diagnostic.message == first.message
     assert DATA in (tmp_path / "run" / "spec" / "spec.dl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("optimizer", ["SGD(lr = 0.1)", "Adam(lr = 0.1)", "SGD(lr = 0.1, momentum = 0.9)"])
+def test_the_last_step_ships_nothing_that_is_not_finite(optimizer: str, tmp_path: Path) -> None:
+    """The loss of the only step is finite, the slope of the root at zero is not, and no step follows to tell."""
+    found = failed(tmp_path, spec_of(f"minimize mean(sqrt(relu(logits - 1000))) using {optimizer} steps 1 batch 100"))
+    assert found.message == "'Net.logits.dense.bias' is not finite after step 1, although the loss still is"
+    assert not (tmp_path / "run" / "model.onnx").exists()
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_statistics_that_are_not_finite_do_not_ship(tmp_path: Path) -> None:
+    model = "model Net {\n  input x: float32[N, 4]\n  output logits = (x * 1e30) -> BatchNorm -> Dense(3)\n}\n"
+    found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) steps 1", model=model))
+    assert "running_var' is not finite after step 1" in found.message
+    assert not (tmp_path / "run" / "model.onnx").exists()
