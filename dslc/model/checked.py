@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckedData", "CheckedField", "CheckedTrain", "Facts", "Fit", "Group", "Keep", "Measure", "Objective", "SplitPlan",
+    "Unsound",
 ]  # fmt: skip
 
 
@@ -67,6 +68,16 @@ class Fit:
         return TensorType(batch.element, tuple(shape))
 
 
+@dataclass(frozen=True)
+class Unsound:
+    """Conditions, bool [batch, ...], that are true where an example's field is not what its expression says."""
+
+    wrapped: Value | None = None
+    """A whole number left its type."""
+    missing: Value | None = None
+    """A missing value was compared, or converted to a type that has no mark for it."""
+
+
 @dataclass(eq=False)
 class CheckedField:
     """A field of a data set; ``type`` is per example, ``value`` has the batch axis."""
@@ -84,6 +95,8 @@ class CheckedField:
     """False where the declared type is wrong, and ``type`` stands for any."""
     exact: Value | None = None
     """The value before it is converted to the declared element type."""
+    unsound: Unsound = Unsound()
+    """Where it is not what the expression says."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from typing import Any
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import matching, names, objectives
-from dslc.model.checked import CheckedField, Fit
+from dslc.model.checked import CheckedField, Fit, Unsound
 from dslc.model.columns import Form, RawColumn
 from dslc.model.expressions import CallSite
 from dslc.model.field_columns import FieldColumns
 from dslc.model.matching import Silent
 from dslc.model.measures import BATCH, applications_of, mixes_examples
 from dslc.model.pooling import OVER, pooled_axes
+from dslc.model.soundness import unsound
 from dslc.model.times import check_format
 from dslc.model.values import POISON, Placeholder, Value, is_number, kind_of
 from dslc.model.widening import Widening, in_single_precision
@@ -59,6 +60,7 @@ class FieldChecker(FieldColumns):
         outer.widening = Widening(self.as_whole)
         exact: Any = POISON
         value: Any = POISON
+        wrong = Unsound()
         try:
             evaluator = self.data.evaluator({
                 "column": self.column, "columns": self.many_columns, "standardize": self.standardize,
@@ -75,6 +77,8 @@ class FieldChecker(FieldColumns):
                     if self.type.element is FLOAT32:
                         exact = in_single_precision(outer, exact, self.node.value.span)
                     value = self.in_declared_shape(self.in_declared_element(exact))
+                    if not self.assumed:
+                        wrong = unsound(outer, exact, self.node.value.span)
             except Silent:
                 pass
             except Problem as problem:
@@ -95,6 +99,7 @@ class FieldChecker(FieldColumns):
             tuple(self.fits),
             outermost,
             exact=exact if isinstance(value, Value) else None,
+            unsound=wrong,
         )
 
     def in_declared_shape(self, value: Value) -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 from dslc.diagnostics import Diagnostic
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
-from dslc.model.checked import CheckedData, Fit
+from dslc.model.checked import CheckedData, CheckedField, Fit
 from dslc.model.constants import FittedConstants
 from dslc.model.contract import Contract
 from dslc.model.lowering import Lowering
@@ -26,6 +26,7 @@ from dslc.training.data import (
     placed,
     where_in,
 )
+from dslc.training.data.checks import MISSING, WRAPPED, check_sound
 from dslc.training.data.conversion import Conversion
 from dslc.training.field_values import run_fields
 from dslc.training.raw import RawData
@@ -53,7 +54,14 @@ def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
             values[name], docs[name] = checked.value, checked.doc
             if checked.exact is not checked.value:
                 values[name + EXACT] = checked.exact
+            values |= _conditions(checked)
     return _graph(data, constants, values, docs)
+
+
+def _conditions(checked: CheckedField) -> dict[str, Value]:
+    """Return where a field is not what its expression says, by the names of the outputs."""
+    found = {WRAPPED: checked.unsound.wrapped, MISSING: checked.unsound.missing}
+    return {checked.name + suffix: value for suffix, value in found.items() if value is not None}
 
 
 def _graph(
@@ -129,7 +137,10 @@ def compute_fields(
         Failure: E04xx, with file, row and column: a value is missing, or does not fit its field's type.
     """
     fields = {name: checked for name, checked in data.fields.items() if checked.exact is not None}
-    model = _graph(data, constants, {name: checked.exact for name, checked in fields.items() if checked.exact})
+    values = {name: checked.exact for name, checked in fields.items() if checked.exact}
+    for checked in fields.values():
+        values |= _conditions(checked)
+    model = _graph(data, constants, values)
     conversions = {
         name: Conversion(name, checked.type.element, where_in(table, contract.columns_of(name)))
         for name, checked in fields.items()
@@ -139,11 +150,12 @@ def compute_fields(
     for name, conversion in conversions.items():
         exact = fields[name].exact
         with placed(exact.span if exact is not None else None):
+            check_sound(name, found, conversion.where)
             conversion.raise_misfits()
             warnings += conversion.rounded(exact.span if exact is not None else None)
         shape = tuple(int(d) for d in fields[name].type.shape)
         found[name] = found[name].reshape(len(found[name]), *shape)
-    return found, warnings
+    return {name: found[name] for name in conversions}, warnings
 
 
 def make_dataset(

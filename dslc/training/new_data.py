@@ -15,6 +15,7 @@ from dslc.export.shipping import only_outputs
 from dslc.model.contract import Contract
 from dslc.training.data import Table, where_in
 from dslc.training.data.array_table import ArrayTable
+from dslc.training.data.checks import MISSING, WRAPPED, check_sound
 from dslc.training.data.conversion import Conversion
 from dslc.training.data.table import MEMORY
 from dslc.training.field_values import run_fields
@@ -55,19 +56,20 @@ def compute_fields(
         output: Conversion(name, ElementType(fields[name]["type"]), where_in(table, contract.columns_of(name)))
         for output, name in of_output.items()
     }
-    model = only_outputs(graph, list(of_output))
+    conditions = [name + suffix for name in names for suffix in (WRAPPED, MISSING) if name + suffix in known]
+    model = only_outputs(graph, [*of_output, *conditions])
     inputs, _ = ports_of(load_model(model))
     found = run_fields(model, read_columns(contract, table, [port["name"] for port in inputs]), settings, conversions)
     for conversion in conversions.values():
+        check_sound(conversion.name, found, conversion.where)
         conversion.raise_misfits()
     result = {}
-    for output, array in found.items():
-        shape = tuple(fields[of_output[output]]["shape"])
+    for output, name in of_output.items():
+        array = found[output]
+        shape = tuple(fields[name]["shape"])
         if prod(array.shape[1:]) != prod(shape):
-            raise DAMAGED_FILE(
-                f"the fields graph gives '{of_output[output]}' {list(array.shape[1:])}, not {list(shape)}"
-            )
-        result[of_output[output]] = array.reshape(len(array), *shape)
+            raise DAMAGED_FILE(f"the fields graph gives '{name}' {list(array.shape[1:])}, not {list(shape)}")
+        result[name] = array.reshape(len(array), *shape)
     return result
 
 

@@ -154,6 +154,10 @@ CASES = {
     "whole_number_too_large": csv("E0414", (5, "1,9,300"), fields=FIELDS.replace("y: int64", "y: uint8")),
     "whole_number_negative_for_unsigned": csv("E0414", (5, "1,9,-1"), fields=FIELDS.replace("y: int64", "y: uint8")),
     "whole_number_beyond_int64": csv("E0414", (5, "1,9,99999999999999999999")),
+    "whole_number_that_wraps": csv("E0414", fields=FIELDS.replace('column("y")', 'column("b") * 1000000000000000000')),
+    "missing_value_compared": csv("E0415", (5, ",9,0"),
+                                  fields=FIELDS.replace('columns("a", "b")', 'columns("b", "y")')
+                                  + '  field z: bool = column("a") > 3\n'),
     # --- labels and categories
     "label_too_large": csv("E0420", (4, "2.5,4,3")),
     "label_negative": csv("E0420", (4, "2.5,4,-1")),

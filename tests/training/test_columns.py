@@ -196,3 +196,55 @@ def test_axes_are_where_the_file_has_them(declared: str, text: str, expected: np
 def test_no_axes_change_places_by_themselves(declared: str, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"E0509.*another order"):
         prepared(tmp_path, {"image": IMAGE}, {f"x: {declared}": 'column("image")'})
+
+
+COUNT = np.arange(ROWS)
+GAPS = np.where(COUNT % 4 == 1, np.nan, COUNT)
+LARGE = 2**62 - 2**40 + COUNT
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "code"),
+    [
+        ("int64", 'column("large") * 1000000', "E0414"),
+        ("int64", 'column("large") + column("large") + column("large")', "E0414"),
+        ("int64", '-2 - column("large") * 2 - column("large")', "E0414"),
+        ("int64", 'column("count") ** 30', "E0414"),
+        ("int64", "2 ** (5 - column(\"count\"))", "E0414"),
+        ("float32", 'standardize(column("large") * 4)', "E0414"),
+        ("int64", 'sum(stack(column("large"), column("large"), column("large"), axis = 1), axis = 1)', "E0414"),
+        ("uint8", 'cast(column("count") * 100, uint8)', "E0414"),
+        ("uint8", "cast(-1.5 - column(\"gaps\") * 0, uint8)", "E0414"),
+        ("int32", 'cast(column("large"), int32)', "E0414"),
+        ("int64", 'cast(column("count") * 1e30, int64)', "E0414"),
+        ("int64", 'cast(column("gaps"), int64)', "E0415"),
+        ("bool", 'column("gaps") > 3', "E0415"),
+        ("float32", 'where(column("gaps") != 3, 1.0, 0.0)', "E0415"),
+        ("float32", 'sign(column("gaps"))', "E0415"),
+        ("int64", 'argmax(stack(column("gaps"), column("count"), axis = 1), axis = 1)', "E0415"),
+    ],
+)  # fmt: skip
+def test_nothing_wraps_or_hides_what_is_missing(declared: str, text: str, code: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure) as failure:
+        prepared(tmp_path, {"large": LARGE, "count": COUNT, "gaps": GAPS}, {f"x: {declared}": text})
+    assert failure.value.diagnostics[0].code.id == code
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "expected"),
+    [
+        ("int64", 'column("large") + column("large")', LARGE * 2),
+        ("int64", 'cast(where(is_missing(column("gaps")), -1, 2), int64)', np.where(COUNT % 4 == 1, -1, 2)),
+        ("bool", 'impute(column("gaps"), 0) > 3', np.nan_to_num(GAPS) > 3),
+        (
+            "float32",
+            'where(is_missing(column("gaps")), 0.5, cast(column("gaps") > 3, float32))',
+            np.where(COUNT % 4 == 1, 0.5, GAPS > 3),
+        ),
+        ("int64", 'where(column("large") > 9, 7, column("large") * 1000)', np.full(ROWS, 7)),
+        ("uint8", 'cast(column("count") * 10.99, uint8)', np.trunc(COUNT * 10.99)),
+    ],
+)  # fmt: skip
+def test_what_is_not_taken_does_not_matter(declared: str, text: str, expected: np.ndarray, tmp_path: Path) -> None:
+    found = prepared(tmp_path, {"large": LARGE, "count": COUNT, "gaps": GAPS}, {f"x: {declared}": text})
+    np.testing.assert_array_equal(found["x"], expected)

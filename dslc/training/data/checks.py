@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -12,7 +12,10 @@ from dslc.errors import data as errors
 from dslc.training.data.convert import HANDFUL, Array, Origin, raise_some
 from dslc.training.data.table import Table, chunks
 
-__all__ = ["Where", "check_finite", "check_range", "where_in"]
+__all__ = ["MISSING", "WRAPPED", "Where", "check_finite", "check_range", "check_sound", "where_in"]
+
+WRAPPED, MISSING = "/wrapped", "/missing"
+"""How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
 
 Where = Callable[[int, int], Origin]
 """Tells where element ``e`` (counted flat) of row ``r`` of an array came from: ``where(r, e)``."""
@@ -50,6 +53,26 @@ def check_range(field: str, values: Array, low: float, high: float, where: Where
         return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {low} to {high} ({origin})")
 
     _refuse(values, lambda piece: (piece < low) | (piece > high), problem, where)
+
+
+def check_sound(field: str, found: Mapping[str, Array], where: Where) -> None:
+    """Refuse a field whose whole numbers left their type (E0414), or that hides a missing value (E0415)."""
+
+    def wrapped(_: float, origin: Origin) -> Problem:
+        return errors.OUT_OF_TYPE(
+            f"field '{field}' computes a whole number that its type does not hold ({origin})",
+            hint="compute with fractions, as in cast(column(...), float64), or with smaller numbers",
+        )
+
+    def missing(_: float, origin: Origin) -> Problem:
+        return errors.MISSING_VALUE(
+            f"field '{field}' compares or converts a missing value ({origin})",
+            hint='fill it first: impute(column(...), "mean"); or ask where(is_missing(x), ..., ...)',
+        )
+
+    for suffix, problem in ((WRAPPED, wrapped), (MISSING, missing)):
+        if field + suffix in found:
+            _refuse(found[field + suffix], lambda piece: piece, problem, where)
 
 
 def _refuse(
