@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from dslc.graph.model import load_model, save_model, with_outputs
 from dslc.model.columns import Form, is_pattern
 from dslc.model.contract import Categories, Input
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
-__all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs"]
+__all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]
 
+EXACT = "/exact"
+"""How an output of the fields graph is called, behind a field's name, that is the field before its conversion."""
 ML = "ai.onnx.ml"
 ML_VERSION = 3
 
@@ -206,6 +209,40 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> No
             codes = front.node("Where", [gone, code, codes], f"{made}/all")
     table = front.constant(range(outside), "int64", f"{made}/table")
     front.node("Gather", [table, codes], made)
+
+
+def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
+    """Return the fields graph with these outputs, in which a number that is not whole, or missing, stops a whole field.
+
+    A Cast would cut its fraction off, where ``dslc predict`` refuses it: the difference is an index outside of a table.
+    """
+    import onnx
+    from onnx import TensorProto
+
+    model = onnx.load_model_from_string(fields)
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
+    floats = {TensorProto.FLOAT, TensorProto.DOUBLE}
+    whole = [name for name in names if types.get(name + EXACT) in floats and types[name] not in floats]
+    model = onnx.load_model_from_string(
+        save_model(with_outputs(load_model(fields), [*names, *(name + EXACT for name in whole)]))
+    )
+    front = _Front()
+    for name in whole:
+        cut = f"{name}/cut"
+        for node in model.graph.node:
+            node.output[:] = [cut if output == name else output for output in node.output]
+            node.input[:] = [cut if value == name else value for value in node.input]
+        again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
+        differs = front.node("Not", [front.node("Equal", [again, name + EXACT], f"{name}/same")], f"{name}/differs")
+        table = front.constant([0], "int64", f"{name}/table")
+        nothing = front.node("Gather", [table, front.cast(differs, INT64, f"{name}/index")], f"{name}/nothing")
+        typed = front.node("Cast", [nothing], f"{name}/typed", to=types[name])
+        front.node("Add", [cut, typed], name)
+    model.graph.node.extend(front.nodes)
+    kept = [value for value in model.graph.output if not value.name.endswith(EXACT)]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    return model
 
 
 def put_label_behind(model: Any, scores: str, label: str, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
-from dslc.export.columns import put_columns_in_front, put_label_behind
+from dslc.export.columns import put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
 from dslc.model.contract import Contract
@@ -37,7 +37,7 @@ def with_fields(
 
     model, front = (
         onnx.load_model_from_string(data),
-        onnx.load_model_from_string(only_outputs(fields, sorted(set(fed_by.values())))),
+        with_checked_conversions(fields, sorted(set(fed_by.values()))),
     )
     weights = detached(model)
     apart = {weight.name for weight in weights}

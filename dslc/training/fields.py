@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
+from dslc.export.columns import EXACT
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
 from dslc.model.checked import CheckedData, CheckedField, Fit
@@ -34,13 +35,9 @@ from dslc.training.reading import read_columns
 from dslc.training.session import Settings
 from dslc.types import TensorType, symbol
 
-__all__ = ["EXACT", "compute_fields", "fields_graph", "fit_constants", "make_dataset"]
+__all__ = ["compute_fields", "fields_graph", "fit_constants", "make_dataset"]
 
 # --- the fields graph ----------------------------------------------------------------------------------
-
-EXACT = "/exact"
-"""How the output is called, behind the field's name, that is the field before its conversion to the declared type."""
-
 
 def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
     """Compile raw columns to fields; what was fitted is inside.

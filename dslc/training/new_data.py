@@ -11,6 +11,7 @@ import numpy as np
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
+from dslc.export.columns import EXACT
 from dslc.export.shipping import only_outputs
 from dslc.model.contract import Contract
 from dslc.training.data import Table, where_in
@@ -19,7 +20,6 @@ from dslc.training.data.checks import MISSING, WRAPPED, check_sound
 from dslc.training.data.conversion import Conversion
 from dslc.training.data.table import MEMORY
 from dslc.training.field_values import run_fields
-from dslc.training.fields import EXACT
 from dslc.training.reading import read_columns
 from dslc.training.session import Settings
 from dslc.types import ElementType

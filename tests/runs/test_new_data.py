@@ -228,3 +228,23 @@ def test_columns_that_are_named_are_inputs_of_their_own(tmp_path: Path) -> None:
     feeds = {"a": n / 2, "b": n * n, "p*": np.stack([n, -n], axis=1)}
     expected = run.predict(tmp_path / "d.csv")["y"]
     np.testing.assert_allclose(session.run(None, feeds)[0], expected, rtol=1e-6)
+
+
+def test_a_fraction_stops_a_whole_field_of_an_exported_model(tmp_path: Path) -> None:
+    """As `predict` refuses it: no Cast cuts it off without a word."""
+    (tmp_path / "d.csv").write_text("n,y\n" + "".join(f"{k / 2},{k}\n" for k in range(9)))
+    text = ROUNDED.replace('field x: float32 = column("x")', 'field x: int64 = column("n") * 2')
+    text = text.replace('cast(column("x"), float32) / 1e9', 'column("y")')
+    text = text.replace("input x: float32[N]", "input x: int64[N]")
+    text = text.replace("unsqueeze(x, axis = 1)", "cast(x, float32)[:, none]").replace("Net(y), y", "Net(x), y")
+    (tmp_path / "spec.dl").write_text(text)
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    expected = run.predict(tmp_path / "d.csv")["y"]
+    np.testing.assert_allclose(session.run(None, {"n": np.arange(9) / 2})[0], expected, rtol=1e-6)
+    for wrong in (0.3, np.nan):
+        with pytest.raises(Exception, match="indices"):
+            session.run(None, {"n": np.array([1.0, wrong])})
+        with pytest.raises(Failure, match="E041"):
+            run.predict({"n": [1.0, wrong]})
