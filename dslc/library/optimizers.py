@@ -16,7 +16,7 @@ from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.schedules import Moment, Schedule, check_complete, constant
 from dslc.library.words import OPTIMIZERS, Word, option, word_decorator
-from dslc.types import FLOAT32
+from dslc.types import FLOAT32, ElementType
 
 if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass
 class Update:
-    """One update of a group: which one it is, and the values of hyper-parameters in it."""
+    """One update of parameters of one element type: which one it is, and the values of hyper-parameters in it."""
 
     builder: Builder
     step: Tensor
@@ -38,7 +38,9 @@ class Update:
     total: Tensor | None = None
     """Updates in the whole training, an int64 scalar; needed by schedules whose ``needs_total`` holds."""
     host: Mapping[Schedule, Tensor] = field(default_factory=dict)
-    """The float32 scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
+    """The scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
+    element: ElementType = FLOAT32
+    """The parameters' element type, in which scalars are computed."""
     _known: dict[Hashable, Any] = field(default_factory=dict)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -50,16 +52,16 @@ class Update:
 
     @property
     def done(self) -> Tensor:
-        """The number of updates before this one, as float32 (exact to 2 ** 24)."""
-        return self.once("done", lambda: g.cast(self.step, FLOAT32))
+        """The number of updates before this one, in the parameters' type (float32: exact to 2 ** 24)."""
+        return self.once("done", lambda: g.cast(self.step, self.element))
 
     @property
     def count(self) -> Tensor:
-        """This update's number, from 1, as float32 (exact to 2 ** 24)."""
-        return self.once("count", lambda: g.cast(self.step + 1, FLOAT32))
+        """This update's number, from 1, in the parameters' type (float32: exact to 2 ** 24)."""
+        return self.once("count", lambda: g.cast(self.step + 1, self.element))
 
     def value(self, hyper: float | Schedule) -> Scalar:
-        """Return a hyper-parameter's value in this update: a number, or a float32 scalar."""
+        """Return a hyper-parameter's value in this update: a number, or a scalar of the parameters' type."""
         if not isinstance(hyper, Schedule):
             return float(hyper)
         if isinstance(hyper, constant):
@@ -71,13 +73,14 @@ class Update:
         if schedule.needs_total:
             total = self.total
             assert total is not None
-            remaining = self.once("total", lambda: g.maximum(g.cast(total, FLOAT32), 1.0))
-        value = schedule.formula(Moment(self.done, remaining, self.host))
+            remaining = self.once("total", lambda: g.maximum(g.cast(total, self.element), 1.0))
+        host = {driven: g.cast(scalar, self.element) for driven, scalar in self.host.items()}
+        value = schedule.formula(Moment(self.done, remaining, host))
         return value if isinstance(value, g.Tensor) else float(value)
 
 
 class Optimizer(Word):
-    """An update rule. Gradients and state are float32, of the parameter's shape."""
+    """An update rule. Gradients and state have the parameter's element type and shape."""
 
     lr: float | Schedule
     weight_decay: float | Schedule

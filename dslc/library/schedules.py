@@ -1,8 +1,8 @@
 """Schedules: hyper-parameters that change with the number of updates done.
 
 Each formula is written once, over numbers and over tensors alike: :meth:`Schedule.at` evaluates it in NumPy's
-float64 for printing and tests, and an optimizer evaluates it in the training graph, in float32, from the step
-counter. float32 holds every step up to 2 ** 24 exactly; beyond, a step is off by one part in 10 ** 7.
+float64 for printing and tests, and an optimizer evaluates it in the training graph, in the parameters' type, from the
+step counter. float32 holds every step up to 2 ** 24 exactly; beyond, a step is off by one part in 10 ** 7.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 Number: TypeAlias = Any
-"""A float, an array of float64, or a float32 scalar of a graph; the formulas below hold for all three."""
+"""A float, an array of float64, or a scalar of a graph; the formulas below hold for all three."""
 
 
 def mathematics(*values: Number) -> Any:

@@ -303,7 +303,8 @@ class TrainingRun:
                 figures = [
                     progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch
                 ]
-                self.step.set_state(host.state, np.asarray(watched.observe(figures), np.float32))
+                factor = np.asarray(watched.observe(figures), self.step.value(host.state).dtype)
+                self.step.set_state(host.state, factor)
 
     def keep_best(self, record: Mapping[str, float]) -> None:
         """Keep the weights if they are the best so far."""

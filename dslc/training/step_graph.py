@@ -34,7 +34,7 @@ from dslc.training.state import (
     counter,
     parameter_tensors,
 )
-from dslc.types import FLOAT32, INT64, TensorType, symbol
+from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
 __all__ = ["HostSchedule", "StepGraph", "step_graphs"]
 
@@ -186,22 +186,31 @@ class _StepBuilder:
         norm, value = self.train.clip_norm, self.train.clip_value
         if norm is not None:
             squares = [g.reduce_sum(slope * slope) for slope in slopes.values()]
-            total = g.sqrt(g.total(*squares))
+            total = g.sqrt(g.total(*(g.cast(square, self.widest()) for square in squares)))
             factor = g.minimum(norm / (total + CLIP_EPSILON), 1.0)
-            slopes = {path: slope * factor for path, slope in slopes.items()}
+            slopes = {path: slope * g.cast(factor, slope.element) for path, slope in slopes.items()}
         if value is not None:
             slopes = {path: g.clip(slope, -value, value) for path, slope in slopes.items()}
         return slopes
+
+    def widest(self) -> ElementType:
+        """Return the element type of what all of the trained parameters share: the norm, what the host sets."""
+        paths = (path for group in self.objective.groups for path in group.paths)
+        return FLOAT64 if any(self.state[path][1].element is FLOAT64 for path in paths) else FLOAT32
 
     # --- updates -------------------------------------------------------------------------------
 
     def update(self, slopes: Mapping[str, Tensor], applies: Tensor | None) -> None:
         host = {schedule: self.host_scalar(number, schedule) for number, schedule in enumerate(self.driven_schedules())}
-        update = Update(self.builder, self.state[COUNTER_STEP][1], self.total_steps(), host)
+        step, total = self.state[COUNTER_STEP][1], self.total_steps()
+        updates: dict[ElementType, Update] = {}
         for group in self.objective.groups:
             slots = group.optimizer.slots()
             for path in group.paths:
-                self.update_parameter(update, group, slots, path, slopes[path], applies)
+                element = self.state[path][1].element
+                if element not in updates:
+                    updates[element] = Update(self.builder, step, total, host, element)
+                self.update_parameter(updates[element], group, slots, path, slopes[path], applies)
 
     def update_parameter(
         self, update: Update, group: Group, slots: Sequence[str], path: str, slope: Tensor, applies: Tensor | None
@@ -228,7 +237,8 @@ class _StepBuilder:
     def host_scalar(self, number: int, schedule: Schedule) -> Tensor:
         name = self.label("host", f"{type(schedule).name}_{number + 1}")
         self.host_schedules.append(HostSchedule(name, schedule))
-        return self.add(StateTensor(name, TensorType(FLOAT32), StateRole.HOST, schedule.host_values()[schedule]))
+        factor = TensorType(self.widest())
+        return self.add(StateTensor(name, factor, StateRole.HOST, schedule.host_values()[schedule]))
 
     def total_steps(self) -> Tensor | None:
         values = (
@@ -256,12 +266,14 @@ class _StepBuilder:
             self.next[COUNTER_BATCH] = self.state[COUNTER_BATCH][1] + 1
         if self.train.average is None:
             return
-        done = g.cast(step, FLOAT32)
-        decay = g.minimum((done + 1.0) / (done + 10.0), self.train.average)
+        decays: dict[ElementType, Tensor] = {}
         for path in self.averaged():
             weight = self.next.get(path, self.state[path][1])
+            if weight.element not in decays:
+                done = g.cast(step, weight.element)
+                decays[weight.element] = g.minimum((done + 1.0) / (done + 10.0), self.train.average)
             before = self.add(StateTensor(average_name(path), weight.type, StateRole.AVERAGE, None))
-            after = weight + (before - weight) * decay
+            after = weight + (before - weight) * decays[weight.element]
             self.next[average_name(path)] = _chosen(applies, after, before)
 
 

@@ -1,0 +1,175 @@
+"""float64 specs train to float64's precision, with every optimizer, schedule, loss and setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.equality.stepping import compiled_text, train_step
+from tests.runs.driving import trained
+
+SPEC = """\
+data d {{
+  source csv("t.csv")
+  field x: {element}[3] = columns("a", "b", "c")
+  field y: {element} = column("y")
+  field k: int64 = column("k")
+  field w: {element} = 1 + column("y")
+  split train = 70%, validation = 30%
+}}
+model Net {{
+  input x: {element}[N, 3]
+  output z = x -> Dense(3)
+}}
+train t {{
+  data d
+  let z = Net(x)
+  let u = z[:, 0]
+  minimize {objective} using {optimizer}
+  {setting}
+  epochs 2
+}}
+"""
+POINTS = np.random.default_rng(3).normal(size=(40, 3))
+TARGETS = np.arange(40) % 2
+
+
+def text_of(
+    objective: str = "mse(u, y)", optimizer: str = "SGD(lr = 0.1)", setting: str = "", element: str = "float64"
+) -> str:
+    return SPEC.format(objective=objective, optimizer=optimizer, setting=setting, element=element)
+
+
+def write_table(folder: Path) -> None:
+    cells = [(*point, target, i % 3) for i, (point, target) in enumerate(zip(POINTS.tolist(), TARGETS, strict=True))]
+    rows = (",".join(map(repr, map(float, row))) for row in cells)
+    (folder / "t.csv").write_text("\n".join(["a,b,c,y,k", *rows]) + "\n", encoding="utf-8")
+
+
+# --- against NumPy ---------------------------------------------------------------------------------------
+
+Rule = Callable[[int, np.ndarray, dict[str, np.ndarray | float]], np.ndarray]
+"""How far one update goes, given its number from 1, the gradient, and a memory that starts empty."""
+
+
+def sgd(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float]) -> np.ndarray:
+    memory["m"] = 0.9 * memory.get("m", 0.0) + gradient
+    return 0.1 * memory["m"]
+
+
+def adam(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float], lr: float = 0.1) -> np.ndarray:
+    memory["m"] = 0.9 * memory.get("m", 0.0) + 0.1 * gradient
+    memory["v"] = 0.999 * memory.get("v", 0.0) + 0.001 * gradient**2
+    return lr * memory["m"] / (1 - 0.9**count) / (np.sqrt(memory["v"] / (1 - 0.999**count)) + 1e-8)
+
+
+def decaying_adam(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float]) -> np.ndarray:
+    return adam(count, gradient, memory, 0.1 * 0.7 ** (count - 1))
+
+
+def rmsprop(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float]) -> np.ndarray:
+    memory["v"] = 0.99 * memory.get("v", 0.0) + 0.01 * gradient**2
+    return 0.01 * gradient / (np.sqrt(memory["v"]) + 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rule"),
+    [
+        ("SGD(lr = 0.1, momentum = 0.9)", sgd),
+        ("Adam(lr = 0.1)", adam),
+        ("Adam(lr = exponential(0.1, 0.7))", decaying_adam),
+        ("RMSprop(lr = 0.01)", rmsprop),
+    ],
+)
+def test_float64_updates_are_numpys(optimizer: str, rule: Rule, tmp_path: Path) -> None:
+    artifacts = compiled_text(tmp_path, text_of(optimizer=optimizer))
+    step = train_step(artifacts)
+    names = {name.rsplit(".", 1)[1]: name for name in artifacts.initial if name.endswith((".weight", ".bias"))}
+    weight, bias = (np.array(artifacts.initial[names[name]]) for name in ("weight", "bias"))
+    assert weight.dtype == bias.dtype == np.float64
+    memories: tuple[dict[str, np.ndarray | float], ...] = ({}, {})
+    for count in range(1, 31):
+        error = (POINTS @ weight + bias)[:, 0] - TARGETS
+        slope = np.zeros((len(POINTS), 3))
+        slope[:, 0] = 2 * error / len(POINTS)
+        step.step({"x": POINTS, "y": TARGETS.astype(np.float64)})
+        assert step.loss() == pytest.approx(np.mean(error**2), rel=1e-12)
+        weight = weight - rule(count, POINTS.T @ slope, memories[0])
+        bias = bias - rule(count, slope.sum(0), memories[1])
+    state = step.state()
+    np.testing.assert_allclose(state[names["weight"]], weight, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(state[names["bias"]], bias, rtol=1e-12, atol=1e-13)
+
+
+# --- everything trains -------------------------------------------------------------------------------------
+
+CASES = [
+    *(
+        {"optimizer": optimizer}
+        for optimizer in (
+            "SGD(lr = 0.1, momentum = 0.9, dampening = 0.1, weight_decay = 0.01)",
+            "SGD(lr = 0.1, momentum = 0.9, nesterov = true)",
+            "Adam(lr = 0.1, amsgrad = true, weight_decay = 0.1)",
+            "AdamW(lr = 0.1)",
+            "RMSprop(lr = 0.01, momentum = 0.9, centered = true)",
+            "SGD(lr = warmup(3) then cosine(0.1, 0.0))",
+            "SGD(lr = linear(0.1, 0.01), momentum = linear(0.5, 0.9))",
+            "Adam(lr = step(0.1, every = 3, factor = 0.5), eps = exponential(1e-6, 0.9))",
+            "AdamW(lr = plateau(0.1, patience = 1), weight_decay = cosine(0.1))",
+        )
+    ),
+    *(
+        {"objective": objective}
+        for objective in (
+            "mae(u, y)",
+            "huber(u, y)",
+            "binary_cross_entropy(u, y)",
+            "cross_entropy(z, k)",
+            "cross_entropy(z, k, weight = w, label_smoothing = 0.1)",
+            "cross_entropy(z, k, class_weight = [1, 2, 3])",
+            "cross_entropy(z, softmax(x))",
+            "kl_divergence(log_softmax(z), softmax(x))",
+            "mse(u, y) + 0.01 * l2(Net) + 0.01 * l1(Net)",
+        )
+    ),
+    *(
+        {"objective": objective, "setting": setting, "optimizer": "Adam(lr = 0.1)"}
+        for objective, setting in (
+            ("cross_entropy(z, k)", "clip norm 0.5"),
+            ("cross_entropy(z, k)", "clip value 0.1"),
+            ("cross_entropy(z, k)", "average ema(0.9)"),
+            ("cross_entropy(z, k, weight = w)", "accumulate 2"),
+            ("sqrt(mse(u, y))", "accumulate 2"),
+            ("mse(u, y)", "metric r2 = r2(u, y)\n  metric rmse = rmse(u, y)"),
+            ("cross_entropy(z, k)", "metric accuracy = accuracy(z, k)\n  metric f1 = f1(z, k)"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case.values()))
+def test_all_of_training_runs_in_float64(case: dict[str, str], tmp_path: Path) -> None:
+    """And gives what it gives in float32, but for float32's rounding."""
+    write_table(tmp_path)
+    results = {}
+    for element in ("float64", "float32"):
+        (tmp_path / f"{element}.dl").write_text(text_of(**case, element=element), encoding="utf-8")
+        result = trained(tmp_path / f"{element}.dl", tmp_path / element)
+        results[element] = {**result.losses, **result.metrics}
+    assert results["float64"] == pytest.approx(results["float32"], rel=2e-3, abs=1e-4)
+
+
+def test_float32_and_float64_in_one_model_are_clipped_and_updated_together(tmp_path: Path) -> None:
+    text = text_of(
+        "cross_entropy(z, k)", "Adam(lr = 0.1)", "clip norm 0.01\n  average ema(0.9)"
+    ).replace("x -> Dense(3)", "cast(cast(x, float32) -> Dense(4), float64) -> Dense(3)")
+    artifacts = compiled_text(tmp_path, text.replace("Adam(lr = 0.1)", "SGD(lr = 1)"))
+    step = train_step(artifacts)
+    before = {name: array for name, array in artifacts.initial.items() if name.startswith("Net.")}
+    assert {array.dtype.name for array in before.values()} == {"float32", "float64"}
+    step.step({"x": POINTS, "k": np.arange(40) % 3})
+    moved = sum(float(np.sum((step.value(name).astype(float) - array) ** 2)) for name, array in before.items())
+    assert np.sqrt(moved) == pytest.approx(0.01, rel=1e-3)
