@@ -100,6 +100,13 @@ RATE_CHANGES = register(
     "on as one of the new length would, so the value jumps to where that one would be. Give the schedule `steps` of its "
     "own if it is to go on from where it was.",
 )
+GROUP_CUT_SHORT = register(
+    "W0550",
+    "an update of fewer batches than `accumulate` says",
+    "Where the training ends within a group of batches that `accumulate` joins, those that are there make the last update. "
+    "A run that is resumed to more epochs has made that update already, and begins its next group behind it: a run of the "
+    "new length from the start would have gone on with the group. To get that run, begin anew.",
+)
 MANIFEST_LOST = register(
     "W0607",
     "the manifest of a run was lost",

@@ -243,8 +243,9 @@ class binary_cross_entropy(ElementwiseLoss):
     """
 
     pos_weight: float | tuple[float, ...] = option(
-        "How much the positive targets count; a list has one number for each position on the last axis.", default=1.0
-    )
+        "How much the positive targets count; a list has one number for each position on the last axis.",
+        default=1.0, minimum=0,
+    )  # fmt: skip
 
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGIT
@@ -307,7 +308,9 @@ class cross_entropy(Mean):
     """
 
     axis: int | None = option("Where the classes are: on axis 1 unless said.", default=None)
-    class_weight: tuple[float, ...] | None = option("How much each class counts, one number for each.", default=None)
+    class_weight: tuple[float, ...] | None = option(
+        "How much each class counts, one number for each.", default=None, minimum=0
+    )
     label_smoothing: float = option(
         "The share of a target that is spread evenly over all classes.", default=0.0, minimum=0, maximum=1
     )

@@ -15,7 +15,7 @@ from dslc.training.machine import environment, environment_changes
 from dslc.training.manifest import Manifest, Result
 from dslc.training.observing import RunResult
 from dslc.training.progress import progress_of
-from dslc.training.resuming import changed_rates, check_unchanged
+from dslc.training.resuming import changed_rates, check_unchanged, cut_short
 from dslc.training.state import FLUSH, TOTAL
 
 if TYPE_CHECKING:
@@ -61,12 +61,7 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     run.progress = progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
     run.resumed_at = run.progress.batches
     state = dict(found.tensors)
-    if TOTAL in state:
-        for warning in changed_rates(run.train, run.progress.step, int(state[TOTAL]), run.total_steps):
-            run.observer.warned(warning)
-        state[TOTAL] = np.asarray(run.total_steps, np.int64)
-    if FLUSH in state:
-        state[FLUSH] = np.asarray(0, np.int64)
+    _lengthen(run, state)
     run.prepare(state)
     reason = run.progress.reason
     ended = reason is not None and (run.is_complete() or reason not in COMPLETE)
@@ -135,6 +130,20 @@ def _already_finished(run: TrainingRun, manifest: Manifest, known: Result) -> Ru
     )  # fmt: skip
     run.observer.finished(result)
     return result
+
+
+def _lengthen(run: TrainingRun, state: dict[str, np.ndarray]) -> None:
+    """Bring what a state knows of the end of training to the run's length, and tell what that changes."""
+    told = []
+    if TOTAL in state:
+        told += changed_rates(run.train, run.progress.step, int(state[TOTAL]), run.total_steps)
+        state[TOTAL] = np.asarray(run.total_steps, np.int64)
+    if FLUSH in state:
+        if int(state[FLUSH]) and not run.is_complete():
+            told += cut_short(run.train, run.progress)
+        state[FLUSH] = np.asarray(0, np.int64)
+    for warning in told:
+        run.observer.warned(warning)
 
 
 def _kept(run: TrainingRun, ended: bool) -> dict[str, np.ndarray] | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from dslc.diagnostics import Diagnostic, Diagnostics
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
-from dslc.errors.runs import DAMAGED_FILE, RATE_CHANGES
+from dslc.errors.runs import DAMAGED_FILE, GROUP_CUT_SHORT, RATE_CHANGES
 from dslc.export.inference import InferenceModel
 from dslc.graph.model import Model
 from dslc.graph.passes import text_of
@@ -25,10 +25,11 @@ from dslc.training.artifacts import Artifacts
 from dslc.training.data import Dataset
 from dslc.training.folder import read_file
 from dslc.training.manifest import SPEC, Manifest, RunRecord, as_json
+from dslc.training.progress import Progress
 from dslc.training.raw import RawData
 
 __all__ = [
-    "Job", "changed_files", "changed_rates", "check_unchanged", "copied", "essence", "length_of", "run_of",
+    "Job", "changed_files", "changed_rates", "check_unchanged", "copied", "cut_short", "essence", "length_of", "run_of",
     "run_record",
 ]  # fmt: skip
 
@@ -216,6 +217,17 @@ def changed_rates(train: CheckedTrain, step: int, before: int, now: int) -> list
                         "of its own",
                     ).diagnostic)  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+def cut_short(train: CheckedTrain, progress: Progress) -> list[Diagnostic]:
+    """Return a warning if the end of the training, as it was, has cut a group of accumulated batches short."""
+    if progress.step * train.accumulate <= progress.batches:
+        return []
+    return [GROUP_CUT_SHORT(
+        f"the run had come to its end, which made update {progress.step:,} of fewer batches than 'accumulate "
+        f"{train.accumulate}' says",
+        hint="a run of the new length from the start would not have; begin anew with --overwrite to get that one",
+    ).diagnostic]  # fmt: skip
 
 
 def length_of(run: RunRecord) -> str:

@@ -282,3 +282,22 @@ def test_more_steps_under_a_schedule_to_the_end(tmp_path: Path) -> None:
     (warning,) = resumed(spec, tmp_path / "run", steps=50).warnings
     assert warning.code.id == "W0606"
     assert "from step 20 to 50: it goes on with 0.072 at step 14, and was 0.035 one step before" in warning.message
+
+
+@pytest.mark.parametrize(("batch", "cut"), [(8, True), (7, False)])
+def test_a_longer_run_says_where_its_end_cut_a_group_short(batch: int, cut: bool, tmp_path: Path) -> None:
+    """70 examples are 9 batches of 8, which make five updates of two, or 10 batches of 7."""
+    text = spec_of(f"minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 1 batch {batch} accumulate 2")
+    spec = write_spec(tmp_path, text)
+    trained(spec, tmp_path / "run")
+    assert resumed(spec, tmp_path / "run").warnings == []  # nothing goes on
+    warnings = resumed(spec, tmp_path / "run", epochs=2).warnings
+    trained(spec, tmp_path / "whole", epochs=2)
+    same = [(tmp_path / folder / "weights.safetensors").read_bytes() for folder in ("run", "whole")]
+    assert (same[0] != same[1]) is cut
+    assert told(tmp_path, *warnings) == (
+        "warning[W0550]: the run had come to its end, which made update 5 of fewer batches than 'accumulate 2' says\n"
+        "  = hint: a run of the new length from the start would not have; begin anew with --overwrite to get that one"
+        if cut
+        else ""
+    )
