@@ -146,6 +146,13 @@ NOTHING_TO_LEARN = register(
     "nothing to learn from are left out of training; here all of them would be.",
     exit_code=3,
 )  # fmt: skip
+WEIGHT_BELOW_0 = register(
+    "E0551", "an example counts less than nothing",
+    "A mean is weighted by how much each example counts, and divides by the sum of that. With a weight below 0 the sum "
+    "may be 0, or turn the sign of the whole loss, and the training leads away from the targets. A number that may be "
+    "below 0, such as an advantage, is a factor: `mean(factor * each)`.",
+    exit_code=3,
+)  # fmt: skip
 STATISTICS_PER_BATCH = register(
     "W0520", "statistics of single batches under `accumulate`",
     "BatchNorm normalizes by the moments of the batch that runs. Where `accumulate` makes one update of several "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dslc.diagnostics import Problem
-from dslc.errors.objectives import NOTHING_TO_LEARN
+from dslc.errors.objectives import NOTHING_TO_LEARN, WEIGHT_BELOW_0
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.library.losses import Mean
@@ -51,7 +51,7 @@ def weighting_of(train: CheckedTrain, split: Split, settings: Settings) -> Weigh
     """Return how much each example counts.
 
     Raises:
-        Problem: E0524, an objective has nothing to learn from in any of them.
+        Problem: E0524, an objective has nothing to learn from in any of them; E0551, a weight is below 0.
     """
     known: dict[Hashable, np.ndarray | None] = {}
     found: list[list[np.ndarray | None]] = []
@@ -100,6 +100,12 @@ def _weights(train: CheckedTrain, term: Term, split: Split, settings: Settings) 
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
     weights = Predictor(save_model(builder.model()), settings).run({key: split.fields[key] for key in inputs}, CHUNK)
     found = weights["weights"].astype(np.float64)
+    if (below := np.flatnonzero(found < 0)).size:
+        raise WEIGHT_BELOW_0(
+            f"'{operation.name}' is given weights below 0 for {below.size:,} of the {len(found):,} examples to train on"
+            f", such as {found[below[0]]:g}",
+            hint="to multiply by a number that may be below 0, write mean(number * ...)",
+        ).at(site.span)
     return None if len(found) and found[0] and (found == found[0]).all() else found
 
 

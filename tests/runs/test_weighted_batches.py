@@ -76,6 +76,29 @@ def test_nothing_to_learn_from_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "objective",
     [
+        "cross_entropy(logits, y, weight = w)", "0.1 * l2(Net) + mse(logits[:, 0], cast(y, float32), weight = w)",
+        "cross_entropy(logits, y, class_weight = [1, 2, 3], weight = 2 * w)",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("weights", [[1, 1, 1, -0.5], [-0.5] * 4])
+def test_a_weight_below_0_is_refused(weights: list[float], objective: str, tmp_path: Path) -> None:
+    write(tmp_path, [0, 1, 2, 1], weights)
+    with pytest.raises(Problem, match="E0551") as caught:
+        run(tmp_path, objective=objective)
+    found = caught.value.diagnostic
+    word = "mse" if "mse" in objective else "cross_entropy"
+    assert found.message.startswith(
+        f"'{word}' is given weights below 0 for {sum(w < 0 for w in weights)} of the 4 examples to train on, such as -"
+    )
+    assert found.span is not None
+    assert found.span.text.startswith(word)
+    assert found.hint == "to multiply by a number that may be below 0, write mean(number * ...)"
+    assert not (tmp_path / "run" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
         "cross_entropy(logits, y)", "cross_entropy(logits, y, weight = w)",
         "cross_entropy(logits, y, class_weight = [1, 2, 3])", "cross_entropy(logits, y) + 0.5 * mean(logits ** 2)",
         "cross_entropy(logits, y) + 0.5 * mean(logits ** 2) + 0.1 * l2(Net)",
