@@ -128,7 +128,8 @@ ARGUMENTS: Mapping[str, tuple[tuple[str, ...], str]] = {
 VALUES: Mapping[str, str] = {
     "none": "write none; a size that is free is a symbol in capitals: float32[N, 4]",
     "null": "write none", "nil": "write none", "nan": "is_missing(x) tells what is missing", "true": "write true",
-    "false": "write false", "np": "functions of the library have no prefix: mean(x)",
+    "false": "write false", "yes": "write true", "no": "write false", "val": "the split is called validation",
+    "np": "functions of the library have no prefix: mean(x)",
     "torch": "functions of the library have no prefix: mean(x)",
     "tf": "functions of the library have no prefix: mean(x)", "pi": "write 3.141592653589793",
 }  # fmt: skip
