@@ -124,6 +124,34 @@ INDEX_OUTSIDE = register(
     "computes when it is used; `clip` keeps it in range, if that is what you mean.",
     exit_code=3,
 )  # fmt: skip
+NO_KERNEL = register(
+    "E0556",
+    "ONNX Runtime can't compute this in that element type",
+    "ONNX Runtime's CPU has no float64 kernels for convolutions, average pools and the error function (which `gelu` "
+    "takes unless it is approximated). Cast to float32 before such a layer, and back after it where the rest is to be "
+    "float64; `gelu(x, approximate = \"tanh\")` runs in float64 as well.",
+    wrong="""model M {
+  input  x: float64[N, 1, 8, 8]
+  output y = x -> Conv(4, kernel = 3) -> Flatten -> Dense(1)
+}""",
+    right="""model M {
+  input  x: float64[N, 1, 8, 8]
+  output y = cast(cast(x, float32) -> Conv(4, kernel = 3), float64) -> Flatten -> Dense(1)
+}""",
+)
+HALF_WEIGHTS = register(
+    "E0557",
+    "float16 weights can't be trained",
+    "An update is often smaller than the distance between a float16 weight and the next number, and is lost; small "
+    "gradients and Adam's `eps` become 0. Keep the weights in float32: cast what the layers are applied to. float16 "
+    "inputs, frozen weights and functions such as `relu` in float16 are fine.",
+    wrong=_train("minimize mse(cast(Net(cast(x, float16)), float32), y) using Adam()").replace(
+        "input  x: float32", "input  x: float16"
+    ),
+    right=_train("minimize mse(Net(cast(x, float16)), y) using Adam()", "cast(x, float32) -> Dense(1)").replace(
+        "input  x: float32", "input  x: float16"
+    ),
+)
 RESUME_DIFFERS = register(
     "E0521", "a run cannot be resumed with something changed",
     "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be "

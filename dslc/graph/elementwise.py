@@ -144,7 +144,16 @@ def positive(x: Tensor) -> Tensor:
     """
     if x.element is FLOAT32:
         return _flat(unary("HardSigmoid", x, alpha=1e30, beta=0.0))
-    return _flat(clip(x * 1e30, 0.0, 1.0))
+    return steep(x)
+
+
+def steep(x: Tensor, at_zero: float = 0.0, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Return ``low`` for negative x and ``high`` for positive x, in x's type, by a product and a Clip; no gradient.
+
+    The factor is beyond float16, which is computed in float32.
+    """
+    scaled = (cast(x, FLOAT32) if x.element is ElementType.FLOAT16 else x) * 1e30
+    return _flat(cast(clip(scaled + at_zero if at_zero else scaled, low, high), x.element))
 
 
 def detach(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dslc.graph.builder import Tensor
-from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, range_size
+from dslc.types import FLOAT32, INT64, Dimension, ElementType, Shape, Symbolic, TensorType, range_size
 
 
 def normal_axis(axis: int, rank: int) -> int:
@@ -147,8 +147,15 @@ def gather_elements(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 
 
 def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
-    """Add single elements at indices along an axis; the inverse of :func:`gather_elements`."""
+    """Add single elements at indices along an axis; the inverse of :func:`gather_elements`.
+
+    float16 is added in float32: ONNX Runtime's CPU has no kernel for it.
+    """
+    from dslc.graph.elementwise import cast
+
     axis = normal_axis(axis, x.rank)
+    if x.element is ElementType.FLOAT16:
+        return cast(scatter_elements_add(cast(x, FLOAT32), indices, cast(updates, FLOAT32), axis), x.element)
     return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis, "reduction": "add"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,6 +91,9 @@ class Gelu(Activation):
         default="none",
         choices=("none", "tanh"),
     )
+
+    def operators(self) -> Sequence[str]:
+        return () if self.approximate == "tanh" else ("Erf",)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         if self.approximate == "tanh":

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
@@ -86,6 +86,9 @@ class erf(_Real):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
 
     emission, value = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
+
+    def operators(self) -> Sequence[str]:
+        return ("Erf",)
 
 
 @function

@@ -173,6 +173,10 @@ class Operation(Word):
         """Build the nodes that compute it."""
         raise NotImplementedError
 
+    def operators(self) -> Sequence[str]:
+        """Return those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
+        return ()
+
     def sample(self, *operands: TensorType) -> Dimension | None:
         """Return how many values each variance is taken of in training; None where none is taken."""
         return None

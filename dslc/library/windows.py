@@ -119,6 +119,9 @@ class Conv(Layer):
         bias = Variable("bias", (self.channels,), zeros(), Role.BIAS, element=x.element)
         return [weight, bias] if self.bias else [weight]
 
+    def operators(self) -> Sequence[str]:
+        return ("Conv",)
+
     def emit(self, context: Context, x: Tensor) -> Tensor:
         window = self._window(x.type)
         return g.conv(
@@ -181,6 +184,9 @@ class AveragePool(_Pool):
     stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
     padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
     count_include_pad: bool = option("Does padding count, as zeros?", default=True)
+
+    def operators(self) -> Sequence[str]:
+        return ("AveragePool",)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         window = self._window(x.type)

@@ -11,6 +11,7 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
+from dslc.library.kernels import need_kernels
 from dslc.library.operations import Operation
 from dslc.library.words import FUNCTIONS
 from dslc.limits import Limits
@@ -281,6 +282,7 @@ class Elaboration:
         types = [operand.type for operand in operands]
         try:
             result = operation.type(*types)
+            need_kernels(operation, *types)
             variables = operation.variables(*types)
         except Problem as problem:
             found = problem.diagnostic

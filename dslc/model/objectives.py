@@ -23,6 +23,7 @@ from dslc.model.terms import joins_batches, statistics_of, terms_of
 from dslc.model.values import POISON, ParameterOf, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
+from dslc.types import ElementType
 
 if TYPE_CHECKING:
     from dslc.model.train import TrainChecker
@@ -238,12 +239,27 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
                     what = "all parameters that the objective depends on are frozen"
             train.report(objectives.NO_GRADIENT_REACHES(f"there is nothing to train: {what}"), m.groups[number].span)
             ok = False
+    ok = refuse_half_weights(train, [p for paths in dealt for p in paths]) and ok
     if not ok or POISON in optimizers:
         return None
     order = {path: i for i, path in enumerate(train.elaboration.parameters)}
     return tuple(
         Group(o, tuple(sorted(paths, key=order.__getitem__))) for o, paths in zip(optimizers, dealt, strict=True)
     )
+
+
+def refuse_half_weights(train: TrainChecker, paths: Sequence[str]) -> bool:
+    """Report float16 among the weights to be trained, once for each place that makes some; return whether none is."""
+    records = [r for p in paths if (r := train.elaboration.parameters[p]).type.element is ElementType.FLOAT16]
+    for span, record in {r.span: r for r in reversed(records)}.items():
+        train.report(
+            objectives.HALF_WEIGHTS(
+                f"'{record.path}' is {record.type}, and float16 weights can't be trained",
+                hint="keep weights in float32: `cast(..., float32)` before the layer",
+            ),
+            span,
+        )
+    return not records
 
 
 def reached_by(train: TrainChecker, loss: Value) -> list[str]:

@@ -173,3 +173,21 @@ def test_float32_and_float64_in_one_model_are_clipped_and_updated_together(tmp_p
     step.step({"x": POINTS, "k": np.arange(40) % 3})
     moved = sum(float(np.sum((step.value(name).astype(float) - array) ** 2)) for name, array in before.items())
     assert np.sqrt(moved) == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "cast(x -> Dense(3) -> Tanh, float16) -> Relu -> LeakyRelu",
+        'cast(x -> Dense(3), float16) -> Reshape(1, 3) -> MaxPool(3, stride = 1, padding = "same") -> Flatten',
+    ],
+)
+def test_gradients_pass_through_float16_between_float32_weights(network: str, tmp_path: Path) -> None:
+    write_table(tmp_path)
+    losses = {}
+    for element in ("float16", "float32"):
+        text = text_of("cross_entropy(cast(z, float32), k)", element="float32")
+        text = text.replace("x -> Dense(3)", network.replace("float16", element))
+        (tmp_path / f"{element}.dl").write_text(text, encoding="utf-8")
+        losses[element] = trained(tmp_path / f"{element}.dl", tmp_path / element).losses["loss"]
+    assert losses["float16"] == pytest.approx(losses["float32"], rel=1e-2)
