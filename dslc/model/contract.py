@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dslc.diagnostics import Diagnostics
 from dslc.library.sources import DataSource
 from dslc.library.words import SOURCES, describe
+from dslc.model.arguments import Given, bind_word
 from dslc.model.columns import Form
+from dslc.source import Source
 from dslc.types import ElementType
 
 __all__ = ["Categories", "Contract", "Input", "source_options"]
@@ -186,15 +189,26 @@ class Contract:
         return cls(kind, options, inputs, categories, dict(described["examples"]), fields, classes, marks)
 
     def reader(self) -> DataSource:
-        """Return the training source's word, with its options and no path."""
+        """Return the training source's word, with its options and no path.
+
+        Raises:
+            ValueError, KeyError, TypeError: it does not have such options.
+        """
         word = SOURCES[self.source]
-        known = {name: tuple(v) if isinstance(v, list) else v for name, v in self.options.items()}
         if word.keywords:
-            known["files"] = tuple((column, "") for column in known.pop("columns"))
-        else:
-            known["path"] = ""
-        found: DataSource = word(**known)
-        return found
+            columns = self.options["columns"]
+            if not columns or not all(isinstance(column, str) for column in columns):
+                raise ValueError(f"{self.source} has no columns")
+            found: DataSource = word(files=tuple((column, "") for column in columns))
+            return found
+        nowhere = Source("manifest", "").span(0, 0)
+        given = [Given(name, value, nowhere) for name, value in {**self.options, "path": ""}.items()]
+        findings = Diagnostics()
+        made, _ = bind_word(word, given, nowhere, findings)
+        for finding in findings:
+            raise ValueError(finding.message)
+        assert isinstance(made, DataSource)
+        return made
 
     def columns_of(self, field: str) -> tuple[str, ...]:
         """Return the columns that a field is made of."""

@@ -126,15 +126,16 @@ def attack(number: int, original: Path, folder: Path, watch: Watch, capsys: pyte
     ]  # fmt: skip
     for command in generator.sample(commands, 4):
         words = list(map(str, command))
-        began = time.monotonic()
+        began, of_processor = time.monotonic(), time.process_time()
         with watched(watch, folder, original):
             code = main([*words, *(["--threads", "1"] if words[0] == "train" else [])])
-        taken = time.monotonic() - began
+        taken, of_processor = time.monotonic() - began, time.process_time() - of_processor
         error = capsys.readouterr().err
         what = f"{number}: {kind}: {' '.join(words)}: {code}\n{error}"
         assert code in (0, 1, 2, 3, 4), what
         assert "Traceback" not in error, what
-        assert taken < 5, what
+        assert of_processor < 5, what  # others may want the machine, too
+        assert taken < 60, what
         assert "nobody named this" not in error, what
     assert (folder / "secret").read_text() == "nobody named this\n"
     for path in folder.glob("out*"):
