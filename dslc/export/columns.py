@@ -162,10 +162,9 @@ def _prepare(front: _Front, raw: RawInput, one: Input, categories: Mapping[str, 
 def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> None:
     """Put columns side by side."""
     axis = front.constant([1], "int64", f"{made}/axis")
-    numbers = [
-        raw.name if raw.element is one.element else front.cast(raw.name, one.element, f"{made}/{place}/cast")
-        for place, raw in enumerate(parts)
-    ]
+    numbers = [f"{made}/{place}/cast" for place in range(len(parts))]
+    for raw, number in zip(parts, numbers, strict=True):
+        _prepare(front, raw, one, {}, number)
     upright = [front.node("Unsqueeze", [n, axis], f"{made}/{place}") for place, n in enumerate(numbers)]
     front.node("Concat", upright, made, axis=1)
 
@@ -188,7 +187,8 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> No
             whole = front.cast(raw.name, INT64, f"{made}/whole")
             codes = front.node(
                 "LabelEncoder", [whole], f"{made}/found", ML,
-                keys_int64s=[int(v) for v in categories.values], values_int64s=numbers, default_int64=other,
+                keys_int64s=[int(v) for v in categories.values] or [0], values_int64s=numbers or [other],
+                default_int64=other,
             )  # fmt: skip
             again = front.cast(whole, FLOAT64, f"{made}/again")
             same = front.node("Equal", [number, again], f"{made}/same")

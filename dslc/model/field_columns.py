@@ -146,7 +146,7 @@ class FieldColumns:
         target = self.type.element
         element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
         kinds = {type(source).__name__ for source in self.data.sources.values()}
-        if not raw.many and kinds == {"csv"}:
+        if not raw.many and kinds == {"csv"} and element is not BOOL:  # which may be compared from numbers
             return ColumnFact(element, ())
         self.assumed = True
         return ColumnFact(element, tuple(int(d) for d in self.type.shape))

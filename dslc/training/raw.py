@@ -13,7 +13,7 @@ import numpy as np
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
 from dslc.model.checked import CheckedData, CheckedField, Facts
-from dslc.model.columns import ColumnFact
+from dslc.model.columns import ColumnFact, Form
 from dslc.model.contract import Categories, Contract, Input, source_options
 from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder
@@ -264,7 +264,8 @@ def contract_of(data: CheckedData, raw: RawData | None) -> Contract:
             table, _ = raw.training
             names = raw.columns[use.patterns, use.many]
             kinds = {table.element(name) for name in names}
-            kind = kinds.pop() if len(kinds) == 1 else use.element
+            mixed = STRING if use.form is Form.MISSING else use.element
+            kind = kinds.pop() if len(kinds) == 1 else mixed
         shape = tuple(int(d) for d in use.shape)
         inputs.append(
             Input(use.key, use.patterns, names, use.many, use.form, use.element, shape, kind, use.fit, use.format)

@@ -248,3 +248,63 @@ def test_a_fraction_stops_a_whole_field_of_an_exported_model(tmp_path: Path) -> 
             session.run(None, {"n": np.array([1.0, wrong])})
         with pytest.raises(Failure, match="E041"):
             run.predict({"n": [1.0, wrong]})
+
+
+@pytest.mark.parametrize("written", ['"p*"', '"p1", "p2"'])
+def test_gaps_of_columns_side_by_side(written: str, tmp_path: Path) -> None:
+    """Also where some of them are text, and in the exported model."""
+    (tmp_path / "d.csv").write_text("p1,p2,x\n1,,0\n,6,1\nx,10,2\n")
+    gaps = f"field p: float32[2] = cast(is_missing(columns({written})), float32)"
+    text = ROUNDED.replace('field x: float32 = column("x")', gaps).replace(
+        "input x: float32[N]", "input x: float32[N, 2]"
+    )
+    text = text.replace("unsqueeze(x, axis = 1)", "x").replace("Net(y), y", "Net(p), p[:, 0]")
+    (tmp_path / "spec.dl").write_text(text)
+    dataset = compile_spec(tmp_path / "spec.dl").dataset
+    assert dataset.splits["train"].take(np.arange(3))["p"].tolist() == [[0, 1], [1, 0], [0, 0]]
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    columns = {"p1": ["1", "", "x"], "p2": ["", "6", "10"]}
+    feeds = {name: np.array(cells, object) for name, cells in columns.items()}
+    if "*" in written:
+        feeds = {"p*": np.stack(list(feeds.values()), axis=1)}
+    np.testing.assert_allclose(session.run(None, feeds)[0], run.predict(tmp_path / "d.csv")["y"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "cells", "new", "found"),
+    [
+        ('category(column("x"), missing = true)', ["", "nan"], ["", ""], [0, 0]),
+        ('datetime(column("x"))', ["2026-01-01", "2026-01-02"], ["2026-01-03", "1577836800"], "E0451"),
+        ('datetime(column("x"))', ["1577836800", "1577836801"], ["1577836800.5"], [1577836800.5]),
+    ],
+)
+def test_a_column_is_what_it_was_in_training(
+    field: str, cells: list[str], new: list[str], found: list[float] | str, tmp_path: Path
+) -> None:
+    """A category without values, and times that are text or seconds, whatever a later file has."""
+    type = "int64" if "category" in field else "float64"
+    (tmp_path / "d.csv").write_text("x,y\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells)))
+    (tmp_path / "new.csv").write_text("x\n" + "".join(f'"{cell}"\n' for cell in new))
+    (tmp_path / "spec.dl").write_text(
+        f"""data d {{ source csv("d.csv")
+  field x: {type} = {field}
+  field y: float32[1] = column("y") }}
+model Net {{ input x: {type}[N]
+  output same = cast(x, float64)
+  output z = unsqueeze(cast(x, float32), axis = 1) -> Dense(1) }}
+train t {{ data d
+  let same, z = Net(x)
+  minimize mse(z, y) using SGD(lr = 0)
+  epochs 1 }}
+"""
+    )
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    run.export(fields=True)
+    if isinstance(found, str):
+        with pytest.raises((Problem, Failure), match=found):
+            run.predict(tmp_path / "new.csv")
+    else:
+        assert run.predict(tmp_path / "new.csv")["same"].tolist() == found

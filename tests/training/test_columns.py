@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dslc.diagnostics import Failure
+from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import compile_spec
 
 ROWS = 24
@@ -248,3 +248,11 @@ def test_nothing_wraps_or_hides_what_is_missing(declared: str, text: str, code: 
 def test_what_is_not_taken_does_not_matter(declared: str, text: str, expected: np.ndarray, tmp_path: Path) -> None:
     found = prepared(tmp_path, {"large": LARGE, "count": COUNT, "gaps": GAPS}, {f"x: {declared}": text})
     np.testing.assert_array_equal(found["x"], expected)
+
+
+def test_categories_of_unsigned_numbers_stay_apart(tmp_path: Path) -> None:
+    numbers = (2**53 + COUNT).astype(np.uint64)
+    found = prepared(tmp_path, {"u": numbers}, {"x: int64": 'category(column("u"))'})
+    np.testing.assert_array_equal(found["x"], COUNT)
+    with pytest.raises((Failure, Problem), match="outside int64"):
+        prepared(tmp_path, {"u": numbers + np.uint64(2**63)}, {"x: int64": 'category(column("u"))'})

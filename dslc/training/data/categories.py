@@ -17,6 +17,8 @@ from dslc.types import BOOL, FLOAT64, INT64, STRING
 
 __all__ = ["encode", "fit_categories"]
 
+LARGEST = np.uint64(np.iinfo(np.int64).max)
+
 
 def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[CategoryValue, ...]:
     """Return the sorted distinct values of a column; text sorts by code points. A missing value is none of them."""
@@ -26,6 +28,11 @@ def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[Categor
         return tuple(sorted(value for value in (text.vocabulary[code] for code in used) if value))
     values = table.read(name)
     distinct = np.unique(values if rows is None else values[rows])
+    if distinct.dtype.kind == "u" and distinct[-1] > LARGEST:
+        raise errors.OUT_OF_TYPE(
+            f"{distinct[-1]} in column '{name}' of {table.title} is outside int64, which categories of numbers have",
+            hint="an identifier of 20 digits can be text",
+        )
     if distinct.dtype.kind == "f":
         distinct = distinct[np.isfinite(distinct)]
         if np.all((distinct == np.floor(distinct)) & (np.abs(distinct) < 2**53)):
@@ -74,10 +81,13 @@ def _places_of_numbers(categories: Categories, numbers: Array) -> Array:
     if categories.are_text or not categories.values:
         return np.full(numbers.shape, categories.count, np.int64)
     known = np.array(categories.values, np.int64 if categories.are_whole else np.float64)
-    if known.dtype != numbers.dtype:
+    beyond = numbers > LARGEST if numbers.dtype == np.uint64 else np.zeros(numbers.shape, bool)
+    if known.dtype.kind == "i" and numbers.dtype.kind in "iu":  # as float64 neighbours could be equal
+        numbers = numbers.astype(np.int64)
+    elif known.dtype != numbers.dtype:
         known, numbers = known.astype(np.float64), numbers.astype(np.float64)
     places: Array = np.minimum(np.searchsorted(known, numbers), len(known) - 1).astype(np.int64)
-    places[known[places] != numbers] = categories.count
+    places[(known[places] != numbers) | beyond] = categories.count
     return places
 
 
