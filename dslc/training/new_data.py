@@ -135,6 +135,8 @@ def _array(name: str, values: Any) -> np.ndarray:
     Raises:
         Problem: E0417, it is neither.
     """
+    if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
+        values = values.astype(object).filled(None)
     array = np.asarray(values)
     if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.array(values, object)  # of a gap among texts NumPy has made the text 'nan'
@@ -151,7 +153,10 @@ def _array(name: str, values: Any) -> np.ndarray:
         elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
             texts = ["" if gone else _text(value) for value, gone in zip(flat, missing, strict=True)]
             array = np.array(texts, np.str_).reshape(array.shape)
-    if array.dtype.kind not in "biufUS" or not array.ndim:
+    if not array.ndim or not len(array):
+        what = "one value, and no list of them" if not array.ndim else "no values"
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {what}", hint='for example {"x": [1.5, 2.0]}')
+    if array.dtype.kind not in "biufUS":
         raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {array.dtype}, which is neither numbers nor text")
     return array
 

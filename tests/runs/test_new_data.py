@@ -78,8 +78,9 @@ PLACES = ["Ulm", None, "Bonn", "Ulm", "Bonn"]
         {"x": ["1", "-1", "none", "2", ""], "place": ["Ulm", "", "Bonn", "Ulm", "Bonn"]},
         {"x": NUMBERS, "place": ["Ulm", np.nan, "Bonn", "Ulm", "Bonn"], "unread": [object()] * 5},
         Frame({"place": np.array(PLACES, object), "x": np.array(NUMBERS, np.float32)}),
+        {"place": np.ma.array([p or "Ulm" for p in PLACES], mask=[not p for p in PLACES]), "x": NUMBERS},
     ],
-    ids=["arrays", "lists", "texts", "more", "frame"],
+    ids=["arrays", "lists", "texts", "more", "frame", "masked"],
 )
 def test_columns_in_memory(given: Any, things: Path) -> None:
     run = opened(things)
@@ -99,6 +100,8 @@ def test_columns_in_memory(given: Any, things: Path) -> None:
         ({"x": [1, "a"], "place": ["Ulm", "Ulm"]}, "E04.*column 'x'"),
         ({"x": [1, {}], "place": ["Ulm", "Ulm"]}, "E0417.*'x'"),
         ([[1, 2]], "E0417.*no names.*"),
+        ({"x": [], "place": []}, "E0417.*no values"),
+        ({"x": 1.0, "place": "Ulm"}, "E0417.*one value"),
         (7, "E0417"),
         ("nowhere.csv", "E0403"),
     ],
