@@ -21,6 +21,8 @@ __all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs",
 
 EXACT = "/exact"
 """How an output of the fields graph is called, behind a field's name, that is the field before its conversion."""
+WRAPPED, MISSING = "/wrapped", "/missing"
+"""How outputs of the fields graph are called, behind a field's name, that are true where it is not what it says."""
 ML = "ai.onnx.ml"
 ML_VERSION = 3
 
@@ -212,9 +214,10 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> No
 
 
 def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
-    """Return the fields graph with these outputs, in which a number that is not whole, or missing, stops a whole field.
+    """Return the fields graph with these outputs, each of which stops the model where ``dslc predict`` refuses it.
 
-    A Cast would cut its fraction off, where ``dslc predict`` refuses it: the difference is an index outside of a table.
+    A Cast would cut a fraction off, whole numbers wrap, and a missing value compares as false: what is wrong becomes an
+    index outside of a table.
     """
     import onnx
     from onnx import TensorProto
@@ -223,23 +226,36 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE}
     whole = [name for name in names if types.get(name + EXACT) in floats and types[name] not in floats]
-    model = onnx.load_model_from_string(
-        save_model(with_outputs(load_model(fields), [*names, *(name + EXACT for name in whole)]))
-    )
+    conditions = {name: [name + suffix for suffix in (WRAPPED, MISSING) if name + suffix in types] for name in names}
+    further = [*(name + EXACT for name in whole), *(one for found in conditions.values() for one in found)]
+    model = onnx.load_model_from_string(save_model(with_outputs(load_model(fields), [*names, *further])))
     front = _Front()
-    for name in whole:
+    for name in names:
+        wrong = list(conditions[name])
+        if not wrong and name not in whole:
+            continue
         cut = f"{name}/cut"
         for node in model.graph.node:
             node.output[:] = [cut if output == name else output for output in node.output]
             node.input[:] = [cut if value == name else value for value in node.input]
-        again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
-        differs = front.node("Not", [front.node("Equal", [again, name + EXACT], f"{name}/same")], f"{name}/differs")
-        table = front.constant([0], "int64", f"{name}/table")
-        nothing = front.node("Gather", [table, front.cast(differs, INT64, f"{name}/index")], f"{name}/nothing")
-        typed = front.node("Cast", [nothing], f"{name}/typed", to=types[name])
-        front.node("Add", [cut, typed], name)
+        if name in whole:
+            again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
+            same = front.node("Equal", [again, name + EXACT], f"{name}/same")
+            wrong.append(front.node("Not", [same], f"{name}/differs"))
+        wide = types[name] if types[name] in floats else TensorProto.INT64  # not every type can be added
+        for place, condition in enumerate(wrong):
+            made = f"{name}/stop_{place}"
+            table = front.constant([0], "int64", f"{made}/table")
+            each = front.node("Gather", [table, front.cast(condition, INT64, f"{made}/index")], f"{made}/each")
+            nothing = front.node("ReduceMax", [each], f"{made}/nothing", keepdims=0)
+            terms = [
+                front.node("Cast", [cut], f"{made}/wide", to=wide),
+                front.node("Cast", [nothing], f"{made}/typed", to=wide),
+            ]
+            total = front.node("Add", terms, f"{made}/sum")
+            cut = front.node("Cast", [total], name if place == len(wrong) - 1 else f"{made}/cut", to=types[name])
     model.graph.node.extend(front.nodes)
-    kept = [value for value in model.graph.output if not value.name.endswith(EXACT)]
+    kept = [value for value in model.graph.output if value.name not in further]
     del model.graph.output[:]
     model.graph.output.extend(kept)
     return model

@@ -136,7 +136,8 @@ def _array(name: str, values: Any) -> np.ndarray:
         Problem: E0417, it is neither.
     """
     if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
-        values = values.astype(object).filled(None)
+        gone, values = np.ma.getmaskarray(values), np.array(np.ma.getdata(values), object)
+        values[gone] = None
     array = np.asarray(values)
     if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.array(values, object)  # of a gap among texts NumPy has made the text 'nan'

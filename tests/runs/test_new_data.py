@@ -311,3 +311,37 @@ train t {{ data d
             run.predict(tmp_path / "new.csv")
     else:
         assert run.predict(tmp_path / "new.csv")["same"].tolist() == found
+
+
+def test_an_exported_model_stops_where_predict_refuses(tmp_path: Path) -> None:
+    """At whole numbers that wrap, a missing value that is compared, and what is neither true nor false."""
+    (tmp_path / "d.csv").write_text("n,g,y\n" + "".join(f"{k},{k / 2},{k}\n" for k in range(6)))
+    (tmp_path / "spec.dl").write_text(
+        """data d { source csv("d.csv")
+  field truth: bool = column("g") * 0
+  field over: bool = column("g") > 1
+  field big: int64 = column("n") * 1000000000000
+  field y: float32[1] = column("y") }
+model Net { input truth: bool[N]
+  input over: bool[N]
+  input big: int64[N]
+  output same = cast(big, float64)
+  output above = cast(over, float32)
+  output z = cast(stack(truth, over, axis = 1), float32) -> Dense(1) }
+train t { data d
+  let same, above, z = Net(truth, over, big)
+  minimize mse(z, y) using SGD(lr = 0)
+  epochs 1 }
+"""
+    )
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    good = {"n": np.array([1, 2]), "g": np.array([1.0, 2.0])}
+    for name, value in zip(("same", "above"), session.run(["same", "above"], good), strict=True):
+        np.testing.assert_array_equal(value, run.predict(good)[name])
+    for name, wrong in (("n", [1, 10**8]), ("g", [1.0, np.nan]), ("g", [1.0, np.inf])):
+        with pytest.raises(Failure, match="E04"):
+            run.predict(good | {name: np.array(wrong)})
+        with pytest.raises(Exception, match="indices"):
+            session.run(None, good | {name: np.array(wrong)})
