@@ -67,7 +67,7 @@ def check_sound(field: str, found: Mapping[str, Array], where: Where) -> None:
     def missing(_: float, origin: Origin) -> Problem:
         return errors.MISSING_VALUE(
             f"field '{field}' compares or converts a missing value ({origin})",
-            hint='fill it first: impute(column(...), "mean"); or ask where(is_missing(x), ..., ...)',
+            hint='fill it first, as in impute(column(...), "mean")',
         )
 
     for suffix, problem in ((WRAPPED, wrapped), (MISSING, missing)):
