@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
+from dslc import graph as g
 from dslc.library.words import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType
 
@@ -251,8 +252,14 @@ class Statistic(Function):
         return False
 
     def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
-        """Return the accumulators of one batch."""
+        """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
         raise NotImplementedError
+
+    def of_batch(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch, of float16 in float32: its numbers end where sums and counts go on."""
+        half = ElementType.FLOAT16
+        wide = (g.cast(o, ElementType.FLOAT32) if o.element is half else o for o in operands)
+        return self.accumulate(context, *wide)
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         """Return by which weights the values of several batches are averaged, given the operands.
@@ -274,7 +281,7 @@ class Statistic(Function):
     def emit(self, context: Context, *operands: Tensor) -> Tensor:
         result = self.type(*(o.type for o in operands))
         assert isinstance(result, TensorType)
-        return self.finish(context, self.accumulate(context, *operands), result.element)
+        return self.finish(context, self.of_batch(context, *operands), result.element)
 
 
 layer = word_decorator("layer", LAYERS)

@@ -56,7 +56,7 @@ def accumulators_of(lowering: Lowering, site: Application) -> dict[str, Tensor]:
     """Return a statistic's accumulators of the batch; they are the nodes that its value is made of, merged later."""
     assert isinstance(site.operation, Statistic)
     with lowering.builder.scope(site.operation.name, origin_of(site.span)):
-        return site.operation.accumulate(lowering.context(site), *lowering.operands(site))
+        return site.operation.of_batch(lowering.context(site), *lowering.operands(site))
 
 
 def weight_of(lowering: Lowering, term: Term) -> Tensor:

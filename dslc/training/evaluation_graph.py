@@ -94,7 +94,7 @@ def _accumulation(
         assert isinstance(statistic, Statistic)
         context = lowering.context(site)
         with builder.scope(name, origin_of(site.span)):
-            batch = {k: _widened(v) for k, v in statistic.accumulate(context, *lowering.operands(site)).items()}
+            batch = {k: _widened(v) for k, v in statistic.of_batch(context, *lowering.operands(site)).items()}
             total = {}
             for key, tensor in batch.items():
                 accumulators[f"{name}/{key}"] = tensor.type

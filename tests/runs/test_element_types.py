@@ -191,3 +191,15 @@ def test_gradients_pass_through_float16_between_float32_weights(network: str, tm
         (tmp_path / f"{element}.dl").write_text(text, encoding="utf-8")
         losses[element] = trained(tmp_path / f"{element}.dl", tmp_path / element).losses["loss"]
     assert losses["float16"] == pytest.approx(losses["float32"], rel=1e-2)
+
+
+def test_statistics_of_float16_are_summed_beyond_its_range(tmp_path: Path) -> None:
+    """Squares of 200 sum to more than 65,504 over a batch, and over those that make one update."""
+    write_table(tmp_path)
+    losses = {}
+    for element in ("float16", "float32"):
+        objective = f"sqrt(mse(cast(u, {element}), cast(100 * y + 150, {element})))"
+        text = text_of(objective, setting="accumulate 2\n  batch 7, shuffle = false", element="float32")
+        (tmp_path / f"{element}.dl").write_text(text, encoding="utf-8")
+        losses[element] = trained(tmp_path / f"{element}.dl", tmp_path / element).losses["loss"]
+    assert losses["float16"] == pytest.approx(losses["float32"], rel=1e-3)
