@@ -181,6 +181,12 @@ WEIGHT_BELOW_0 = register(
     "below 0, such as an advantage, is a factor: `mean(factor * each)`.",
     exit_code=3,
 )  # fmt: skip
+NOTHING_KEPT = register(
+    "E0525", "`keep` found nothing to keep",
+    "`keep` ships the weights of the evaluation in which a figure was best. A figure that is infinite or not a number "
+    "is never the best, nor is one of a split in which every target is ignored; here no evaluation gave a finite one.",
+    exit_code=4,
+)  # fmt: skip
 STATISTICS_PER_BATCH = register(
     "W0520", "statistics of single batches under `accumulate`",
     "BatchNorm normalizes by the moments of the batch that runs. Where `accumulate` makes one update of several "

@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from dslc.diagnostics import Problem, did_you_mean
@@ -189,7 +190,7 @@ def _stalled(
         known = [r for r in history if figure in r]
         if not known:
             return False
-        best = max(known, key=lambda r: sign * r[figure] if r[figure] == r[figure] else float("-inf"))
+        best = max(known, key=lambda r: sign * r[figure] if isfinite(r[figure]) else float("-inf"))
         return known[-1][unit] - best[unit] >= patience
 
     return evaluate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from dslc.training.session import Graph, Model, Settings
 from dslc.training.step import NEXT, Recurrence
 
 __all__ = ["Evaluator", "Predictor"]
+
+COUNTS = ("weight", "present", "true", "predicted")
+"""The accumulators that are 0 where all targets are ignored or have a weight of 0, and only there."""
 
 
 def _run(graph: Graph, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -53,6 +56,8 @@ class Evaluator:
         names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
         self._zeros = {name: np.zeros(_size(self._graph, name), self._graph.inputs[name].dtype) for name in names}
         self._collects = len(names) < len(self._graph.outputs)
+        self.unmeasured: Sequence[str] = ()
+        """What the last split had nothing to measure of: all of its targets are ignored, or all weights 0."""
 
     @property
     def inputs(self) -> Collection[str]:
@@ -63,6 +68,8 @@ class Evaluator:
         self, batches: Iterable[Mapping[str, np.ndarray]], state: Mapping[str, Any], seed: int = 0
     ) -> dict[str, np.ndarray]:
         """Return the metrics over all batches, and what was collected.
+
+        A figure that there is nothing to measure of is not a number; ``unmeasured`` names it.
 
         Args:
             batches: fields by name.
@@ -82,7 +89,23 @@ class Evaluator:
                 for name, array in loop.results().items():
                     collected.setdefault(name, []).append(np.atleast_1d(array))
         joined = {name: np.concatenate(parts) for name, parts in collected.items()}
-        return _run(self._metrics, loop.state()) | joined
+        totals = loop.state()
+        found = _run(self._metrics, totals)
+        numbers = [name for name, value in found.items() if value.ndim == 0 and value.dtype.kind == "f"]
+        self.unmeasured = [name for name in numbers if _is_empty(name, totals)]
+        return found | {name: np.full_like(found[name], np.nan) for name in self.unmeasured} | joined
+
+
+def _is_empty(name: str, totals: Mapping[str, np.ndarray]) -> bool:
+    """Did nothing count in any of the statistics that a figure is made of?"""
+    sites: dict[str, list[bool]] = {}
+    for key, total in totals.items():
+        if key.startswith(f"accumulator/{name}/"):
+            site, is_statistic, what = key.removeprefix(f"accumulator/{name}/").partition("/")
+            counted = sites.setdefault(site, []) if is_statistic else []  # others don't hang on the examples
+            if what in COUNTS:
+                counted.append(bool(total.any()))
+    return bool(sites) and all(counted and not any(counted) for counted in sites.values())
 
 
 def _size(graph: Graph, name: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from math import isfinite, isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from dslc.training.beginning import COMPLETE, begun, resumed
 from dslc.training.evaluation import Evaluator
 from dslc.training.failures import check_state, explain_loss
 from dslc.training.feeding import Feeder
+from dslc.training.figures import FigureWarnings, check_kept
 from dslc.training.folder import RunFolder, holds_something, occupied, run_in
 from dslc.training.manifest import Result
 from dslc.training.observing import Observer, Plan, RunResult
@@ -110,6 +111,7 @@ class TrainingRun:
         self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
         self.coming: deque[list[list[float]] | None] = deque()
         """The weights of the batches that were asked for and did not run yet, None of those that are left out."""
+        self.figure_warnings = FigureWarnings(observer)
         self.names = [objective.name for objective in self.train.objectives]
 
     # --- beginning -------------------------------------------------------------------------------
@@ -273,6 +275,7 @@ class TrainingRun:
         if "validation" in self.dataset.splits:
             found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
             record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}
+            self.figure_warnings.tell("validation", found, self.evaluator.unmeasured, progress.step)
         progress.history.append(record)
         self.write_line(record)
         if ends_epoch:
@@ -313,7 +316,7 @@ class TrainingRun:
             return
         value = float(keep.figure(progress.history))
         known = progress.best["figure"] if progress.best is not None else None
-        if not isnan(value) and (known is None or (value > known if keep.highest else value < known)):
+        if isfinite(value) and (known is None or (value > known if keep.highest else value < known)):
             progress.best = {"figure": value, **record}
             weights = shipped_weights(self.train, self.step.lend())
             self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
@@ -345,6 +348,7 @@ class TrainingRun:
     def finish(self, reason: str) -> RunResult:
         """Ship the chosen weights, measure them, and write the last of the folder."""
         self.progress.reason = reason
+        check_kept(self.train, self.progress)
         weights = self.chosen_weights()
         shipped = self.job.inference(weights)
         result = self.result(reason, weights, [model.file for model in shipped])
@@ -381,6 +385,7 @@ class TrainingRun:
         progress = self.progress
         split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
         found = self.figures(split, weights)
+        self.figure_warnings.tell(split, found, self.evaluator.unmeasured, progress.step)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
         losses = {name: values[name] for name in self.names}
         metrics = {metric.name: values[metric.name] for metric in self.train.metrics}

@@ -1,0 +1,94 @@
+"""Figures that are not finite, or of nothing: told once, never kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dslc.diagnostics import CODES, Problem
+from dslc.render import render
+from tests.runs.driving import Witness, lines_of, opened, trained
+
+SPEC = """\
+data d {{
+  source train = csv("train.csv")
+  source validation = csv("validation.csv")
+  field x: float32[1] = column("x")
+  field y: int64 = column("y")
+}}
+model Net {{
+  input x: float32[N, 1]
+  output logits = x -> Dense(2, init = zeros)
+}}
+train t {{
+  data d
+  let logits = Net(x)
+  minimize cross_entropy(logits, y) using SGD(lr = 0.5)
+  metric {metric}
+  {keep}
+  batch 2, shuffle = false
+  epochs 3
+}}
+"""
+
+
+def run(folder: Path, metric: str, keep: str, targets: list[int]) -> Witness:
+    rows = [f"{x},{y}" for x, y in zip([1, -1, 2, -2], [1, 0, 1, 0], strict=True)]
+    (folder / "train.csv").write_text("\n".join(["x,y", *rows]) + "\n", encoding="utf-8")
+    rows = [f"{x},{y}" for x, y in zip([1, -1, 2, -2], targets, strict=True)]
+    (folder / "validation.csv").write_text("\n".join(["x,y", *rows]) + "\n", encoding="utf-8")
+    (folder / "spec.dl").write_text(SPEC.format(metric=metric, keep=keep), encoding="utf-8")
+    witness = Witness()
+    trained(folder / "spec.dl", folder / "run", observer=witness)
+    return witness
+
+
+IGNORED = [-100] * 4
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "m = accuracy(logits, y)", "m = f1(logits, y)", 'm = f1(logits, y, average = "micro")',
+        "m = mean(cross_entropy(logits, y))", "m = cross_entropy(logits, y) + 0.1 * l2(Net)",
+    ],
+)  # fmt: skip
+def test_a_split_of_which_all_is_ignored_has_no_figures(metric: str, tmp_path: Path) -> None:
+    seen = run(tmp_path, metric, "", IGNORED)
+    assert [d.code.id for d in seen.warnings] == ["W0521", "W0521"]
+    assert [d.message for d in seen.warnings] == [
+        f"'validation.{name}' has no value: every target that it looks at in the validation split is ignored or has a "
+        "weight of 0" for name in ("loss", "m")
+    ]  # fmt: skip
+    assert all(np.isnan(r["validation.loss"]) and np.isnan(r["validation.m"]) for r in seen.records)
+    assert lines_of(tmp_path / "run")[-1]["validation.m"] is None
+    assert np.isnan(opened(tmp_path / "run").evaluate("validation")["metrics"]["m"])
+
+
+@pytest.mark.parametrize("keep", ["keep best validation.m", "keep lowest validation.loss"])
+def test_nothing_is_kept_of_a_split_of_which_all_is_ignored(keep: str, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="E0525") as caught:
+        run(tmp_path, "m = accuracy(logits, y)", keep, IGNORED)
+    assert CODES["E0525"].exit_code == 4
+    assert "was not a finite number in any evaluation" in render(caught.value.diagnostic)
+    assert not (tmp_path / "run" / "model.onnx").exists()
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("sign", ["lowest", "highest"])
+def test_an_infinite_figure_is_never_kept(sign: str, tmp_path: Path) -> None:
+    """The weights grow, and with them what is measured, which is infinite in the first epochs or in the last ones."""
+    size = "max(abs(logits))"
+    metric = f"m = log(relu({size} - 1.2))" if sign == "lowest" else f"m = exp(60 * {size})"
+    seen = run(tmp_path, metric, f"keep {sign} validation.m", [1, 0, 1, 0])
+    figures = [r["validation.m"] for r in seen.records]
+    finite = [value for value in figures if np.isfinite(value)]
+    assert 0 < len(finite) < len(figures)
+    best = (min if sign == "lowest" else max)(finite)
+    assert lines_of(tmp_path / "run")[figures.index(best)]["validation.m"] == best
+    assert opened(tmp_path / "run").evaluate("validation")["metrics"]["m"] == pytest.approx(best, rel=1e-6)
+    assert [(d.code.id, d.message.split(" after")[0]) for d in seen.warnings] == [
+        ("W0521", "'validation.m' is infinite")
+    ]
