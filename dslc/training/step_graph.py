@@ -253,10 +253,12 @@ class _StepBuilder:
     # --- after the last objective ----------------------------------------------------------------
 
     def averaged(self) -> list[str]:
-        """Return the parameters of which averages are kept: all that any objective trains."""
+        """Return the parameters and running statistics of which averages are kept: all that any objective changes."""
         if self.train.average is None:
             return []
-        return list(dict.fromkeys(path for o in self.train.objectives for group in o.groups for path in group.paths))
+        objectives = self.train.objectives
+        trained = [path for o in objectives for group in o.groups for path in group.paths]
+        return list(dict.fromkeys([*trained, *(path for o in objectives for path in o.statistics)]))
 
     def advance(self, applies: Tensor | None) -> None:
         """Count, and move the averages."""

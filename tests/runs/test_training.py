@@ -155,8 +155,10 @@ def test_accumulated_batches_make_one_large_one(tmp_path: Path) -> None:
     assert (seen.plans[0].total_steps, seen.steps) == (4, [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4])
 
 
-def test_averages_are_evaluated_and_shipped(tmp_path: Path) -> None:
-    seen = run_of(tmp_path, f"{ADAM} epochs 2 batch 16 average ema(0.99)")
+@pytest.mark.parametrize("layers", ["Dense(8) -> Tanh", "Dense(8) -> BatchNorm -> Tanh"])
+def test_averages_are_evaluated_and_shipped(layers: str, tmp_path: Path) -> None:
+    model = MODEL.replace("Dense(8) -> Tanh", layers)
+    seen = run_of(tmp_path, f"{ADAM} epochs 2 batch 16 average ema(0.99)", model=model)
     checkpoint = read_checkpoint(max((tmp_path / "run" / "checkpoints").glob("step-*")))
     shipped = weights(tmp_path / "run")
     for path, array in shipped.items():
