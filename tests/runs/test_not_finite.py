@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,57 @@ def test_statistics_that_are_not_finite_do_not_ship(tmp_path: Path) -> None:
     found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) steps 1", model=model))
     assert "running_var' is not finite after step 1" in found.message
     assert not (tmp_path / "run" / "model.onnx").exists()
+
+
+# --- wherever it begins, whenever it is reached -----------------------------------------------------------------
+
+PROVOKED = """\
+data d {{
+  source csv("d.csv")
+  field x: float32[1] = column("x")
+  field y: float32[1] = column("y")
+}}
+model Net {{
+  input x: float32[N, 1]
+  output y = {layers}
+}}
+train t {{
+  data d
+  let p = Net(x)
+  minimize {objective} using {optimizer}
+  keep lowest train.loss
+  batch 2, shuffle = false
+  epochs 1
+}}
+"""
+STEPS = 9
+PLAIN, NORMED = "x -> Dense(1, bias = false, init = ones)", "x -> BatchNorm -> Dense(1, bias = false, init = ones)"
+SGD, MOMENTUM, ADAM = "SGD(lr = 1e-3)", "SGD(lr = 1e-3, momentum = 0.9)", "Adam(lr = 1e-3)"
+PLACES: dict[str, tuple[str, str, str, float]] = {
+    # by what goes wrong first: the layers, the objective, the optimizer, and the value of x that provokes it
+    "loss: log of 0": (PLAIN, "mean(log(abs(p)))", SGD, 0.0),
+    "loss: division by 0": (PLAIN, "mean(1 / p)", SGD, 0.0),
+    "loss: exp": (PLAIN, "mean(exp(p))", ADAM, 1e3),
+    "loss: a square": (PLAIN, "mse(p, y)", SGD, 1e30),
+    "gradient: root of 0": (PLAIN, "mean(sqrt(abs(p)))", SGD, 0.0),
+    "gradient: root of 0, momentum": (PLAIN, "mean(sqrt(abs(p)))", MOMENTUM, 0.0),
+    "gradient: root of 0, Adam": (PLAIN, "mean(sqrt(abs(p)))", ADAM, 0.0),
+    "update: a rate far too high": (PLAIN, "mean(p)", "SGD(lr = 1e20)", 1e30),
+    "optimizer: a square overflows": (PLAIN, "mean(p)", ADAM, 1e30),
+    "statistics: a variance overflows": (NORMED, "mean(p ** 2)", SGD, 1e30),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [1, 5, 9])
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_not_finite_ever_ships(place: str, at: int, tmp_path: Path) -> None:
+    layers, objective, optimizer, value = PLACES[place]
+    rows = [f"{x},0" for number in range(1, STEPS + 1) for x in (value if number == at else 1.0, 2.0)]
+    (tmp_path / "d.csv").write_text("\n".join(["x,y", *rows]) + "\n", encoding="utf-8")
+    text = PROVOKED.format(layers=layers, objective=objective, optimizer=optimizer)
+    found = failed(tmp_path, text)
+    step = int(re.findall(r"step (\d+)", found.message)[0])
+    assert step in ([at] if place.startswith("loss") else [at, at + 1, STEPS])
+    left = {path.name for path in (tmp_path / "run").rglob("*")}
+    assert not {"model.onnx", "weights.safetensors", "best.safetensors"} & left, left
+    assert not any(name.startswith("best") for name in left), left
