@@ -15,15 +15,22 @@ from dslc.model.measures import applications_of
 from dslc.training.artifacts import Artifacts
 from dslc.training.evaluation import Predictor
 from dslc.training.session import Settings
+from dslc.training.state import StateRole
 from dslc.training.step import NEXT, SEED, TrainStep
 
 __all__ = ["check_state", "explain_loss"]
 
-STATE_HINT = (
-    "a gradient was infinite (that of a root at 0, say), or an update too large: add a small number inside of the root "
-    "or lower the learning rate"
-)
 HINT = "try a lower learning rate, 'clip norm 1.0', or inputs scaled with standardize"
+GRADIENT_HINTS = {
+    "Sqrt": "the root of 0 has no gradient: add a small number inside",
+    "ReduceL2": "the norm of zeros has no gradient: add a small number inside of a root",
+    "Log": "the logarithm of 0 has no gradient: add a small number inside",
+    "Exp": "exp of more than 88 overflows: bound what it is of, with clip for example",
+    "Div": "a division by 0 has no gradient: add a small number to what divides",
+    "Reciprocal": "a division by 0 has no gradient: add a small number to what divides",
+    "Pow": "a power below 1 has no gradient at 0: add a small number inside",
+}
+"""By the operator whose gradient was the first that was not finite."""
 
 
 def explain_loss(
@@ -43,29 +50,89 @@ def explain_loss(
     state = _state_read_by(models[:number], step, batch, seed)
     weights = [name for name in train.parameters if not np.isfinite(state[name]).all()]
     if weights:
-        problem = LOSS_NOT_FINITE(f"{what}: the update before it left '{weights[0]}' not finite", hint=HINT)
+        hint = _hint_of_operators(models)
+        problem = LOSS_NOT_FINITE(f"{what}: the update before it left '{weights[0]}' not finite", hint=hint)
         return problem.at(objective.span)
     found = _first_not_finite(models[number], state, batch, seed, step.settings)
     last = objective.loss.application  # whose own output is the loss
-    name, origin = found or (last.site or last.operation.name, str(origin_of(last.span)))
+    value, origin = found or (last.site or last.operation.name, str(origin_of(last.span)))
+    name = value.split("/")[0]
     problem = LOSS_NOT_FINITE(f"{what}: the first output that is not finite is that of '{name}' ({origin})", hint=HINT)
     return problem.at(objective.span, *_labels(objective, name, origin))
 
 
-def check_state(train: CheckedTrain, state: Mapping[str, np.ndarray], after: int) -> None:
+def check_state(
+    train: CheckedTrain, artifacts: Artifacts, step: TrainStep, batch: Mapping[str, np.ndarray] | None, seed: int,
+    after: int,
+) -> None:  # fmt: skip
     """Refuse a state that is not finite although the losses are: the slope of a root at 0 leaves one, say.
 
+    Args:
+        batch: the one that ran last, from which the state followed; None where none did.
+
     Raises:
-        Problem: E0520, names the first tensor, weights before statistics and what optimizers keep.
+        Problem: E0520, names the first tensor, weights before statistics and what optimizers keep, and its cause.
     """
+    state = step.view()
     order = sorted(state, key=lambda name: (name not in train.parameters, name not in train.frozen, name))
     for name in order:
-        array = state[name]
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            where = f"after step {after}" if after else "before the first step"
-            raise LOSS_NOT_FINITE(f"'{name}' is not finite {where}, although the loss still is", hint=STATE_HINT).at(
-                train.objectives[0].span
-            )
+        if _is_finite(state[name]):
+            continue
+        if batch is None:
+            where, cause, hint = "before training goes on", "", HINT
+        else:
+            where = f"by step {after}"
+            cause, hint = _cause(artifacts, step, batch, seed, name)
+        raise LOSS_NOT_FINITE(f"'{name}' is not finite {where}, although the loss still is{cause}", hint=hint).at(
+            train.objectives[0].span
+        )
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _cause(
+    artifacts: Artifacts, step: TrainStep, batch: Mapping[str, np.ndarray], seed: int, name: str
+) -> tuple[str, str]:
+    """Return what was the first to be not finite on the way to a tensor of the state in the last step, and a hint."""
+    models = [artifacts.models[file] for file in artifacts.step_files]
+    role = artifacts.state[name].role
+    if role is StateRole.STATISTIC:
+        return "; the update of a running statistic overflowed", "scale what comes in, with standardize for example"
+    for number, graph in enumerate(artifacts.steps):
+        if name not in graph.changes:
+            continue
+        before = _state_read_by(models[:number], step, batch, seed)
+        found = _first_not_finite(models[number], before, batch, seed, step.settings, output=name + NEXT)
+        value, origin = found or ("", "")
+        forward, is_gradient, _ = value.partition("/gradient/")
+        if is_gradient:
+            operator = _operator(forward)
+            what = f"; its gradient was not: the first value that was not finite is in the gradient of '{operator}'"
+            return f"{what} ({origin})", GRADIENT_HINTS.get(operator, HINT)
+        if role is StateRole.MOMENT:  # may be from an earlier step: nothing else hangs on it
+            return "; what the optimizer remembers of its gradients overflowed", HINT
+        if name in before and _is_finite(before[name]):
+            return "; its gradient was, and the update overflowed", "lower the learning rate, or use 'clip norm 1.0'"
+    return "", _hint_of_operators(models)
+
+
+def _operator(name: str) -> str:
+    """Return the operator of a node: nodes are called ``<scope>/<operator>``, counted where that repeats."""
+    return name.rpartition("/")[2].partition("_")[0]
+
+
+def _hint_of_operators(models: Sequence[bytes]) -> str:
+    """Return a hint for a gradient or an update that was not finite, by the operators that gradients go through."""
+    names = {str(node.name) for model in models for node in load_model(model).graph}
+    operators = {_operator(name.partition("/gradient/")[0]) for name in names if "/gradient/" in name}
+    hints = [hint for operator, hint in GRADIENT_HINTS.items() if operator in operators]
+    return (
+        f"either a gradient was infinite ({hints[0]}), or the update too large: lower the learning rate"
+        if hints
+        else HINT
+    )
 
 
 def _state_read_by(
@@ -80,17 +147,18 @@ def _state_read_by(
 
 
 def _first_not_finite(
-    data: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, settings: Settings
-) -> tuple[str, str] | None:
-    """Run the forward part with every floating-point value before the loss as an output.
+    data: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, settings: Settings,
+    output: str = "loss",
+) -> tuple[str, str] | None:  # fmt: skip
+    """Run what an output derives from, with every floating-point value on the way as an output.
 
     Returns:
-        The layer and the place of the first one that is not finite.
+        The name and the place of the first one that is not finite.
     """
     model = load_model(data)
-    probes = probed(model, "loss")
+    probes = probed(model, output)
     results = _run(save_model(model), state, batch, seed, settings)
-    return next(((n.split("/")[0], at) for n, at in probes.items() if not np.isfinite(results[n]).all()), None)
+    return next(((n, at) for n, at in probes.items() if not np.isfinite(results[n]).all()), None)
 
 
 def _run(

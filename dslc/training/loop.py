@@ -106,6 +106,7 @@ class TrainingRun:
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
         self.total_steps = job.total_steps
         self.resumed_at: int | None = None
+        self.last: Feed | None = None
         self.checked_at: int | None = None
         """The step after which the state was last found to be finite."""
         self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
@@ -205,6 +206,7 @@ class TrainingRun:
         if self.train.accumulate > 1 and self.is_last():
             self.step.set_state(FLUSH, np.asarray(1, np.int64))
         self.feeder.run(feed, self.seed)
+        self.last = feed
         progress.batch += 1
         progress.batches += 1
         progress.pending += 1
@@ -329,7 +331,8 @@ class TrainingRun:
             Problem: E0520.
         """
         if self.progress.step != self.checked_at:
-            check_state(self.train, self.step.view(), self.progress.step)
+            batch = self.feeder.batch(self.last) if self.last is not None else None
+            check_state(self.train, self.artifacts, self.step, batch, self.seed, self.progress.step)
             self.checked_at = self.progress.step
 
     def save(self) -> None:
