@@ -356,6 +356,13 @@ class FieldChecker(FieldColumns):
             raise names.WRONG_KIND(f"the format of a time is a text, not {kind_of(written)}").at(formats[0].span)
         if written is not None:
             check_format(written, formats[0].span)
+        if written is None and not self.is_guess(raw) and self.fact(raw).element is not STRING:
+            name = raw.patterns[0]
+            raise objectives.BAD_FITTED(
+                f"the column '{name}' holds numbers, and datetime reads text",
+                hint=f'say how they are spelled, "%Y%m%d" for 20261126; seconds from 1970 are a time as they are: '
+                f'year(column("{name}"))',
+            ).at(given[0].span)
         return self.placeholder(raw, Form.TIME, FLOAT64, self.fact(raw).shape, given[0].span, format=written)
 
     def elsewhere(self, call: CallSite) -> Any:

@@ -231,6 +231,8 @@ CASES = {
                                 fields=FIELDS + '  field z: int64 = category(column("b"))\n'),
     "no_time": csv("E0451", *((n + 2, f"{n},{n + 10}/02/2026,{n % 3}") for n in range(8)),
                    fields=FIELDS.replace('"b"', '"y"') + '  field z: float64 = datetime(column("b"))\n'),
+    "time_of_numbers": csv("E0510", *((n + 2, f"{n},2026022{n},{n % 3}") for n in range(8)),
+                           fields=FIELDS.replace('"b"', '"y"') + '  field z: float64 = datetime(column("b"))\n'),
     "order_by_text": csv("E0451", *((n + 2, f"{n + 10}/02/2026,{n},{n % 3}") for n in range(8)),
                          fields=FIELDS.replace('"a", "b"', '"b", "y"'), split=IN_ORDER),
     # --- loaded weights
@@ -247,7 +249,7 @@ CASES = {
 }  # fmt: skip
 BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
                "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast",
-               "unknown_without_a_place"}
+               "time_of_numbers", "unknown_without_a_place"}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 
