@@ -46,8 +46,6 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
         case Form.MISSING:
             each = [_missing(table, column) for column in one.columns]
             found = np.concatenate([gone.reshape(table.rows, -1) for gone in each], axis=1) if one.many else each[0]
-        case Form.TIME if one.format is None and one.kind is not STRING:
-            found = table.read(name, FLOAT64)
         case Form.TIME:
             found = read_times(table.text(name), one.format, where)
         case Form.NUMBER:
