@@ -187,7 +187,8 @@ class _StepBuilder:
         if norm is not None:
             squares = [g.reduce_sum(slope * slope) for slope in slopes.values()]
             total = g.sqrt(g.total(*(g.cast(square, self.widest()) for square in squares)))
-            factor = g.minimum(norm / (total + CLIP_EPSILON), 1.0)
+            # a norm beyond the type would scale everything to 0, and training stand still without a word: NaN ends it
+            factor = g.minimum(norm / (total + CLIP_EPSILON), 1.0) + (total - total)
             slopes = {path: slope * g.cast(factor, slope.element) for path, slope in slopes.items()}
         if value is not None:
             slopes = {path: g.clip(slope, -value, value) for path, slope in slopes.items()}

@@ -202,3 +202,28 @@ def test_nothing_not_finite_ever_ships(place: str, at: int, tmp_path: Path) -> N
             "optimizer": "remembers of its", "statistics": "a running statistic overflowed",
         }  # fmt: skip
         assert said[kind] in found.message
+
+
+def test_a_clipped_norm_beyond_the_type_ends_the_run(tmp_path: Path) -> None:
+    """Its factor would be 0: weights that never move, without a word."""
+    (tmp_path / "d.csv").write_text("z,t\n1,1\n2,3\n3,2\n4,5\n")
+    (tmp_path / "spec.dl").write_text("""\
+data d {
+  source csv("d.csv")
+  field x: float32 = column("z")
+  field t: float32 = column("t")
+}
+model Net {
+  input x: float32[N]
+  output z = squeeze(unsqueeze(x, axis = 1) -> Dense(1), axis = 1)
+}
+train c {
+  data d
+  minimize mse(Net(x), t) * 1e20 using SGD(lr = 0.1)
+  clip norm 1.0
+  epochs 2
+}
+""")
+    with pytest.raises(Problem, match="E0520"):
+        trained(tmp_path / "spec.dl", tmp_path / "run")
+    assert not (tmp_path / "run" / "model.onnx").exists()
