@@ -104,7 +104,7 @@ def test_the_loss_of_short_epochs_is_that_of_the_last_one(monkeypatch: pytest.Mo
         for _ in range(2):
             clock[0] += 0.001
             state.step += 1
-            state.sums, state.examples = {"loss": 100.0}, 1
+            state.sums, state.weights, state.examples = {"loss": 100.0}, {"loss": 1.0}, 1
             bar.stepped(state)
         state.epoch = epoch
         bar.evaluated({"epoch": epoch, "step": epoch * 2, "batch": epoch * 2, "train.loss": float(epoch)})
@@ -127,7 +127,7 @@ def test_it_is_drawn_ten_times_per_second_at_most(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bar, "_draw", counted)
     for epoch in range(1, 1001):
         clock[0] += 0.001
-        state.step, state.sums, state.examples = epoch, {"loss": 1.0}, 1
+        state.step, state.sums, state.weights, state.examples = epoch, {"loss": 1.0}, {"loss": 1.0}, 1
         bar.stepped(state)
         bar.evaluated({"epoch": epoch, "step": epoch, "batch": epoch, "train.loss": 1.0})
     bar.__exit__()
