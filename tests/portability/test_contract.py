@@ -61,6 +61,8 @@ def test_the_step_takes_fields_and_state_and_returns_successors(case: Compiled) 
         inputs, outputs = ports(graph.input), ports(graph.output)
         assert not graph.initializer or not {tensor.name for tensor in graph.initializer} & set(inputs)
         assert outputs.pop("loss") == (onnx.TensorProto.FLOAT, [])
+        for name in [name for name in outputs if name.startswith("loss.")]:  # its terms and their weights, for a log
+            assert outputs.pop(name)[1] == []
         for name, port in inputs.items():
             if name == "seed":
                 assert port == (onnx.TensorProto.INT64, [])
