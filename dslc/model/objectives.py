@@ -19,8 +19,8 @@ from dslc.model.measures import BATCH, applications_of, measure
 from dslc.model.samples import normalizing
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration
-from dslc.model.terms import joins_batches, statistics_of, terms_of
-from dslc.model.values import POISON, ParameterOf, Value, kind_of
+from dslc.model.terms import joins_batches, reached_paths, statistics_of, terms_of
+from dslc.model.values import POISON, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType
@@ -264,19 +264,7 @@ def refuse_half_weights(train: TrainChecker, paths: Sequence[str]) -> bool:
 
 def reached_by(train: TrainChecker, loss: Value) -> list[str]:
     """Return the parameters that a gradient of the loss reaches, in the order of their making."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    open_ = [loss]
-    while open_:
-        value = open_.pop()
-        application = value.application
-        if id(application) in seen or not value.type.element.is_float or not application.operation.differentiable:
-            continue
-        seen.add(id(application))
-        if isinstance(application.operation, ParameterOf):
-            found.add(application.operation.path)
-        found.update(application.variables.values())
-        open_.extend(application.operands)
+    found = reached_paths(loss)
     records = train.elaboration.parameters
     return [p for p in records if p in found and records[p].variable.role is not Role.STATISTIC]
 

@@ -14,7 +14,10 @@ from dslc.library.operations import EXAMPLES, SUM, Statistic
 from dslc.model.measures import applications_of, formula_of
 from dslc.model.values import Application, ParameterOf, Value
 
-__all__ = ["Addend", "Term", "Terms", "fields_only", "gradient_flows", "joins_batches", "statistics_of", "terms_of"]
+__all__ = [
+    "Addend", "Term", "Terms", "fields_only", "gradient_flows", "joins_batches", "reached_paths", "statistics_of",
+    "terms_of",
+]  # fmt: skip
 
 LINEAR = frozenset({"negative", "sum", "mean", "reshape", "squeeze", "unsqueeze", "transpose", "cast"})
 """Functions of one tensor that commute with sums of it."""
@@ -118,6 +121,12 @@ def _only_site(application: Application, sites: dict[int, Application], finished
 
 def gradient_flows(*values: Value) -> bool:
     """Does any of the values depend on a parameter in a way that has a gradient?"""
+    return bool(reached_paths(*values))
+
+
+def reached_paths(*values: Value) -> set[str]:
+    """Return the paths of the parameters and statistics that a gradient of any of the values reaches."""
+    found: set[str] = set()
     seen: set[int] = set()
     open_ = list(values)
     while open_:
@@ -126,10 +135,11 @@ def gradient_flows(*values: Value) -> bool:
         if id(application) in seen or not value.type.element.is_float or not application.operation.differentiable:
             continue
         seen.add(id(application))
-        if isinstance(application.operation, ParameterOf) or application.variables:
-            return True
+        if isinstance(application.operation, ParameterOf):
+            found.add(application.operation.path)
+        found.update(application.variables.values())
         open_.extend(application.operands)
-    return False
+    return found
 
 
 def fields_only(*values: Value) -> bool:

@@ -5,7 +5,7 @@ drawn from a :class:`Dataset`. What is larger than memory lives in mapped files 
 """
 
 from dslc.training.data.batches import Dataset, Split, batch_bounds, prefetch
-from dslc.training.data.checks import Where, check_finite, check_range, where_in
+from dslc.training.data.checks import Where, check_range, where_in
 from dslc.training.data.convert import Origin, placed
 from dslc.training.data.fitting import (
     fit_mean,
@@ -20,7 +20,7 @@ from dslc.training.data.splits import split_rows
 from dslc.training.data.table import Table, Text
 
 __all__ = [
-    "Dataset", "Origin", "Split", "Table", "Text", "Where", "batch_bounds", "check_finite", "check_range",
+    "Dataset", "Origin", "Split", "Table", "Text", "Where", "batch_bounds", "check_range",
     "data_folders", "fingerprint", "fit_mean", "fit_median", "fit_minmax", "fit_standardize", "found_files", "locate",
     "open_inputs", "open_table", "placed", "prefetch", "split_rows", "where_in", "write_predictions",
 ]  # fmt: skip

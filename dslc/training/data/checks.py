@@ -12,7 +12,7 @@ from dslc.errors import data as errors
 from dslc.training.data.convert import HANDFUL, Array, Origin, raise_some
 from dslc.training.data.table import Table, chunks
 
-__all__ = ["MISSING", "WRAPPED", "Where", "check_finite", "check_range", "check_sound", "where_in"]
+__all__ = ["MISSING", "WRAPPED", "Where", "check_range", "check_sound", "where_in"]
 
 WRAPPED, MISSING = "/wrapped", "/missing"
 """How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
@@ -28,22 +28,6 @@ def where_in(table: Table, columns: Sequence[str]) -> Where:
         return table.origin(row, columns[element] if element < len(columns) else columns[0])
 
     return where
-
-
-def check_finite(field: str, values: Array, where: Where) -> None:
-    """Refuse NaN (E0415) and infinity (E0423) in a field, (rows, ...); integers pass."""
-    if values.dtype.kind != "f":
-        return
-
-    def problem(value: float, origin: Origin) -> Problem:
-        if np.isnan(value):
-            return errors.MISSING_VALUE(
-                f"field '{field}' has no value: an empty cell or NaN ({origin})",
-                hint='fill it with impute(..., "mean"), or mend the data; is_missing(...) tells a model of it',
-            )
-        return errors.NOT_FINITE(f"field '{field}' is infinite ({origin})")
-
-    _refuse(values, lambda piece: ~np.isfinite(piece), problem, where)
 
 
 def check_range(field: str, values: Array, low: float, high: float, where: Where) -> None:

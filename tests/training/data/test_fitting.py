@@ -7,7 +7,6 @@ import pytest
 
 from dslc.training.data import (
     Origin,
-    check_finite,
     check_range,
     fit_mean,
     fit_median,
@@ -16,6 +15,8 @@ from dslc.training.data import (
     table,
     where_in,
 )
+from dslc.training.data.conversion import Conversion
+from dslc.types import FLOAT32
 
 
 def where(row: int, element: int) -> Origin:
@@ -91,13 +92,19 @@ def test_statistics_leave_missing_values_out(findings) -> None:
         ]
 
 
+def finite(values: np.ndarray) -> None:
+    conversion = Conversion("x", FLOAT32, where)
+    conversion.convert(values, 0)
+    conversion.raise_misfits()
+
+
 @pytest.mark.usefixtures("piecewise")
 def test_checks_of_fields(findings) -> None:
     values = np.zeros((300, 2), np.float32)
-    check_finite("x", values, where)
+    finite(values)
     check_range("x", values, 0, 0, where)
     values[40, 1], values[250, 0] = np.nan, np.inf
-    assert findings(lambda: check_finite("x", values, where)) == [
+    assert findings(lambda: finite(values)) == [
         (
             "E0415: field 'x' has no value: an empty cell or NaN (t.csv, line 42, column 'c1') | "
             'fill it with impute(..., "mean"), or mend the data; is_missing(...) tells a model of it'
