@@ -18,7 +18,7 @@ from dslc.cli.console import (
     say,
 )
 from dslc.cli.options import UsageError
-from dslc.cli.startup import Interruption, end_quickly, flush_subnormals, hush, quicken
+from dslc.cli.startup import end_quickly, flush_subnormals, hush, interrupt_between_imports, quicken
 from dslc.cli.usage import overview, parse
 from dslc.diagnostics import Failure, Problem
 
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _debugging():
             hush()
     try:
-        code = _run(list(arguments)) if arguments is not None else _run_interruptibly(sys.argv[1:])
+        if arguments is None:
+            interrupt_between_imports()
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except UsageError as error:
         say(str(error))
@@ -94,16 +96,6 @@ def _run(arguments: list[str]) -> int:
         return COMMAND_LINE_WRONG
     command, options = parse(arguments)
     return 0 if command is None else command.run(options)
-
-
-def _run_interruptibly(arguments: list[str]) -> int:
-    interruption = Interruption()
-    try:
-        return _run(arguments)
-    except Exception:
-        if interruption.received:
-            raise KeyboardInterrupt from None
-        raise
 
 
 def _debugging() -> bool:

@@ -5,27 +5,32 @@ These are for a program to choose, not for a library: ``dslc`` as a command does
 
 from __future__ import annotations
 
+import _thread
 import gc
 import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from dslc.training.runtime import SUBNORMALS_VARIABLE
 
-__all__ = ["Interruption", "end_quickly", "flush_subnormals", "hush", "quicken"]
+__all__ = ["end_quickly", "flush_subnormals", "hush", "interrupt_between_imports", "quicken"]
 
 DEFERRED = ("onnx_ir._symbolic_shapes", "sympy")
 """onnx-ir imports sympy, a third of a second, for arithmetic on symbolic dimensions; dslc has its own."""
 COLLECT_EVERY = 1_000_000
 """New objects between searches for cyclic garbage. A compiler makes many objects that stay, and hardly any cycles that
 do not: with Python's 700, a tenth of the time to the first step goes into searches that find nothing."""
+_IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+"""The name of the file that Python's import system was made from, in the frames of an import that goes on."""
+_SECONDS_TO_THE_NEXT_TRY = 0.02
 
 
 class _Deferring(MetaPathFinder):
@@ -45,18 +50,25 @@ def flush_subnormals() -> None:
     os.environ.setdefault(SUBNORMALS_VARIABLE, "0")
 
 
-class Interruption:
-    """Ctrl-C as an exception, and a note that it came: packages turn it into errors of theirs while they load."""
+def interrupt_between_imports() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, but not while a module loads.
 
-    def __init__(self) -> None:
-        self.received = False
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self)
+    There packages turn it into errors of theirs, and a compiled one, which can't pass an exception on through C++,
+    ends the process with a traceback.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
 
-    def __call__(self, *_: object) -> None:
-        """Handle the signal."""
-        self.received = True
-        raise KeyboardInterrupt
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT_SYSTEM:
+            again = threading.Timer(_SECONDS_TO_THE_NEXT_TRY, _thread.interrupt_main)
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def hush() -> None:
