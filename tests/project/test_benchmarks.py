@@ -35,7 +35,7 @@ def test_loop_overhead_is_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name if name == "lenet" else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+    "name", [pytest.param(name, marks=() if name == "mlp-32" else pytest.mark.slow) for name in MODELS]
 )
 def test_every_model_trains(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, name, str(tmp_path / "case")]
@@ -47,6 +47,7 @@ def test_every_model_trains(name: str, tmp_path: Path) -> None:
     assert found["losses"][0] != found["losses"][1]
 
 
+@pytest.mark.slow
 def test_figures_are_reported(tmp_path: Path) -> None:
     target, broken = tmp_path / "new" / "figures.json", tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho no torch here >&2\nexit 1\n")

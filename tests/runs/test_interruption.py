@@ -102,7 +102,7 @@ def check_killed(
     assert outcome(tmp_path / "run") == outcome(whole)
 
 
-@pytest.mark.parametrize("number", [7, 13])
+@pytest.mark.parametrize("number", [pytest.param(7, marks=pytest.mark.slow), 13])
 def test_killed_and_resumed(
     number: int, processes: ForkServerContext, uninterrupted: tuple[Path, Path, float], tmp_path: Path
 ) -> None:
@@ -168,6 +168,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return outcome(folder / "run")
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None) -> None:
     witness: Interrupter = Interrupter(1)
     while True:
@@ -238,7 +239,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted((folder / "checkpoints").glob("step-*"), reverse=True)
 
 
-@pytest.mark.parametrize("damage", [cut, alter, empty])
+@pytest.mark.parametrize("damage", [cut, *(pytest.param(damage, marks=pytest.mark.slow) for damage in (alter, empty))])
 def test_the_checkpoint_before_a_damaged_one_is_used(
     damage: Callable[[Path], None], spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None
 ) -> None:
@@ -253,6 +254,7 @@ def test_the_checkpoint_before_a_damaged_one_is_used(
     assert outcome(tmp_path / "run") == whole
 
 
+@pytest.mark.slow
 def test_with_every_checkpoint_damaged_the_run_starts_anew(
     spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None
 ) -> None:
@@ -266,7 +268,9 @@ def test_with_every_checkpoint_damaged_the_run_starts_anew(
     assert outcome(tmp_path / "run") == whole
 
 
-@pytest.mark.parametrize("damage", [cut, alter, Path.unlink])
+@pytest.mark.parametrize(
+    "damage", [cut, *(pytest.param(damage, marks=pytest.mark.slow) for damage in (alter, Path.unlink))]
+)
 def test_damaged_best_weights_are_named_and_forgotten(
     damage: Callable[[Path], None], spec: Path, tmp_path: Path, often: None
 ) -> None:
@@ -355,6 +359,7 @@ def test_a_changed_data_file_is_refused_by_name(standardize: bool, tmp_path: Pat
         trained(spec, tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_layout_and_comments_may_change(spec: Path, tmp_path: Path, whole: dict[str, bytes], often: None) -> None:
     interrupted(spec, tmp_path / "run")
     spec.write_text("# a remark\n" + RICH.replace("accumulate 3", "accumulate    3  # batches"), encoding="utf-8")
@@ -364,7 +369,7 @@ def test_layout_and_comments_may_change(spec: Path, tmp_path: Path, whole: dict[
     assert run["metrics.jsonl"] == whole["metrics.jsonl"]
 
 
-@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("finished", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_more_epochs_go_on(finished: bool, tmp_path: Path, often: None) -> None:
     """As if they had been asked for from the start, where nothing looks at how many there are."""
     text = spec_of(f"{ADAM} keep best validation.accuracy epochs 4 batch 8",
@@ -430,6 +435,7 @@ def test_an_existing_folder_is_refused(spec: Path, tmp_path: Path) -> None:
     assert CODES["E0612"].exit_code == 2
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_the_run_and_nothing_else(spec: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     trained(spec, tmp_path / "run")
     (tmp_path / "run" / "notes.txt").write_text("mine")

@@ -109,7 +109,7 @@ CHARACTERS = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(st.sampled_from(SAMPLES).map(lambda path: path.read_text(encoding="utf-8")), st.data())
 def test_a_damaged_spec_gives_diagnostics_and_nothing_else(text: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
