@@ -155,8 +155,8 @@ HALF_WEIGHTS = register(
 RESUME_DIFFERS = register(
     "E0521", "a run cannot be resumed with something changed",
     "A resumed run ends exactly like one that was never interrupted, so the spec, its params and its data must be "
-    "those "
-    "that it began with. Longer `epochs` or `steps` are the one exception.",
+    "those that it began with. The length is the one exception: a run may be resumed to more `epochs` or `steps`, and to "
+    "fewer as long as it has not passed these. They count from the run's beginning, not from where it goes on.",
     exit_code=2,
 )  # fmt: skip
 NOT_ACCUMULATED = register(

@@ -1,4 +1,4 @@
-"""E0622 to E0639, W0604 to W0629: what a command would write over, and what is wrong with the folder of a run."""
+"""E0622 to E0649, W0604 to W0649: what a command would write over, and what is wrong with the folder of a run."""
 
 from __future__ import annotations
 
@@ -96,9 +96,16 @@ LOG_REPAIRED = register(
 RATE_CHANGES = register(
     "W0606",
     "a schedule that lasts to the end of training changes",
-    "A schedule without `steps` is stretched over the whole training. A run that is resumed to more epochs or steps goes "
-    "on as one of the new length would, so the value jumps to where that one would be. Give the schedule `steps` of its "
+    "A schedule without `steps` is stretched over the whole training. A run that is resumed to more or fewer epochs or "
+    "steps goes on as one of the new length would, so the value jumps to where that one would be. Give the schedule `steps` of its "
     "own if it is to go on from where it was.",
+)
+ENDS_EARLIER = register(
+    "W0641",
+    "a resumed run ends earlier than it was to",
+    "A run knows how many epochs or steps it was begun for. It was interrupted, and is resumed to fewer than that, by an "
+    "option or by what the spec says. It ends there, like a run of that length. Name the former length to have it go on "
+    "to where it was to end.",
 )
 GROUP_CUT_SHORT = register(
     "W0550",

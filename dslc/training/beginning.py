@@ -15,7 +15,7 @@ from dslc.training.machine import environment, environment_changes
 from dslc.training.manifest import Manifest, Result
 from dslc.training.observing import RunResult
 from dslc.training.progress import progress_of
-from dslc.training.resuming import changed_rates, check_unchanged, cut_short
+from dslc.training.resuming import changed_length, changed_rates, check_not_passed, check_unchanged, cut_short
 from dslc.training.state import FLUSH, TOTAL
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
         for diagnostic in environment_changes(before.environment, now):
             run.observer.warned(diagnostic)
     result = before.result if before is not None else None
+    if result is not None:
+        check_not_passed(run.train, run.folder, result.steps if run.train.steps is not None else result.epochs)
     damaged = run.files.damaged(before) if before is not None and result is not None else []
     if before is not None and result is not None and not damaged and _has_ended(run, result):
         return _already_finished(run, before, result)
@@ -59,6 +61,7 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     if before is None:
         _adopt(run, found)
     run.progress = progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
+    _check_length(run, before)
     run.resumed_at = run.progress.batches
     state = dict(found.tensors)
     _lengthen(run, state)
@@ -132,11 +135,26 @@ def _already_finished(run: TrainingRun, manifest: Manifest, known: Result) -> Ru
     return result
 
 
+def _check_length(run: TrainingRun, before: Manifest | None) -> None:
+    """Refuse an end that the run has passed, and tell of one that is earlier than it was.
+
+    Raises:
+        Problem: E0521.
+    """
+    progress, by_steps = run.progress, run.train.steps is not None
+    done = progress.step if by_steps else progress.epoch + progress.batch / run.batches_per_epoch
+    check_not_passed(run.train, run.folder, done, pending=progress.pending)
+    if before is not None and before.run is not None:
+        for warning in changed_length(before.run, run.train):
+            run.observer.warned(warning)
+
+
 def _lengthen(run: TrainingRun, state: dict[str, np.ndarray]) -> None:
     """Bring what a state knows of the end of training to the run's length, and tell what that changes."""
     told = []
     if TOTAL in state:
-        told += changed_rates(run.train, run.progress.step, int(state[TOTAL]), run.total_steps)
+        host = {driven.schedule: float(state[driven.state]) for s in run.artifacts.steps for driven in s.host_schedules}
+        told += changed_rates(run.train, run.progress.step, int(state[TOTAL]), run.total_steps, host)
         state[TOTAL] = np.asarray(run.total_steps, np.int64)
     if FLUSH in state:
         if int(state[FLUSH]) and not run.is_complete():

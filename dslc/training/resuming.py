@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
 from dslc.diagnostics import Diagnostic, Diagnostics
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
-from dslc.errors.runs import DAMAGED_FILE, GROUP_CUT_SHORT, RATE_CHANGES
+from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
 from dslc.export.inference import InferenceModel
 from dslc.graph.model import Model
 from dslc.graph.passes import text_of
@@ -29,8 +30,8 @@ from dslc.training.progress import Progress
 from dslc.training.raw import RawData
 
 __all__ = [
-    "Job", "changed_files", "changed_rates", "check_unchanged", "copied", "cut_short", "essence", "length_of", "run_of",
-    "run_record",
+    "Job", "changed_files", "changed_length", "changed_rates", "check_not_passed", "check_unchanged", "copied",
+    "cut_short", "essence", "length_of", "run_of", "run_record",
 ]  # fmt: skip
 
 
@@ -139,22 +140,18 @@ def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
                 f"the param '{name}' was {old}, and is {new} now",
                 hint=f"--set {name}={old}, or begin anew with --overwrite",
             )
-    for unit in ("epochs", "steps"):
-        old, new = getattr(before, unit), getattr(now, unit)
-        if (old is None) != (new is None):
-            raise RESUME_DIFFERS(f"the run's length was {length_of(before)}, and is {length_of(now)} now")
-        if old is not None and new < old:
-            raise RESUME_DIFFERS(
-                f"the run's length was {length_of(before)}, and is {length_of(now)} now",
-                hint="a resumed run may be longer, not shorter",
-            )
+    if (before.epochs is None) != (now.epochs is None):
+        unit, number = ("steps", before.steps) if before.epochs is None else ("epochs", before.epochs)
+        raise RESUME_DIFFERS(
+            f"the run's length was {length_of(before)}, and is {length_of(now)} now", hint=f"--{unit} {number}"
+        )
     for source, path in zip(job.sources, job.source_paths, strict=True):
         if path not in before.spec:
             raise RESUME_DIFFERS(f"the run did not read '{path}'")
         if _meaning(copied(folder, path)) != _meaning(source):
             raise RESUME_DIFFERS(
                 f"the spec '{path}' has changed since the run began",
-                hint="only epochs and steps may grow; begin anew with --overwrite",
+                hint="only epochs and steps may differ; begin anew with --overwrite",
             )
     for path in changed_files(manifest, job):
         raise RESUME_DIFFERS(
@@ -193,7 +190,49 @@ def changed_files(manifest: Manifest, job: Job) -> list[str]:
     return [path for path, fingerprint in job.fingerprints.items() if known.get(path) != dict(fingerprint)]
 
 
-def changed_rates(train: CheckedTrain, step: int, before: int, now: int) -> list[Diagnostic]:
+def check_not_passed(train: CheckedTrain, folder: Path, done: float, *, pending: int = 0) -> None:
+    """Refuse a length that a run has passed already.
+
+    Args:
+        train: what goes on.
+        folder: the run's.
+        done: epochs, or steps where the length is in these.
+        pending: batches since the last update, which the end of a run of that length would have made.
+
+    Raises:
+        Problem: E0521.
+    """
+    unit, due = ("steps", train.steps) if train.steps is not None else ("epochs", train.epochs)
+    assert due is not None
+    if done < due or (done == due and not pending):
+        return
+    begun = f", and {pending} batches of the next update" if done == due else ""
+    more = ceil(done) + due
+    raise RESUME_DIFFERS(
+        f"the run in {folder} has done {_number(done)} {unit}{begun}, and is to end after {due:,}",
+        hint=f"{unit} count from the run's beginning: --{unit} {more} trains for {due:,} more; a shorter run has to "
+        "begin anew: --new, or --overwrite",
+    )
+
+
+def _number(done: float) -> str:
+    return f"{int(done):,}" if done == int(done) else f"{done:,.2f}"
+
+
+def changed_length(before: RunRecord, train: CheckedTrain) -> list[Diagnostic]:
+    """Return a warning where a run is to end earlier than it was to when it began."""
+    unit, old, new = ("steps", before.steps, train.steps) if before.steps else ("epochs", before.epochs, train.epochs)
+    if old is None or new is None or new >= old:
+        return []
+    return [ENDS_EARLIER(
+        f"the run was to end after {length_of(before)}, and ends after {new:,} now",
+        hint=f"to have it go on to where it was to end: --{unit} {old}",
+    ).diagnostic]  # fmt: skip
+
+
+def changed_rates(
+    train: CheckedTrain, step: int, before: int, now: int, host: Mapping[Schedule, float]
+) -> list[Diagnostic]:
     """Return a warning for each schedule that depends on how long the training is, where that has changed.
 
     Args:
@@ -201,22 +240,32 @@ def changed_rates(train: CheckedTrain, step: int, before: int, now: int) -> list
         step: updates done.
         before: updates in the whole training, as it was.
         now: as it is.
+        host: what the schedules that the host drives stand at.
     """
+    if before == now or not step:
+        return []
     found = []
     for objective in train.objectives:
-        for group in objective.groups:
-            for option in options_of(type(group.optimizer)):
-                value = getattr(group.optimizer, option.name)
-                if before != now and isinstance(value, Schedule) and value.needs_total:
-                    old, new = float(value.at(max(step - 1, 0), before)), float(value.at(step, now))
-                    found.append(RATE_CHANGES(
-                        f"the schedule of '{option.name}' lasts to the end of training, which has moved from step "
-                        f"{before:,} to {now:,}: it goes on with {new:.3g} at step {step:,}, and was {old:.3g} one "
-                        "step before",
-                        hint="a run of the new length would be there too; 'steps' in the schedule gives it a length "
-                        "of its own",
-                    ).diagnostic)  # fmt: skip
-    return list(dict.fromkeys(found))
+        lasting = [
+            (group, option.name, value)
+            for group in objective.groups
+            for option in options_of(type(group.optimizer))
+            if isinstance(value := getattr(group.optimizer, option.name), Schedule) and value.needs_total
+        ]
+        for group, name, value in lasting:
+            whose = f" of '{objective.name}'" if len(train.objectives) > 1 else ""
+            if len(objective.groups) > 1:
+                whose += f" over '{group.paths[0]}'" + f" and {len(group.paths) - 1} more" * (len(group.paths) > 1)
+            old, new = float(value.at(step - 1, before, host)), float(value.at(step, now, host))
+            jump = f"it goes on with {new:.3g} at step {step:,}, and was {old:.3g} one step before"
+            if new == float(value.at(step, before, host)):
+                jump = f"it is {new:.3g} at step {step:,} all the same, and differs later"
+            found.append(RATE_CHANGES(
+                f"the schedule of '{name}'{whose} lasts to the end of training, which has moved from step {before:,} "
+                f"to {now:,}: {jump}",
+                hint="a run of the new length would be there too; 'steps' in the schedule gives it a length of its own",
+            ).diagnostic)  # fmt: skip
+    return found
 
 
 def cut_short(train: CheckedTrain, progress: Progress) -> list[Diagnostic]:

@@ -14,7 +14,7 @@ from dslc.diagnostics import Diagnostic, Problem
 from dslc.render import render_all
 from dslc.training import loop
 from dslc.training.progress import Progress
-from tests.runs.driving import Witness, lines_of, outcome, spec_of, trained, write_spec
+from tests.runs.driving import MODEL, Witness, lines_of, outcome, spec_of, trained, write_spec
 
 PLAIN = spec_of("minimize cross_entropy(logits, label) using Adam(lr = 1e-2) epochs 6 batch 8 seed 3")
 
@@ -262,6 +262,107 @@ def test_a_longer_run_goes_on_as_if_it_had_always_been(schedule: str, old: str, 
         "  = hint: a run of the new length would be there too; 'steps' in the schedule gives it a length of its own"
     )
     assert resumed(spec, tmp_path / "run", epochs=12).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate"),
+    [
+        # what the host has brought a plateau to counts; with this threshold, each epoch but the first halves it
+        ("plateau(0.1, 0.5, 0, threshold = 9, steps = 99) then cosine(1)", "0.0125"),
+        ("warmup(500) then cosine(1)", "0.072"),
+    ],
+)
+def test_a_rate_that_does_not_jump_is_told_as_it_is(schedule: str, rate: str, tmp_path: Path) -> None:
+    text = spec_of(f"minimize cross_entropy(logits, label) using SGD(lr = {schedule}) epochs 4 batch 8")
+    spec = write_spec(tmp_path, text)
+    trained(spec, tmp_path / "run")
+    (warning,) = resumed(spec, tmp_path / "run", epochs=9).warnings
+    assert warning.message == (
+        "the schedule of 'lr' lasts to the end of training, which has moved from step 36 to 81: it is "
+        f"{rate} at step 36 all the same, and differs later"
+    )
+
+
+SEVERAL = """\
+  let other = Other(x)
+  minimize first = cross_entropy(logits, label)
+    over "*.bias" using SGD(lr = linear(0.1, 0))
+    using SGD(lr = 0.1, momentum = linear(0.9, 0.5), weight_decay = 1e-4)
+  minimize second = mean(other ** 2) using Adam(lr = warmup(5) then cosine(0.1))
+  epochs 3 batch 8
+"""
+OTHER = MODEL + "model Other { input x: float32[N, 4] output y = x -> Dense(2) }\n"
+
+
+def test_each_schedule_of_several_optimizers_is_told_by_its_objective(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, spec_of(SEVERAL, model=OTHER))
+    trained(spec, tmp_path / "run")
+    warnings = resumed(spec, tmp_path / "run", epochs=5).warnings
+    assert [re.sub(r"lasts to .*: it goes", "goes", warning.message) for warning in warnings] == [
+        f"the schedule of {whose} at step 27, and was {old} one step before"
+        for whose, old in (
+            ("'lr' of 'first' over 'Net.logits.dense.bias' and 1 more goes on with 0.04", "0.0037"),
+            ("'momentum' of 'first' over 'Net.logits.dense.weight' and 1 more goes on with 0.66", "0.515"),
+            ("'lr' of 'second' goes on with 0.0422", "0.000509"),
+        )
+    ]
+
+
+# --- Shorter ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("unit", "done", "due", "both"), [("epochs", 6, 4, 10), ("steps", 50, 20, 70)])
+def test_an_end_that_has_been_passed_is_refused(unit: str, done: int, due: int, both: int, tmp_path: Path) -> None:
+    text = spec_of(f"minimize cross_entropy(logits, label) using SGD(lr = 0.1) {unit} {done} batch 8")
+    spec = write_spec(tmp_path, text)
+    trained(spec, tmp_path / "run")
+    before = outcome(tmp_path / "run")
+    assert refusal(tmp_path, lambda: resumed(spec, tmp_path / "run", **{unit: due})) == (
+        f"error[E0521]: the run in run has done {done} {unit}, and is to end after {due}\n"
+        f"  = hint: {unit} count from the run's beginning: --{unit} {both} trains for {due} more; a shorter run has to "
+        "begin anew: --new, or --overwrite"
+    )
+    assert outcome(tmp_path / "run") == before
+    assert resumed(spec, tmp_path / "run").warnings == []
+
+
+def test_an_end_within_an_interrupted_run_is_refused(spec: Path, tmp_path: Path) -> None:
+    interrupted(spec, tmp_path / "run", 31)  # 30 of 9 batches each are saved
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert refusal(tmp_path, lambda: resumed(spec, tmp_path / "run", epochs=3)) == (
+        "error[E0521]: the run in run has done 3.33 epochs, and is to end after 3\n"
+        "  = hint: epochs count from the run's beginning: --epochs 7 trains for 3 more; a shorter run has to begin "
+        "anew: --new, or --overwrite"
+    )
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("epochs", [3, 4, 5])
+@pytest.mark.parametrize("rate", ["1e-2", "cosine(1e-2)"])
+def test_an_interrupted_run_may_end_earlier_as_one_of_that_length(rate: str, epochs: int, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, PLAIN.replace("1e-2", rate))
+    interrupted(spec, tmp_path / "run", 28)  # the checkpoint is at the end of the third epoch
+    warnings = resumed(spec, tmp_path / "run", epochs=epochs).warnings
+    assert told(tmp_path, warnings[0]) == (
+        f"warning[W0641]: the run was to end after 6 epochs, and ends after {epochs} now\n"
+        "  = hint: to have it go on to where it was to end: --epochs 6"
+    )
+    assert [warning.code.id for warning in warnings[1:]] == ["W0606"] * (rate != "1e-2")
+    trained(spec, tmp_path / "whole", epochs=epochs)
+    assert (outcome(tmp_path / "run") == outcome(tmp_path / "whole")) is (rate == "1e-2")
+    assert lines_of(tmp_path / "run")[-1]["epoch"] == epochs
+
+
+def test_an_end_within_a_group_of_batches_is_passed(tmp_path: Path) -> None:
+    text = spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 6 batch 8 accumulate 4")
+    spec = write_spec(tmp_path, text)
+    interrupted(spec, tmp_path / "run", 19)
+    assert refusal(tmp_path, lambda: resumed(spec, tmp_path / "run", epochs=2)).startswith(
+        "error[E0521]: the run in run has done 2 epochs, and 2 batches of the next update, and is to end after 2\n"
+    )
+    resumed(spec, tmp_path / "run", epochs=3)
+    trained(spec, tmp_path / "whole", epochs=3)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("schedule", ["0.1", "cosine(0.1, 1e-3, steps = 40)", "exponential(0.1, 0.9)"])
