@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from dslc.graph.builder import Builder, Operand, Tensor, onnx_type
-from dslc.types import BOOL, FLOAT32, ElementType, broadcast_types
+from dslc.types import BOOL, FLOAT32, FLOAT64, ElementType, broadcast_types
 
 COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
 
@@ -60,9 +61,7 @@ reciprocal: Unary = _unary("Reciprocal")
 relu: Unary = _unary("Relu")
 sigmoid: Unary = _unary("Sigmoid")
 tanh: Unary = _unary("Tanh")
-softplus: Unary = _unary("Softplus")
 erf: Unary = _unary("Erf")
-sign: Unary = _unary("Sign")
 floor: Unary = _unary("Floor")
 ceil: Unary = _unary("Ceil")
 round_half_even: Unary = _unary("Round")
@@ -108,8 +107,30 @@ def cast(x: Tensor, element: ElementType) -> Tensor:
     return x.builder.node("Cast", [x], [x.type.with_element(element)], {"to": int(onnx_type(element))})
 
 
-def clip(x: Tensor, low: Operand | None, high: Operand | None) -> Tensor:
-    """Limit the elements to [low, high]; the limits are scalars."""
+def sign(x: Tensor) -> Tensor:
+    """Return -1, 0 or 1; NaN stays, which ONNX Runtime's float16 kernel makes 0."""
+    half = x.element is ElementType.FLOAT16
+    return cast(unary("Sign", cast(x, FLOAT32) if half else x), x.element)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Return log(1 + exp(x)). ONNX Runtime's kernels of other types than float32 overflow in exp(x)."""
+    if x.element is not FLOAT64:
+        return cast(unary("Softplus", cast(x, FLOAT32)), x.element)
+    e = exp(-absolute(x))
+    rounded = e + 1.0
+    log1p = log(rounded) - ((rounded - 1.0) - e) / rounded
+    return with_gradients(log1p + relu(x), [(x, lambda dy: dy * sigmoid(x))])
+
+
+def clip(x: Tensor, low: float | None, high: float | None) -> Tensor:
+    """Limit the elements to [low, high]; without a limit there is none, also for infinity."""
+    if x.element is FLOAT64:  # ONNX Runtime fails on a Clip behind a Relu
+        y = x if low is None else maximum(x, low)
+        y = y if high is None else minimum(y, high)
+        return with_gradients(y, [(x, lambda dy: dy * cast(equal(x, y), FLOAT64))])
+    if x.element.is_float:  # an absent limit is the largest finite number
+        low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
     limits = [None if limit is None else x.builder.as_tensor(limit, x.element) for limit in (low, high)]
     while limits and limits[-1] is None:
         limits.pop()

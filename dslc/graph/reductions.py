@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dslc.graph.builder import Tensor
+from dslc.graph.elementwise import clip, detach, is_nan, where
 from dslc.graph.shaping import normal_axes, normal_axis, reshape
 from dslc.types import INT64, element_count, reduced_type
 
@@ -36,17 +37,28 @@ def reduce_mean(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = F
 
 
 def reduce_max(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-    """Maximum over axes."""
+    """Maximum over axes; ONNX Runtime passes over NaN."""
     return _reduce("ReduceMax", x, axes, keepdims)
 
 
 def reduce_min(x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-    """Minimum over axes."""
+    """Minimum over axes; ONNX Runtime passes over NaN."""
     return _reduce("ReduceMin", x, axes, keepdims)
 
 
+def with_nan(extreme: Tensor, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """Return the maximum or minimum of x over axes, NaN where an element is.
+
+    A sum is NaN if an element is, or if infinities of both signs are among them, which Clip takes away.
+    """
+    if extreme is x or not x.element.is_float:
+        return extreme
+    mark = detach(reduce_sum(clip(x, -1.0, 1.0), axes, keepdims))
+    return where(is_nan(mark), mark, extreme)
+
+
 def argmax(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
-    """Index (int64) of the first maximum along an axis."""
+    """Index (int64) of the first maximum along an axis; ONNX Runtime passes over NaN."""
     axis = normal_axis(axis, x.rank)
     result = reduced_type(x.type, (axis,), keepdims).with_element(INT64)
     return x.builder.node("ArgMax", [x], [result], {"axis": axis, "keepdims": int(keepdims)})

@@ -186,7 +186,7 @@ class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
     def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
-        return g.reduce_min(x, axes, keepdims)
+        return g.with_nan(g.reduce_min(x, axes, keepdims), x, axes, keepdims)
 
     def choose(self, a: Tensor, b: Tensor) -> Tensor:
         return g.minimum(a, b)
@@ -201,7 +201,7 @@ class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
 
     def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
-        return g.reduce_max(x, axes, keepdims)
+        return g.with_nan(g.reduce_max(x, axes, keepdims), x, axes, keepdims)
 
     def choose(self, a: Tensor, b: Tensor) -> Tensor:
         return g.maximum(a, b)
@@ -213,7 +213,7 @@ class max(_Extremum):
 
 @function
 class argmax(Function):
-    """The index (int64) of the largest element along an axis, the first of several."""
+    """The index (int64) of the largest element along an axis, the first of several. NaN is passed over."""
 
     axis: int = option("The axis to search along.", default=-1)
     keepdims: bool = option("Keep that axis, with size 1?", default=False)

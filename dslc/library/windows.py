@@ -165,7 +165,10 @@ class _Pool(Layer):
 
 @layer
 class MaxPool(_Pool):
-    """The maximum in each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]. Padding never wins."""
+    """The maximum in each window, channel by channel: [N, C, *spatial] to [N, C, *smaller].
+
+    Padding never wins, and NaN is passed over.
+    """
 
     size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
     stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
@@ -226,4 +229,5 @@ class GlobalMaxPool(_GlobalPool):
     keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        return g.reduce_max(x, range(2, x.rank), self.keepdims)
+        axes = range(2, x.rank)
+        return g.with_nan(g.reduce_max(x, axes, self.keepdims), x, axes, self.keepdims)

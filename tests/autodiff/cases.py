@@ -64,6 +64,12 @@ def on(operator: str, *rows: tuple[Callable[..., object], Iterable[tuple[Dimensi
     return [Case(operator, function, tuple(shapes)) for function, shapes in rows]
 
 
+def clip(x: Tensor, *limits: Tensor | float | None) -> Tensor:
+    """The operator itself; ``g.clip`` writes it otherwise in float64."""
+    given = [None if limit is None else x.builder.as_tensor(limit, x.element) for limit in limits]
+    return x.builder.node("Clip", [x, *given], [x.type])
+
+
 BROADCASTS = (
     ((2, 3), (2, 3)),
     ((2, 3), (3,)),
@@ -103,18 +109,18 @@ ELEMENTWISE = [
     *unary("Cos", g.cos),
     *unary("Tanh", g.tanh),
     *unary("Sigmoid", g.sigmoid),
-    *unary("Softplus", g.softplus),
+    *unary("Softplus", lambda x: g.unary("Softplus", x)),
     *unary("Erf", g.erf),
     *unary("Relu", g.relu),
     *(case for a in (0.0, 0.25, 1.0, 1.5, -0.5) for case in unary("LeakyRelu", lambda x, a=a: g.leaky_relu(x, a))),
     *(case for a in (1.0, 0.5) for case in unary("Elu", lambda x, a=a: g.elu(x, a))),
-    *unary("Clip", lambda x: g.clip(x, -0.5, 0.5)),
+    *unary("Clip", lambda x: clip(x, -0.5, 0.5)),
     *on(
         "Clip",
-        (lambda x: g.clip(x, None, 0.5), [(5,)]),
-        (lambda x: g.clip(x, 0.5, None), [(5,)]),
-        (lambda x, low: g.clip(x, low, 3.0), [(4, 5), ()]),
-        (lambda x, high: g.clip(x, -3.0, high), [(4, 5), ()]),
+        (lambda x: clip(x, None, 0.5), [(5,)]),
+        (lambda x: clip(x, 0.5), [(5,)]),
+        (lambda x, low: clip(x, low, 3.0), [(4, 5), ()]),
+        (lambda x, high: clip(x, -3.0, high), [(4, 5), ()]),
     ),
     *(
         Case("Where", lambda a, b, c: g.where(c, a, b), shapes[:2], others=((shapes[2], coin),))

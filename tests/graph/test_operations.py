@@ -86,6 +86,7 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
     ("scatter_elements_add", lambda x, i, u: g.scatter_elements_add(x, i, u, 1),
      ((N, 9), TensorType(INT64, (N, 2)), (N, 2))),
     ("one_hot", lambda x, i: g.one_hot(i, 5, x), ((), TensorType(INT64, (N, T)))),
+    ("with_nan", lambda x: g.with_nan(g.reduce_max(x, [1]), x, [1]), ((N, 4),)),
     ("full", lambda x: g.full(x, 2.0, TensorType(FLOAT32, (N, T, 3))), ((N, T),)),
 ]  # fmt: skip
 
