@@ -130,6 +130,13 @@ OUT_OF_RANGE = register(
     "An index or label must lie in the range that its use allows: a label for cross_entropy over K logits is 0 to K-1. "
     "Labels that start at 1, or that are marked with -1, are the usual cause.",
 )
+NO_MEANING = register(
+    "E0467",
+    "a column whose type does not tell categories apart",
+    "Training saw this column as text, or as numbers of another type. Numbers are compared with the numbers that texts "
+    "spell, and fractions in the narrower of both types. Here none of the texts is a number, or several categories are "
+    "the same number: `7` and `007` as 7, 0.1 and 0.1000000001 as float32. Give the column as it was in training.",
+)
 UNKNOWN_FORMAT = register(
     "E0421",
     "the format is not known by this suffix",

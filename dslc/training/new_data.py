@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -18,6 +18,7 @@ from dslc.training.data import Table, where_in
 from dslc.training.data.array_table import ArrayTable
 from dslc.training.data.checks import MISSING, WRAPPED, check_sound
 from dslc.training.data.conversion import Conversion
+from dslc.training.data.convert import EXACT as WHOLE
 from dslc.training.data.table import MEMORY
 from dslc.training.field_values import run_fields
 from dslc.training.reading import read_columns
@@ -135,12 +136,16 @@ def _array(name: str, values: Any) -> np.ndarray:
     Raises:
         Problem: E0417, it is neither.
     """
+    values = list(values) if isinstance(values, Iterator) else values
     if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
         gone, values = np.ma.getmaskarray(values), np.array(np.ma.getdata(values), object)
         values[gone] = None
-    array = np.asarray(values)
-    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
-        array = np.array(values, object)  # of a gap among texts NumPy has made the text 'nan'
+    try:
+        array = np.asarray(values)
+        if not isinstance(values, np.ndarray) and (array.dtype.kind in "US" or _has_large(array)):
+            array = np.array(values, object)  # as NumPy makes the text 'nan' of a gap, and rounds whole numbers
+    except (ValueError, TypeError, OverflowError) as error:
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' can't be made an array: {error}") from None
     if array.dtype.kind == "M":
         return np.where(np.isnat(array), "", np.datetime_as_string(array.astype("datetime64[us]")))
     if array.dtype.kind in "OT":
@@ -148,9 +153,14 @@ def _array(name: str, values: Any) -> np.ndarray:
         missing = [value is None or value != value or str(value) in ("<NA>", "NaT") for value in flat]  # noqa: PLR0124
         present = [value for value, gone in zip(flat, missing, strict=True) if not gone]
         if all(isinstance(value, (bool, int, float, np.number)) for value in present) and present:
-            if any(missing):
-                return np.array([np.nan if gone else value for value, gone in zip(flat, missing, strict=True)], float)
-            array = np.array(flat).reshape(array.shape)
+            if not all(map(_is_exact, present)) and not _all_in_int64(flat):
+                texts = ["" if gone else str(value) for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(texts, np.str_).reshape(array.shape)  # as in a csv
+            elif any(missing):
+                numbers = [np.nan if gone else value for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(numbers, float).reshape(array.shape)
+            else:
+                array = np.array(flat).reshape(array.shape)
         elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
             texts = ["" if gone else _text(value) for value, gone in zip(flat, missing, strict=True)]
             array = np.array(texts, np.str_).reshape(array.shape)
@@ -160,6 +170,20 @@ def _array(name: str, values: Any) -> np.ndarray:
     if array.dtype.kind not in "biufUS":
         raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {array.dtype}, which is neither numbers nor text")
     return array
+
+
+def _has_large(array: np.ndarray) -> bool:
+    """Are there numbers so large that they may have been whole ones which float64 does not hold?"""
+    return array.dtype.kind == "f" and bool((np.abs(array) >= WHOLE).any())
+
+
+def _is_exact(value: Any) -> bool:
+    """Does float64 hold a number?"""
+    return not isinstance(value, (int, np.integer)) or int(float(value)) == int(value)
+
+
+def _all_in_int64(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (int, np.integer)) and -(2**63) <= int(v) < 2**63 for v in values)
 
 
 def _text(value: Any) -> str:

@@ -42,7 +42,7 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
     match one.form:
         case Form.CATEGORY:
             assert one.categories is not None
-            found = encode(table, name, categories[one.categories], where)
+            found = encode(table, name, categories[one.categories], where, one.kind)
         case Form.MISSING:
             each = [_missing(table, column) for column in one.columns]
             found = np.concatenate([gone.reshape(table.rows, -1) for gone in each], axis=1) if one.many else each[0]

@@ -229,6 +229,12 @@ CASES = {
                                    network=NETWORK.replace("Net(x)", "Net(x) + one_hot(z, classes(z))[:, :1]")),
     "category_all_missing": csv("E0415", *((n + 2, f"{n},,{n % 3}") for n in range(8)),
                                 fields=FIELDS + '  field z: int64 = category(column("b"))\n'),
+    "numbers_for_texts": Case("E0467", spec(
+        'train = npz("d.npz")\n  source test = npz("e.npz")',
+        '  field x: float32[2] = column("a")\n  field y: int64 = category(column("y"), unknown = true)\n',
+        split="", network=NETWORK.replace("Dense(3)", "Dense(4)")), {
+        "d.npz": npz(a=np.ones((8, 2)), y=np.array(["7", "007", "8"])[LABELS]),
+        "e.npz": npz(a=np.ones((8, 2)), y=LABELS + 7)}),
     "no_time": csv("E0451", *((n + 2, f"{n},{n + 10}/02/2026,{n % 3}") for n in range(8)),
                    fields=FIELDS.replace('"b"', '"y"') + '  field z: float64 = datetime(column("b"))\n'),
     "time_of_numbers": csv("E0510", *((n + 2, f"{n},2026022{n},{n % 3}") for n in range(8)),

@@ -100,6 +100,7 @@ def test_columns_in_memory(given: Any, things: Path) -> None:
         ({"x": [1, "a"], "place": ["Ulm", "Ulm"]}, "E04.*column 'x'"),
         ({"x": [1, {}], "place": ["Ulm", "Ulm"]}, "E0417.*'x'"),
         ([[1, 2]], "E0417.*no names.*"),
+        ({"x": [[1], [1, 2]], "place": ["Ulm", "Ulm"]}, "E0417.*'x'.*inhomogeneous"),
         ({"x": [], "place": []}, "E0417.*no values"),
         ({"x": 1.0, "place": "Ulm"}, "E0417.*one value"),
         (7, "E0417"),
@@ -109,6 +110,47 @@ def test_columns_in_memory(given: Any, things: Path) -> None:
 def test_what_is_no_table(given: Any, said: str, things: Path) -> None:
     with pytest.raises((Problem, Failure), match=said):
         opened(things).predict(given)
+
+
+LARGE = """\
+data d {
+  source npz("d.npz")
+  field id: int64 = category(column("id"), missing = true, unknown = true)
+  field y: float32 = column("y")
+}
+model Net {
+  input id: int64[N]
+  output y = squeeze(id -> Embedding(5, 1), axis = 1)
+}
+train t {
+  data d
+  minimize mse(Net(id), y) using SGD(lr = 0.1)
+  epochs 1
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([2**60 + 1, None, 2**60], [1, 3, 4]),
+        ([2**60 + 3, 0.5, 7], [2, 4, 0]),
+        ([2**60 + 1, float("nan"), 2**64 + 1], [1, 3, 4]),
+        ((np.int64(2**60 + 3), None, np.int32(7)), [2, 3, 0]),
+        (np.array([2**60 + 3, None, 7], object), [2, 3, 0]),
+        (iter([2**60 + 3, 7]), [2, 0]),
+        (np.array([7, 8], np.float32), [0, 4]),
+        (np.array([7, 8], ">i2"), [0, 4]),
+        ([b"7", b"eggs", ""], [0, 4, 3]),
+    ],
+)
+def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int], tmp_path: Path) -> None:
+    """Beside gaps and fractions too, where NumPy would make float64 of all of them."""
+    np.savez(tmp_path / "d.npz", id=np.array([2**60 + 1, 2**60 + 3, 7]), y=np.ones(3))
+    (tmp_path / "spec.dl").write_text(LARGE)
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    assert run.fields(run.table({"id": given}), ["id"])["id"].tolist() == expected
 
 
 def test_the_exported_model_documents_itself(things: Path) -> None:

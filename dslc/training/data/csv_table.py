@@ -91,6 +91,10 @@ class CsvTable(Table):
         marks = {self.require(name): (*self.missing.get(name, ()), *texts) for name, texts in missing.items()}
         return replace(self, missing={**self.missing, **marks})
 
+    @override
+    def is_spelled(self, name: str) -> bool:
+        return True
+
     def _position(self, name: str) -> int:
         return self.positions[self.places[self.require(name)]]
 

@@ -16,7 +16,7 @@ from dslc.training.data.convert import Array, Origin, clipped, convert_texts
 from dslc.training.data.scratch import MEMORY, allocate
 from dslc.training.data.spellings import Spelling
 from dslc.training.data.streams import Fingerprint
-from dslc.types import BOOL, ElementType
+from dslc.types import BOOL, STRING, ElementType
 
 __all__ = ["MEMORY", "Table", "Text", "allocate", "chunks"]
 
@@ -106,6 +106,10 @@ class Table(ABC):
     @abstractmethod
     def spelling(self, name: str) -> Spelling:
         """Return what the texts of a column mean as numbers, and which of them mark a missing value."""
+
+    def is_spelled(self, name: str) -> bool:
+        """Is a column's text what the file has, so that numbers may have been made of it?"""
+        return self.element(name) is STRING
 
     def is_truth(self, name: str) -> bool:
         """Does a column of text say true or false wherever it says anything?"""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -86,6 +88,54 @@ def test_numbers_of_many_axes(findings: Findings) -> None:
 )
 def test_later_columns_of_another_kind(trained: object, given: object, expected: list[int]) -> None:
     assert coded(given, fitted(trained)) == expected
+
+
+KINDS = ("float16", "float32", "float64", ">f8", "int8", "uint64", ">i4", "bool", "U", "S")
+
+
+@pytest.mark.parametrize("values", [[0.1, 2.5, 0.1, 0.2], [3, 100, 11, 3], [True, False, True], [1, 0, 1]])
+def test_the_type_of_a_later_column_changes_no_category(values: list[float]) -> None:
+    """Not even where what is unknown is no error: then all of it would be, without a word."""
+    arrays = [np.array(values).astype(kind) for kind in KINDS]
+    alike = [array for array in arrays if array.dtype.kind not in "biu" or array.tolist() == values]
+    for first, second in product(alike, alike):
+        own, new = table(first), table(second)
+        known = Categories(fit_categories(own, "c", None), unknown=True)
+        expected = encode(own, "c", known, where_in(own, ["c"])).tolist()
+        assert encode(new, "c", known, where_in(new, ["c"]), own.element("c")).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "expected"),
+    [
+        (["3.0", "11.0"], [11, 3, 4], [0, 1, 2]),  # whole numbers that something has written as fractions
+        (["Yes", "No"], [True, False], [1, 0]),
+        (["A1", "7"], [7, 8], [0, 2]),
+        (np.array([2048, 4096], np.float16), [2049, 2048], [2, 0]),
+        ([2.0**60, 0.5], [2**60 + 1, 2**60], [2, 1]),
+    ],
+)
+def test_what_a_number_means(trained: object, given: object, expected: list[int]) -> None:
+    own = table(trained)
+    known, new = fitted(trained, unknown=True), table(given)
+    assert encode(new, "c", known, where_in(new, ["c"]), own.element("c")).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "told"),
+    [
+        (["7", "007"], [8, 7], "E0467: 7 may be one of several categories .*column's type .*index 1, column 'c'"),
+        ([0.1, 0.1 + 1e-9], np.array([0.1], np.float32), "E0467: 0.1.* may be one of several"),
+        (["ham", "spam"], [1.0], "E0467: column 'c' of t.npz holds numbers, and was text in training, such as 'ham'"),
+    ],
+)
+@pytest.mark.parametrize("unknown", [False, True])
+def test_numbers_that_mean_no_one_category(
+    trained: object, given: object, told: str, unknown: bool, findings: Findings
+) -> None:
+    """Whatever is to happen with what is unknown."""
+    (said,) = findings(lambda: coded(given, fitted(trained, unknown=unknown)))
+    assert re.match(told, said)
 
 
 def test_what_is_no_number_is_unknown(findings: Findings) -> None:
