@@ -216,15 +216,15 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> No
 def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     """Return the fields graph with these outputs, each of which stops the model where ``dslc predict`` refuses it.
 
-    A Cast would cut a fraction off, whole numbers wrap, and a missing value compares as false: what is wrong becomes an
-    index outside of a table.
+    A Cast would cut a fraction off, whole numbers wrap, a missing value compares as false, and what is not finite may
+    end as the name of a class: what is wrong becomes an index outside of a table.
     """
     import onnx
-    from onnx import TensorProto
+    from onnx import TensorProto, helper
 
     model = onnx.load_model_from_string(fields)
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
-    floats = {TensorProto.FLOAT, TensorProto.DOUBLE}
+    floats = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
     whole = [name for name in names if types.get(name + EXACT) in floats and types[name] not in floats]
     conditions = {name: [name + suffix for suffix in (WRAPPED, MISSING) if name + suffix in types] for name in names}
     further = [*(name + EXACT for name in whole), *(one for found in conditions.values() for one in found)]
@@ -232,7 +232,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     front = _Front()
     for name in names:
         wrong = list(conditions[name])
-        if not wrong and name not in whole:
+        if not wrong and name not in whole and types[name] not in floats:
             continue
         cut = f"{name}/cut"
         for node in model.graph.node:
@@ -242,15 +242,20 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
             again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
             same = front.node("Equal", [again, name + EXACT], f"{name}/same")
             wrong.append(front.node("Not", [same], f"{name}/differs"))
-        wide = types[name] if types[name] in floats else TensorProto.INT64  # not every type can be added
+        elif types[name] in floats:
+            wrong.append(_not_finite(front, cut, types[name], name))
+        wide = INT64.numpy  # not every type can be added
+        if types[name] in floats:
+            wide = FLOAT64.numpy if types[name] == TensorProto.DOUBLE else ElementType.FLOAT32.numpy
         for place, condition in enumerate(wrong):
             made = f"{name}/stop_{place}"
             table = front.constant([0], "int64", f"{made}/table")
             each = front.node("Gather", [table, front.cast(condition, INT64, f"{made}/index")], f"{made}/each")
-            nothing = front.node("ReduceMax", [each], f"{made}/nothing", keepdims=0)
+            nothing = front.node("ReduceSum", [each], f"{made}/nothing", keepdims=0)
+            to = helper.np_dtype_to_tensor_dtype(wide)
             terms = [
-                front.node("Cast", [cut], f"{made}/wide", to=wide),
-                front.node("Cast", [nothing], f"{made}/typed", to=wide),
+                front.node("Cast", [cut], f"{made}/wide", to=to),
+                front.node("Cast", [nothing], f"{made}/typed", to=to),
             ]
             total = front.node("Add", terms, f"{made}/sum")
             cut = front.node("Cast", [total], name if place == len(wrong) - 1 else f"{made}/cut", to=types[name])
@@ -259,6 +264,17 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     del model.graph.output[:]
     model.graph.output.extend(kept)
     return model
+
+
+def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
+    """Return whether any element is not finite, as one number: only then is its difference to itself not zero."""
+    from onnx import TensorProto, helper
+
+    if type == TensorProto.FLOAT16:
+        value = front.node("Cast", [value], f"{name}/single", to=helper.np_dtype_to_tensor_dtype(np.dtype("float32")))
+    difference = front.node("Sub", [value, value], f"{name}/difference")
+    total = front.node("ReduceSum", [difference], f"{name}/total", keepdims=0)
+    return front.node("IsNaN", [total], f"{name}/not_finite")
 
 
 def put_label_behind(model: Any, scores: str, label: str, names: Sequence[str]) -> None:

@@ -387,3 +387,47 @@ train t { data d
             run.predict(good | {name: np.array(wrong)})
         with pytest.raises(Exception, match="indices"):
             session.run(None, good | {name: np.array(wrong)})
+
+
+FLOATS = """data d {{ source npz("d.npz")
+  field x: {type} = column("x"){rest}
+  field kind: int64 = category(column("kind")) }}
+model Net {{ input x: {type}[N]
+  output same = cast(x, float64)
+  output logits = unsqueeze(cast(x, float32), axis = 1) -> Dense(2) }}
+train t {{ data d
+  let same, logits = Net(x)
+  minimize cross_entropy(logits, kind) using SGD(lr = 0)
+  output same = same
+  output probability = softmax(logits)
+  epochs 1 }}
+"""
+
+
+@pytest.mark.parametrize("rest", ["", ' * cast(column("y") > 1, {type})'], ids=["plain", "compared"])
+@pytest.mark.parametrize("type", ["float16", "float32", "float64"])
+def test_what_is_not_finite_stops_an_exported_model(type: str, rest: str, tmp_path: Path) -> None:
+    """Of NaN the highest score would be that of the first class; a fraction stays one in any type."""
+    columns = {"x": np.array([0.5, -3.25, 7, 1]), "y": np.array([1.0, 2, 3, 4])}
+    np.savez(tmp_path / "d.npz", **columns, kind=np.array(["a", "b", "a", "b"]))  # type: ignore[arg-type]
+    (tmp_path / "spec.dl").write_text(FLOATS.format(type=type, rest=rest.format(type=type)))
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    names = [port.name for port in session.get_inputs()]
+    expected = run.predict(columns)
+    for name, found in zip(expected, session.run(list(expected), {n: columns[n] for n in names}), strict=True):
+        if name == "kind":
+            assert found.tolist() == expected[name].tolist()
+        else:
+            np.testing.assert_allclose(found, expected[name])
+    assert expected["same"].tolist() == (columns["x"] * ((columns["y"] > 1) if rest else 1)).tolist()
+    nothing = session.run(None, {name: columns[name][:0] for name in names})
+    assert all(not len(found) for found in nothing)
+    beyond = {"float16": [1e5], "float32": [1e300], "float64": []}[type]
+    for wrong in (np.nan, np.inf, -np.inf, *beyond):
+        given = {n: np.array([*columns[n][:3], wrong if n == "x" else 4.0]) for n in names}
+        with pytest.raises(Failure, match="E04"):
+            run.predict(given)
+        with pytest.raises(Exception, match="indices"):
+            session.run(None, given)

@@ -67,7 +67,7 @@ def convert(values: Array, element: ElementType) -> tuple[Array, Array]:
 def fits_double(values: Array) -> Array:
     """Which whole numbers (int64 or uint64) does float64 hold exactly?"""
     floats = values.astype(np.float64)
-    above = floats > np.iinfo(values.dtype).max - 1 if values.dtype.itemsize == 8 else np.zeros(values.shape, bool)
+    above = floats >= float(np.iinfo(values.dtype).max) if values.dtype.itemsize == 8 else np.zeros(values.shape, bool)
     fits: Array = ~above & (np.where(above, 0, floats).astype(values.dtype) == values)
     return fits
 

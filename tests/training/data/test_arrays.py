@@ -11,6 +11,7 @@ import pytest
 
 from dslc.library import sources
 from dslc.training.data import Table, open_inputs, open_table
+from dslc.training.data.convert import fits_double
 from dslc.types import FLOAT32, INT64, STRING, ElementType
 
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
@@ -181,3 +182,14 @@ def test_kinds_to_come_are_refused_by_name(tmp_path: Path, findings, kind: str) 
     assert findings(lambda: open_table(source, [tmp_path])) == [
         f"E0401: source '{kind}' is not available in this version of dslc; available are csv, npz, npy, idx"
     ]
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64", "int32", "int8"])
+def test_which_whole_numbers_float64_holds(kind: str) -> None:
+    """Next to the ends of a type the float is outside of it, and what a cast back gives is the machine's affair."""
+    limits = np.iinfo(kind)
+    near = {*range(5), 2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1024, *(int(limits.max) - n for n in range(3000))}
+    values = sorted({v for n in near for v in (n, -n, int(limits.min) + n) if limits.min <= v <= limits.max})
+    with np.errstate(all="raise"):
+        found = fits_double(np.array(values, kind))
+    assert found.tolist() == [int(float(value)) == value for value in values]
