@@ -56,8 +56,8 @@ def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], Non
 def endless(run: TrainingRun) -> Iterator[Feed]:
     """Yield the full batches of one epoch after another."""
     while True:
-        run.progress.batch = 0
-        yield from run.feeder.feeds(itertools.islice(run.batches(), run.dataset.examples("train") // run.train.batch))
+        run.progress.batch, count = 0, run.dataset.examples("train") // run.train.batch
+        yield from run.course.feeder.feeds(itertools.islice(run.course.places(), count))
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ class DslcEngine:
         batches = self.run.dataset.examples("train") // self.run.train.batch
         while True:
             self.run.progress.batch = 0
-            yield from self.run.feeder.feeds(itertools.islice(self.run.batches(), batches))
+            yield from self.run.course.feeder.feeds(itertools.islice(self.run.course.places(), batches))
 
     def step(self) -> float:
         """Train on the next batch."""

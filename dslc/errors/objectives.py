@@ -109,11 +109,16 @@ LOAD_MISFIT = register(
     "`load \"w.safetensors\" except \"*.head.*\"` leaves tensors in the file, `only \"Net.features.*\"` takes some.",
 )  # fmt: skip
 LOSS_NOT_FINITE = register(
-    "E0520", "the loss is not a finite number",
-    "The loss became infinite or not a number, so training cannot go on. Usual causes are a learning rate that is too "
-    "high, a logarithm or a division that reaches zero, and values in the data that are far from one. The message "
-    "names "
-    "the first layer whose output was not finite.",
+    "E0520", "training met a number that is not finite",
+    "A loss, a gradient, a weight, a running statistic or what an optimizer keeps became infinite or not a number, so "
+    "the run ends at that step, and nothing of it is saved or shipped. The message says which of them it was; the mark "
+    "is at the expression whose value, or whose gradient, was the first that is not finite, with what it was computed "
+    "of. The loss may be finite where a gradient is not: sqrt of 0 is 0, but its slope is infinite, also behind a "
+    "`where` that doesn't choose it. If the weights have grown a lot since the beginning, the training diverges: lower "
+    "the learning rate, or clip the gradients' norm. Else keep the expression away from where it has no value or no "
+    "slope, and bring data that are far from 1 to that size.",
+    wrong=_train("minimize mean(sqrt(abs(Net(x) - y))) using Adam()", "x -> Dense(1, init = zeros)"),
+    right=_train("minimize mean(sqrt(abs(Net(x) - y) + 1e-6)) using Adam()", "x -> Dense(1, init = zeros)"),
     exit_code=4,
 )  # fmt: skip
 INDEX_OUTSIDE = register(

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["Model", "Port", "cut_at", "gathered", "load_model", "ports_of", "probed", "save_model", "with_outputs"]
+__all__ = ["Model", "Port", "cut_at", "gathered", "load_model", "ports_of", "save_model", "with_outputs"]
 
 Model = ir.Model
 """A finished graph with its metadata."""
@@ -94,32 +94,3 @@ def gathered(model: Model, columns: Mapping[str, tuple[str, Sequence[int]]], row
         graph.insert_before(graph[0], node)
     graph.inputs.append(index)
     return model
-
-
-def probed(model: Model, output: str) -> dict[str, str]:
-    """Make every floating-point value that an output derives from an output itself, in place of all others.
-
-    Returns:
-        The names of these values in topological order, each with the place in the spec that it comes from (or its
-        node's name).
-    """
-    graph = model.graph
-    target = next(value for value in graph.outputs if value.name == output)
-    needed: set[ir.Node] = set()
-    open_ = [target.producer()]
-    while open_:
-        node = open_.pop()
-        if node is not None and node not in needed:
-            needed.add(node)
-            open_.extend(value.producer() for value in node.inputs if value is not None)
-    found: dict[str, str] = {}
-    values: list[ir.Value] = []
-    for node in graph:
-        for value in node.outputs if node in needed else ():
-            if value.dtype is not None and value.dtype.is_floating_point() and value is not target:
-                found[str(value.name)] = node.metadata_props.get("origin") or str(node.name)
-                values.append(value)
-    for value in list(graph.outputs):
-        graph.outputs.remove(value)
-    graph.outputs.extend([*values, target])
-    return found

@@ -1,177 +1,210 @@
-"""Explaining a loss that is not finite: the first layer whose output went wrong."""
+"""Explaining a training that has met a number that is not finite: the step, the expression, and what it was of.
+
+The loop looks at every loss, and at the state before it is measured, saved or shipped. Where either is not finite,
+the batches since the last state that was saved run again, each followed by a look at the whole state, and the first
+that leaves a number that is not finite is taken apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dslc.diagnostics import Label, Problem
+from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
-from dslc.graph.model import load_model, probed, save_model
+from dslc.graph.model import load_model
+from dslc.graph.probes import ProbedNode, Probes, probed
 from dslc.model.checked import CheckedTrain, Objective
 from dslc.model.lowering import origin_of
 from dslc.model.measures import applications_of
+from dslc.source import Span
 from dslc.training.artifacts import Artifacts
+from dslc.training.causes import SCALE, Cause, cause_of, slope_of
+from dslc.training.entries import Entry
 from dslc.training.evaluation import Predictor
+from dslc.training.progress import Progress, progress_of
 from dslc.training.session import Settings
 from dslc.training.state import StateRole
 from dslc.training.step import NEXT, SEED, TrainStep
+from dslc.training.tracing import Birth, all_finite, at_place, is_finite, reach, trace
 
-__all__ = ["check_state", "explain_loss"]
+if TYPE_CHECKING:
+    from dslc.training.loop import TrainingRun
 
-HINT = "try a lower learning rate, 'clip norm 1.0', or inputs scaled with standardize"
-GRADIENT_HINTS = {
-    "Sqrt": "the root of 0 has no gradient: add a small number inside",
-    "ReduceL2": "the norm of zeros has no gradient: add a small number inside of a root",
-    "Log": "the logarithm of 0 has no gradient: add a small number inside",
-    "Exp": "exp of more than 88 overflows: bound what it is of, with clip for example",
-    "Div": "a division by 0 has no gradient: add a small number to what divides",
-    "Reciprocal": "a division by 0 has no gradient: add a small number to what divides",
-    "Pow": "a power below 1 has no gradient at 0: add a small number inside",
-}
-"""By the operator whose gradient was the first that was not finite."""
+__all__ = ["NotFinite", "all_finite", "explained"]
+
+GROWN = 100.0
+"""How many times as large as at first the largest weight is where the training is said to have diverged."""
+GRADIENT = "/gradient/"
+"""In the names of the nodes of a gradient, behind that of the node it belongs to."""
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def explain_loss(
-    train: CheckedTrain,
-    artifacts: Artifacts,
-    step: TrainStep,
-    batch: Mapping[str, np.ndarray],
-    number: int,
-    seed: int,
-    at: int,
-) -> Problem:
-    """Return the error for a loss that is not finite: that of an objective, in update ``at``, which has just run."""
-    objective = train.objectives[number]
-    what = f"the loss of '{objective.name}'" if len(train.objectives) > 1 else "the loss"
-    what = f"{what} is not finite in step {at}"
-    models = [artifacts.models[name] for name in artifacts.step_files]
-    state = _state_read_by(models[:number], step, batch, seed)
-    weights = [name for name in train.parameters if not np.isfinite(state[name]).all()]
-    if weights:
-        hint = _hint_of_operators(models)
-        problem = LOSS_NOT_FINITE(f"{what}: the update before it left '{weights[0]}' not finite", hint=hint)
+class NotFinite(Exception):
+    """A loss or the state is not finite."""
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What a step made that is not finite."""
+
+    objective: int
+    target: str
+    """``loss``, or the name of a tensor of the state."""
+    birth: Birth
+    probes: Probes
+    values: Arrays
+
+
+def explained(run: TrainingRun) -> Problem:
+    """Return the error for a run that has met a number that is not finite, with its cause."""
+    train, course = run.train, run.course
+    first, state, progress = _last_good(run)
+    place = train.objectives[0].span
+    for name in sorted(state):
+        if not is_finite(state[name]):
+            return LOSS_NOT_FINITE(
+                f"'{name}' is not finite before the first step", hint="it has its values from an initializer or 'load'"
+            ).at(place)
+    for feed, before in course.again(state, progress):
+        losses = [course.step.loss(number) for number in range(len(train.objectives))]
+        if np.isfinite(losses).all() and all_finite(course.step.view()):
+            continue
+        step = course.progress.step + bool(course.progress.pending)
+        batch = course.feeder.batch(feed)
+        fault = _fault(train, run.artifacts, dict(before), batch, run.seed, run.settings, _host(course.step, before))
+        if fault is None:
+            break
+        return _told(train, run.artifacts, fault, step, _growth(train, first, before))
+    # the device does not compute the same twice, or the graph with all values as outputs not the same as without
+    return LOSS_NOT_FINITE(f"the training is not finite in step {run.progress.step}", hint=SCALE).at(place)
+
+
+def _last_good(run: TrainingRun) -> tuple[Arrays, Arrays, Progress]:
+    """Return the run's first state, and the last one that was saved with where it stands."""
+    first = run.artifacts.first_state()
+    found, _ = run.files.checkpoints.latest()
+    if found is None:
+        return first, first, Progress()
+    return first, found.tensors, progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
+
+
+def _host(step: TrainStep, before: Arrays) -> Arrays:
+    """Return what the host has set between a state and the step that followed."""
+    return {name: np.array(step.value(name)) for name in before if name.startswith("host/")}
+
+
+def _fault(
+    train: CheckedTrain, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
+    settings: Settings, host: Arrays,
+) -> _Fault | None:  # fmt: skip
+    """Run a step's graphs on the state before it, with all that they compute laid open."""
+    state |= host
+    for number, file in enumerate(artifacts.step_files):
+        probes = probed(load_model(artifacts.models[file]))
+        predictor = Predictor(probes.data, settings)
+        feeds = {**state, **batch, SEED: np.asarray(seed, np.int64)}
+        given = {name: feeds[name] for name in predictor.graph.inputs}
+        size = len(next(iter(batch.values()))) if batch else 1
+        values = {**probes.constants, **given, **predictor.run(given, chunk=size)}
+        changed = [name.removesuffix(NEXT) for name in predictor.graph.outputs if name.endswith(NEXT)]
+        changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))
+        for target, value in {"loss": "loss", **{name: name + NEXT for name in changed}}.items():
+            if not is_finite(values[value]):
+                return _Fault(number, target, trace(probes, values, value), probes, values)
+        state |= {name: values[name + NEXT] for name in changed}
+    return None
+
+
+# --- in words ----------------------------------------------------------------------------------------
+
+
+def _told(train: CheckedTrain, artifacts: Artifacts, fault: _Fault, step: int, growth: str | None) -> Problem:
+    objective, node = train.objectives[fault.objective], fault.birth.node
+    cause = _cause(fault, train)
+    if growth is not None and cause.overflows:
+        cause = Cause(f"{cause.text}; {growth}", _slower(train), overflows=True)
+    elif _is_update(node) and not cause.text.startswith("the square"):
+        cause = Cause(cause.text, _slower(train), overflows=True)
+    what, although = _subject(train, artifacts, fault)
+    problem = LOSS_NOT_FINITE(f"{what} is not finite in step {step}{although}: {cause.text}", hint=cause.hint)
+    span = _span_of(objective, node)
+    if span is None or span == objective.span:
         return problem.at(objective.span)
-    found = _first_not_finite(models[number], state, batch, seed, step.settings)
-    last = objective.loss.application  # whose own output is the loss
-    value, origin = found or (last.site or last.operation.name, str(origin_of(last.span)))
-    name = value.split("/")[0]
-    problem = LOSS_NOT_FINITE(f"{what}: the first output that is not finite is that of '{name}' ({origin})", hint=HINT)
-    return problem.at(objective.span, *_labels(objective, name, origin))
+    return problem.at(span, *([Label(objective.span, "in this objective")] if objective.span is not None else []))
 
 
-def check_state(
-    train: CheckedTrain, artifacts: Artifacts, step: TrainStep, batch: Mapping[str, np.ndarray] | None, seed: int,
-    after: int,
-) -> None:  # fmt: skip
-    """Refuse a state that is not finite although the losses are: the slope of a root at 0 leaves one, say.
-
-    Args:
-        batch: the one that ran last, from which the state followed; None where none did.
-
-    Raises:
-        Problem: E0520, names the first tensor, weights before statistics and what optimizers keep, and its cause.
-    """
-    state = step.view()
-    order = sorted(state, key=lambda name: (name not in train.parameters, name not in train.frozen, name))
-    for name in order:
-        if _is_finite(state[name]):
-            continue
-        if batch is None:
-            where, cause, hint = "before training goes on", "", HINT
-        else:
-            where = f"by step {after}"
-            cause, hint = _cause(artifacts, step, batch, seed, name)
-        raise LOSS_NOT_FINITE(f"'{name}' is not finite {where}, although the loss still is{cause}", hint=hint).at(
-            train.objectives[0].span
-        )
+def _slower(train: CheckedTrain) -> str:
+    return "lower the learning rate" + ("" if train.clip_norm else ", or clip the gradients' norm: 'clip norm 1.0'")
 
 
-def _is_finite(array: np.ndarray) -> bool:
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
-
-
-def _cause(
-    artifacts: Artifacts, step: TrainStep, batch: Mapping[str, np.ndarray], seed: int, name: str
-) -> tuple[str, str]:
-    """Return what was the first to be not finite on the way to a tensor of the state in the last step, and a hint."""
-    models = [artifacts.models[file] for file in artifacts.step_files]
-    role = artifacts.state[name].role
+def _subject(train: CheckedTrain, artifacts: Artifacts, fault: _Fault) -> tuple[str, str]:
+    """Return what is not finite, and what still is."""
+    target = fault.target
+    if target == "loss":
+        name = train.objectives[fault.objective].name
+        return f"the loss of '{name}'" if len(train.objectives) > 1 else "the loss", ""
+    role = artifacts.state[target].role
     if role is StateRole.STATISTIC:
-        return "; the update of a running statistic overflowed", "scale what comes in, with standardize for example"
-    for number, graph in enumerate(artifacts.steps):
-        if name not in graph.changes:
-            continue
-        before = _state_read_by(models[:number], step, batch, seed)
-        found = _first_not_finite(models[number], before, batch, seed, step.settings, output=name + NEXT)
-        value, origin = found or ("", "")
-        forward, is_gradient, _ = value.partition("/gradient/")
-        if is_gradient:
-            operator = _operator(forward)
-            what = f"; its gradient was not: the first value that was not finite is in the gradient of '{operator}'"
-            return f"{what} ({origin})", GRADIENT_HINTS.get(operator, HINT)
-        if role is StateRole.MOMENT:  # may be from an earlier step: nothing else hangs on it
-            return "; what the optimizer remembers of its gradients overflowed", HINT
-        if name in before and _is_finite(before[name]):
-            return "; its gradient was, and the update overflowed", "lower the learning rate, or use 'clip norm 1.0'"
-    return "", _hint_of_operators(models)
+        return f"the running statistic '{target}'", ", although the loss is"
+    path = next((p for p in sorted(train.parameters, key=len, reverse=True) if p in target), target)
+    if not _is_update(fault.birth.node):
+        return f"the gradient of '{path}'", ", although the loss is"
+    words = {StateRole.MOMENT: "what the optimizer keeps", StateRole.AVERAGE: "the average"}
+    return f"{words.get(role, 'the update')} of '{path}'", ", although its gradient is"
 
 
-def _operator(name: str) -> str:
-    """Return the operator of a node: nodes are called ``<scope>/<operator>``, counted where that repeats."""
-    return name.rpartition("/")[2].partition("_")[0]
+def _is_update(node: ProbedNode | None) -> bool:
+    return node is not None and node.origin is None and GRADIENT not in node.name
 
 
-def _hint_of_operators(models: Sequence[bytes]) -> str:
-    """Return a hint for a gradient or an update that was not finite, by the operators that gradients go through."""
-    names = {str(node.name) for model in models for node in load_model(model).graph}
-    operators = {_operator(name.partition("/gradient/")[0]) for name in names if "/gradient/" in name}
-    hints = [hint for operator, hint in GRADIENT_HINTS.items() if operator in operators]
-    return (
-        f"either a gradient was infinite ({hints[0]}), or the update too large: lower the learning rate"
-        if hints
-        else HINT
-    )
+def _cause(fault: _Fault, train: CheckedTrain) -> Cause:
+    birth, node = fault.birth, fault.birth.node
+    if node is None:
+        what = f"the field '{birth.value}'" if birth.value in train.data.fields else "a constant"
+        return Cause(f"{what} holds {birth.result:g}", "leave such rows out, or give them a value with impute")
+    scope, is_gradient, _ = node.name.partition(GRADIENT)
+    forward = fault.probes.named(scope) if is_gradient else None
+    slope = slope_of(forward, _operands(forward.inputs, fault, birth)) if forward is not None else None
+    cause = slope or cause_of(birth)
+    if _is_update(node):
+        return replace(cause, text=cause.text.replace("the square of", "the square of a gradient of"))
+    word = scope.rpartition("/")[0] if is_gradient else node.name.rpartition("/")[0]
+    operator = (forward or node).operator.lower()
+    where = f" in '{word}'" if word != "pow" and operator not in word and word not in operator else ""
+    if is_gradient and slope is None:
+        where = f" in the gradient of '{word}'"
+    return replace(cause, text=cause.text + where)
 
 
-def _state_read_by(
-    before: Sequence[bytes], step: TrainStep, batch: Mapping[str, np.ndarray], seed: int
-) -> dict[str, np.ndarray]:
-    """Return the state that an objective's graph has read: from before the step, as the graphs before it changed it."""
-    state = step.before()
-    for model in before:
-        changed = _run(model, state, batch, seed, step.settings)
-        state.update({name.removesuffix(NEXT): array for name, array in changed.items() if name.endswith(NEXT)})
-    return state
+def _operands(names: Sequence[str], fault: _Fault, birth: Birth) -> list[float]:
+    """Return what a forward node was computed of, at the place where its gradient is not finite."""
+    shape, found = fault.values[birth.value].shape, []
+    for name in names:
+        if name in fault.values:
+            array = fault.values[name]
+            same = at_place(array, birth.place, shape)
+            found.append(reach(array) if same is None else same)
+    return found
 
 
-def _first_not_finite(
-    data: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, settings: Settings,
-    output: str = "loss",
-) -> tuple[str, str] | None:  # fmt: skip
-    """Run what an output derives from, with every floating-point value on the way as an output.
-
-    Returns:
-        The name and the place of the first one that is not finite.
-    """
-    model = load_model(data)
-    probes = probed(model, output)
-    results = _run(save_model(model), state, batch, seed, settings)
-    return next(((n, at) for n, at in probes.items() if not np.isfinite(results[n]).all()), None)
+def _growth(train: CheckedTrain, first: Arrays, before: Arrays) -> str | None:
+    """Say how far the weights have grown, where they have grown far."""
+    paths = {path for objective in train.objectives for group in objective.groups for path in group.paths}
+    old, new = (max((abs(reach(state[path])) for path in paths), default=0.0) for state in (first, before))
+    return f"the weights have grown from {old:.2g} to {new:.2g}" if new > GROWN * (old or 1.0) else None
 
 
-def _run(
-    model: bytes, state: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray], seed: int, settings: Settings
-) -> dict[str, np.ndarray]:
-    predictor = Predictor(model, settings)
-    feeds = {**state, **batch, SEED: np.asarray(seed, np.int64)}
-    size = len(next(iter(batch.values()))) if batch else 1
-    return predictor.run({name: feeds[name] for name in predictor.graph.inputs}, chunk=size)
-
-
-def _labels(objective: Objective, name: str, origin: str) -> list[Label]:
-    """Return a label at the application that a node comes from."""
-    named = [a for a in applications_of(objective.loss) if (a.site or a.operation.name) == name]
-    spans = [a.span for a in named if a.span is not None and origin_of(a.span) == origin]
-    return [Label(span, "not finite from here on") for span in spans[:1]]
+def _span_of(objective: Objective, node: ProbedNode | None) -> Span | None:
+    """Return the span of the application that a node comes from."""
+    if node is None or node.origin is None:
+        return None
+    every = applications_of(objective.loss)
+    found = [a for a in every if a.span is not None and origin_of(a.span) == node.origin]
+    named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
+    return next((a.span for a in [*named, *found]), None)

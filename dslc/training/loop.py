@@ -7,8 +7,7 @@ checkpoint and ends bit for bit like one that was not.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from math import isfinite
@@ -23,9 +22,9 @@ from dslc.model.checked import CheckedTrain
 from dslc.training.accumulation import term_name
 from dslc.training.artifacts import Artifacts, shipped_weights
 from dslc.training.beginning import COMPLETE, begun, resumed
+from dslc.training.course import Course, is_complete
 from dslc.training.evaluation import Evaluator
-from dslc.training.failures import check_state, explain_loss
-from dslc.training.feeding import Feeder
+from dslc.training.failures import NotFinite, all_finite, explained
 from dslc.training.figures import FigureWarnings, check_kept
 from dslc.training.folder import RunFolder, holds_something, occupied, run_in
 from dslc.training.manifest import Result
@@ -33,9 +32,8 @@ from dslc.training.observing import Observer, Plan, RunResult
 from dslc.training.progress import Progress
 from dslc.training.resuming import Job
 from dslc.training.run_files import RunFiles
-from dslc.training.schedule import merges_single, steps_per_epoch
+from dslc.training.schedule import steps_per_epoch
 from dslc.training.session import Settings
-from dslc.training.state import COUNTER_STEP, FLUSH
 from dslc.training.step import Feed
 from dslc.training.weighting import nothing_to_learn, weighting_of
 
@@ -75,7 +73,10 @@ def train(
             _check_new(folder)
         before = run_in(folder, without_manifest=resume)
         run = TrainingRun(job, place, settings, observer)
-        return resumed(run, before) if resume else begun(run, before)
+        try:
+            return resumed(run, before) if resume else begun(run, before)
+        except NotFinite:
+            raise explained(run) from None
 
 
 def _check_new(folder: Path) -> None:
@@ -106,12 +107,9 @@ class TrainingRun:
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
         self.total_steps = job.total_steps
         self.resumed_at: int | None = None
-        self.last: Feed | None = None
         self.checked_at: int | None = None
-        """The step after which the state was last found to be finite."""
+        """The batch after which the state was last found to be finite."""
         self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
-        self.coming: deque[list[list[float]] | None] = deque()
-        """The weights of the batches that were asked for and did not run yet, None of those that are left out."""
         self.figure_warnings = FigureWarnings(observer)
         self.names = [objective.name for objective in self.train.objectives]
 
@@ -119,9 +117,10 @@ class TrainingRun:
 
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
         """Open the step's graphs on a state."""
-        models = [self.artifacts.models[name] for name in self.artifacts.step_files]
-        self.feeder = Feeder(models, state, self.settings, self.dataset.splits["train"])
-        self.step = self.feeder.step
+        self.course = Course(
+            self.job, self.settings, self.weighting, self.batches_per_epoch, state, self.progress
+        )
+        self.step = self.course.step
 
     # --- the loop ----------------------------------------------------------------------------------
 
@@ -134,13 +133,13 @@ class TrainingRun:
             if self.is_complete():
                 reason = COMPLETE[0] if self.train.steps is None else COMPLETE[1]
                 break
-            with closing(self.feeder.feeds(self.batches())) as feeds:
+            with closing(self.course.feeds()) as feeds:
                 for feed in feeds:
                     reason = self.one(feed)
                     if reason is not None or self.is_complete():
                         break
                 else:
-                    self.next_weights()  # of batches with nothing to learn from at the end
+                    self.course.next_weights()  # of batches with nothing to learn from at the end
                     if not self.progress.examples:
                         raise nothing_to_learn(self.train.objectives[0])
                     reason = self.evaluate(ends_epoch=True)
@@ -161,66 +160,20 @@ class TrainingRun:
             loaded, [path for path in records if loaded and path not in taken],
         )  # fmt: skip
 
-    def batches(self) -> Iterator[np.ndarray]:
-        """Yield the places in the split of each batch of what is left of the epoch that runs.
-
-        Batches in which no objective has anything to learn from are left out; ``coming`` tells of them.
-        """
-        self.coming.clear()
-        for places in self.dataset.places(
-            "train", self.train.batch, shuffle=self.train.shuffle, seed=self.seed, epoch=self.progress.epoch,
-            drop_last=self.train.drop_last, merge_last_single=merges_single(self.train), start=self.progress.batch,
-        ):  # fmt: skip
-            weights = self.weighting.of(places)
-            runs = self.train.accumulate > 1 or any(map(any, weights))
-            self.coming.append(weights if runs else None)
-            if runs:
-                yield places
-
-    def next_weights(self) -> list[list[float]]:
-        """Return the weights of the batch about to run, by objective and term; pass over those that are left out."""
-        while self.coming and self.coming[0] is None:
-            self.coming.popleft()
-            self.progress.batch += 1
-            self.progress.batches += 1
-        return self.coming.popleft() or [] if self.coming else []
-
     def is_complete(self) -> bool:
         """Has the run come to its end?"""
-        if self.train.steps is not None:
-            return self.progress.step >= self.train.steps
-        assert self.train.epochs is not None
-        return self.progress.epoch >= self.train.epochs
-
-    def is_last(self) -> bool:
-        """Is the batch about to run the last of the training?"""
-        progress = self.progress
-        if self.train.epochs is None:
-            return False
-        return progress.epoch == self.train.epochs - 1 and progress.batch == self.batches_per_epoch - 1
+        return is_complete(self.train, self.progress)
 
     def one(self, feed: Feed) -> str | None:
         """Run one batch; return why the run ends, if it does."""
         progress = self.progress
-        weights = self.next_weights()
-        if self.train.accumulate > 1 and self.is_last():
-            self.step.set_state(FLUSH, np.asarray(1, np.int64))
-        self.feeder.run(feed, self.seed)
-        self.last = feed
-        progress.batch += 1
-        progress.batches += 1
-        progress.pending += 1
-        if progress.pending == self.train.accumulate or (self.train.accumulate > 1 and self._flushed()):
-            progress.pending = 0
-            # several batches with nothing to learn from make no update
-            progress.step = progress.step + 1 if self.train.accumulate == 1 else int(self.step.value(COUNTER_STEP))
+        weights = self.course.run(feed)
         size = len(next(iter(feed.arrays.values()))) if feed.arrays else 1
         progress.examples += size
         for number, (name, graph) in enumerate(zip(self.names, self.artifacts.steps, strict=True)):
             loss = self.step.loss(number)
             if not isfinite(loss):
-                batch = self.feeder.batch(feed)
-                raise explain_loss(self.train, self.artifacts, self.step, batch, number, self.seed, progress.step)
+                raise NotFinite
             terms = [self.step.scalar(term_name(term), number) for term in range(graph.terms)]
             for term, value in enumerate(terms):
                 progress.add(f"{name}/{term + 1}", value, weights[number][term])
@@ -234,14 +187,6 @@ class TrainingRun:
         if time.monotonic() >= self.save_at:
             self.save()
         return None
-
-    def _flushed(self) -> bool:
-        progress = self.progress
-        return (
-            self.train.epochs is not None
-            and progress.epoch == self.train.epochs - 1
-            and progress.batch == self.batches_per_epoch
-        )
 
     def place(self) -> dict[str, Any]:
         """Return where the run stands, as each line of figures begins."""
@@ -282,9 +227,7 @@ class TrainingRun:
         self.write_line(record)
         if ends_epoch:
             progress.per_epoch.append(len(progress.history) - 1)
-            progress.epoch, progress.batch, progress.examples = progress.epoch + 1, 0, 0
-            progress.sums, progress.weights = {}, {}
-            self.drive_schedules()
+            self.course.end_epoch()
         self.keep_best(record)
         self.observer.evaluated(record)
         stop = self.train.stop
@@ -298,18 +241,6 @@ class TrainingRun:
         """Append a line to ``metrics.jsonl``."""
         self.files.place.check_there()
         self.files.log.append(record, sync=time.monotonic() >= self.save_at)
-
-    def drive_schedules(self) -> None:
-        """Set what the host decides: the factors of schedules that look at figures once per epoch."""
-        progress = self.progress
-        for graph in self.artifacts.steps:
-            for host in graph.host_schedules:
-                watched: Any = host.schedule
-                figures = [
-                    progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch
-                ]
-                factor = np.asarray(watched.observe(figures), self.step.value(host.state).dtype)
-                self.step.set_state(host.state, factor)
 
     def keep_best(self, record: Mapping[str, float]) -> None:
         """Keep the weights if they are the best so far."""
@@ -328,12 +259,12 @@ class TrainingRun:
         """Refuse a state that is not finite, before it is measured, saved or shipped.
 
         Raises:
-            Problem: E0520.
+            NotFinite: it is not.
         """
-        if self.progress.step != self.checked_at:
-            batch = self.feeder.batch(self.last) if self.last is not None else None
-            check_state(self.train, self.artifacts, self.step, batch, self.seed, self.progress.step)
-            self.checked_at = self.progress.step
+        if self.progress.batches != self.checked_at:
+            if not all_finite(self.step.view()):
+                raise NotFinite
+            self.checked_at = self.progress.batches
 
     def save(self) -> None:
         """Write a checkpoint, and the best weights if they changed since the last one."""

@@ -191,7 +191,8 @@ class _StepBuilder:
             factor = g.minimum(norm / (total + CLIP_EPSILON), 1.0) + (total - total)
             slopes = {path: slope * g.cast(factor, slope.element) for path, slope in slopes.items()}
         if value is not None:
-            slopes = {path: g.clip(slope, -value, value) for path, slope in slopes.items()}
+            # an infinite gradient would come out as a step of the usual size: what is added is 0, or NaN, which ends it
+            slopes = {path: g.clip(slope, -value, value) + (slope - slope) for path, slope in slopes.items()}
         return slopes
 
     def widest(self) -> ElementType:

@@ -31,15 +31,13 @@ def marked(found: Diagnostic) -> list[str]:
 
 def test_a_logarithm_of_zero(tmp_path: Path) -> None:
     found = failed(tmp_path, spec_of("minimize mean(log(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
-    assert "not finite in step 1" in found.message
-    assert "'log'" in found.message
-    assert "spec.dl:15:17" in found.message
-    assert marked(found) == ["mean(log(relu(logits - 1000)))", "log(relu(logits - 1000))"]
+    assert found.message == "the loss is not finite in step 1: log of 0 is -inf"
+    assert marked(found) == ["log(relu(logits - 1000))", "mean(log(relu(logits - 1000)))"]
 
 
 def test_the_last_operation_of_the_objective(tmp_path: Path) -> None:
     found = failed(tmp_path, spec_of("minimize log(mean(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
-    assert "that of 'log' (spec.dl:15:12)" in found.message
+    assert marked(found) == ["log(mean(relu(logits - 1000)))"]
 
 
 def test_a_learning_rate_far_too_high(tmp_path: Path) -> None:
@@ -48,23 +46,25 @@ def test_a_learning_rate_far_too_high(tmp_path: Path) -> None:
         tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 1e30) epochs 5", model=model)
     )
     assert "not finite in step 3" in found.message or "not finite in step 2" in found.message
-    assert "Dense" in found.message or "dense" in found.message or "left 'Net." in found.message
-    assert "lower learning rate" in (found.hint or "")
+    assert "overflows float32" in found.message
+    assert "the weights have grown from " in found.message
+    assert "lower the learning rate" in (found.hint or "")
 
 
 def test_the_layer_is_named_by_its_path(tmp_path: Path) -> None:
     model = MODEL.replace("x -> Dense(8) -> Tanh", "(exp(100 * abs(x) + 100))")
     found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) epochs 1", model=model))
-    assert "step 1: the first output that is not finite is that of" in found.message
-    assert marked(found)[1] == "(exp(100 * abs(x) + 100))"
+    assert "step 1: exp of " in found.message
+    assert marked(found)[0] == "(exp(100 * abs(x) + 100))"
 
 
 def test_a_gradient_that_is_not_finite(tmp_path: Path) -> None:
-    """The loss is finite when the slope of the root at zero has ruined the weights: the next step tells."""
+    """The loss is finite when the slope of the root at zero ruins the weights, in that step."""
     found = failed(tmp_path, spec_of("minimize mean(sqrt(relu(logits - 1000))) using SGD(lr = 0.1) epochs 1"))
     assert (
         found.message
-        == "the loss is not finite in step 2: the update before it left 'Net.logits.dense.weight' not finite"
+        == "the gradient of 'Net.logits.dense.weight' is not finite in step 1, although the loss is: sqrt of 0 has an "
+        "infinite slope"
     )
 
 
@@ -86,20 +86,20 @@ def test_the_objective_is_named(tmp_path: Path) -> None:
   minimize bad = mean(1 / relu(y - 1000)) over Other using SGD(lr = 0.1)
   epochs 1"""
     found = failed(tmp_path, spec_of(body, model=TWO))
-    assert "the loss of 'bad' is not finite in step 1" in found.message
-    assert marked(found) == ["mean(1 / relu(y - 1000))", "1 / relu(y - 1000)"]
+    assert found.message == "the loss of 'bad' is not finite in step 1: division by 0 in 1 / 0"
+    assert marked(found) == ["1 / relu(y - 1000)", "mean(1 / relu(y - 1000))"]
 
 
 def test_what_an_earlier_objective_ruined(tmp_path: Path) -> None:
-    """The second one sees the weights that the first one has just updated."""
+    """The second one sees the weights that the first one has just updated; the fault is the first one's."""
     body = """minimize first = mean(sqrt(relu(logits - 1000))) over Net using SGD(lr = 0.1)
   minimize second = cross_entropy(Net(x), label) + mean(Other(x)) over Other using SGD(lr = 0.1)
   epochs 1"""
     found = failed(tmp_path, spec_of(body, model=TWO))
     assert (
         found.message
-        == "the loss of 'second' is not finite in step 1: the update before it left 'Net.logits.dense.weight' "
-        "not finite"
+        == "the gradient of 'Net.logits.dense.weight' is not finite in step 1, although the loss is: sqrt of 0 has an "
+        "infinite slope"
     )
 
 
@@ -128,10 +128,10 @@ def test_the_last_step_ships_nothing_that_is_not_finite(optimizer: str, tmp_path
     """The loss of the only step is finite, the slope of the root at zero is not, and no step follows to tell."""
     found = failed(tmp_path, spec_of(f"minimize mean(sqrt(relu(logits - 1000))) using {optimizer} steps 1 batch 100"))
     assert found.message == (
-        "'Net.logits.dense.bias' is not finite by step 1, although the loss still is; its gradient was not: the first "
-        "value that was not finite is in the gradient of 'Sqrt' (spec.dl:15:17)"
+        "the gradient of 'Net.logits.dense.weight' is not finite in step 1, although the loss is: sqrt of 0 has an "
+        "infinite slope"
     )
-    assert found.hint == "the root of 0 has no gradient: add a small number inside"
+    assert found.hint == "the root of 0 has no gradient: add a small number inside, as in sqrt(x + 1e-8)"
     assert not (tmp_path / "run" / "model.onnx").exists()
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
@@ -139,7 +139,7 @@ def test_the_last_step_ships_nothing_that_is_not_finite(optimizer: str, tmp_path
 def test_statistics_that_are_not_finite_do_not_ship(tmp_path: Path) -> None:
     model = "model Net {\n  input x: float32[N, 4]\n  output logits = (x * 1e30) -> BatchNorm -> Dense(3)\n}\n"
     found = failed(tmp_path, spec_of("minimize cross_entropy(logits, label) using SGD(lr = 0.1) steps 1", model=model))
-    assert "running_var' is not finite by step 1, although the loss still is; the update of a running" in found.message
+    assert "running_var' is not finite in step 1, although the loss is: the square of " in found.message
     assert not (tmp_path / "run" / "model.onnx").exists()
 
 
@@ -191,17 +191,16 @@ def test_nothing_not_finite_ever_ships(place: str, at: int, tmp_path: Path) -> N
     text = PROVOKED.format(layers=layers, objective=objective, optimizer=optimizer)
     found = failed(tmp_path, text)
     step = int(re.findall(r"step (\d+)", found.message)[0])
-    assert step in ([at] if place.startswith("loss") else [at, at + 1, STEPS])
+    assert step == at
     left = {path.name for path in (tmp_path / "run").rglob("*")}
     assert not {"model.onnx", "weights.safetensors", "best.safetensors"} & left, left
     assert not any(name.startswith("best") for name in left), left
-    if at == STEPS and not place.startswith("loss"):
-        kind = place.partition(":")[0]
-        said = {
-            "gradient": "in the gradient of 'Sqrt'", "update": "the update overflowed",
-            "optimizer": "remembers of its", "statistics": "a running statistic overflowed",
-        }  # fmt: skip
-        assert said[kind] in found.message
+    said = {
+        "loss": "the loss is not finite", "gradient": "sqrt of 0 has an infinite slope",
+        "update": "the update of 'Net.y.dense.weight'", "optimizer": "what the optimizer keeps of 'Net.y.dense.weight'",
+        "statistics": "the running statistic 'Net.y.batch_norm.running_var'",
+    }  # fmt: skip
+    assert said[place.partition(":")[0]] in found.message
 
 
 def test_a_clipped_norm_beyond_the_type_ends_the_run(tmp_path: Path) -> None:
