@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from dslc.pipeline import Options
 
 __all__ = [
-    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_passes", "add_run", "add_seed", "add_settings",
-    "add_spec", "add_training_choice", "compiler_options", "data_folders", "output_file", "positive",
+    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_overwrite", "add_passes", "add_reader",
+    "add_run", "add_seed", "add_settings", "add_spec", "add_training_choice", "compiler_options", "data_folders",
+    "output_file", "positive",
 ]  # fmt: skip
 
 
@@ -143,6 +144,13 @@ def add_reader(parser: argparse.ArgumentParser) -> None:
     """Take how a file of new data is read."""
     parser.add_argument(
         "--source", metavar="SOURCE", help="how INPUT is read, if not as in training: 'csv(delimiter = \";\")'"
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Take whether an output may replace any file."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a file, also one that no such command has written"
     )
 
 

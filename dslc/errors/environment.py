@@ -182,6 +182,8 @@ UNKNOWN_PASS = register(
 FILE_EXISTS = register(
     "E0619",
     "a file of this name exists",
-    "`dslc new` never writes over files by accident; `--overwrite` allows it.",
+    "No command writes over a file by accident. `export`, `predict` and `show --graph` replace what an earlier one has "
+    "written: a model of dslc, predictions of the same columns, a picture. Anything else that is there, and any file that "
+    "`dslc new` finds, is replaced with `--overwrite` only.",
     exit_code=2,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["Model", "Port", "cut_at", "gathered", "load_model", "ports_of", "save_model", "with_outputs"]
+__all__ = ["Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "save_model", "with_outputs"]
 
 Model = ir.Model
 """A finished graph with its metadata."""
@@ -27,6 +28,15 @@ def save_model(model: Model) -> bytes:
     """Return a model as a file's bytes."""
     data: bytes = ir.to_proto(model).SerializeToString()
     return data
+
+
+OURS = re.compile(rb"\x08.\x12\x04dslc", re.DOTALL)
+"""How a model begins: the version of the format, and the producer."""
+
+
+def is_ours(data: bytes) -> bool:
+    """Do these bytes begin a model that dslc has written?"""
+    return OURS.match(data) is not None
 
 
 def ports_of(model: Model) -> tuple[list[Port], list[Port]]:

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 from dslc.model.values import Application, Placeholder
+from dslc.training.outputs import Kind
 
-__all__ = ["draw_network"]
+__all__ = ["PICTURE", "draw_network"]
+
+MARK = "<!-- drawn by dslc -->"
+PICTURE = Kind("a picture that dslc has drawn", lambda file: MARK.encode() in file.read(400))
 
 WIDTH, HEIGHT = 220, 40
 ACROSS, DOWN = 250, 76
@@ -33,7 +37,7 @@ def draw_network(applications: Sequence[Application]) -> str:
     width, height = 2 * MARGIN + widest * ACROSS, 2 * MARGIN + len(ranks) * DOWN
     size = f'width="{width:g}" height="{height:g}"'
     box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
-    parts = [f'<svg {box} {size} font-family="sans-serif" font-size="12">', f'<rect {size} fill="white"/>']
+    parts = [f'<svg {box} {size} font-family="sans-serif" font-size="12">', MARK, f'<rect {size} fill="white"/>']
     parts += [
         _line(place[id(o.application)], place[id(a)], side=number)
         for a in shown for number, o in enumerate(a.operands) if id(o.application) in place

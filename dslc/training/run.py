@@ -19,14 +19,14 @@ from dslc.errors.runs import FOREIGN_DATA
 from dslc.export.external import SUFFIX, located
 from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
-from dslc.graph.model import save_model
+from dslc.graph.model import is_ours, save_model
 from dslc.model.contract import Contract
 from dslc.training.data import Dataset, Split, Table, open_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.indices import check_new
 from dslc.training.manifest import Manifest, RunRecord
 from dslc.training.new_data import compute_fields, table_of
-from dslc.training.outputs import check_output, output, write_output
+from dslc.training.outputs import Kind, check_output, output, write_output
 from dslc.training.resuming import Job, changed_files
 from dslc.training.run_reader import RunReader
 from dslc.training.session import Settings
@@ -36,6 +36,8 @@ __all__ = ["Reopen", "Run"]
 
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
+
+MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)))
 
 COPIED = 1 << 22
 """Bytes that are copied at a time."""
@@ -335,18 +337,25 @@ class Run:
             data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract))
         return converted(data, opset) if opset is not None else data
 
-    def export_to(self, path: Path, **options: Any) -> list[Path]:
+    def export_to(self, path: Path, *, overwrite: bool = False, **options: Any) -> list[Path]:
         """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
 
+        Args:
+            path: where to; a model that dslc has written is replaced.
+            overwrite: replace whatever is there.
+            options: of :meth:`export`.
+
         Raises:
-            Problem: E0609, E0610, E0615, E0616; E0622, E0623, something would be lost; E0626, E0627.
+            Problem: E0609, E0610, E0615, E0616; E0619, E0622, E0623, something would be lost; E0626, E0627.
         """
-        check_output(path)
+        kind = None if overwrite else MODEL
+        target = check_output(path, kind=kind)
         weights = path.with_name(path.name + SUFFIX)
+        of_weights = None if overwrite else Kind(f"the weights of {MODEL.what}", lambda _: target.exists())
         apart = self.reader.apart(self.model_file(options.get("net")))
         data, _ = located(self.export(**options), weights.name)
         if apart is not None:
-            with apart.open("rb") as source, output(weights, [apart]) as target:
-                shutil.copyfileobj(source, target, COPIED)
-        write_output(path, data)
+            with apart.open("rb") as source, output(weights, [apart], of_weights) as written:
+                shutil.copyfileobj(source, written, COPIED)
+        write_output(path, data, kind=kind)
         return [path] if apart is None else [path, weights]

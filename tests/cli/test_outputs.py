@@ -44,13 +44,15 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 def test_files_are_replaced_whole_through_links_with_their_permissions(command: str, work: Path, dslc: Dslc) -> None:
     (work / "kept").mkdir()
     target, link = work / "kept" / "out.csv", work / "link.csv"
-    target.write_text("old")
+    assert dslc(*COMMANDS[command](work, target)).code == 0
+    whole = target.read_bytes()
+    target.write_bytes(whole[:-9])
     target.chmod(0o640)
     link.symlink_to(target)
     (work / "kept" / "out.csv.partial").write_text("mine")
     assert dslc(*COMMANDS[command](work, link)).code == 0
     assert link.is_symlink()
-    assert target.read_bytes() != b"old"
+    assert target.read_bytes() == whole
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
     assert sorted(path.name for path in (work / "kept").iterdir()) == ["out.csv", "out.csv.partial"]
     assert (work / "kept" / "out.csv.partial").read_text() == "mine"
@@ -95,6 +97,67 @@ def test_a_file_of_a_run_is_never_the_output(command: str, name: str, work: Path
     (work / "link").unlink()
     assert snapshot(work) == before
     assert dslc(*COMMANDS[command](work, work / "run" / "of mine.csv")).code == 0
+
+
+OWN = {
+    "predict": "a file of predictions with these columns", "export": "a model that dslc has written",
+    "show": "a picture that dslc has drawn",
+}  # fmt: skip
+FOREIGN = {
+    "notes": b"buy milk\n", "table": b"x1,x2,kind\n1,2,left\n", "picture": b"\x89PNG\r\n\x1a\n" + bytes(99),
+    "drawing": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>',
+    "other model": b"\x08\x08\x12\x07pytorch\x1a\x052.4.0", "bytes": bytes(range(256)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["itself", "link"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_of_another_kind_is_replaced_only_on_demand(
+    command: str, foreign: str, way: str, work: Path, dslc: Dslc
+) -> None:
+    target = work / "mine.csv"
+    target.write_bytes(FOREIGN[foreign])
+    if way == "link":
+        (work / "link.csv").symlink_to(target)
+        target = work / "link.csv"
+    before = snapshot(work)
+    done = dslc(*COMMANDS[command](work, target))
+    assert done.code == 2
+    assert done.err.endswith(
+        f"error[E0619]: {target} exists, and is not {OWN[command]}\n"
+        "  = hint: name another file, or replace this one: --overwrite\n"
+    )
+    assert done.out == ""
+    assert snapshot(work) == before
+    assert dslc(*COMMANDS[command](work, target), "--overwrite").code == 0
+    assert (work / "mine.csv").read_bytes() != FOREIGN[foreign]
+    assert target.is_symlink() is (way == "link")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "npz"])
+def test_predictions_of_the_same_columns_are_replaced(suffix: str, work: Path, dslc: Dslc) -> None:
+    words = ["predict", work / "run", work / "points.csv", "-o", work / f"out.{suffix}"]
+    for more in ([], [], ["--keep", "x1", "--overwrite"], ["--keep", "x1"]):
+        assert dslc(*words, *more).code == 0
+    assert codes(dslc(*words).err) == ["E0619"]
+    (work / f"out.{suffix}").write_bytes(b"")
+    assert dslc(*words).code == 0
+
+
+@pytest.mark.parametrize("text", [b"{", b"[1]\n", b"1\n", b"\xff\n", b"[" * 100_000, b'{"probability": 1}\n'])
+def test_files_that_are_no_predictions(text: bytes, work: Path, dslc: Dslc) -> None:
+    (work / "out.jsonl").write_bytes(text)
+    (work / "out.npz").write_bytes(text)
+    for name in ("out.jsonl", "out.npz"):
+        assert codes(dslc("predict", work / "run", work / "points.csv", "-o", work / name).err) == ["E0619"]
+        assert (work / name).read_bytes() == text
+
+
+@pytest.mark.parametrize("options", [[], ["--fields"], ["--opset", "17"], ["--opset", "11", "--fields"]])
+def test_every_model_is_known_as_dslcs(options: list[str], work: Path, dslc: Dslc) -> None:
+    for _ in range(2):
+        assert dslc("export", work / "run", "-o", work / "out.onnx", *options).code == 0
 
 
 @UNIX

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from dslc.api import load
+from dslc.diagnostics import Problem
 from dslc.export import external
 from tests.runs.driving import opened, spec_of, trained, write_spec
 
@@ -54,6 +55,18 @@ def test_weights_lie_beside_the_model(runs: tuple[Path, Path]) -> None:
         assert entries["location"] == "model.onnx.data"
         assert int(entries["offset"]) % external.ALIGNMENT == 0
     assert np.array_equal(answers(beside / "model.onnx"), answers(inside / "model.onnx"))
+
+
+def test_a_users_file_beside_a_model_is_not_taken_for_its_weights(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    run, model = opened(runs[1]), tmp_path / "out.onnx"
+    (tmp_path / "out.onnx.data").write_text("mine")
+    with pytest.raises(Problem, match=r"E0619: .*out.onnx.data exists, and is not the weights of a model"):
+        run.export_to(model)
+    assert not model.exists()
+    assert (tmp_path / "out.onnx.data").read_text() == "mine"
+    for overwrite in (True, False):  # what is there then is an earlier export's
+        assert run.export_to(model, overwrite=overwrite) == [model, tmp_path / "out.onnx.data"]
+        assert np.array_equal(answers(model), answers(runs[0] / "model.onnx"))
 
 
 def test_commands_read_such_models(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import add_net, add_opset, add_run, output_file
+from dslc.cli.options import add_net, add_opset, add_overwrite, add_run, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_opset(parser)
     parser.add_argument("--fields", action="store_true", help="put what prepares the data in front of the model")
     add_net(parser)
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     from dslc.api import open_run
 
     model, *weights = open_run(options.folder).export_to(
-        options.output, opset=options.opset, fields=options.fields, net=options.net
+        options.output, overwrite=options.overwrite, opset=options.opset, fields=options.fields, net=options.net
     )
     say(f"{model} has the model, {model.stat().st_size:,} bytes")
     for path in weights:

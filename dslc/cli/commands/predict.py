@@ -12,7 +12,16 @@ import sys
 from pathlib import Path
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import UsageError, add_data, add_net, add_reader, add_run, data_folders, output_file
+from dslc.cli.options import (
+    UsageError,
+    add_data,
+    add_net,
+    add_overwrite,
+    add_reader,
+    add_run,
+    data_folders,
+    output_file,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_net(parser)
     add_data(parser)
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
     for name in kept.keys() & outputs.keys():
         raise UsageError(f"error: '{name}' is what the model predicts; a column of that name can't be kept beside it")
     outputs = kept | outputs
-    write_predictions(outputs, options.output or sys.stdout, trained.labels(options.net), read)
+    write_predictions(
+        outputs, options.output or sys.stdout, trained.labels(options.net), read, overwrite=options.overwrite
+    )
     if options.output is not None:
         say(f"{options.output} has {len(next(iter(outputs.values()))):,} predictions")
     return DONE

@@ -15,6 +15,7 @@ from dslc.cli.console import DONE, bold, give, give_json, report, say
 from dslc.cli.options import (
     add_data,
     add_json,
+    add_overwrite,
     add_seed,
     add_settings,
     add_spec,
@@ -36,11 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     add_seed(parser)
     add_data(parser)
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Show it."""
     from dslc.api import Spec
+    from dslc.report.drawing import PICTURE
     from dslc.training.outputs import write_output
 
     spec = Spec(options.file, compiler_options(options))
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     report(spec.check())
     if options.graph is not None:
         picture = "".join(overview.picture for overview in overviews).encode()
-        write_output(options.graph, picture, inputs=spec.inputs())
+        write_output(options.graph, picture, inputs=spec.inputs(), kind=None if options.overwrite else PICTURE)
         say(f"{options.graph} has the picture")
     for note in [note for overview in overviews for note in overview.notes]:
         say(note)

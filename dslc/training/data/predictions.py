@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, TextIO
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.errors.environment import UNWRITABLE
 from dslc.training.data.convert import Array
-from dslc.training.outputs import is_stream, output
+from dslc.training.outputs import Kind, is_stream, output
 
 __all__ = ["Labels", "write_predictions"]
 
@@ -29,17 +30,18 @@ Labels = Mapping[str, Sequence[str]]
 
 def write_predictions(
     outputs: Mapping[str, Array], destination: Path | TextIO, labels: Labels | None = None,
-    inputs: Iterable[Path] = (),
+    inputs: Iterable[Path] = (), *, overwrite: bool = False,
 ) -> None:  # fmt: skip
     """Write arrays (examples, ...) row by row: to a file in the format of its suffix, to a stream as csv.
 
     A csv has a column per element, ``logits.0``, ``logits.1``, ... (``boxes.0.3`` for higher ranks), and the bare name
     for one value per example. Where ``labels`` name the elements, it is ``logits.setosa``, and in JSON lines an object.
     Floats are written with as many digits as their type needs to be read back. Devices and pipes whose names have no
-    suffix get a csv. ``inputs`` are the files that were read; none of them is written over.
+    suffix get a csv. ``inputs`` are the files that were read; none of them is written over. A file of predictions of
+    the same columns is replaced, any other with ``overwrite`` only.
 
     Raises:
-        Problem: E0421 for an unknown suffix, E0422 if the file cannot be written, E0622, E0623 if it must not be.
+        Problem: E0421 for an unknown suffix; E0422 if the file cannot be written; E0619, E0622, E0623 if it must not.
     """
     labels = labels or {}
     if not isinstance(destination, Path):
@@ -50,7 +52,8 @@ def write_predictions(
         message = f"the suffix of '{destination.name}' tells no known format"
         raise errors.UNKNOWN_FORMAT(message, hint="known are .csv, .jsonl, .npz")
     try:
-        with output(destination, inputs) as binary:
+        earlier = None if overwrite else Kind(EARLIER, lambda file: _is_earlier(file, kind, outputs, labels))
+        with output(destination, inputs, earlier) as binary:
             if kind == ".npz":
                 np.savez(binary, **outputs)  # type: ignore[arg-type]
                 return
@@ -65,14 +68,40 @@ def write_predictions(
         raise
 
 
-def _write_csv(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+EARLIER = "a file of predictions with these columns"
+LONGEST_LINE = 1 << 24
+"""Bytes of a file's first line that are looked at."""
+
+
+def _is_earlier(file: IO[bytes], kind: str, outputs: Mapping[str, Array], labels: Labels) -> bool:
+    """Does a file hold predictions of the same columns?"""
+    if kind == ".csv":
+        header = StringIO()
+        _write_header(outputs, header, labels)
+        due = header.getvalue().encode()
+        return file.read(len(due)) == due
+    try:
+        if kind == ".npz":
+            with ZipFile(file) as archive:
+                return archive.namelist() == [f"{name}.npy" for name in outputs]
+        row = json.loads(file.readline(LONGEST_LINE))
+    except (BadZipFile, NotImplementedError, RecursionError, ValueError):
+        return False
+    return isinstance(row, dict) and list(row) == list(outputs)
+
+
+def _write_header(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
     header: list[str] = []
     for name, array in outputs.items():
         indices = np.ndindex(array.shape[1:])
         called = labels.get(name) or [".".join(map(str, index)) for index in indices]
         header += [f"{name}.{element}" if element else name for element in called]
-    writer.writerow(header)
+    csv.writer(file, lineterminator="\n").writerow(header)
+
+
+def _write_csv(outputs: Mapping[str, Array], file: IO[str], labels: Labels) -> None:
+    _write_header(outputs, file, labels)
+    writer = csv.writer(file, lineterminator="\n")
     for piece in _pieces(outputs):
         columns = [part.reshape(len(part), -1).T for part in piece.values()]
         writer.writerows(zip(*(map(str, column) for part in columns for column in part), strict=True))
