@@ -177,9 +177,13 @@ class Compilation:
 
     @property
     def data_paths(self) -> list[str]:
-        """Every file of data or weights that the spec names."""
+        """Every file of data or weights that the spec names.
+
+        Raises:
+            Problem, Failure: a size hangs on the data, and that is not there or wrong.
+        """
         named = [path for source in self.data.sources.values() for path in source.paths]
-        return [*named, *(file.path for file in self._checked_alone.load)]
+        return [*named, *(file.path for file in (self._checked_alone or self.train).load)]
 
     @cached_property
     def raw(self) -> RawData:
@@ -206,7 +210,7 @@ class Compilation:
         if any(checked.fits for checked in self.data.fields.values()) or self._finds_data:
             return True
         train = self._checked_alone
-        return train.steps is None and any(_needs_total(train))
+        return train is None or (train.steps is None and any(_needs_total(train)))
 
     @cached_property
     def _finds_data(self) -> bool:
@@ -222,9 +226,10 @@ class Compilation:
         return True
 
     @cached_property
-    def _checked_alone(self) -> CheckedTrain:
-        """The train block, checked without its data."""
-        return self._as_asked(self.checked.trains[self.name])
+    def _checked_alone(self) -> CheckedTrain | None:
+        """The train block, checked without its data; None where a size hangs on that."""
+        train = self.checked.trains[self.name]
+        return None if train is None else self._as_asked(train)
 
     @cached_property
     def train(self) -> CheckedTrain:
@@ -237,11 +242,11 @@ class Compilation:
         facts = self.raw.facts(self.data)
         found = check_train_block(self.program, self.name, diagnostics, self.options.limits, facts)
         diagnostics.raise_errors()
+        assert found is not None
         return self._as_asked(found)
 
-    def _as_asked(self, train: CheckedTrain | None) -> CheckedTrain:
+    def _as_asked(self, train: CheckedTrain) -> CheckedTrain:
         """Let the options say how long to train."""
-        assert train is not None
         for name in ("epochs", "steps"):
             if getattr(self.options, name) is not None:
                 train.epochs, train.steps = self.options.epochs, self.options.steps
@@ -281,7 +286,8 @@ class Compilation:
     @cached_property
     def compiled(self) -> CheckedTrain:
         """The train block that the graphs are made of: checked with its data only where they depend on it."""
-        return self.train if self.needs_data else self._checked_alone
+        alone = self._checked_alone
+        return self.train if alone is None or self.needs_data else alone
 
     @property
     def seed(self) -> int:

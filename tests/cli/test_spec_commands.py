@@ -31,6 +31,22 @@ def test_new_writes_a_spec_that_trains(dslc: Dslc, tmp_path: Path, monkeypatch: 
     assert done.json["metrics"]["accuracy"] >= 0.9
 
 
+def test_every_command_takes_the_spec_that_new_writes(
+    dslc: Dslc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sizes hang on the number of categories, so that no command can do without the data."""
+    monkeypatch.chdir(tmp_path)
+    words: list[list[str]] = [
+        ["check", "it.dl"], ["fmt", "--check", "it.dl"], ["show", "it.dl"], ["show", "it.dl", "--graph", "it.svg"],
+        ["compile", "it.dl", "-o", "graphs"], ["compile", "it.dl", "-o", "graphs"],
+        *(["compile", "it.dl", "--emit", stage] for stage in ("tree", "model", "graph", "training")),
+    ]  # fmt: skip
+    assert dslc("new", "it").code == 0
+    assert [dslc(*each).code for each in words] == [0] * len(words)
+    (tmp_path / "it.csv").unlink()
+    assert [dslc(*each).code for each in words] == [0, 0, 3, 3, 3, 3, 0, 3, 3, 3]
+
+
 def test_new_overwrites_only_when_asked(dslc: Dslc, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("mine")
     assert dslc("new", tmp_path / "x").code == 2
