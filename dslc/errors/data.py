@@ -147,6 +147,13 @@ UNWRITABLE = register(
     "a result cannot be written",
     "The system did not let the output file be written: the folder is missing or protected, or the disk is full.",
 )
+NO_ROWS = register(
+    "E0641",
+    "an output has no row for each example",
+    "A csv and a file of JSON lines have a row per example. This output has not: it is one number, or an array of another "
+    "length, for all of them together, such as a mean over the batch. A `.npz` holds outputs of any shapes.",
+    exit_code=2,
+)
 SHAPES_DIFFER = register(
     "E0424",
     "sources hold examples of different shapes",
@@ -164,7 +171,8 @@ NOT_FINITE = register(
     "E0423",
     "an infinite value in a field",
     "A field holds infinity. It stands so in the data, or the field's expression made it, for instance by dividing by "
-    "zero or taking the logarithm of zero.",
+    "zero or taking the logarithm of zero; or what is fitted on the training split, such as the standard deviation of "
+    "values around 1e300, is beyond what float64 holds.",
 )
 NO_TIME = register(
     "E0451",

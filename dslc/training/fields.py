@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
+from dslc.errors.data import NOT_FINITE
 from dslc.export.columns import EXACT
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
@@ -33,7 +34,7 @@ from dslc.training.field_values import run_fields
 from dslc.training.raw import RawData
 from dslc.training.reading import read_columns
 from dslc.training.session import Settings
-from dslc.types import TensorType, symbol
+from dslc.types import ElementType, TensorType, symbol
 
 __all__ = ["compute_fields", "fields_graph", "fit_constants", "make_dataset"]
 
@@ -100,8 +101,26 @@ def fit_constants(data: CheckedData, raw: RawData, contract: Contract, settings:
                 inputs = _read(data, contract, table, model)
                 values = run_fields(save_model(model), inputs, settings)["value"]
                 for name, found in _fitted(fit, values, rows).items():
-                    arrays[f"{fit.key}/{name}"] = np.asarray(found).astype(fit.operand.type.element.numpy)
+                    arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
+
+
+def _stored(name: str, found: np.ndarray, element: ElementType) -> np.ndarray:
+    """Return what was fitted in the type of the values.
+
+    Raises:
+        Problem: E0423, that can't hold it.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        stored = np.asarray(found).astype(element.numpy)
+    if not np.all(np.isfinite(stored)) or np.any((stored == 0) & (found != 0)):
+        least, most = (f"{each:.6g}" for each in (np.min(found), np.max(found)))
+        between = least if least == most else f"{least} to {most}"
+        raise NOT_FINITE(
+            f"the {name} of the training split is {between}, which {element.value} does not hold",
+            hint="compute in float64: leave out the cast, or write cast(x, float64)",
+        )
+    return stored
 
 
 def _fitted(fit: Fit, values: np.ndarray, rows: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -39,6 +39,7 @@ FIELDS = """\
 SPLIT = "  split train = 50%, validation = 50%, seed = 1\n"
 ROWS = [f"{i}.5,{i * i},{i % 3}" for i in range(8)]
 TABLE = "\n".join(["a,b,y", *ROWS]) + "\n"
+ROWS_OF_ALL = range(2, 2 + len(ROWS))
 ZIPPED = gzip.compress(TABLE.encode(), mtime=0)
 
 
@@ -149,6 +150,14 @@ CASES = {
     "cell_infinite": csv("E0423", (5, "inf,9,0")),
     "infinite_by_computation": csv("E0423", fields=FIELDS.replace(
         'columns("a", "b")', 'columns("a", "b") / (columns("b", "b") - 4)')),
+    "deviation_beyond_float64": csv("E0423", *((n, f"{(-1) ** n}e308,1,0") for n in ROWS_OF_ALL), fields=FIELDS.replace(
+        'columns("a", "b")', 'standardize(columns("a", "b"))')),
+    "range_beyond_float64": csv("E0423", *((n, f"{(-1) ** n}e308,1,0") for n in ROWS_OF_ALL), fields=FIELDS.replace(
+        'columns("a", "b")', 'minmax(columns("a", "b"))')),
+    "deviation_below_float64": csv("E0423", *((n, f"{n}e-200,1,0") for n in ROWS_OF_ALL), fields=FIELDS.replace(
+        'columns("a", "b")', 'standardize(columns("a", "b"))')),
+    "range_beyond_float16": csv("E0423", *((n, f"{(-1) ** n * 65504},1,0") for n in ROWS_OF_ALL), fields=FIELDS.replace(
+        'columns("a", "b")', 'minmax(cast(columns("a", "b"), float16))')),
     "number_beyond_float32": csv("E0414", (5, "1e60,9,0")),
     "fraction_for_a_whole_number": csv("E0413", (5, "1,9,0.5")),
     "whole_number_too_large": csv("E0414", (5, "1,9,300"), fields=FIELDS.replace("y: int64", "y: uint8")),

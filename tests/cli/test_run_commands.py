@@ -269,6 +269,34 @@ def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> 
     assert np.array_equal(np.float32(from_json), from_npz)
 
 
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [
+        ("spread = mean(softmax(logits))", "number"),
+        ("spread = mean(softmax(logits), axis = 0)", "array of shape [2]"),
+        ("probability = softmax(logits)\n  output spread = mean(logits)", "number"),
+        ("probability = softmax(logits)\n  output spread = reshape(logits, [-1])", "array of shape [6]"),
+    ],
+)
+def test_what_has_no_row_per_example_is_no_table(
+    output: str, what: str, dslc: Dslc, spec: Path, tmp_path: Path
+) -> None:
+    spec.write_text(SPEC.replace("probability = softmax(logits)", output))
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    assert dslc("train", spec, "-o", run, "--epochs", "1").code == 0
+    new.write_text("id,x1,x2\na,3,0\nb,-3,0\nc,1,1\n")
+    for more in ([], ["--keep", "id"], ["-o", tmp_path / "out.jsonl"], ["-o", "/dev/stdout"]):
+        done = dslc("predict", run, new, *more)
+        assert (done.code, done.out) == (2, "")
+        assert done.err == (
+            f"error[E0641]: the output 'spread' is one {what} for all examples, and has no row for each\n"
+            "  = hint: -o OUT.npz\n"
+        )
+    done = dslc("predict", run, new, "-o", tmp_path / "out.npz")
+    assert done.code == 0
+    assert np.load(tmp_path / "out.npz")["spread"].ndim == (what != "number")
+
+
 def test_predict_keeps_columns(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("id,x2,x1\n07,0,3\nb,0,-3\n")
     done = dslc("predict", trained, tmp_path / "new.csv", "--keep", "id")

@@ -59,16 +59,21 @@ def run(options: argparse.Namespace) -> int:
     if options.split is not None:
         outputs = trained.predict_split(options.split, options.net)
         kept = trained.kept_of(options.split, options.keep)
+        examples: int | None = trained.job.dataset.examples(options.split)
     else:
         table = trained.table(options.input, options.source)
         outputs = trained.predict(table, options.net, prepared=options.prepared)
         kept = trained.kept(table, options.keep)
+        examples = None if options.prepared else table.rows
     for name in kept.keys() & outputs.keys():
         raise UsageError(f"error: '{name}' is what the model predicts; a column of that name can't be kept beside it")
     outputs = kept | outputs
     write_predictions(
-        outputs, options.output or sys.stdout, trained.labels(options.net), read, overwrite=options.overwrite
-    )
+        outputs, options.output or sys.stdout, trained.labels(options.net), read, examples=examples,
+        overwrite=options.overwrite,
+    )  # fmt: skip
     if options.output is not None:
-        say(f"{options.output} has {len(next(iter(outputs.values()))):,} predictions")
+        rows = {len(array) if array.ndim else 1 for array in outputs.values()}
+        what = f"{rows.pop():,} predictions" if len(rows) == 1 else ", ".join(outputs)
+        say(f"{options.output} has {what}")
     return DONE

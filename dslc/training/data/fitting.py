@@ -28,15 +28,36 @@ def fit_standardize(values: Array, rows: Array | None = None, over: Sequence[int
     shape, axes = _pooled(values, over)
     squares, count = np.zeros(shape), np.zeros(shape, np.int64)
     for piece in _pieces(values, rows):
-        squares += np.nansum((piece - mean) ** 2, axis=axes, keepdims=True)[0]
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # what becomes infinite is refused
+            squares += np.nansum((piece - mean) ** 2, axis=axes, keepdims=True)[0]
         count += np.sum(~np.isnan(piece), axis=axes, keepdims=True)[0]
-    return mean, np.where(low == high, 1.0, np.sqrt(squares / count))
+    return mean, _scale(low, high, np.sqrt(squares / count), "the standard deviation")
 
 
 def fit_minmax(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> tuple[Array, Array]:
     """Return (low, scale) with scale = high - low, or 1 where a value never changes."""
     low, high = _extremes(values, rows, over)
-    return low, np.where(low == high, 1.0, high - low)
+    with np.errstate(over="ignore"):
+        return low, _scale(low, high, high - low, "the range")
+
+
+def _scale(low: Array, high: Array, found: Array, what: str) -> Array:
+    """Return what values are divided by: 1 where they never change, else what was found.
+
+    Raises:
+        Problem: E0423, it is beyond what float64 holds, so that all of them would become 0, or so small that it is 0.
+    """
+    scale = np.where(low == high, 1.0, found)
+    wrong = ~np.isfinite(scale) | (scale == 0)
+    if np.any(wrong):
+        at = np.argwhere(np.atleast_1d(wrong))[0]
+        least, most, value = (np.atleast_1d(each)[tuple(at)] for each in (low, high, scale))
+        which = f" of element {at.tolist()}" if np.ndim(scale) else ""
+        raise errors.NOT_FINITE(
+            f"{what}{which} is {'0' if value == 0 else 'infinite'} in float64: the values of the training split lie "
+            f"between {least:.6g} and {most:.6g}", hint="bring them to a common size first: log(x), or x / 1e300",
+        )  # fmt: skip
+    return scale
 
 
 def fit_mean(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> Array:
@@ -44,7 +65,8 @@ def fit_mean(values: Array, rows: Array | None = None, over: Sequence[int] = ())
     shape, axes = _pooled(values, over)
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
     for piece in _pieces(values, rows):
-        total += np.nansum(piece, axis=axes, keepdims=True)[0]
+        with np.errstate(over="ignore"):
+            total += np.nansum(piece, axis=axes, keepdims=True)[0]
         count += np.sum(~np.isnan(piece), axis=axes, keepdims=True)[0]
     _require_values(count)
     return np.asarray(total / count)

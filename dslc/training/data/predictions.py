@@ -30,27 +30,31 @@ Labels = Mapping[str, Sequence[str]]
 
 def write_predictions(
     outputs: Mapping[str, Array], destination: Path | TextIO, labels: Labels | None = None,
-    inputs: Iterable[Path] = (), *, overwrite: bool = False,
+    inputs: Iterable[Path] = (), *, examples: int | None = None, overwrite: bool = False,
 ) -> None:  # fmt: skip
     """Write arrays (examples, ...) row by row: to a file in the format of its suffix, to a stream as csv.
 
     A csv has a column per element, ``logits.0``, ``logits.1``, ... (``boxes.0.3`` for higher ranks), and the bare name
     for one value per example. Where ``labels`` name the elements, it is ``logits.setosa``, and in JSON lines an object.
     Floats are written with as many digits as their type needs to be read back. Devices and pipes whose names have no
-    suffix get a csv. ``inputs`` are the files that were read; none of them is written over. A file of predictions of
-    the same columns is replaced, any other with ``overwrite`` only.
+    suffix get a csv. ``examples`` is how many there are, where that is known; ``inputs`` are the files that were read,
+    none of which is written over. A file of predictions of the same columns is replaced, any other with ``overwrite``.
 
     Raises:
-        Problem: E0421 for an unknown suffix; E0422 if the file cannot be written; E0619, E0622, E0623 if it must not.
+        Problem: E0421 for an unknown suffix; E0422 if the file cannot be written; E0619, E0622, E0623 if it must not;
+            E0641 for a table of what has no row per example.
     """
     labels = labels or {}
     if not isinstance(destination, Path):
+        _check_rows(outputs, examples)
         _write_csv(outputs, destination, labels)
         return
     kind = ".csv" if not destination.suffix and is_stream(destination) else destination.suffix
     if kind not in {".csv", ".jsonl", ".npz"}:
         message = f"the suffix of '{destination.name}' tells no known format"
         raise errors.UNKNOWN_FORMAT(message, hint="known are .csv, .jsonl, .npz")
+    if kind != ".npz":
+        _check_rows(outputs, examples)
     try:
         earlier = None if overwrite else Kind(EARLIER, lambda file: _is_earlier(file, kind, outputs, labels))
         with output(destination, inputs, earlier) as binary:
@@ -66,6 +70,22 @@ def write_predictions(
             reason = problem.diagnostic.message.partition("written: ")[2]
             raise errors.UNWRITABLE(f"'{destination}' cannot be written: {reason}") from None
         raise
+
+
+def _check_rows(outputs: Mapping[str, Array], examples: int | None) -> None:
+    """Refuse outputs that are no rows of a table.
+
+    Raises:
+        Problem: E0641.
+    """
+    lengths = [len(array) for array in outputs.values() if array.ndim]
+    rows = max(lengths, key=lengths.count, default=None) if examples is None else examples
+    for name, array in outputs.items():
+        if not array.ndim or len(array) != rows:
+            of = "number" if not array.ndim else f"array of shape [{', '.join(map(str, array.shape))}]"
+            raise errors.NO_ROWS(
+                f"the output '{name}' is one {of} for all examples, and has no row for each", hint="-o OUT.npz"
+            )
 
 
 EARLIER = "a file of predictions with these columns"
