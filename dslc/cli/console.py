@@ -93,17 +93,9 @@ def give_json(value: Any) -> None:
     """Print a value as JSON; what JSON has no number for (NaN, infinity) becomes null."""
     import json
 
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=2))
+    from dslc.training.entries import without_nan
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+    print(json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False, indent=2))
 
 
 def counted(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import DAMAGED_CHECKPOINT, SKIPPED_CHECKPOINT
-from dslc.training.entries import parsed
+from dslc.training.entries import parsed, without_nan
 from dslc.training.files import Buffer, is_partial, write_atomically, writing
 from dslc.training.folder import read_file
 from dslc.training.tensor_files import read_tensors, tensor_file
@@ -44,8 +44,14 @@ class Checkpoint:
 
 
 def encode(checkpoint: Checkpoint) -> list[Buffer]:
-    """Return the pieces of a checkpoint's file; the tensors are not copied."""
-    text = json.dumps({"sha256": NO_HASH.decode(), "format": FORMAT, "step": checkpoint.step, "meta": checkpoint.meta})
+    """Return the pieces of a checkpoint's file; the tensors are not copied.
+
+    Numbers among the JSON values that are not finite become the texts that ``Entry.number`` reads.
+    """
+    meta = without_nan(checkpoint.meta, words=True)
+    text = json.dumps(
+        {"sha256": NO_HASH.decode(), "format": FORMAT, "step": checkpoint.step, "meta": meta}, allow_nan=False
+    )
     header, *contents = tensor_file(checkpoint.tensors, {KEY: text})
     digest = hashlib.sha256(header)
     for piece in contents:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dslc.diagnostics import Code
 from dslc.types import ElementType
 
-__all__ = ["Entry", "parsed"]
+__all__ = ["Entry", "parsed", "without_nan"]
 
 LARGEST = 2**63 - 1
 
 
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""Texts for numbers that JSON has no word for, where they have to come back as they were."""
 _BYTES_OF_NAMES = re.compile("[^\\0\\ud800-\\udc7f\\udd00-\\udfff]*")
 """A path as Python holds it: of lone surrogates, those that stand for bytes."""
+
+
+def without_nan(value: Any, *, words: bool = False) -> Any:
+    """Return a value as JSON can say it: what it has no number for (NaN, infinity) as null, or in words that tell."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _word(value) if words else None
+    if isinstance(value, Mapping):
+        return {key: without_nan(item, words=words) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item, words=words) for item in value]
+    return value
+
+
+def _word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 @dataclass(frozen=True)
@@ -94,16 +112,19 @@ class Entry:
         return int(self.value)
 
     def number(self) -> float:
-        """Return a number; NaN and infinities are numbers."""
+        """Return a number; NaN and infinities are numbers, also as texts."""
+        if isinstance(self.value, str) and self.value in WORDS:
+            return WORDS[self.value]
         if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < 2**1023:
             return float(self.value)
         return self.value if isinstance(self.value, float) else float(self.refuse("a number"))
 
     def figure(self) -> float:
-        """Return a number as it is written, whole or not."""
-        self.number()
-        figure: float = self.value
-        return figure
+        """Return a number as it is written, whole or not; null is NaN."""
+        if self.value is None:
+            return math.nan
+        number = self.number()
+        return self.value if isinstance(self.value, int) else number
 
     def flag(self) -> bool:
         """Return true or false."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.runs import LOG_REPAIRED
-from dslc.training.entries import Entry
+from dslc.training.entries import Entry, without_nan
 from dslc.training.files import write_atomically, writing
 from dslc.training.folder import read_file
 from dslc.training.manifest import LOG
@@ -25,8 +24,7 @@ PLACE = ("epoch", "step", "batch")
 
 def line_of(record: Mapping[str, Any]) -> bytes:
     """Return a flat record as a line of JSON; numbers that JSON has no word for (NaN, infinity) become null."""
-    finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-    return json.dumps(finite, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return json.dumps(without_nan(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def records_of(lines: Iterable[bytes]) -> list[dict[str, Any] | None]:

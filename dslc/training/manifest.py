@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from dslc.errors.environment import NO_RUN
 from dslc.errors.runs import DAMAGED_MANIFEST
 from dslc.model.contract import Contract
-from dslc.training.entries import Entry, parsed
+from dslc.training.entries import Entry, parsed, without_nan
 from dslc.training.files import Buffer
 
 __all__ = [
@@ -155,8 +155,8 @@ class Manifest:
 
 
 def as_json(part: Any) -> Any:
-    """Return a part of a manifest (a dataclass, or None) as it is written."""
-    return None if part is None else json.loads(json.dumps(asdict(part)))
+    """Return a part of a manifest (a dataclass, or None) as it is written; figures that are not finite are null."""
+    return None if part is None else json.loads(json.dumps(without_nan(asdict(part)), allow_nan=False))
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def _result(entry: Entry) -> Result:
     return Result(
         split=entry["split"].text(),
         losses=_figures(entry["losses"]),
-        metrics=entry["metrics"].object(),
+        metrics={name: _measured(metric) for name, metric in entry["metrics"].entries().items()},
         epochs=entry["epochs"].whole(),
         steps=entry["steps"].whole(),
         reason=entry["reason"].text(),
@@ -319,6 +319,11 @@ def _result(entry: Entry) -> Result:
 
 def _figures(entry: Entry) -> dict[str, float]:
     return {key: figure.figure() for key, figure in entry.entries().items()}
+
+
+def _measured(entry: Entry) -> Any:
+    """Return a metric: a number, or a table of them."""
+    return [_measured(item) for item in entry.items()] if isinstance(entry.value, list) else entry.figure()
 
 
 def _check_environment(entry: Entry) -> None:

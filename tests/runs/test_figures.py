@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dslc.diagnostics import CODES, Problem
 from dslc.render import render
+from dslc.training.checkpoints import read_checkpoint
 from tests.runs.driving import Witness, lines_of, opened, trained
 
 SPEC = """\
@@ -92,3 +96,32 @@ def test_an_infinite_figure_is_never_kept(sign: str, tmp_path: Path) -> None:
     assert [(d.code.id, d.message.split(" after")[0]) for d in seen.warnings] == [
         ("W0521", "'validation.m' is infinite")
     ]
+
+
+def strict(text: str) -> Any:
+    """Read JSON as the standard has it: without NaN."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("keep", ["", "stop when validation.m > 5"])
+def test_what_is_written_is_json_and_read_back(keep: str, tmp_path: Path) -> None:
+    seen = run(tmp_path, "m = log(relu(max(abs(logits)) - 1000))", keep, [1, 0, 1, 0])
+    folder = tmp_path / "run"
+    assert [record["validation.m"] for record in seen.records] == [-math.inf] * 3
+    manifest = strict((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["result"]["metrics"] == {"m": None}
+    assert [strict(line)["validation.m"] for line in (folder / "metrics.jsonl").read_text().splitlines()] == [None] * 3
+    (saved,) = (folder / "checkpoints").glob("step-*")
+    data = saved.read_bytes()
+    header = strict(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
+    strict(header["__metadata__"]["checkpoint"])
+    again = Witness()
+    assert math.isnan(trained(tmp_path / "spec.dl", folder, resume=True).metrics["m"])
+    longer = trained(tmp_path / "spec.dl", folder, resume=True, epochs=4, observer=again)
+    assert longer.metrics["m"] == -math.inf
+    newest = read_checkpoint(max((folder / "checkpoints").glob("step-*")))
+    assert newest.meta["progress"]["history"][0]["validation.m"] == "-Infinity"

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
 from dslc.diagnostics import Problem
+from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.training.checkpoints import FORMAT, Checkpoint, Checkpoints, decode, encode, read_checkpoint
+from dslc.training.entries import Entry
 from dslc.training.files import write_atomically
 
 TENSORS = {
@@ -30,7 +32,9 @@ DATA = b"".join(encode(Checkpoint(7, TENSORS, META)))
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     path = Checkpoints(tmp_path / "run" / "checkpoints").save(7, TENSORS, META)
     found = read_checkpoint(path)
-    assert (found.step, found.meta) == (7, META)
+    # JSON has no infinity: it comes back as the text that Entry.number() takes for it
+    assert (found.step, found.meta) == (7, META | {"history": [0.5, "Infinity"]})
+    assert Entry(found.meta["history"][1], "", DAMAGED_CHECKPOINT).number() == float("inf")
     assert found.tensors.keys() == TENSORS.keys()
     for name, array in TENSORS.items():
         assert found.tensors[name].shape == array.shape, name
