@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dslc.graph.probes import ProbedNode
-from dslc.training.tracing import Birth
+from dslc.graph.probes import ProbedNode, Probes
+from dslc.training.tracing import Birth, at_place, reach
 
-__all__ = ["SCALE", "Cause", "cause_of", "slope_of"]
+__all__ = ["GRADIENT", "SCALE", "Cause", "cause_of"]
+
+GRADIENT = "/gradient/"
+"""In the names of the nodes of a gradient, behind that of the node it belongs to."""
 
 POWERS = {"Sqrt": 0.5, "Reciprocal": -1.0}
 """Operators that powers are computed by, and their exponents."""
@@ -119,8 +122,44 @@ CAUSES: Mapping[str, Callable[[Operands, str], Cause]] = {
 NEEDS = {"Div": 2, "Pow": 2, "Add": 2, "Sub": 2, "Mul": 2, "MatMul": 2, "Gemm": 2, "Conv": 2, "ConvTranspose": 2}
 
 
-def cause_of(birth: Birth) -> Cause:
-    """Return why a node's result is not finite though what it takes is."""
+def cause_of(birth: Birth, probes: Probes, values: Mapping[str, np.ndarray]) -> Cause:
+    """Return why a value is not finite though what it is computed of is.
+
+    Args:
+        birth: the value.
+        probes: the graph.
+        values: all of its values.
+    """
+    node = birth.node
+    if node is None:
+        what = "a constant" if birth.value in probes.constants else f"'{birth.value}'"
+        return Cause(f"{what} holds {birth.result:g}", "leave such rows out, or give them a value with impute")
+    scope, is_gradient, _ = node.name.partition(GRADIENT)
+    forward = probes.named(scope) if is_gradient else None
+    if forward is not None and (slope := _slope_of(forward, _operands_of(forward, birth, values))) is not None:
+        return slope
+    cause, word = _made_by(birth), (scope if is_gradient else node.name).rpartition("/")[0]
+    if not is_gradient and node.origin is None:  # an update
+        return replace(cause, text=cause.text.replace("the square of", "the square of a gradient of"))
+    operator = node.operator.lower()
+    if is_gradient:
+        return replace(cause, text=f"{cause.text} in the gradient of '{word}'")
+    is_said = word == "pow" or operator in word or word in operator
+    return cause if is_said else replace(cause, text=f"{cause.text} in '{word}'")
+
+
+def _operands_of(node: ProbedNode, birth: Birth, values: Mapping[str, np.ndarray]) -> list[float]:
+    """Return what a node was computed of at the place where its gradient is not finite."""
+    shape, found = values[birth.value].shape, []
+    for name in node.inputs:
+        if name in values:
+            same = at_place(values[name], birth.place, shape)
+            found.append(reach(values[name]) if same is None else same)
+    return found
+
+
+def _made_by(birth: Birth) -> Cause:
+    """Return why a node's result is not finite, by its operator."""
     assert birth.node is not None
     operator, x = _as_written(birth.node.operator, birth.operands, birth.node.name)
     if operator == "Mul" and len(set(birth.node.inputs)) == 1:
@@ -136,7 +175,7 @@ def _as_written(operator: str, x: Operands, name: str) -> tuple[str, Operands]:
     return ("Pow", (x[0], POWERS[operator])) if name.startswith("pow/") and operator in POWERS else (operator, x)
 
 
-def slope_of(node: ProbedNode, x: Operands) -> Cause | None:
+def _slope_of(node: ProbedNode, x: Operands) -> Cause | None:
     """Return why the slope of a node's operator is not finite at certain operands; None where it is."""
     if not x:
         return None

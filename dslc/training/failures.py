@@ -7,40 +7,37 @@ that leaves a number that is not finite is taken apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dslc.diagnostics import Label, Problem
+from dslc.diagnostics import Failure, Label, Problem
 from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
-from dslc.graph.model import load_model
-from dslc.graph.probes import ProbedNode, Probes, probed
-from dslc.model.checked import CheckedTrain, Objective
+from dslc.graph.probes import ProbedNode
+from dslc.model.checked import CheckedTrain
 from dslc.model.lowering import origin_of
 from dslc.model.measures import applications_of
+from dslc.model.values import Value
 from dslc.source import Span
 from dslc.training.artifacts import Artifacts
-from dslc.training.causes import SCALE, Cause, cause_of, slope_of
+from dslc.training.causes import GRADIENT, SCALE, Cause, cause_of
 from dslc.training.entries import Entry
-from dslc.training.evaluation import Predictor
 from dslc.training.progress import Progress, progress_of
 from dslc.training.session import Settings
 from dslc.training.state import StateRole
 from dslc.training.step import NEXT, SEED, TrainStep
-from dslc.training.tracing import Birth, all_finite, at_place, is_finite, reach, trace
+from dslc.training.tracing import Birth, LaidOpen, all_finite, is_finite, reach, trace
 
 if TYPE_CHECKING:
     from dslc.training.loop import TrainingRun
 
-__all__ = ["NotFinite", "all_finite", "explained"]
+__all__ = ["NotFinite", "all_finite", "explained", "span_of"]
 
 GROWN = 100.0
 """How many times as large as at first the largest weight is where the training is said to have diverged."""
-GRADIENT = "/gradient/"
-"""In the names of the nodes of a gradient, behind that of the node it belongs to."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -57,8 +54,7 @@ class _Fault:
     target: str
     """``loss``, or the name of a tensor of the state."""
     birth: Birth
-    probes: Probes
-    values: Arrays
+    cause: Cause
 
 
 def explained(run: TrainingRun) -> Problem:
@@ -87,10 +83,14 @@ def explained(run: TrainingRun) -> Problem:
 
 def _last_good(run: TrainingRun) -> tuple[Arrays, Arrays, Progress]:
     """Return the run's first state, and the last one that was saved with where it stands."""
-    first = run.artifacts.first_state()
     found, _ = run.files.checkpoints.latest()
     if found is None:
+        first = run.artifacts.first_state()
         return first, first, Progress()
+    try:
+        first = run.artifacts.first_state()
+    except (Failure, Problem):  # a file of 'load' is gone since: how far the weights have grown is not known, then
+        first = found.tensors
     return first, found.tensors, progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
 
 
@@ -106,17 +106,14 @@ def _fault(
     """Run a step's graphs on the state before it, with all that they compute laid open."""
     state |= host
     for number, file in enumerate(artifacts.step_files):
-        probes = probed(load_model(artifacts.models[file]))
-        predictor = Predictor(probes.data, settings)
-        feeds = {**state, **batch, SEED: np.asarray(seed, np.int64)}
-        given = {name: feeds[name] for name in predictor.graph.inputs}
-        size = len(next(iter(batch.values()))) if batch else 1
-        values = {**probes.constants, **given, **predictor.run(given, chunk=size)}
-        changed = [name.removesuffix(NEXT) for name in predictor.graph.outputs if name.endswith(NEXT)]
+        graph = LaidOpen(artifacts.models[file], settings)
+        values = graph.run({**state, **batch, SEED: np.asarray(seed, np.int64)})
+        changed = [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)]
         changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))
         for target, value in {"loss": "loss", **{name: name + NEXT for name in changed}}.items():
             if not is_finite(values[value]):
-                return _Fault(number, target, trace(probes, values, value), probes, values)
+                birth = trace(graph.probes, values, value)
+                return _Fault(number, target, birth, cause_of(birth, graph.probes, values))
         state |= {name: values[name + NEXT] for name in changed}
     return None
 
@@ -126,14 +123,14 @@ def _fault(
 
 def _told(train: CheckedTrain, artifacts: Artifacts, fault: _Fault, step: int, growth: str | None) -> Problem:
     objective, node = train.objectives[fault.objective], fault.birth.node
-    cause = _cause(fault, train)
+    cause = fault.cause
     if growth is not None and cause.overflows:
         cause = Cause(f"{cause.text}; {growth}", _slower(train), overflows=True)
     elif _is_update(node) and not cause.text.startswith("the square"):
         cause = Cause(cause.text, _slower(train), overflows=True)
     what, although = _subject(train, artifacts, fault)
     problem = LOSS_NOT_FINITE(f"{what} is not finite in step {step}{although}: {cause.text}", hint=cause.hint)
-    span = _span_of(objective, node)
+    span = span_of(objective.loss, node)
     if span is None or span == objective.span:
         return problem.at(objective.span)
     return problem.at(span, *([Label(objective.span, "in this objective")] if objective.span is not None else []))
@@ -163,36 +160,6 @@ def _is_update(node: ProbedNode | None) -> bool:
     return node is not None and node.origin is None and GRADIENT not in node.name
 
 
-def _cause(fault: _Fault, train: CheckedTrain) -> Cause:
-    birth, node = fault.birth, fault.birth.node
-    if node is None:
-        what = f"the field '{birth.value}'" if birth.value in train.data.fields else "a constant"
-        return Cause(f"{what} holds {birth.result:g}", "leave such rows out, or give them a value with impute")
-    scope, is_gradient, _ = node.name.partition(GRADIENT)
-    forward = fault.probes.named(scope) if is_gradient else None
-    slope = slope_of(forward, _operands(forward.inputs, fault, birth)) if forward is not None else None
-    cause = slope or cause_of(birth)
-    if _is_update(node):
-        return replace(cause, text=cause.text.replace("the square of", "the square of a gradient of"))
-    word = scope.rpartition("/")[0] if is_gradient else node.name.rpartition("/")[0]
-    operator = (forward or node).operator.lower()
-    where = f" in '{word}'" if word != "pow" and operator not in word and word not in operator else ""
-    if is_gradient and slope is None:
-        where = f" in the gradient of '{word}'"
-    return replace(cause, text=cause.text + where)
-
-
-def _operands(names: Sequence[str], fault: _Fault, birth: Birth) -> list[float]:
-    """Return what a forward node was computed of, at the place where its gradient is not finite."""
-    shape, found = fault.values[birth.value].shape, []
-    for name in names:
-        if name in fault.values:
-            array = fault.values[name]
-            same = at_place(array, birth.place, shape)
-            found.append(reach(array) if same is None else same)
-    return found
-
-
 def _growth(train: CheckedTrain, first: Arrays, before: Arrays) -> str | None:
     """Say how far the weights have grown, where they have grown far."""
     paths = {path for objective in train.objectives for group in objective.groups for path in group.paths}
@@ -200,11 +167,10 @@ def _growth(train: CheckedTrain, first: Arrays, before: Arrays) -> str | None:
     return f"the weights have grown from {old:.2g} to {new:.2g}" if new > GROWN * (old or 1.0) else None
 
 
-def _span_of(objective: Objective, node: ProbedNode | None) -> Span | None:
-    """Return the span of the application that a node comes from."""
+def span_of(value: Value, node: ProbedNode | None) -> Span | None:
+    """Return the span of the application, of those that a value derives from, that a node comes from."""
     if node is None or node.origin is None:
         return None
-    every = applications_of(objective.loss)
-    found = [a for a in every if a.span is not None and origin_of(a.span) == node.origin]
+    found = [a for a in applications_of(value) if a.span is not None and origin_of(a.span) == node.origin]
     named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
     return next((a.span for a in [*named, *found]), None)

@@ -2,35 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
+from dslc.graph.probes import ProbedNode
 from dslc.model.checked import CheckedTrain
+from dslc.training.causes import Cause, cause_of
+from dslc.training.evaluation_graph import measures_of
+from dslc.training.failures import span_of
 from dslc.training.observing import Observer
 from dslc.training.progress import Progress
+from dslc.training.session import Settings
+from dslc.training.step import NEXT
+from dslc.training.tracing import LaidOpen, is_finite, trace
 
 __all__ = ["FigureWarnings", "check_kept"]
 
 
 class FigureWarnings:
-    """Tells of figures that are not finite, of each once."""
+    """Tells of figures that are not finite, of each once.
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    Args:
+        train: what is trained.
+        models: its graphs, by file.
+        settings: how to run them.
+        observer: whom to tell.
+    """
+
+    def __init__(
+        self, train: CheckedTrain, models: Mapping[str, bytes], settings: Settings, observer: Observer
+    ) -> None:
+        self._train, self._models, self._settings, self._observer = train, models, settings, observer
         self._told: set[tuple[str, str]] = set()
 
-    def tell(self, split: str, found: Mapping[str, np.ndarray], unmeasured: Collection[str], step: int) -> None:
-        """Warn of the figures of a split after a step; nothing counts in those that are ``unmeasured``."""
+    def tell(
+        self, split: str, found: Mapping[str, np.ndarray], unmeasured: Collection[str], step: int,
+        feeds: Callable[[], Iterable[Mapping[str, np.ndarray]]],
+    ) -> None:  # fmt: skip
+        """Warn of the figures of a split after a step.
+
+        Args:
+            split: its name.
+            found: its figures.
+            unmeasured: of these, those in which nothing counts.
+            step: after which they were measured.
+            feeds: gives once more what the evaluation was fed in each batch, the weights included.
+        """
         for name, value in found.items():
             if value.ndim or np.isfinite(value) or (split, name) in self._told:
                 continue
             self._told.add((split, name))
             self._observer.warned(
-                _unmeasured(split, name) if name in unmeasured else _not_finite(split, name, value, step)
+                _unmeasured(split, name) if name in unmeasured else self._not_finite(split, name, value, step, feeds())
             )
+
+    def _not_finite(
+        self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
+    ) -> Diagnostic:
+        what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
+        traced = self._trace(name, feeds)
+        if traced is None:
+            return FIGURE_NOT_FINITE(what).diagnostic
+        node, cause = traced
+        measure = next(measure for measure in measures_of(self._train) if measure.name == name)
+        problem = FIGURE_NOT_FINITE(f"{what}: {cause.text}", hint=cause.hint)
+        return problem.at(span_of(measure.value, node) or measure.span).diagnostic
+
+    def _trace(self, name: str, feeds: Iterable[Mapping[str, np.ndarray]]) -> tuple[ProbedNode | None, Cause] | None:
+        """Measure once more, with all values laid open, until the figure is not finite."""
+        graph = LaidOpen(self._models["eval.onnx"], self._settings)
+        totals: dict[str, np.ndarray] = {}
+        for batch in feeds:
+            values = graph.run({**graph.zeros, **batch, **totals})
+            totals = {key.removesuffix(NEXT): values[key] for key in graph.outputs if key.endswith(NEXT)}
+            for key, total in totals.items():
+                if key.startswith(f"accumulator/{name}/") and not is_finite(total):
+                    return _cause(graph, values, key + NEXT)
+        finish = LaidOpen(self._models["metrics.onnx"], self._settings)
+        values = finish.run(totals)
+        return None if is_finite(values[name]) else _cause(finish, values, name)
+
+
+def _cause(graph: LaidOpen, values: Mapping[str, np.ndarray], target: str) -> tuple[ProbedNode | None, Cause]:
+    birth = trace(graph.probes, values, target)
+    return birth.node, cause_of(birth, graph.probes, values)
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:
@@ -39,11 +97,6 @@ def _unmeasured(split: str, name: str) -> Diagnostic:
         "of 0",
         hint="is 'ignore_index' the index of a class, or a column of weights empty?",
     ).diagnostic
-
-
-def _not_finite(split: str, name: str, value: np.ndarray, step: int) -> Diagnostic:
-    what = "not a number" if np.isnan(value) else "infinite"
-    return FIGURE_NOT_FINITE(f"'{split}.{name}' is {what} after step {step}").diagnostic
 
 
 def check_kept(train: CheckedTrain, progress: Progress) -> None:

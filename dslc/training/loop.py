@@ -7,7 +7,7 @@ checkpoint and ends bit for bit like one that was not.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from math import isfinite
@@ -34,7 +34,7 @@ from dslc.training.resuming import Job
 from dslc.training.run_files import RunFiles
 from dslc.training.schedule import steps_per_epoch
 from dslc.training.session import Settings
-from dslc.training.step import Feed
+from dslc.training.step import SEED, Feed
 from dslc.training.weighting import nothing_to_learn, weighting_of
 
 __all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
@@ -110,7 +110,7 @@ class TrainingRun:
         self.checked_at: int | None = None
         """The batch after which the state was last found to be finite."""
         self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
-        self.figure_warnings = FigureWarnings(observer)
+        self.figure_warnings = FigureWarnings(self.train, self.artifacts.models, settings, observer)
         self.names = [objective.name for objective in self.train.objectives]
 
     # --- beginning -------------------------------------------------------------------------------
@@ -202,9 +202,19 @@ class TrainingRun:
     # --- evaluation --------------------------------------------------------------------------------
 
     def figures(self, split: str, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Measure weights on a split."""
-        batches = self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
-        return self.evaluator.run(batches, weights, self.seed)
+        """Measure weights on a split; tell of figures that are not finite."""
+
+        def batches() -> Iterator[Mapping[str, np.ndarray]]:
+            return self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
+
+        def feeds() -> Iterator[Mapping[str, np.ndarray]]:
+            arrays = {path: np.asarray(w if isinstance(w, np.ndarray) else w.numpy()) for path, w in weights.items()}
+            for number, batch in enumerate(batches()):
+                yield {**arrays, **batch, SEED: np.asarray(self.seed + number, np.int64)}
+
+        found = self.evaluator.run(batches(), weights, self.seed)
+        self.figure_warnings.tell(split, found, self.evaluator.unmeasured, self.progress.step, feeds)
+        return found
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -222,7 +232,6 @@ class TrainingRun:
         if "validation" in self.dataset.splits:
             found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
             record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}
-            self.figure_warnings.tell("validation", found, self.evaluator.unmeasured, progress.step)
         progress.history.append(record)
         self.write_line(record)
         if ends_epoch:
@@ -319,7 +328,6 @@ class TrainingRun:
         progress = self.progress
         split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
         found = self.figures(split, weights)
-        self.figure_warnings.tell(split, found, self.evaluator.unmeasured, progress.step)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
         losses = {name: values[name] for name in self.names}
         metrics = {metric.name: values[metric.name] for metric in self.train.metrics}

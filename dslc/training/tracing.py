@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dslc.graph.probes import ProbedNode, Probes
+from dslc.graph.model import load_model
+from dslc.graph.probes import ProbedNode, Probes, probed
+from dslc.training.evaluation import Predictor
+from dslc.training.session import Settings
 
-__all__ = ["Birth", "all_finite", "at_place", "is_finite", "reach", "trace"]
+__all__ = ["Birth", "LaidOpen", "all_finite", "at_place", "is_finite", "reach", "trace"]
 
 ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "Add", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Clip", "Cos", "Cosh",
@@ -30,6 +33,26 @@ def is_finite(array: np.ndarray) -> bool:
 def all_finite(arrays: Mapping[str, np.ndarray]) -> bool:
     """Return whether all numbers of some arrays are finite."""
     return all(is_finite(array) for array in arrays.values())
+
+
+class LaidOpen:
+    """A graph that gives every floating-point value that it computes."""
+
+    def __init__(self, model: bytes, settings: Settings) -> None:
+        self.probes = probed(load_model(model))
+        self._predictor = Predictor(self.probes.data, settings)
+        self.outputs = tuple(self._predictor.graph.outputs)
+        self.zeros = {
+            name: np.zeros([size for size in port.shape if isinstance(size, int)], port.dtype)
+            for name, port in self._predictor.graph.inputs.items()
+        }
+        """Zeros for every input, of which some may be accumulators."""
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return all values by name, inputs and constants too; feeds that are no inputs are ignored."""
+        given = {name: feeds[name] for name in self._predictor.graph.inputs}
+        size = max((len(array) for array in given.values() if array.ndim), default=1)
+        return {**self.probes.constants, **given, **self._predictor.run(given, chunk=size)}
 
 
 @dataclass(frozen=True)

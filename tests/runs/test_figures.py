@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dslc.render import render
 from dslc.training.checkpoints import read_checkpoint
 from tests.runs.driving import Witness, lines_of, opened, trained
 
+HERE = Path(__file__).parent
 SPEC = """\
 data d {{
   source train = csv("train.csv")
@@ -38,13 +40,13 @@ train t {{
 """
 
 
-def run(folder: Path, metric: str, keep: str, targets: list[int]) -> Witness:
+def run(folder: Path, metric: str, keep: str, targets: list[int], witness: Witness | None = None) -> Witness:
     rows = [f"{x},{y}" for x, y in zip([1, -1, 2, -2], [1, 0, 1, 0], strict=True)]
     (folder / "train.csv").write_text("\n".join(["x,y", *rows]) + "\n", encoding="utf-8")
     rows = [f"{x},{y}" for x, y in zip([1, -1, 2, -2], targets, strict=True)]
     (folder / "validation.csv").write_text("\n".join(["x,y", *rows]) + "\n", encoding="utf-8")
     (folder / "spec.dl").write_text(SPEC.format(metric=metric, keep=keep), encoding="utf-8")
-    witness = Witness()
+    witness = witness or Witness()
     trained(folder / "spec.dl", folder / "run", observer=witness)
     return witness
 
@@ -96,6 +98,36 @@ def test_an_infinite_figure_is_never_kept(sign: str, tmp_path: Path) -> None:
     assert [(d.code.id, d.message.split(" after")[0]) for d in seen.warnings] == [
         ("W0521", "'validation.m' is infinite")
     ]
+
+
+FIGURES = {
+    "log-of-0": "m = mean(log(relu(logits)))",
+    "log-of-a-figure": "m = log(relu(max(abs(logits)) - 1000))",
+    "division-by-0": "m = mean(1 / relu(logits - 1000))",
+    "root-below-0": "m = sqrt(mean(logits) - 1000)",
+    "exp-overflow": "m = exp(1000 + mean(logits))",
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_is_said_of_a_figure(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = run(Path(), FIGURES[name], "", [1, 0, 1, 0])
+    (warning,) = seen.warnings
+    golden(render(warning), HERE / "not_finite" / f"figure-{name}.txt")
+
+
+def test_what_is_said_where_nothing_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    witness = Witness()
+    with pytest.raises(Problem, match="E0525") as caught:
+        run(Path(), "m = accuracy(logits, y)", "keep best validation.m", IGNORED, witness)
+    text = "\n".join(render(found) for found in [*witness.warnings, caught.value.diagnostic])
+    golden(text, HERE / "not_finite" / "nothing-kept.txt")
 
 
 def strict(text: str) -> Any:

@@ -166,6 +166,5 @@ def test_a_mask_of_infinities_is_not_the_cause() -> None:
     builder.output("y", g.softmax(g.where(g.equal(x, 0.0), builder.constant(-np.inf, FLOAT32), x)))
     probes = probed(load_model(save_model(builder.model())))
     given = {"x": np.zeros(2, np.float32)}
-    found = Predictor(probes.data, Settings.of("cpu", 1)).run(given)
-    birth = trace(probes, {**probes.constants, **given, **found}, "y")
-    assert cause_of(birth).text == "softmax of nothing but -inf is not a number"
+    values = {**probes.constants, **given, **Predictor(probes.data, Settings.of("cpu", 1)).run(given)}
+    assert cause_of(trace(probes, values, "y"), probes, values).text == "softmax of nothing but -inf is not a number"
