@@ -103,7 +103,7 @@ LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",
     "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file "
     "must be a "
-    "parameter or a running statistic of the network, with the same element type and shape; parameters that the file "
+    "parameter or a running statistic of the network, with the same element type and shape, and hold finite numbers; parameters that the file "
     "does "
     "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network. "
     "`load \"w.safetensors\" except \"*.head.*\"` leaves tensors in the file, `only \"Net.features.*\"` takes some.",

@@ -65,7 +65,7 @@ def explained(run: TrainingRun) -> Problem:
     for name in sorted(state):
         if not is_finite(state[name]):
             return LOSS_NOT_FINITE(
-                f"'{name}' is not finite before the first step", hint="it has its values from an initializer or 'load'"
+                f"'{name}' is not finite before the first step", hint="its first values are those of its initializer"
             ).at(place)
     for feed, before in course.again(state, progress):
         losses = [course.step.loss(number) for number in range(len(train.objectives))]

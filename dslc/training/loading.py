@@ -161,4 +161,5 @@ def _misfit(name: str, element: str, array: np.ndarray, train: CheckedTrain) -> 
         return f"'{name}' is {element} in the file, and {due} in the network"
     if list(array.shape) != shape:
         return f"'{name}' is {due}{list(array.shape)} in the file, and {due}{shape} in the network"
-    return None
+    wrong = array[~np.isfinite(array)] if array.dtype.kind == "f" else array[:0]
+    return f"'{name}' holds {wrong[0]} in the file, which nothing can be trained from" if wrong.size else None

@@ -101,3 +101,21 @@ def test_many_misfits_are_counted(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         _ = compile_spec(path).artifacts.initial
     assert "of 40 tensors in w.safetensors 35 more do not fit" in caught.value.diagnostics[-1].message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value: float, tmp_path: Path) -> None:
+    path = spec(tmp_path, 'load "w.safetensors"', classes=5)
+    wrong = OLD["Net.logits.dense.bias"].copy()
+    wrong[2] = value
+    save_file({**OLD, "Net.logits.dense.bias": wrong}, tmp_path / "w.safetensors")
+    with pytest.raises(Failure, match="E0522") as caught:
+        trained(path, tmp_path / "run")
+    (found,) = caught.value.diagnostics
+    assert found.message == (
+        f"'Net.logits.dense.bias' holds {value} in the file, which nothing can be trained from (w.safetensors)"
+    )
+    assert found.hint == 'to leave it out: load "w.safetensors" except "Net.logits.dense.*"'
+    left_out = path.read_text().replace('"w.safetensors"', '"w.safetensors" except "Net.logits.dense.*"')
+    path.write_text(left_out)
+    trained(path, tmp_path / "run")
