@@ -34,6 +34,12 @@ class Cause:
     """Is it that numbers grew too large?"""
 
 
+LOGS = {
+    "Softmax": "log_softmax(x) is log(softmax(x)) without reaching 0 on the way",
+    "Sigmoid": "-softplus(-x) is log(sigmoid(x)) without reaching 0 on the way",
+}
+"""What to write in place of the logarithm of an operator's result."""
+
 Operands = Sequence[float]
 
 
@@ -138,6 +144,8 @@ def cause_of(birth: Birth, probes: Probes, values: Mapping[str, np.ndarray]) -> 
     forward = probes.named(scope) if is_gradient else None
     if forward is not None and (slope := _slope_of(forward, _operands_of(forward, birth, values))) is not None:
         return slope
+    if node.operator == "Log" and (before := probes.nodes.get(node.inputs[0])) and before.operator in LOGS:
+        return replace(_made_by(birth), hint=LOGS[before.operator])
     cause, word = _made_by(birth), (scope if is_gradient else node.name).rpartition("/")[0]
     if not is_gradient and node.origin is None:  # an update
         return replace(cause, text=cause.text.replace("the square of", "the square of a gradient of"))

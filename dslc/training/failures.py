@@ -143,15 +143,16 @@ def _slower(train: CheckedTrain) -> str:
 def _subject(train: CheckedTrain, artifacts: Artifacts, fault: _Fault) -> tuple[str, str]:
     """Return what is not finite, and what still is."""
     target = fault.target
+    name = train.objectives[fault.objective].name
+    loss = f"the loss of '{name}'" if len(train.objectives) > 1 else "the loss"
     if target == "loss":
-        name = train.objectives[fault.objective].name
-        return f"the loss of '{name}'" if len(train.objectives) > 1 else "the loss", ""
+        return loss, ""
     role = artifacts.state[target].role
     if role is StateRole.STATISTIC:
-        return f"the running statistic '{target}'", ", although the loss is"
+        return f"the running statistic '{target}'", f", although {loss} is"
     path = next((p for p in sorted(train.parameters, key=len, reverse=True) if p in target), target)
     if not _is_update(fault.birth.node):
-        return f"the gradient of '{path}'", ", although the loss is"
+        return f"the gradient of '{path}'", f", although {loss} is"
     words = {StateRole.MOMENT: "what the optimizer keeps", StateRole.AVERAGE: "the average"}
     return f"{words.get(role, 'the update')} of '{path}'", ", although its gradient is"
 

@@ -98,8 +98,8 @@ def test_what_an_earlier_objective_ruined(tmp_path: Path) -> None:
     found = failed(tmp_path, spec_of(body, model=TWO))
     assert (
         found.message
-        == "the gradient of 'Net.logits.dense.weight' is not finite in step 1, although the loss is: sqrt of 0 has an "
-        "infinite slope"
+        == "the gradient of 'Net.logits.dense.weight' is not finite in step 1, although the loss of 'first' is: "
+        "sqrt of 0 has an infinite slope"
     )
 
 

@@ -67,8 +67,9 @@ def failed(spec: Path, **options: object) -> Diagnostic:
     return caught.value.diagnostic
 
 
-@pytest.mark.parametrize("rate", ["0.01", "plateau(0.01, patience = 1)"])
-@pytest.mark.parametrize("more", ["accumulate 1", "accumulate 3", "average ema(0.9)"])
+@pytest.mark.parametrize(("rate", "more"), [
+    ("0.01", "accumulate 3"), ("plateau(0.01, patience = 1)", "accumulate 1"), ("0.01", "average ema(0.9)"),
+])  # fmt: skip
 def test_a_weight_that_no_later_batch_reads(rate: str, more: str, tmp_path: Path) -> None:
     """Its row of the table is ruined in one step, and no loss tells; a look after every step knows which."""
     at_once = failed(write(tmp_path / "a", RARE.format(rate=rate, body=f"{more}\n  evaluate every 1 steps")))
