@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dslc.api import Spec, load, open_run
+    from dslc.api import Spec, list_runs, load, open_run
     from dslc.diagnostics import Failure, Problem
 
-__all__ = ["Failure", "Problem", "Spec", "__version__", "load", "open_run"]
+__all__ = ["Failure", "Problem", "Spec", "__version__", "list_runs", "load", "open_run"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Failure": "dslc.diagnostics", "Problem": "dslc.diagnostics",
-    "Spec": "dslc.api", "load": "dslc.api", "open_run": "dslc.api",
+    "Spec": "dslc.api", "list_runs": "dslc.api", "load": "dslc.api", "open_run": "dslc.api",
 }  # fmt: skip
 
 

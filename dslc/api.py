@@ -15,10 +15,11 @@ from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spe
 
 if TYPE_CHECKING:
     from dslc.report.layers import Overview
+    from dslc.report.runs import RunSummary
     from dslc.training.loop import Observer
     from dslc.training.run import Run
 
-__all__ = ["RUNS", "Spec", "load", "open_run"]
+__all__ = ["RUNS", "Spec", "list_runs", "load", "open_run"]
 
 Stage = Literal["tree", "model", "graph", "training"]
 
@@ -71,6 +72,17 @@ def open_run(folder: str | os.PathLike[str], *, data: Sequence[str | os.PathLike
     from dslc.training.run import Run
 
     return Run.open(Path(folder), reopen, [Path(name) for name in data])
+
+
+def list_runs(folder: str | os.PathLike[str] = RUNS) -> list[RunSummary]:
+    """Return the runs in a folder, by name: how each ended, or how far it is.
+
+    Raises:
+        Problem: E0403, the folder can't be read.
+    """
+    from dslc.report.runs import runs_in
+
+    return runs_in(Path(folder))
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,7 @@ class Spec:
         threads: int | None = None,
         resume: bool = False,
         overwrite: bool = False,
+        new: bool = False,
         observer: Observer | None = None,
     ) -> Run:
         """Train, and return the finished run.
@@ -186,14 +199,20 @@ class Spec:
             threads: one per core by default.
             resume: go on with the run in the folder, if there is one.
             overwrite: replace it.
+            new: if there is one, train beside it: into ``runs/NAME-2``, ``runs/NAME-3``, ...
             observer: is told what happens.
 
         Raises:
             Problem, Failure: the spec or its data is wrong, the folder holds a run, or the run failed.
+            ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
         from dslc.training.loop import train
+        from dslc.training.run_folders import chosen_folder
 
+        if resume + overwrite + new > 1:
+            raise ValueError("only one of resume, overwrite and new can be asked for")
         target = self.run_folder if folder is None else Path(folder)
+        target = chosen_folder(target, new=new, goes_on=resume or overwrite)
         train(
             self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
             observer=observer,

@@ -100,6 +100,13 @@ RATE_CHANGES = register(
     "steps goes on as one of the new length would, so the value jumps to where that one would be. Give the schedule `steps` of its "
     "own if it is to go on from where it was.",
 )
+KEPT_IS_OUTPUT = register(
+    "E0642",
+    "a kept column is called like an output",
+    "`--keep` passes columns of the data on beside what the model predicts, under their own names. One of them is the name "
+    "of an output, or of the field whose classes are predicted.",
+    exit_code=2,
+)
 ENDS_EARLIER = register(
     "W0641",
     "a resumed run ends earlier than it was to",

@@ -9,11 +9,13 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN, RUN_BUSY, RUN_EXISTS
 from dslc.errors.runs import DAMAGED_FILE, NOT_OURS, RUN_GONE
 from dslc.training.files import Buffer, is_partial, write_atomically, writing
@@ -28,7 +30,8 @@ from dslc.training.manifest import (
 )
 
 __all__ = [
-    "RunFolder", "fingerprint_in", "holds_something", "inner_file", "occupied", "read_file", "read_manifest", "run_in",
+    "RunFolder", "fingerprint_in", "holds_something", "inner_file", "is_busy", "occupied",
+    "read_file", "read_manifest", "run_in",
 ]  # fmt: skip
 
 PIECE = 1 << 22
@@ -266,6 +269,19 @@ def occupied(folder: Path) -> Iterator[RunFolder]:
                 folder.rmdir()
 
 
+def is_busy(folder: Path) -> bool:
+    """Does another process write into a folder just now?"""
+    try:
+        with _locked(folder):
+            return False
+    except (OSError, Problem):
+        return True
+
+
+GLANCE = 0.05
+"""Seconds after which a lock is tried once more: :func:`is_busy` holds it for a moment, too."""
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     try:
@@ -276,7 +292,11 @@ def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(GLANCE)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RUN_BUSY(
                 f"another process is training into {folder}", hint="wait for it, or choose another folder: -o RUN"

@@ -15,7 +15,7 @@ import numpy as np
 from dslc.diagnostics import Failure, Problem
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
-from dslc.errors.runs import FOREIGN_DATA
+from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
 from dslc.export.external import SUFFIX, located
 from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
@@ -117,14 +117,14 @@ class Run:
     # --- measuring -------------------------------------------------------------------------------
 
     def evaluate(
-        self, split: str | None = None, *, data: object = None, reader: str | None = None
+        self, split: str | None = None, *, data: object = None, source: str | None = None
     ) -> dict[str, Any]:
         """Return losses and metrics of the shipped weights: ``{"split", "examples", "loss", "metrics"}``.
 
         Args:
             split: of the run's own data; test, then validation, then train by default.
             data: new data in its place, labels among them, all of which are measured; see :meth:`table`.
-            reader: how a file of new data is read, where that is not as training has read.
+            source: how a file of new data is read, where that is not as training has read.
 
         Returns:
             With several objectives, ``loss`` maps their names to values; ``split`` is "new data" for such. Where
@@ -136,7 +136,7 @@ class Run:
         evaluator = Evaluator(*self.reader.evaluation(), self.settings)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
-            fields = self.fields(self.table(data, reader), wanted)
+            fields = self.fields(self.table(data, source), wanted)
             dataset = Dataset({NEW_DATA: Split(fields)})
             return self._measured(evaluator, dataset, NEW_DATA, self.reader.run.batch)
         self._require_data()
@@ -197,10 +197,10 @@ class Run:
         """What the classes of each table among the metrics are called, where these are categories of a field."""
         return class_names_of(self.manifest.figures, self.contract)
 
-    def table(self, data: object, reader: str | None = None) -> Table:
+    def table(self, data: object, source: str | None = None) -> Table:
         """Open new data: a file's path, arrays or lists by column, a data frame, or one array.
 
-        A file is read by the options of the training source, unless ``reader`` describes another:
+        A file is read by the options of the training source, unless ``source`` describes another:
         ``'csv(delimiter = ";")'``.
 
         Raises:
@@ -213,34 +213,56 @@ class Run:
         if isinstance(data, (str, os.PathLike)):
             from dslc.model.described_source import read_described
 
-            source = self.contract.reader() if reader is None else read_described(reader)
-            found = open_inputs(Path(data), source, needed=needed)
+            reader = self.contract.reader() if source is None else read_described(source)
+            found = open_inputs(Path(data), reader, needed=needed)
         else:
             found = table_of(data, self.contract, needed)
         return found.marking({name: marks for name, marks in self.contract.marks.items() if name in found.names})
 
     def predict(
-        self, data: object, net: str | None = None, *, prepared: bool = False, reader: str | None = None
-    ) -> dict[str, np.ndarray]:
-        """Run the shipped model on new data.
+        self, data: object = None, net: str | None = None, *, split: str | None = None, keep: Sequence[str] = (),
+        prepared: bool = False, source: str | None = None,
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """Run the shipped model on new data, or on the examples of a split of the run's own.
 
         Args:
             data: raw columns as training read them: see :meth:`table`. They are found by name.
             net: which network, where the run ships several.
+            split: in place of new data.
+            keep: columns to return, as they are, before what is predicted.
             prepared: the data are the model's inputs themselves, and are not prepared again.
-            reader: how a file is read, where that is not as training has read.
+            source: how a file is read, where that is not as training has read: ``'csv(delimiter = ";")'``.
 
         Returns:
             The model's outputs, (examples, ...) each.
 
         Raises:
-            Problem, Failure: E04xx, the data does not fit.
+            Problem, Failure: E0614, there is no such split; E0642, a kept column is called like an output; E04xx, the
+                data does not fit.
+            ValueError: it takes either data or a split; ``prepared`` and ``source`` are said of data.
         """
+        if (data is None) is (split is None) or (split is not None and (prepared or source is not None)):
+            raise ValueError("predict takes new data, or the split of the run's own data alone")
+        if split is not None:
+            outputs = self._predict_split(split, net)
+            kept = self._kept_of(split, keep)
+        else:
+            table = self.table(data, source)
+            outputs = self._predict_table(table, net, prepared=prepared)
+            kept = self._kept(table, keep)
+        for name in keep:
+            if name in outputs:
+                raise KEPT_IS_OUTPUT(
+                    f"'{name}' is what the model predicts, and a column of that name can't be kept beside it",
+                    hint="leave it out, or call one of the two something else",
+                )
+        return kept | outputs
+
+    def _predict_table(self, table: Table, net: str | None, *, prepared: bool) -> dict[str, np.ndarray]:
         file = self.model_file(net)
         predictor = Predictor(self.reader.runnable(file), self.settings)
         inputs = [name for name in predictor.graph.inputs if name != "seed"]
         seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
-        table = self.table(data, reader)
         if prepared:
             return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
         fields = self.reader.models[file].fields
@@ -253,12 +275,7 @@ class Run:
         computed = self.fields(table, sorted({fields[name] for name in inputs}))
         return self._named(file, predictor.run({**{name: computed[fields[name]] for name in inputs}, **seed}))
 
-    def predict_split(self, split: str, net: str | None = None) -> dict[str, np.ndarray]:
-        """Run the shipped model on the examples of a split of the run's own data.
-
-        Raises:
-            Problem, Failure: E0614, there is no such split; E04xx, the data is not there or has changed.
-        """
+    def _predict_split(self, split: str, net: str | None) -> dict[str, np.ndarray]:
         self._require_data()
         dataset = self.job.dataset
         if split not in dataset.splits:
@@ -275,6 +292,10 @@ class Run:
         found = dataset.splits[split].take(places, sorted({fed_by[name] for name in inputs}))
         return self._named(file, predictor.run({**{name: found[fed_by[name]] for name in inputs}, **seed}))
 
+    def examples(self, split: str) -> int:
+        """Return how many examples a split of the run's own data has."""
+        return self.job.dataset.examples(split)
+
     def _named(self, file: str, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Add the name of the class with the highest score, under the name of the field whose classes these are."""
         for scores, field in self.reader.models[file].classes.items():
@@ -288,23 +309,15 @@ class Run:
         classes = self.reader.models[self.model_file(net)].classes
         return {scores: names for scores, field in classes.items() if (names := self.contract.class_names(field))}
 
-    def kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns of new data as they are, to stand beside what is predicted.
-
-        Raises:
-            Problem: E0411, there is no such column.
-        """
+    def _kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of new data as they are."""
         found = {table.require(name): table.read(name) for name in names}
         return {name: array.astype(np.str_) if array.dtype == object else array for name, array in found.items()}
 
-    def kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns of the examples of a split of the run's own data, as they are.
-
-        Raises:
-            Problem: E0411, there is no such column.
-        """
+    def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of the examples of a split of the run's own data, as they are."""
         source, rows = self.job.raw.rows[split]
-        whole = self.kept(self.job.raw.tables[source], names)
+        whole = self._kept(self.job.raw.tables[source], names)
         return whole if rows is None else {name: array[rows] for name, array in whole.items()}
 
     def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -316,7 +316,10 @@ def test_predict_never_puts_a_prediction_in_place_of_a_kept_column(dslc: Dslc, t
     (tmp_path / "new.csv").write_text("label,x1,x2\nright,0,3\n")
     done = dslc("predict", trained, tmp_path / "new.csv", "--keep", "label")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "error: 'label' is what the model predicts; a column of that name can't be kept beside it\n"
+    assert done.err == (
+        "error[E0642]: 'label' is what the model predicts, and a column of that name can't be kept beside it\n"
+        "  = hint: leave it out, or call one of the two something else\n"
+    )
 
 
 def test_predict_takes_the_inputs_of_the_model(dslc: Dslc, trained: Path, tmp_path: Path) -> None:

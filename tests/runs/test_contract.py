@@ -185,15 +185,15 @@ def agree(seed: int, folder: Path) -> tuple[Made, Run]:
     for name, found in {
         "the test source": run.predict(folder / "test.csv"),
         "a path as text": run.predict(str(folder / "test.csv")),
-        "a split": run.predict_split("test"),
-        "another delimiter": run.predict(again, reader=reader),
+        "a split": run.predict(split="test"),
+        "another delimiter": run.predict(again, source=reader),
         "memory": run.predict(in_memory(made, made.columns)),
     }.items():
         np.testing.assert_array_equal(found["y"], expected, err_msg=name)
     exported = of_the_exported_model(run, made, made.columns)
     np.testing.assert_allclose(exported, expected, rtol=1e-5, atol=1e-6)
     of_split = run.evaluate("test")
-    for found in (run.evaluate(data=folder / "test.csv"), run.evaluate(data=again, reader=reader)):
+    for found in (run.evaluate(data=folder / "test.csv"), run.evaluate(data=again, source=reader)):
         assert found["examples"] == of_split["examples"] == ROWS
         assert found["loss"] == pytest.approx(of_split["loss"], rel=1e-6)
         assert found["metrics"] == pytest.approx(of_split["metrics"], rel=1e-6)

@@ -197,7 +197,7 @@ def test_raw_images_are_prepared_whatever_brings_them(tmp_path: Path) -> None:
     np.savez(tmp_path / "new.npz", image=images)
     np.save(tmp_path / "image.npy", images)
     np.savez(tmp_path / "prepared.npz", image=(images / np.float32(255)).reshape(12, 1, 4, 4))
-    expected = run.predict_split("train")["logits"]
+    expected = run.predict(split="train")["logits"]
     found = [
         run.predict(tmp_path / "new.npz"), run.predict(str(tmp_path / "image.npy")), run.predict({"image": images}),
         run.predict(images), run.predict(tmp_path / "prepared.npz", prepared=True),

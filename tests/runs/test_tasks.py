@@ -153,7 +153,7 @@ def test_all_ways_to_predict_agree(sample: tuple[Run, Columns, Path]) -> None:
             assert np.allclose(values, shipped[name], rtol=1e-5, atol=1e-6)
         else:
             assert values.tolist() == shipped[name].tolist()
-    of_splits = [run.predict_split(split) for split in ("train", "validation", "test")]
+    of_splits = [run.predict(split=split) for split in ("train", "validation", "test")]
     for name in found:
         joined = np.concatenate([part[name] for part in of_splits])
         assert np.array_equal(np.sort(joined, axis=0), np.sort(found[name], axis=0))
@@ -162,10 +162,10 @@ def test_all_ways_to_predict_agree(sample: tuple[Run, Columns, Path]) -> None:
 def test_a_split_is_measured_alike_in_a_file_of_its_own(sample: tuple[Run, Columns, Path]) -> None:
     run, columns, folder = sample
     for split in ("train", "test"):
-        rows = run.kept_of(split, list(columns))
+        rows = run.predict(split=split, keep=list(columns))
         path = write(
             folder / f"{split}.csv",
-            {name: ["" if x == "nan" else x for x in texts(values)] for name, values in rows.items()},
+            {name: ["" if x == "nan" else x for x in texts(rows[name])] for name in columns},
         )
         own, again = run.evaluate(split), run.evaluate(data=path)
         assert own["examples"] == again["examples"] == len(rows[next(iter(columns))])
@@ -174,7 +174,7 @@ def test_a_split_is_measured_alike_in_a_file_of_its_own(sample: tuple[Run, Colum
             assert np.allclose(again["metrics"][name], value, rtol=1e-6, atol=1e-7)
         assert all(
             np.array_equal(a, b)
-            for a, b in zip(run.predict(path).values(), run.predict_split(split).values(), strict=True)
+            for a, b in zip(run.predict(path).values(), run.predict(split=split).values(), strict=True)
         )
 
 

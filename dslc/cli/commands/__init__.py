@@ -35,6 +35,7 @@ GROUPS = {
         "eval": "losses and metrics of a trained model on a split",
         "predict": "run a trained model on new data",
         "export": "write the model to ship as one ONNX file",
+        "runs": "list the runs in a folder, and how each ended",
     },
     "Find help": {
         "explain": "an error at length, with a wrong and a right example",

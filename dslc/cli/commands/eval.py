@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     if options.input is not None and options.split is not None:
         raise UsageError("error: dslc eval takes new data as INPUT, or a --split of the run's own, not both")
     found = open_run(options.folder, data=data_folders(options)).evaluate(
-        options.split, data=options.input, reader=options.source
+        options.split, data=options.input, source=options.source
     )
     if options.json:
         give_json(found)

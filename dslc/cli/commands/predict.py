@@ -56,18 +56,9 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         check_output(options.output, read)
     trained = open_run(options.folder, data=data_folders(options))
-    if options.split is not None:
-        outputs = trained.predict_split(options.split, options.net)
-        kept = trained.kept_of(options.split, options.keep)
-        examples: int | None = trained.job.dataset.examples(options.split)
-    else:
-        table = trained.table(options.input, options.source)
-        outputs = trained.predict(table, options.net, prepared=options.prepared)
-        kept = trained.kept(table, options.keep)
-        examples = None if options.prepared else table.rows
-    for name in kept.keys() & outputs.keys():
-        raise UsageError(f"error: '{name}' is what the model predicts; a column of that name can't be kept beside it")
-    outputs = kept | outputs
+    data = None if options.split is not None else trained.table(options.input, options.source)
+    outputs = trained.predict(data, options.net, split=options.split, keep=options.keep, prepared=options.prepared)
+    examples = trained.examples(options.split) if data is None else None if options.prepared else data.rows
     write_predictions(
         outputs, options.output or sys.stdout, trained.labels(options.net), read, examples=examples,
         overwrite=options.overwrite,

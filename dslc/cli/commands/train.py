@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     """Train, and tell how it went."""
     from dslc.api import Spec
     from dslc.cli.progress import follower
-    from dslc.cli.run_folders import chosen_folder
     from dslc.training.loop import train
+    from dslc.training.run_folders import chosen_folder
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
