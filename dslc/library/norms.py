@@ -57,7 +57,8 @@ class BatchNorm(Layer):
 
     For [N, C] and [N, C, *spatial]. In training the batch's own moments are used and running ones are kept:
     ``running = (1 - momentum) * running + momentum * batch``, with the unbiased variance, as in PyTorch; otherwise
-    the running ones are used.
+    the running ones are used. One value has no variance: a last batch of one example joins the one before it, and
+    batches of one value per channel are refused.
 
     Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training, 2015.
     """
