@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing's; that module loads for so long that an interruption would meet it
 if TYPE_CHECKING:
+    from typing import Any
+
     from dslc.api import Spec, list_runs, load, open_run
     from dslc.diagnostics import Failure, Problem
 
