@@ -39,7 +39,8 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DISK_FULL(f"no room to write {path}", hint="free some space, then go on with --resume") from error
+            hint = "free some space; a run that was interrupted goes on with --resume"
+            raise DISK_FULL(f"no room to write {path}", hint=hint) from error
         raise UNWRITABLE(f"{path} can't be written: {error.strerror or error}") from error
 
 

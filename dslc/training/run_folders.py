@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dslc.errors.environment import RUN_EXISTS
-from dslc.training.folder import holds_something
+from dslc.diagnostics import Problem
+from dslc.errors.environment import RUN_BUSY, RUN_EXISTS
+from dslc.training.folder import holds_something, is_busy
 
-__all__ = ["chosen_folder"]
+__all__ = ["chosen_folder", "taken_meanwhile"]
 
 MOST_LISTED = 6
 
@@ -24,7 +25,7 @@ def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
     Raises:
         Problem: E0612, there is something already, and nothing was said about it.
     """
-    if goes_on or not holds_something(folder):
+    if goes_on or not (_is_taken(folder) if new else holds_something(folder)):
         return folder
     others = _numbered(folder)
     beside = folder.with_name(f"{folder.name}-{max([1, *others]) + 1}")
@@ -45,6 +46,16 @@ def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
     )
 
 
+def taken_meanwhile(problem: Problem) -> bool:
+    """Has another process begun in the folder that was chosen, so that with ``--new`` the next one is tried?"""
+    return problem.diagnostic.code in (RUN_BUSY, RUN_EXISTS)
+
+
+def _is_taken(folder: Path) -> bool:
+    """Does a run lie in a folder, or has one just begun that wrote nothing yet?"""
+    return holds_something(folder) or (folder.is_dir() and is_busy(folder))
+
+
 def _numbered(folder: Path) -> dict[int, Path]:
     """Return what stands beside a folder under its name and a number."""
     pattern = re.compile(re.escape(folder.name) + r"-([1-9][0-9]{0,8})")
@@ -52,7 +63,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
         beside = sorted(folder.parent.iterdir())
     except OSError:
         return {}
-    return {int(match[1]): path for path in beside if (match := pattern.fullmatch(path.name)) and holds_something(path)}
+    return {int(match[1]): path for path in beside if (match := pattern.fullmatch(path.name)) and _is_taken(path)}
 
 
 def _joined(words: list[str]) -> str:

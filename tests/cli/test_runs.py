@@ -12,6 +12,7 @@ import pytest
 
 from dslc.api import list_runs, load, open_run
 from dslc.diagnostics import Problem
+from dslc.training import run_folders
 from dslc.training.folder import is_busy, occupied
 from tests.cli.conftest import SPEC, Dslc
 
@@ -146,6 +147,19 @@ def test_training_beside_a_run_from_python(spec: Path, monkeypatch: pytest.Monke
     for more in ({"resume": True}, {"overwrite": True}):
         with pytest.raises(ValueError, match="only one of"):
             model.train(new=True, **more)
+
+
+def test_a_folder_in_which_a_run_has_just_begun_is_taken(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(spec.parent)
+    monkeypatch.setenv("DSLC_THREADS", "1")
+    with occupied(Path("runs", "sides")), occupied(Path("runs", "sides-2")):
+        assert load(spec).train(new=True).folder == Path("runs", "sides-3")
+    assert load(spec).train(new=True).folder == Path("runs", "sides")
+
+    chosen = run_folders.chosen_folder
+    late = iter([Path("runs", "sides-3")])  # as if it had been taken between the choice and the beginning
+    monkeypatch.setattr(run_folders, "chosen_folder", lambda *a, **o: next(late, None) or chosen(*a, **o))
+    assert load(spec).train(new=True).folder == Path("runs", "sides-4")
 
 
 def test_predicting_from_python_as_the_command_does(trained: Path) -> None:

@@ -25,6 +25,7 @@ from dslc.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from dslc.pipeline import Compilation
     from dslc.training.loop import RunResult
 
 
@@ -52,15 +53,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and tell how it went."""
     from dslc.api import Spec
-    from dslc.cli.progress import follower
-    from dslc.training.loop import train
-    from dslc.training.run_folders import chosen_folder
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
     report(compilation.warnings)
-    goes_on = options.resume or options.overwrite
-    folder = chosen_folder(options.output or spec.run_folder, new=options.new, goes_on=goes_on)
+    return _trained(options, compilation, options.output or spec.run_folder)
+
+
+def _trained(options: argparse.Namespace, compilation: Compilation, wanted: Path) -> int:
+    """Train into the folder that is wanted, or with ``--new`` into one beside it."""
+    from dslc.cli.progress import follower
+    from dslc.diagnostics import Problem
+    from dslc.training.loop import train
+    from dslc.training.run_folders import chosen_folder, taken_meanwhile
+
+    folder = chosen_folder(wanted, new=options.new, goes_on=options.resume or options.overwrite)
     watcher = follower(quiet=options.json)
     try:
         with watcher:
@@ -68,6 +75,10 @@ def run(options: argparse.Namespace) -> int:
                 compilation, folder, provider=options.provider, threads=options.threads, resume=options.resume,
                 overwrite=options.overwrite, observer=watcher,
             )  # fmt: skip
+    except Problem as problem:
+        if options.new and taken_meanwhile(problem):
+            return _trained(options, compilation, wanted)
+        raise
     except KeyboardInterrupt:
         say(f"\ninterrupted; the same command with --resume{_in_place(options, folder)} goes on")
         return INTERRUPTED
