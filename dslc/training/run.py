@@ -220,7 +220,7 @@ class Run:
         return found.marking({name: marks for name, marks in self.contract.marks.items() if name in found.names})
 
     def predict(
-        self, data: object = None, net: str | None = None, *, split: str | None = None, keep: Sequence[str] = (),
+        self, data: object = None, net: str | None = None, *, split: str | None = None, keep: str | Sequence[str] = (),
         prepared: bool = False, source: str | None = None,
     ) -> dict[str, np.ndarray]:  # fmt: skip
         """Run the shipped model on new data, or on the examples of a split of the run's own.
@@ -229,7 +229,7 @@ class Run:
             data: raw columns as training read them: see :meth:`table`. They are found by name.
             net: which network, where the run ships several.
             split: in place of new data.
-            keep: columns to return, as they are, before what is predicted.
+            keep: a column, or several, to return as they are, before what is predicted.
             prepared: the data are the model's inputs themselves, and are not prepared again.
             source: how a file is read, where that is not as training has read: ``'csv(delimiter = ";")'``.
 
@@ -243,6 +243,7 @@ class Run:
         """
         if (data is None) is (split is None) or (split is not None and (prepared or source is not None)):
             raise ValueError("predict takes new data, or the split of the run's own data alone")
+        keep = [keep] if isinstance(keep, str) else keep
         if split is not None:
             outputs = self._predict_split(split, net)
             kept = self._kept_of(split, keep)

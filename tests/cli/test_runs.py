@@ -171,6 +171,7 @@ def test_predicting_from_python_as_the_command_does(trained: Path) -> None:
     (trained.parent / "semicolons.csv").write_text(points.read_text().replace(",", ";"))
     again = run.predict(trained.parent / "semicolons.csv", keep=["x1"], source='csv(delimiter = ";")')
     assert again["probability"].tolist() == run.predict(points)["probability"].tolist()
+    assert run.predict(split="test", keep="kind").keys() == of_split.keys()
     prepared = run.predict({"x": [[0.0, 1.0]]}, prepared=True)
     assert list(prepared) == ["probability"]
     with pytest.raises(Problem, match="E0642: 'label' is what the model predicts"):
