@@ -35,6 +35,8 @@ Model = bytes | Path
 SPIN_VARIABLE = "DSLC_SPIN"
 LARGEST_BLOCK = 4_000_000
 """Numbers in all tensors of a run that is laid out in one block."""
+_FUSED = "com.microsoft."
+"""The domain of the operators that only the runtime's own optimizer writes."""
 ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
 """Operators of ONNX that compute each element of the result from those at the same place."""
 
@@ -215,10 +217,9 @@ class Graph:
         count = sum(prod(symbols.get(d, 1) if isinstance(d, str) else d for d in shape) for shape in self._shapes)
         return is_static and self.settings.arena and 0 < count <= LARGEST_BLOCK
 
-    def _open(self, symbols: Mapping[str, int], *, optimize: bool = True, fallback: bool = True) -> Any:
+    def _open(self, symbols: Mapping[str, int], *, level: str = "ORT_ENABLE_ALL", fallback: bool = True) -> Any:
         ort, provider, options = runtime(), self.settings.provider, self._options(symbols)
-        levels = ort.GraphOptimizationLevel
-        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
         names = dict.fromkeys(
             (provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,)
         )
@@ -228,6 +229,8 @@ class Graph:
         try:
             session = ort.InferenceSession(source, options, providers=list(names))
         except runtime_errors() as error:
+            if level == "ORT_ENABLE_ALL" and _FUSED in str(error):  # 1.19 fuses float64 into what it has no kernel of
+                return self._open(symbols, level="ORT_ENABLE_BASIC", fallback=fallback)
             raise GRAPH_REFUSED(f"ONNX Runtime refuses {self._title}: {_plain(str(error))}") from error
         if provider.runtime_name not in session.get_providers():
             raise not_loadable(provider)
@@ -260,7 +263,7 @@ class Graph:
         kind, name, text = _parse(error)
         if name not in nodes:  # an optimized graph has fused nodes: the plain one fails in a node that we made
             try:
-                self._open({}, optimize=False).run(None, dict(feeds))
+                self._open({}, level="ORT_DISABLE_ALL").run(None, dict(feeds))
             except runtime_errors() as plain:
                 kind, name, text = _parse(plain)
         node = nodes.get(name)
