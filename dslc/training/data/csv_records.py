@@ -136,7 +136,8 @@ class Records:
         try:
             yield
         except UnicodeError as error:
-            reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+            # without the mark, what Python says differs from version to version
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else "it begins with no byte order mark"
             raise errors.NOT_UTF8(
                 f"{self._name} is not {self.encoding}: {reason}, behind line {self._before}", hint=OTHER_ENCODING
             ) from None
