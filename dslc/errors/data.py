@@ -174,6 +174,18 @@ NOT_FINITE = register(
     "zero or taking the logarithm of zero; or what is fitted on the training split, such as the standard deviation of "
     "values around 1e300, is beyond what float64 holds.",
 )
+DIVISION_BY_ZERO = register(
+    "E0460",
+    "a whole number is divided by zero",
+    "`//` and `%` of whole numbers have no result where what they divide by is 0. Say what such rows get: "
+    '`where(column("b") == 0, 0, column("a") // column("b"))`.',
+)
+NO_NUMBER = register(
+    "E0461",
+    "a field's expression gives no number",
+    "No value is missing, and still the field is NaN: the root or the logarithm of a negative number, 0 / 0, or infinity "
+    'minus infinity. Bound what the function is of, as in `sqrt(clip(column("area"), min = 0))`.',
+)
 NO_TIME = register(
     "E0451",
     "a text that spells no time",

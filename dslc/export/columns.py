@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dslc.graph.model import load_model, save_model, with_outputs
+from dslc.model.checked import CONDITIONS
 from dslc.model.columns import Form, is_pattern
 from dslc.model.contract import Categories, Input
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
@@ -21,8 +22,6 @@ __all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs",
 
 EXACT = "/exact"
 """How an output of the fields graph is called, behind a field's name, that is the field before its conversion."""
-WRAPPED, MISSING = "/wrapped", "/missing"
-"""How outputs of the fields graph are called, behind a field's name, that are true where it is not what it says."""
 ML = "ai.onnx.ml"
 ML_VERSION = 3
 
@@ -226,7 +225,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
     whole = [name for name in names if types.get(name + EXACT) in floats and types[name] not in floats]
-    conditions = {name: [name + suffix for suffix in (WRAPPED, MISSING) if name + suffix in types] for name in names}
+    conditions = {name: [name + suffix for suffix in CONDITIONS if name + suffix in types] for name in names}
     further = [*(name + EXACT for name in whole), *(one for found in conditions.values() for one in found)]
     model = onnx.load_model_from_string(save_model(with_outputs(load_model(fields), [*names, *further])))
     front = _Front()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from dslc.graph.builder import Builder, Operand, Tensor, onnx_type
 from dslc.types import BOOL, FLOAT32, FLOAT64, ElementType, broadcast_types
 
@@ -95,12 +97,21 @@ bitwise_xor: Binary = _binary("BitwiseXor")
 
 def leaky_relu(x: Tensor, alpha: float) -> Tensor:
     """ONNX ``LeakyRelu``: x where positive, alpha * x elsewhere."""
+    if _is_rounded(alpha, x):
+        return where(binary("Greater", x, 0.0), x, x * alpha)
     return unary("LeakyRelu", x, alpha=float(alpha))
 
 
 def elu(x: Tensor, alpha: float) -> Tensor:
     """ONNX ``Elu``: x where positive, alpha * (exp(x) - 1) elsewhere."""
+    if _is_rounded(alpha, x):
+        return where(binary("Greater", x, 0.0), x, unary("Elu", x, alpha=1.0) * alpha)
     return unary("Elu", x, alpha=float(alpha))
+
+
+def _is_rounded(number: float, x: Tensor) -> bool:
+    """Would a number lose digits that x has, as an attribute of an operator, which is of single precision?"""
+    return x.element is FLOAT64 and float(np.float32(number)) != number
 
 
 def is_nan(x: Tensor) -> Tensor:

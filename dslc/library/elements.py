@@ -36,6 +36,8 @@ class where(Function):
         return TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, condition, a, b))
 
     def emit(self, context: Context, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        if a.element is BOOL:  # Where has no kernel of booleans
+            return g.logical_or(g.logical_and(condition, a), g.logical_and(g.logical_not(condition), b))
         return g.where(condition, a, b)
 
 

@@ -68,6 +68,10 @@ class Fit:
         return TensorType(batch.element, tuple(shape))
 
 
+CONDITIONS = WRAPPED, MISSING, DIVIDED = "/wrapped", "/missing", "/divided"
+"""How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
+
+
 @dataclass(frozen=True)
 class Unsound:
     """Conditions, bool [batch, ...], that are true where an example's field is not what its expression says."""
@@ -76,6 +80,13 @@ class Unsound:
     """A whole number left its type."""
     missing: Value | None = None
     """A missing value was compared, or converted to a type that has no mark for it."""
+    divided: Value | None = None
+    """A whole number was divided by zero."""
+
+    def outputs(self, field: str) -> dict[str, Value]:
+        """Return those that there are, by what the outputs of the fields graph are called that they are."""
+        found = {WRAPPED: self.wrapped, MISSING: self.missing, DIVIDED: self.divided}
+        return {field + suffix: value for suffix, value in found.items() if value is not None}
 
 
 @dataclass(eq=False)
@@ -122,6 +133,8 @@ class CheckedData:
     source_spans: Mapping[str | None, Span]
     fields: Mapping[str, CheckedField]
     columns: Mapping[str, ColumnUse]
+    written: Mapping[tuple[tuple[str, ...], bool], Span]
+    """Where each column is first asked for, by the names as the spec writes them and whether they are many."""
     split: SplitPlan
     doc: str | None
     marks: Mapping[tuple[tuple[str, ...], bool], tuple[str, ...]]

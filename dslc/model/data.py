@@ -68,6 +68,8 @@ class DataChecker:
     source_spans: dict[str | None, Span] = field(default_factory=dict)
     marks: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = field(default_factory=dict)
     """Texts that mark a missing value, by the columns as written and whether they are many."""
+    written: dict[tuple[tuple[str, ...], bool], Span] = field(default_factory=dict)
+    """Where each column is first asked for."""
     split_is_wrong: bool = False
 
     @property
@@ -126,6 +128,7 @@ class DataChecker:
             self.source_spans,
             self.fields,
             self.columns,
+            self.written,
             split,
             self.node.doc,
             self.marks,

@@ -27,7 +27,7 @@ from dslc.model.values import (
     Value,
     kind_of,
 )
-from dslc.model.widening import Widening
+from dslc.model.widening import Widening, refuse_zero
 from dslc.source import Span
 from dslc.types import (
     BOOL,
@@ -277,10 +277,12 @@ class Elaboration:
         Raises:
             Problem: the operands do not fit.
         """
+        written = operands
         if self.widening is not None:
             operands = self.widening(self, operation, operands, span)
         types = [operand.type for operand in operands]
         try:
+            refuse_zero(operation, written, span)
             result = operation.type(*types)
             need_kernels(operation, *types)
             variables = operation.variables(*types)

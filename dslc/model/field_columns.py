@@ -58,6 +58,7 @@ class FieldColumns:
                     hint=f'write: {call.name}("name")',
                 ).at(argument.span)
         raw = RawColumn(tuple(a.value for a in given), many, call.span, self.number)
+        self.data.written.setdefault((raw.patterns, many), call.span)
         for argument in call.arguments:
             if argument.name == "missing":
                 self.mark(raw, argument)

@@ -10,6 +10,7 @@ from typing import Any
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import matching, names, objectives
+from dslc.library.words import FUNCTIONS
 from dslc.model.checked import CheckedField, Fit, Unsound
 from dslc.model.columns import Form, RawColumn
 from dslc.model.expressions import CallSite
@@ -66,6 +67,7 @@ class FieldChecker(FieldColumns):
                 "column": self.column, "columns": self.many_columns, "standardize": self.standardize,
                 "minmax": self.minmax, "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
                 "datetime": self.datetime, **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
+                **dict.fromkeys((name for name, word in FUNCTIONS.items() if word.random), self.elsewhere),
             })  # fmt: skip
             evaluator.scope.unknown_hint = lambda name: f'a column of the source is read with column("{name}")'
             exact = evaluator.evaluate(self.node.value)
@@ -371,6 +373,11 @@ class FieldChecker(FieldColumns):
             raise names.NOT_AVAILABLE(
                 f"windows over rows, such as {call.name}, are not built in this version",
                 hint="make the windows outside, and read them as columns",
+            ).at(call.span)
+        if call.name in FUNCTIONS:
+            raise names.NOT_APPLICABLE(
+                f"{call.name} draws anew at each step, and a field is computed once",
+                hint="draw in a model or in 'train', where the field is used",
             ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)
 

@@ -18,6 +18,7 @@ from dslc.model.checked import Unsound
 from dslc.model.elaboration import Elaboration
 from dslc.model.measures import BATCH
 from dslc.model.values import Application, Literal, Placeholder, Value
+from dslc.model.widening import Divisor
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, symbol
 
@@ -39,9 +40,9 @@ def unsound(elaboration: Elaboration, value: Value, span: Span) -> Unsound:
     """Return where a field's expression goes wrong without a trace; None where it can't."""
     widening, elaboration.widening = elaboration.widening, None
     try:
-        return Unsound(
-            _Follower(elaboration, span, _wraps).of(value), _Follower(elaboration, span, _hides_missing).of(value)
-        )
+        return Unsound(*(
+            _Follower(elaboration, span, arises).of(value) for arises in (_wraps, _hides_missing, _divides_by_zero)
+        ))  # fmt: skip
     finally:
         elaboration.widening = widening
 
@@ -80,7 +81,7 @@ class _Follower:
             return self.either(found, self.of(condition))
         for operand in application.operands:
             before = self.of(operand)
-            if before is not None and not isinstance(application.operation, _ELEMENTWISE):
+            if before is not None and not isinstance(application.operation, (*_ELEMENTWISE, Divisor)):
                 before = self.by_example(before, value.type.rank)
             found = self.either(found, before)
         return found
@@ -114,6 +115,8 @@ class _Follower:
         if isinstance(operation, (Placeholder, FUNCTIONS["where"])):
             return limits
         bounds = [self.range(operand) for operand in application.operands]
+        if isinstance(operation, Divisor):
+            return bounds[0]
         if isinstance(operation, FUNCTIONS["cast"]) and bounds[0] and _within(bounds[0], limits):
             return bounds[0]
         exact = self.exact(application)
@@ -192,6 +195,17 @@ def _hides_missing(follower: _Follower, application: Application) -> Value | Non
                 missing = follower.by_example(missing, output.type.rank)
             found = follower.either(found, missing)
     return found
+
+
+def _divides_by_zero(follower: _Follower, application: Application) -> Value | None:
+    """Return where a whole number is divided by zero."""
+    if not isinstance(application.operation, Divisor):
+        return None
+    (divisor,) = application.operands
+    bounds = follower.range(divisor)
+    if bounds is not None and not bounds[0] <= 0 <= bounds[1]:
+        return None
+    return follower.call("equal", divisor, follower.elaboration.literal(0, divisor.type.element, follower.span))
 
 
 def _limits(element: ElementType) -> tuple[int, int]:

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from dslc import graph as g
 from dslc.diagnostics import Problem
-from dslc.library.operations import Operation
+from dslc.errors.types import NOT_COMPUTABLE
+from dslc.library.operations import Context, Operation
 from dslc.library.words import FUNCTIONS
 from dslc.model.values import Literal, Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
 
 if TYPE_CHECKING:
+    from dslc.graph import Tensor
     from dslc.model.elaboration import Elaboration
 
-__all__ = ["Widening", "in_single_precision"]
+__all__ = ["Divisor", "Widening", "in_single_precision", "refuse_zero"]
+
+
+@dataclass(frozen=True)
+class Divisor(Operation):
+    """What a field divides whole numbers by, 1 in place of 0: that would end the run before its place can be told."""
+
+    name: ClassVar[str] = "divisor"
+    family: ClassVar[str] = "function"
+
+    def type(self, *operands: TensorType) -> TensorType:
+        """Return that of what it is made of."""
+        return operands[0]
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+        """Put 1 where there is 0."""
+        (x,) = operands
+        zero, one = (context.builder.constant(n, x.element) for n in (0, 1))
+        return g.where(g.equal(x, zero), one, x)
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,19 @@ class Widening:
     """Returns a column that is read as float64 as int64 instead, where it holds whole numbers."""
 
     def __call__(
+        self, elaboration: Elaboration, operation: Operation, operands: Sequence[Value], span: Span
+    ) -> Sequence[Value]:
+        """Return the operands in types that the operation takes, or as they are; a whole divisor is guarded."""
+        found = self.widened(elaboration, operation, operands, span)
+        if isinstance(operation, _DIVISIONS) and len(found) == 2 and found[1].type.element.is_integer:
+            divisor = found[1]
+            if not isinstance(divisor.application.operation, Literal):  # which is known not to be 0
+                safe = elaboration.apply(Divisor(), [divisor], span)
+                assert isinstance(safe, Value)
+                return [found[0], safe]
+        return found
+
+    def widened(
         self, elaboration: Elaboration, operation: Operation, operands: Sequence[Value], span: Span
     ) -> Sequence[Value]:
         """Return the operands in types that the operation takes, or as they are."""
@@ -56,6 +90,23 @@ class Widening:
                     if _results(operation, [operand.type for operand in changed]):
                         return changed
         return operands
+
+
+_DIVISIONS = tuple(FUNCTIONS[name] for name in ("floor_divide", "remainder"))
+
+
+def refuse_zero(operation: Operation, operands: Sequence[Value], span: Span) -> None:
+    """Refuse a division by a number that is written, and is 0.
+
+    Raises:
+        Problem: E0313.
+    """
+    if not isinstance(operation, (*_DIVISIONS, FUNCTIONS["divide"])) or len(operands) != 2:
+        return
+    divisor = operands[1].application.operation
+    if isinstance(divisor, Literal) and not divisor.array.all():
+        problem = NOT_COMPUTABLE(f"{operation.name} of {operands[0].type} and 0 is a division by zero")
+        raise problem.at(operands[1].span or span)
 
 
 def _results(operation: Operation, types: Sequence[TensorType]) -> tuple[TensorType, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from dslc.errors.data import NOT_FINITE
 from dslc.export.columns import EXACT
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
-from dslc.model.checked import CheckedData, CheckedField, Fit
+from dslc.model.checked import CheckedData, Fit
 from dslc.model.constants import FittedConstants
 from dslc.model.contract import Contract
 from dslc.model.lowering import Lowering
@@ -28,9 +29,9 @@ from dslc.training.data import (
     placed,
     where_in,
 )
-from dslc.training.data.checks import MISSING, WRAPPED, check_sound
+from dslc.training.data.checks import check_sound
 from dslc.training.data.conversion import Conversion
-from dslc.training.field_values import run_fields
+from dslc.training.field_values import run_fields, telling_of_rows
 from dslc.training.raw import RawData
 from dslc.training.reading import read_columns
 from dslc.training.session import Settings
@@ -52,14 +53,8 @@ def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
             values[name], docs[name] = checked.value, checked.doc
             if checked.exact is not checked.value:
                 values[name + EXACT] = checked.exact
-            values |= _conditions(checked)
+            values |= checked.unsound.outputs(name)
     return _graph(data, constants, values, docs)
-
-
-def _conditions(checked: CheckedField) -> dict[str, Value]:
-    """Return where a field is not what its expression says, by the names of the outputs."""
-    found = {WRAPPED: checked.unsound.wrapped, MISSING: checked.unsound.missing}
-    return {checked.name + suffix: value for suffix, value in found.items() if value is not None}
 
 
 def _graph(
@@ -99,7 +94,8 @@ def fit_constants(data: CheckedData, raw: RawData, contract: Contract, settings:
                     continue
                 model = _graph(data, constants, {"value": fit.operand})
                 inputs = _read(data, contract, table, model)
-                values = run_fields(save_model(model), inputs, settings)["value"]
+                with telling_of_rows(table, contract):
+                    values = run_fields(save_model(model), inputs, settings)["value"]
                 for name, found in _fitted(fit, values, rows).items():
                     arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
@@ -154,14 +150,18 @@ def compute_fields(
     """
     fields = {name: checked for name, checked in data.fields.items() if checked.exact is not None}
     values = {name: checked.exact for name, checked in fields.items() if checked.exact}
-    for checked in fields.values():
-        values |= _conditions(checked)
+    for name, checked in fields.items():
+        values |= checked.unsound.outputs(name)
     model = _graph(data, constants, values)
     conversions = {
-        name: Conversion(name, checked.type.element, where_in(table, contract.columns_of(name)))
+        name: Conversion(
+            name, checked.type.element, where_in(table, contract.columns_of(name), prod(map(int, checked.type.shape))),
+            contract.of_fields[name],
+        )
         for name, checked in fields.items()
     }
-    found = run_fields(save_model(model), _read(data, contract, table, model), settings, conversions)
+    with telling_of_rows(table, contract, applications_of(*values.values())):
+        found = run_fields(save_model(model), _read(data, contract, table, model), settings, conversions)
     warnings = []
     for name, conversion in conversions.items():
         exact = fields[name].exact

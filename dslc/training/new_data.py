@@ -13,14 +13,15 @@ from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.columns import EXACT
 from dslc.export.shipping import only_outputs
+from dslc.model.checked import CONDITIONS
 from dslc.model.contract import Contract
 from dslc.training.data import Table, where_in
 from dslc.training.data.array_table import ArrayTable
-from dslc.training.data.checks import MISSING, WRAPPED, check_sound
+from dslc.training.data.checks import check_sound
 from dslc.training.data.conversion import Conversion
 from dslc.training.data.convert import EXACT as WHOLE
 from dslc.training.data.table import MEMORY
-from dslc.training.field_values import run_fields
+from dslc.training.field_values import run_fields, telling_of_rows
 from dslc.training.reading import read_columns
 from dslc.training.session import Settings
 from dslc.types import ElementType
@@ -54,13 +55,18 @@ def compute_fields(
     known = {port["name"] for port in outputs}
     of_output = {name + EXACT if name + EXACT in known else name: name for name in names}
     conversions = {
-        output: Conversion(name, ElementType(fields[name]["type"]), where_in(table, contract.columns_of(name)))
+        output: Conversion(
+            name, ElementType(fields[name]["type"]),
+            where_in(table, contract.columns_of(name), prod(fields[name]["shape"])), contract.of_fields[name],
+        )
         for output, name in of_output.items()
     }
-    conditions = [name + suffix for name in names for suffix in (WRAPPED, MISSING) if name + suffix in known]
+    conditions = [name + suffix for name in names for suffix in CONDITIONS if name + suffix in known]
     model = only_outputs(graph, [*of_output, *conditions])
     inputs, _ = ports_of(load_model(model))
-    found = run_fields(model, read_columns(contract, table, [port["name"] for port in inputs]), settings, conversions)
+    columns = read_columns(contract, table, [port["name"] for port in inputs])
+    with telling_of_rows(table, contract):
+        found = run_fields(model, columns, settings, conversions)
     for conversion in conversions.values():
         check_sound(conversion.name, found, conversion.where)
         conversion.raise_misfits()

@@ -34,6 +34,12 @@ class Outside:
     """Is it one of them as it came?"""
 
     @property
+    def described(self) -> str:
+        """What is wrong, in the middle of a sentence."""
+        computed = "this one" if self.is_input else "the computed one"
+        return f"{self.word} takes indices from 0 to {self.count - 1}, and {computed} is {self.value}"
+
+    @property
     def failure(self) -> IndexFailure:
         """Return the error that tells of it."""
         names = " and ".join(f"'{name}'" for name in self.sources)
@@ -71,11 +77,14 @@ def find_outside(data: bytes, feeds: Mapping[str, np.ndarray], run: Runner) -> O
         computed = [value for value in (limit, index) if value.producer() is not None]
         if computed:
             cut_at(model, computed)
-        needed = [value for value in model.graph.inputs if computed or value is index]
+        needed = [value for value in model.graph.inputs if computed]
+        if index.producer() is None and index.const_value is None and index not in needed:
+            needed.append(index)
         known = {v.name: v.const_value.numpy() for v in (limit, index) if v.const_value is not None}
         known |= {value.name: feeds[str(value.name)] for value in needed}
         if computed:
-            found = run(save_model(model), {str(value.name): feeds[str(value.name)] for value in needed})
+            read = [str(value.name) for value in model.graph.inputs]
+            found = run(save_model(model), {name: feeds[name] for name in read})
             known |= dict(zip((value.name for value in computed), found, strict=True))
         indices, count = known[index.name], known[limit.name].item()
         wrong = (indices < 0) | (indices >= count)

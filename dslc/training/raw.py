@@ -20,7 +20,7 @@ from dslc.model.values import Placeholder
 from dslc.source import Span
 from dslc.training.data import Table, open_table, placed, split_rows, where_in
 from dslc.training.data.categories import fit_categories
-from dslc.training.data.convert import Array, fits_double
+from dslc.training.data.convert import Array, fits_double, raise_some
 from dslc.training.data.times import read_times
 from dslc.types import INT64, STRING, ElementType
 
@@ -135,19 +135,19 @@ def _columns(
 ) -> dict[Pattern, tuple[str, ...]]:
     """Find in the training table what the spec asks for, and see that all other tables have it, in like shapes."""
     found: dict[Pattern, tuple[str, ...]] = {}
-    for use in data.columns.values():
-        with _gathered(findings, use.span):
+    for (patterns, many), span in data.written.items():
+        with _gathered(findings, span):
             first = tables[train]
-            names = first.match(use.patterns) if use.many else (first.require(use.patterns[0]),)
-            found[use.patterns, use.many] = names
-            shapes = {first.title: _row_shape(first, names, many=use.many)}
+            names = first.match(patterns) if many else (first.require(patterns[0]),)
+            found[patterns, many] = names
+            shapes = {first.title: _row_shape(first, names, many=many)}
             for name, table in tables.items():
                 if name != train:
-                    with _gathered(findings, use.span):
-                        shapes[table.title] = _row_shape(table, names, many=use.many)
+                    with _gathered(findings, span):
+                        shapes[table.title] = _row_shape(table, names, many=many)
             if len(set(shapes.values())) > 1:
                 listed = ", ".join(f"{list(shape)} in {title}" for title, shape in shapes.items())
-                what = "columns" if use.many else f"column '{use.patterns[0]}'"
+                what = "columns" if many else f"column '{patterns[0]}'"
                 raise errors.SHAPES_DIFFER(f"an example's {what} has shape {listed}")
     return found
 
@@ -211,7 +211,7 @@ def _split_values(
         )
     if mode == "order" and table.element(name) is STRING:
         try:
-            return read_times(table.text(name), format, where_in(table, [name]))
+            return _complete(read_times(table.text(name), format, where_in(table, [name])), table, name, mode)
         except Failure as failure:
             raise Failure(
                 replace(
@@ -221,7 +221,20 @@ def _split_values(
                 )
                 for found in failure.diagnostics
             ) from None
-    return table.read(name)
+    return _complete(table.read(name), table, name, mode)
+
+
+def _complete(values: Array, table: Table, name: str, mode: str) -> Array:
+    """Return the values of a column that a split goes by, if none is missing."""
+    missing = values == "" if values.dtype.kind in "OU" else np.isnan(values) if values.dtype.kind == "f" else None
+    if missing is not None and missing.any():
+        where = where_in(table, [name])
+        rows = np.flatnonzero(missing)
+        raise_some(len(rows), (
+            errors.MISSING_VALUE(f"a value that the split takes as '{mode}' is missing ({where(int(row), 0)})")
+            for row in rows
+        ))  # fmt: skip
+    return values
 
 
 # --- columns ---------------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ class Run:
             from dslc.model.described_source import read_described
 
             reader = self.contract.reader() if source is None else read_described(source)
-            found = open_inputs(Path(data), reader, needed=needed)
+            found = open_inputs(Path(data), reader, described=source is not None, needed=needed)
         else:
             found = table_of(data, self.contract, needed)
         return found.marking({name: marks for name, marks in self.contract.marks.items() if name in found.names})

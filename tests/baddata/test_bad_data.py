@@ -250,6 +250,29 @@ CASES = {
                            fields=FIELDS.replace('"b"', '"y"') + '  field z: float64 = datetime(column("b"))\n'),
     "order_by_text": csv("E0451", *((n + 2, f"{n + 10}/02/2026,{n},{n % 3}") for n in range(8)),
                          fields=FIELDS.replace('"a", "b"', '"b", "y"'), split=IN_ORDER),
+    "order_with_a_gap": csv("E0415", (3, ",1,1"), (6, ",1,1"), split=IN_ORDER),
+    "group_with_a_gap": csv("E0415", (4, "1,1,1,"), *((n + 2, f"{n},1,{n % 3},p") for n in (0, 1, 3, 4, 5, 6, 7)),
+                            header="a,b,y,who", split=IN_ORDER.replace("order = a", "group = who")),
+    "array_with_a_gap": Case("E0415", spec('npz("d.npz")', split=IN_ORDER), {
+        "d.npz": npz(a=np.array([1, 2, np.nan, 4, 5, 6, 7, 8]), b=np.ones(8), y=LABELS)}),
+    # --- what a field computes
+    "division_by_zero": csv("E0460", fields=FIELDS + '  field z: int64 = column("b") // column("y")\n'),
+    "remainder_by_zero_of_an_array": Case("E0460", spec('npz("d.npz")', fields=FIELDS +
+                                          '  field z: int64 = 7 % column("y")\n'), {
+        "d.npz": npz(a=np.ones(8), b=np.ones(8), y=LABELS)}),
+    "root_of_a_negative_number": csv("E0461", fields=FIELDS + '  field z: float32 = sqrt(column("y") - 1)\n'),
+    "nothing_by_nothing": csv("E0461", fields=FIELDS + '  field z: float32 = column("b") / column("b")\n'),
+    "logarithm_of_zero": csv("E0423", fields=FIELDS + '  field z: float32 = log(column("y"))\n'),
+    "a_missing_value_computed_with": csv("E0415", (5, "1,,1"),
+                                         fields=FIELDS.replace('"b"', '"y"')
+                                         + '  field z: float32 = sqrt(column("b"))\n'),
+    "whole_number_overflow": csv("E0414", fields=FIELDS + '  field z: int64 = (column("b") + 4000000000) ** 2\n'),
+    "negative_power": csv("E0414", fields=FIELDS + '  field z: int64 = (column("y") + 2) ** (1 - column("y"))\n'),
+    "class_of_a_field_beyond": csv("E0540", fields=FIELDS + '  field z: float32[2] = one_hot(column("y"), 2)\n'),
+    "random_field": csv("E0211", fields=FIELDS + '  field z: float32 = column("a") + normal_like(column("a"))\n'),
+    "divided_by_a_written_zero": csv("E0313", fields=FIELDS + '  field z: int64 = column("y") // 0\n'),
+    "column_that_is_not_reached": csv("E0411", fields=FIELDS
+                                      + '  field z: bool = where(column("b") > 0, column("c"), 1)\n'),
     # --- loaded weights
     "weights_missing": Case("E0403", spec(network=LOADING), {"d.csv": TABLE}),
     "weights_damaged": Case("E0406", spec(network=LOADING),
@@ -264,7 +287,7 @@ CASES = {
 }  # fmt: skip
 BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
                "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast",
-               "time_of_numbers", "unknown_without_a_place"}
+               "time_of_numbers", "unknown_without_a_place", "random_field", "divided_by_a_written_zero"}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 

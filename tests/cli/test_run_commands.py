@@ -361,6 +361,21 @@ def test_a_source_that_can_not_be(dslc: Dslc, trained: Path, tmp_path: Path, sou
     assert (done.code, codes(done.err)) in [(2, ["E0453"]), (3, ["E0401"])]
 
 
+def test_a_source_says_the_kind_of_the_file(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("x1,x2\n3,0\n")
+    done = dslc("predict", trained, tmp_path / "new.csv", "--source", "npz()")
+    assert (done.code, codes(done.err)) == (3, ["E0406"])
+    (tmp_path / "new.npy").write_text("x1,x2\n3,0\n")
+    assert dslc("predict", trained, tmp_path / "new.npy", "--source", "csv()").code == 0
+    done = dslc("predict", trained, "-", "--source", "npz()")
+    assert (done.code, codes(done.err)) == (2, ["E0453"])
+
+
+def test_predict_names_what_it_is_given(dslc: Dslc, trained: Path) -> None:
+    assert "'.' is a folder" in dslc("predict", trained, ".").err
+    assert "'/dev/null' is a pipe or a device" in dslc("predict", trained, "/dev/null").err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
+from dslc.model.checked import DIVIDED, MISSING, WRAPPED
 from dslc.training.data.convert import HANDFUL, Array, Origin, raise_some
 from dslc.training.data.table import Table, chunks
 
-__all__ = ["MISSING", "WRAPPED", "Where", "check_range", "check_sound", "where_in"]
-
-WRAPPED, MISSING = "/wrapped", "/missing"
-"""How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
+__all__ = ["Where", "check_range", "check_sound", "where_in"]
 
 Where = Callable[[int, int], Origin]
 """Tells where element ``e`` (counted flat) of row ``r`` of an array came from: ``where(r, e)``."""
 
 
-def where_in(table: Table, columns: Sequence[str]) -> Where:
-    """Return the origins of an array that was made from these columns, one value per element or all from the first."""
+def where_in(table: Table, columns: Sequence[str], elements: int | None = None) -> Where:
+    """Return the origins of an array that was made from these columns.
+
+    With as many ``elements`` to a row as there are columns, each is from one of them; else each is from all of them.
+    """
 
     def where(row: int, element: int) -> Origin:
-        return table.origin(row, columns[element] if element < len(columns) else columns[0])
+        if elements is None or elements == len(columns):
+            return table.origin(row, columns[element] if element < len(columns) else columns[0])
+        return replace(table.origin(row, columns[0]), beside=tuple(columns[1:]))
 
     return where
 
@@ -40,7 +44,13 @@ def check_range(field: str, values: Array, low: float, high: float, where: Where
 
 
 def check_sound(field: str, found: Mapping[str, Array], where: Where) -> None:
-    """Refuse a field whose whole numbers left their type (E0414), or that hides a missing value (E0415)."""
+    """Refuse a field that divides by zero (E0460), leaves its type (E0414), or hides a missing value (E0415)."""
+
+    def divided(_: float, origin: Origin) -> Problem:
+        return errors.DIVISION_BY_ZERO(
+            f"field '{field}' divides a whole number by zero ({origin})",
+            hint="give such rows a value of their own: where(b == 0, 0, a // b)",
+        )
 
     def wrapped(_: float, origin: Origin) -> Problem:
         return errors.OUT_OF_TYPE(
@@ -54,7 +64,7 @@ def check_sound(field: str, found: Mapping[str, Array], where: Where) -> None:
             hint='fill it first, as in impute(column(...), "mean")',
         )
 
-    for suffix, problem in ((WRAPPED, wrapped), (MISSING, missing)):
+    for suffix, problem in ((DIVIDED, divided), (WRAPPED, wrapped), (MISSING, missing)):
         if field + suffix in found:
             _refuse(found[field + suffix], lambda piece: piece, problem, where)
 

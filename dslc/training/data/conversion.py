@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -27,6 +27,8 @@ class Conversion:
     """The field's."""
     element: ElementType
     where: Where
+    inputs: tuple[str, ...]
+    """The columns that it is made of, as the fields graph calls them."""
     _total: int = 0
     _problems: list[Problem] = field(default_factory=list)
     _rounded: list[tuple[Array, Array]] = field(default_factory=list)
@@ -35,11 +37,22 @@ class Conversion:
     _whole: bool = True
     """Have all values been whole numbers so far?"""
 
-    def convert(self, exact: Array, start: int) -> Array:
-        """Return a piece, (rows, ...), in the declared element type; ``start`` is the place of its first row."""
+    def convert(self, exact: Array, start: int, inputs: Mapping[str, Array]) -> Array:
+        """Return a piece, (rows, ...), in the declared element type.
+
+        Args:
+            exact: the piece.
+            start: the place of its first row.
+            inputs: what it was computed from, the rows of all columns.
+        """
         values = exact.reshape(len(exact), -1)
         if values.dtype.kind == "f":
-            self._note(~np.isfinite(values), start, lambda row, e, origin: self._not_finite(values[row, e], origin))
+            read = [inputs[name] for name in self.inputs if inputs[name].dtype.kind == "f"]
+
+            def problem(row: int, element: int, origin: Origin) -> Problem:
+                return self._not_finite(values[row, element], origin, [of_all[row] for of_all in read])
+
+            self._note(~np.isfinite(values), start, problem)
         result, unfit = convert(exact, self.element)
         if self.element.numpy == exact.dtype:
             return exact
@@ -58,14 +71,23 @@ class Conversion:
                 origin = self.where(start + int(row), int(element))
                 self._problems.append(problem(int(row), int(element), origin))
 
-    def _not_finite(self, value: float, origin: Origin) -> Problem:
+    def _not_finite(self, value: float, origin: Origin, read: Sequence[Array]) -> Problem:
+        if np.isnan(value) and not any(np.isnan(numbers).any() for numbers in read):
+            return errors.NO_NUMBER(
+                f"field '{self.name}' computes what is no number ({origin})",
+                hint="a root or a logarithm is of no negative number, and 0 / 0 is nothing: bound what it is of, as "
+                "clip(..., min = 0) does",
+            )
         if np.isnan(value):
             fill = '"mean"' if self.element.is_float else "-1"
             return errors.MISSING_VALUE(
                 f"field '{self.name}' has no value: an empty cell or NaN ({origin})",
                 hint=f"fill it with impute(..., {fill}), or mend the data; is_missing(...) tells a model of it",
             )
-        return errors.NOT_FINITE(f"field '{self.name}' is infinite ({origin})")
+        hint = None
+        if all(np.isfinite(numbers).all() for numbers in read):
+            hint = "so are a division by 0, the logarithm of 0 and exp of more than 709; clip(...) bounds what it is of"
+        return errors.NOT_FINITE(f"field '{self.name}' is infinite ({origin})", hint=hint)
 
     def _round(self, exact: Array, result: Array, start: int) -> None:
         """Remember whole numbers that change; a field with a fraction anywhere is no field of whole numbers."""

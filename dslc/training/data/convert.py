@@ -40,10 +40,15 @@ class Origin:
     column: str
     line: int | None = None
     index: int | None = None
+    beside: tuple[str, ...] = ()
+    """Further columns that it was made of."""
 
     def __str__(self) -> str:
         place = f"line {self.line}" if self.line is not None else f"index {self.index}"
-        return f"{self.file}, {place}, column '{clipped(self.column)}'"
+        named = [f"'{clipped(name)}'" for name in (self.column, *self.beside[:2])]
+        columns = f"columns {', '.join(named)}" if self.beside else f"column {named[0]}"
+        rest = len(self.beside) - len(named) + 1
+        return f"{self.file}, {place}, {columns}" + (f" and {rest} more" if rest else "")
 
 
 def convert(values: Array, element: ElementType) -> tuple[Array, Array]:

@@ -41,18 +41,25 @@ def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEM
 
 
 def open_inputs(
-    path: Path, source: DataSource | None = None, *, needed: Sequence[str] = (), memory: int = MEMORY
-) -> Table:
+    path: Path, source: DataSource | None = None, *, described: bool = False, needed: Sequence[str] = (),
+    memory: int = MEMORY,
+) -> Table:  # fmt: skip
     """Open a file that the user named on the command line, as the source of a run says; ``-`` is standard input.
 
-    The kind is told by the file's suffix, else it is the source's, and a file of its kind is read by its options.
+    The kind is told by the file's suffix, else it is the source's, and a file of its kind is read by its options; a
+    source that is ``described`` for this file tells its kind.
     A file that holds one array is the column that the source reads from a file of that name, else the only one of its
     columns that is among those ``needed``; without a source it is called as the file without its suffix.
 
     Raises:
-        Problem, Failure: E0401 to E0417, E0421, E0426, E0427, E0429.
+        Problem, Failure: E0401 to E0417, E0421, E0426, E0427, E0429, E0453.
     """
     if path == STANDARD_INPUT:
+        if described and not isinstance(source, sources.csv):
+            raise errors.BAD_SOURCE(
+                f"standard input is read as csv, and --source says {getattr(source, 'name', 'nothing')}",
+                hint="give the data as a file",
+            )
         spooled = _spooled(getattr(sys.stdin, "buffer", None))
         try:
             table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
@@ -63,17 +70,18 @@ def open_inputs(
         return table
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise errors.UNREADABLE(
-            f"'{path.name}' is a pipe or a device, not a file",
+            f"'{path}' is a pipe or a device, not a file",
             hint="csv is read from standard input where the file is called -",
         )
-    kind = _kind(path, source)
+    name = path.name or str(path)
+    kind: type[Any] = type(source) if described and source is not None else _kind(path, source)
     require_available(kind)
     if kind.keywords:
         column = _column_of(path, source if isinstance(source, kind) else None, needed)
-        found: DataSource = kind(files=((column, path.name),))
+        found: DataSource = kind(files=((column, name),))
     else:
-        found = _with_path(kind, source, path.name)
-    return _open(found, {path.name: path}, memory)
+        found = _with_path(kind, source, name)
+    return _open(found, {name: path}, memory)
 
 
 def _kind(path: Path, source: DataSource | None) -> type[Any]:

@@ -27,23 +27,19 @@ def split_rows(
 ) -> dict[str, Array]:
     """Assign every row to exactly one split; sizes are exact by largest remainders (groups as near as they allow).
 
-    Rows are shuffled with ``seed``, unless one of these (rows,) arrays says otherwise: ``by`` gives every split the
-    same mix of its values, ``order`` cuts in its order, ``group`` keeps rows of equal value in one split. ``rest``
-    names the split that takes what ``fractions`` leave, as train does beside ready-made splits; without it they sum
-    to 1. That and the exclusion of one array by another is checked with the spec.
+    Rows are shuffled with ``seed``, unless one of these (rows,) arrays says otherwise, in which no value is missing:
+    ``by`` gives every split the same mix of its values, ``order`` cuts in its order, ``group`` keeps rows of equal
+    value in one split. ``rest`` names the split that takes what ``fractions`` leave, as train does beside ready-made
+    splits; without it they sum to 1. That and the exclusion of one array by another is checked with the spec.
 
     Returns:
         Row numbers (int64) of each split, ascending; with ``order``, in that order.
 
     Raises:
-        Problem: E0418 for an empty split, E0415 for a missing value of such an array.
+        Problem: E0418 for an empty split.
     """
     shares = dict(fractions) if rest is None else {rest: 1 - sum(fractions.values()), **fractions}
     sizes = _sizes(rows, shares)
-    for name, values in (("by", by), ("order", order), ("group", group)):
-        if values is not None and _missing(values).any():
-            row = int(np.argmax(_missing(values)))
-            raise errors.MISSING_VALUE(f"the column that the split takes as '{name}' is empty in row {row + 1}")
     shuffled = np.random.Generator(np.random.PCG64(seed % 2**64)).permutation(rows)
     if group is not None:
         part = _grouped(group, shuffled, sizes)
@@ -98,8 +94,3 @@ def _numbered(values: Array) -> Array:
     """Return for each row the number of its value among the sorted distinct values."""
     numbers: Array = np.unique(values.astype(str) if values.dtype == object else values, return_inverse=True)[1]
     return numbers.reshape(-1)
-
-
-def _missing(values: Array) -> Array:
-    missing: Array = values == "" if values.dtype == object else values != values  # noqa: PLR0124 - true for NaN only
-    return missing

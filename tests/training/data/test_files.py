@@ -141,4 +141,4 @@ def test_inputs_that_never_end_are_refused(tmp_path: Path, findings: Findings) -
     for name in ("p.csv", "z.csv"):
         (told,) = findings(lambda name=name: open_inputs(tmp_path / name))  # type: ignore[misc]
         hint = "csv is read from standard input where the file is called -"
-        assert told == f"E0404: '{name}' is a pipe or a device, not a file | {hint}"
+        assert told == f"E0404: '{tmp_path / name}' is a pipe or a device, not a file | {hint}"

@@ -93,8 +93,8 @@ def test_statistics_leave_missing_values_out(findings) -> None:
 
 
 def finite(values: np.ndarray) -> None:
-    conversion = Conversion("x", FLOAT32, where)
-    conversion.convert(values, 0)
+    conversion = Conversion("x", FLOAT32, where, ("a",))
+    conversion.convert(values, 0, {"a": values})
     conversion.raise_misfits()
 
 
