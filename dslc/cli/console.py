@@ -69,14 +69,15 @@ def give(text: str) -> None:
 
 
 def give_figure(split: str, name: str, value: Any, classes: Sequence[str] | None = None) -> None:
-    """Print a figure of a split on standard output: a number behind its name, a table of classes below it."""
+    """Print a figure of a split on standard output: a number behind its name, tables of classes below it."""
     from dslc.cli.display import figure
-    from dslc.report.confusion import confusion_lines, is_table
+    from dslc.report.confusion import confusion_lines, tables_of
 
-    if is_table(value):
-        give(f"{split} {name}, true classes by predicted ones:")
-        give("\n".join(f"  {line}" for line in confusion_lines(value, classes, columns_of(sys.stdout) - 2)))
-    else:
+    tables = tables_of(value, classes)
+    for label, (table, names) in tables.items():
+        give(f"{split} {name}{label}, true classes by predicted ones:")
+        give("\n".join(f"  {line}" for line in confusion_lines(table, names, columns_of(sys.stdout) - 2)))
+    if not tables:
         give(f"{split} {name} {figure(value)}")
 
 

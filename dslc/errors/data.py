@@ -98,7 +98,8 @@ MISSING_VALUE = register(
     "a value is missing",
     'An empty cell, or a NaN, reached a field. Missing numbers are filled with `impute(x, "mean")`; a missing text is '
     "a category of its own with `category(x, missing = true)`; `is_missing(x)` makes a field of either. What else "
-    'marks a missing value is said of the source: `csv("data.csv", missing = "?")`.',
+    'marks a missing value is said of the source, `csv("data.csv", missing = ["?", "-999"])`, or of one column, '
+    '`column("age", missing = "?")`. What a split goes by, in `by`, `order` or `group`, may not be missing.',
 )
 ROW_COUNTS = register(
     "E0416",

@@ -220,6 +220,8 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
             wrong = next((item for item in given.value if not fits(item)), None)
             found = f"a list with {kind_of(wrong)} in it"
         told = activation_hint("", given.value, of) or f"{option.name}: {option.doc}"
+        if of in LAYERS and given.name is None and bool in option.kinds and is_number(given.value):
+            told = f"the size of the input is taken from what flows in: {of}({given.span.text})"
         message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
         diagnostics.add(errors.WRONG_KIND(message, hint=told).at(given.span))
         return POISON

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
+from dslc.elsewhere import word_hint
 from dslc.errors import matching, names, objectives
 from dslc.library.sources import DataSource, check_path, require_available
 from dslc.library.words import SOURCES
@@ -170,9 +171,11 @@ class DataChecker:
         if name not in SOURCES:
             raise names.UNKNOWN_LAYER(
                 f"there is no kind of source '{name}'",
-                hint=did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}",
+                hint=word_hint(name, SOURCES) or did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}",
             ).at(s.value.function.span)
-        value = self.evaluator().evaluate(s.value)
+        evaluator = self.evaluator()
+        evaluator.scope.unknown_hint = lambda name: f'paths stand in quotes: {s.value.function.span.text}("{name}.csv")'
+        value = evaluator.evaluate(s.value)
         try:
             require_available(SOURCES[name])
             if isinstance(value, DataSource):

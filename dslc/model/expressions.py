@@ -12,7 +12,7 @@ from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.losses import Mean, Penalty
 from dslc.library.operations import Function, Layer, operands_of, word_of_symbol
-from dslc.library.words import FUNCTIONS, Word
+from dslc.library.words import FUNCTIONS, LAYERS, Word
 from dslc.model import bodies
 from dslc.model.arguments import Given, bind_word
 from dslc.model.arithmetic import bounded, compute, work_of
@@ -26,6 +26,7 @@ from dslc.model.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.model.values import POISON, Outputs, ParameterOf, Value, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.syntax import tree
+from dslc.syntax.comments import comment_hint
 from dslc.types import ElementType, Symbolic, Undecided
 
 __all__ = ["CallSite", "Evaluator"]
@@ -140,9 +141,9 @@ class Evaluator:
             return POISON
         if found is not MISSING:
             raise names.NOT_APPLICABLE(f"'{e.id}' is {described(found)}, not a value", hint=usage_of(e.id, found))
-        raise self._unknown(e.id)
+        raise self._unknown(e.id, e.span)
 
-    def _unknown(self, name: str) -> Exception:
+    def _unknown(self, name: str, span: Span) -> Exception:
         """A name that is no value: silent where that is the consequence of what is reported already."""
         if self.scope.is_incomplete:
             return Silent()
@@ -155,7 +156,7 @@ class Evaluator:
                 )
         hints = [scope.unknown_hint(name) for scope in self.scope.chain() if scope.unknown_hint]
         near = did_you_mean(name, {*self.scope.names(), *ELEMENT_TYPES})
-        hint = VALUES.get(foreign(name)) or near or next(iter(hints), None)
+        hint = VALUES.get(foreign(name)) or near or comment_hint(span) or next(iter(hints), None)
         return names.UNKNOWN_NAME(f"there is no value '{name}' here", hint=hint)
 
     def resolve(self, target: tree.Expression, *, missing_ok: bool = False, role: str = "function") -> Any:
@@ -169,7 +170,11 @@ class Evaluator:
         if isinstance(target, tree.Member):
             return self._instance(self._resolve_member(target), target.span)
         if not isinstance(target, tree.Name):
-            raise names.NOT_APPLICABLE("only a name can be applied").at(target.span)
+            called = target.function.span.text if isinstance(target, tree.Call) else ""
+            hint = word_hint(called, [word for registry in REGISTRIES for word in registry]) if called else None
+            if called in LAYERS:
+                hint = f"layers are applied with '->': x -> {target.span.text}"
+            raise names.NOT_APPLICABLE("only a name can be applied", hint=hint).at(target.span)
         found = self.scope.find(target.id)
         if found is POISON:
             raise Silent
@@ -259,7 +264,13 @@ class Evaluator:
             if (left is None or right is None) and e.operator in ("==", "!="):
                 return e.operator == "!="  # a tensor is never none
             if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic)) for v in (left, right)):
-                raise names.BAD_ARITHMETIC(f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}")
+                lists = any(isinstance(side, (list, tuple)) for side in (left, right))
+                raise names.BAD_ARITHMETIC(
+                    f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}",
+                    hint="a list is no tensor; what it is of is taken apart: stack(2 * x[:, 0], 3 * x[:, 1], axis = 1)"
+                    if lists
+                    else None,
+                )
             operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
             return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span, sign=e.operator)
         self.elaboration.count_work(e.span, work_of(left) + work_of(right))

@@ -69,7 +69,7 @@ class FieldChecker(FieldColumns):
                 "datetime": self.datetime, **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
                 **dict.fromkeys((name for name, word in FUNCTIONS.items() if word.random), self.elsewhere),
             })  # fmt: skip
-            evaluator.scope.unknown_hint = lambda name: f'a column of the source is read with column("{name}")'
+            evaluator.scope.unknown_hint = lambda name: f'names of columns stand in quotes: column("{name}")'
             exact = evaluator.evaluate(self.node.value)
             try:
                 if exact is not POISON:

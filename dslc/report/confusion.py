@@ -13,7 +13,7 @@ from dslc.report.pictures import new_picture, saved
 from dslc.training.files import write_atomically
 from dslc.training.manifest import CONFUSION
 
-__all__ = ["CONFUSION", "confusion_lines", "draw_confusion", "is_table"]
+__all__ = ["CONFUSION", "confusion_lines", "draw_confusion", "is_table", "tables_of"]
 
 LONGEST_NAME = 16
 """Columns of a terminal that a class's name takes at most."""
@@ -29,6 +29,21 @@ def is_table(value: Any) -> bool:
         return False
     rows = [row for row in value if isinstance(row, (list, tuple)) and len(row) == len(value)]
     return len(rows) == len(value) and not any(isinstance(cell, (list, tuple)) for row in rows for cell in row)
+
+
+def tables_of(value: Any, names: Sequence[str] | None) -> dict[str, tuple[Any, Sequence[str] | None]]:
+    """Return a metric's tables, each with its classes' names, by what stands behind the metric's name.
+
+    Args:
+        value: a matrix, or one for each label.
+        names: what the classes, or the labels, are called; their numbers by default.
+    """
+    if is_table(value):
+        return {"": (value, names)}
+    if not isinstance(value, (list, tuple)) or not value or not all(is_table(table) for table in value):
+        return {}
+    labels = _called(names, len(value))
+    return {f" of {label}": (table, None) for label, table in zip(labels, value, strict=True)}
 
 
 def confusion_lines(table: Sequence[Sequence[float]], names: Sequence[str] | None, width: int) -> list[str]:
@@ -113,22 +128,26 @@ def _cut(text: str, width: int) -> str:
 
 
 def draw_confusion(
-    folder: Path, tables: Mapping[str, Sequence[Sequence[float]]], classes: Mapping[str, Sequence[str]], split: str
+    folder: Path, metrics: Mapping[str, Any], classes: Mapping[str, Sequence[str]], split: str
 ) -> Path | None:
-    """Draw the confusion matrices of a run beside each other, by metric; None where there are none, or no matplotlib.
+    """Draw the confusion matrices among metrics beside each other; None where there are none, or no matplotlib.
 
     Raises:
         Problem: E0609, E0610.
     """
+    tables = {
+        name + label: found for name, value in metrics.items()
+        for label, found in tables_of(value, classes.get(name)).items()
+    }  # fmt: skip
     shown = list(tables.items())[:MOST_PANELS]
     across = min(len(shown), 3)
     picture = new_picture(6 * across, 5.4 * -(-len(shown) // across)) if shown else None
     if picture is None:
         return None
-    for number, (name, table) in enumerate(shown, start=1):
+    for number, (name, (table, names)) in enumerate(shown, start=1):
         axes = picture.add_subplot(-(-len(shown) // across), across, number)
         axes.set_title(f"{name}, {split}", parse_math=False)
-        _panel(axes, np.nan_to_num(np.array(table, float)), _called(classes.get(name), len(table)))
+        _panel(axes, np.nan_to_num(np.array(table, float)), _called(names, len(table)))
     write_atomically(folder / CONFUSION, saved(picture))
     return folder / CONFUSION
 

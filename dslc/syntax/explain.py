@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.elsewhere import STATEMENTS, foreign
 from dslc.errors.syntax import (
@@ -18,6 +20,7 @@ from dslc.errors.syntax import (
     UNOPENED,
     WRONG_SIGN,
 )
+from dslc.syntax.comments import comment_hint
 from dslc.syntax.mistake import PARTNER, Mistake, describe, ends_operand, is_end, is_name, starts_operand
 from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
 from dslc.syntax.words import END, RESERVED_WORDS, Word
@@ -32,6 +35,13 @@ _NAMING = {"as", "over", "freeze", "for", "net", "let", "metric", "layer", "fiel
 
 def explain(mistake: Mistake) -> tuple[Problem, str | None]:
     """Return the diagnostic, and the keyword that was probably meant where an unknown one was found."""
+    problem, meant = _explained(mistake)
+    span = problem.diagnostic.span
+    hint = comment_hint(span) if span is not None else None
+    return (problem, meant) if hint is None else (Problem(replace(problem.diagnostic, hint=hint)), None)
+
+
+def _explained(mistake: Mistake) -> tuple[Problem, str | None]:
     for check in _CHECKS:
         problem = check(mistake)
         if problem is not None:
@@ -155,15 +165,24 @@ def _sign(m: Mistake) -> Problem | None:
         )
     if found == "=" and m.opener is None and keyword in {"if", "stop"}:
         return WRONG_SIGN("'=' gives a name its value; to compare, write '=='").at(m.found.span)
-    takes_no_name = "EQUAL" not in m.expected and m.level is Level.TRAIN
-    if found == "=" and m.at <= m.start + 2 and takes_no_name and keyword in FORMS[m.level]:
-        return WRONG_SIGN(f"'{keyword}' is written without '='", hint=_form(m, keyword)).at(m.found.span)
+    takes_no_name = "EQUAL" not in m.expected and m.level in (Level.TRAIN, Level.DATA)
+    if found in {"=", ":"} and m.at <= m.start + 2 and takes_no_name and keyword in FORMS[m.level]:
+        return WRONG_SIGN(f"'{keyword}' is written without '{found}'", hint=_form(m, keyword)).at(m.found.span)
+    if found == "=" and _follows(m, ">") and m.words[m.at + 1].span.start == m.found.span.end:
+        return WRONG_SIGN("a layer is applied with '->', not '=>'", hint="for example: x -> Dense(10) -> Relu").at(
+            m.found.span | m.words[m.at + 1].span
+        )
+    if found == ":" and "lambda" in map(str, m.words[max(m.start - 1, 0) : m.at]):
+        return WRONG_SIGN(
+            "there are no functions without a name", hint="a piece of network is a block: block Name(channels) { ... }"
+        ).at(m.found.span)
     if found == ":" and m.opener is not None and str(m.opener) == "(":
         return WRONG_SIGN("an argument gets its value with '='", hint=f"write {m.words[m.at - 1]} = ...").at(
             m.found.span
         )
     if found == ":" and "EQUAL" in m.expected:
-        return WRONG_SIGN("expected '=' here, not ':'", hint=_form(m, keyword)).at(m.found.span)
+        hint = _form(m, keyword) or (f"write {keyword} = ..." if _follows(m, "=") else None)
+        return WRONG_SIGN("expected '=' here, not ':'", hint=hint).at(m.found.span)
     return None
 
 
@@ -186,7 +205,8 @@ def _missing_comma(m: Mistake) -> Problem | None:
     if "COMMA" not in m.expected or not (entry or (m.opener is not None and str(m.opener) != "{") or _in_choice(m)):
         return None
     end = previous.span.end
-    return MISSING_COMMA(f"a comma is missing between {describe(previous)} and {describe(found)}").at(
+    hint = "a choice is written: if condition then a else b" if str(found) == "if" else None
+    return MISSING_COMMA(f"a comma is missing between {describe(previous)} and {describe(found)}", hint=hint).at(
         found.span.source.span(end, max(end + 1, found.span.start))
     )
 
@@ -250,12 +270,15 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
     word = m.words[m.at - 1] if body and m.at == m.start + 1 and "EQUAL" in m.expected else m.found
     if not word.is_wordlike or not (word is m.first or m.whole):
         return None
+    what = {Level.FILE: "a declaration", Level.BODY: "a statement of a model or block"}.get(m.level)
+    what = what or f"a statement of '{m.level.name.lower()}'"
+    elsewhere = STATEMENTS.get(foreign(str(word))) if str(word) not in KEYWORDS[m.level] else None
+    if elsewhere and not (m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL"):
+        return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=elsewhere).at(word.span), None
     if str(word) in RESERVED_WORDS or (body and not word.starts_line):
         return UNEXPECTED(f"{describe(word)} does not belong here").at(word.span), None
     if word is m.found and word is not m.first and not word.starts_line and not did_you_mean(word, KEYWORDS[m.level]):
         return None
-    what = {Level.FILE: "a declaration", Level.BODY: "a statement of a model or block"}.get(m.level)
-    what = what or f"a statement of '{m.level.name.lower()}'"
     if m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
         hint = f"a value for the whole file is a param: param {word}: int = ..."
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
@@ -269,13 +292,16 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
         home = place.get(homes[0], f"'{homes[0].name.lower()}'")
         return UNKNOWN_STATEMENT(f"'{word}' belongs in {home}, it is not {what}").at(word.span), None
     if body and suggestion is None:
-        return UNEXPECTED(
-            f"this is no statement: after '{word}' stands {describe(m.found)}",
-            hint=f"a result gets a name, '{word} = ...', or is an 'output'",
-        ).at(word.span), None
+        hint = f"a result gets a name, '{word} = ...', or is an 'output'"
+        if _follows(m, "=") and str(m.found) in _ARITHMETIC:
+            hint = f"write {word} = {word} {m.found} ..."
+        elif str(word) in KEYWORDS[m.level]:
+            hint = _form(m, str(word)) or hint
+        return UNEXPECTED(f"this is no statement: after '{word}' stands {describe(m.found)}", hint=hint).at(
+            word.span
+        ), None
     meant = next((k for k in KEYWORDS[m.level] if suggestion == f"did you mean '{k}'?"), None)
-    known = STATEMENTS.get(foreign(str(word))) or suggestion
-    known = known or f"{what} starts with one of {', '.join(KEYWORDS[m.level])}"
+    known = suggestion or f"{what} starts with one of {', '.join(KEYWORDS[m.level])}"
     problem = UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=known).at(word.span)
     usable = meant is not None and word is m.found and meant.upper() in m.expected
     return problem, meant if usable else None

@@ -10,7 +10,7 @@ import math
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from lark import Lark, Token
@@ -18,6 +18,7 @@ from lark import Lark, Token
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors.syntax import BAD_CHARACTER, BAD_NUMBER, BAD_STRING
 from dslc.source import Source, Span
+from dslc.syntax.comments import comment_hint
 
 __all__ = ["END", "MOST_ERRORS", "RESERVED_WORDS", "Word", "Words", "name_of", "read_words"]
 
@@ -53,7 +54,9 @@ _LOOKALIKES = {
     "＝": "write '='",
     "!": "write 'not' for negation, '!=' for 'differs from'",
     "&": "write 'and'",
-    "|": "write 'or'",
+    "|": "write 'or' for logic; layers are applied with '->'",
+    "?": "a choice is written: if condition then a else b",
+    "\u00a0": "write a space",
     "^": "powers are written with '**'",
     "~": "write 'not'",
 }
@@ -122,6 +125,7 @@ def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words
     found = Words()
     docs: list[str] = []
     faults = 0
+    last: Word | None = None
     skipped = False
     for token in grammar.lex(source.text, dont_ignore=True):
         start = token.start_pos or 0
@@ -138,9 +142,13 @@ def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words
             _check(word)
         except Problem as problem:
             word.faulty = True
-            faults += 1
-            if faults <= MOST_ERRORS:
-                diagnostics.add(problem.at(span))
+            goes_on = last is not None and last.type == token.type and last.span.end == start
+            last = Word.make(token.type, str(token), span)
+            if goes_on and (str(token)[0] == "'" or source.text[start - 1] == source.text[start]):
+                pass  # && and '''...''' are one mistake
+            elif (faults := faults + 1) <= MOST_ERRORS:
+                hint = comment_hint(span) if str(token).startswith("'") else None
+                diagnostics.add((Problem(replace(problem.diagnostic, hint=hint)) if hint else problem).at(span))
         if word.type == "BAD_CHARACTER":
             skipped = True
             if found.words and not word.starts_line:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dslc.report.confusion import confusion_lines, draw_confusion, is_table
+from dslc.cli import main
+from dslc.report.confusion import confusion_lines, draw_confusion, is_table, tables_of
 
 IRIS = ["setosa", "versicolor", "virginica"]
 TABLE = [[10, 0, 0], [0, 8, 2], [0, 1, 1234]]
@@ -105,3 +107,48 @@ def test_no_tables_no_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [1.5, [1, 2], [[1, 2]], [], [[[1]]], [[1], [2]], "text", None])
 def test_what_is_no_table(value: object) -> None:
     assert not is_table(value)
+
+
+BY_LABEL = [[[8, 2], [1, 9]], [[5, 0], [0, 15]]]
+
+
+def test_labels_have_a_table_each(tmp_path: Path) -> None:
+    assert tables_of(TABLE, IRIS) == {"": (TABLE, IRIS)}
+    assert tables_of(BY_LABEL, ["red", "tall"]) == {
+        " of red": (BY_LABEL[0], None), " of tall": (BY_LABEL[1], None)
+    }  # fmt: skip
+    assert list(tables_of(BY_LABEL, None)) == [" of 0", " of 1"]
+    assert tables_of(0.5, None) == tables_of([], None) == tables_of([[1, 2, 3]], None) == {}
+    assert draw_confusion(tmp_path, {"table": BY_LABEL}, {"table": ["red", "tall"]}, "test") is not None
+
+
+LABELS = """\
+data d {
+  source csv("d.csv")
+  field x: float32 = column("x")
+  field tags: float32[2] = columns("is_*")
+}
+model Net {
+  input x: float32[N]
+  output logits = unsqueeze(x, axis = 1) -> Dense(2)
+}
+train t {
+  data d
+  minimize binary_cross_entropy(Net(x), tags) using SGD(lr = 0.1)
+  metric table = confusion(Net(x), tags)
+  epochs 1
+}
+"""
+
+
+def test_labels_are_called_as_their_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "d.csv").write_text("x,is_red,is_tall\n" + "1,0,1\n-1,1,0\n" * 4)
+    (tmp_path / "d.dl").write_text(LABELS)
+    assert main(["train", str(tmp_path / "d.dl"), "-o", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "train table of is_red, true classes by predicted ones:\n  true  0  1\n" in said
+    assert "train table of is_tall, true" in said
+    assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"] == {"table": ["is_red", "is_tall"]}
+    assert np.shape(found["metrics"]["table"]) == (2, 2, 2)

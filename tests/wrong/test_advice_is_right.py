@@ -27,7 +27,7 @@ train t {{
   epochs 1
 }}
 """
-MISSING = 'csv("d.csv", missing = "?")'
+MISSING = 'csv("d.csv", missing = ["?", "-999"])'
 
 
 def field_of(folder: Path, field: str, source: str = 'csv("d.csv")') -> np.ndarray:
@@ -56,3 +56,8 @@ def test_the_advice_works(tmp_path: Path) -> None:
     assert coded[2] == coded[4]
     for column, missing in (("price", [0, 1, 0, 1, 0, 0]), ("home", [0, 0, 1, 0, 1, 0])):
         assert field_of(tmp_path, f'cast(is_missing(column("{column}")), float32)', MISSING).tolist() == missing
+
+
+def test_the_mark_of_one_column_works(tmp_path: Path) -> None:
+    assert '`column("age", missing = "?")`' in CODES["E0415"].explanation
+    assert field_of(tmp_path, 'impute(column("price", missing = "?"), "mean")').tolist() == [1, 4, 3, 4, 5, 7]

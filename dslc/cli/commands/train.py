@@ -96,13 +96,12 @@ def _in_place(options: argparse.Namespace, folder: Path) -> str:
 def _tell(result: RunResult, options: argparse.Namespace) -> None:
     """Say what came out, and draw it."""
     from dslc.api import open_run
-    from dslc.report.confusion import draw_confusion, is_table
+    from dslc.report.confusion import draw_confusion
     from dslc.report.curves import draw_curves
 
     classes = open_run(result.folder).class_names
-    tables = {name: value for name, value in result.metrics.items() if is_table(value)}
     curves = draw_curves(result.folder, kept=result.best)
-    confusion = draw_confusion(result.folder, tables, classes, result.split)
+    confusion = draw_confusion(result.folder, result.metrics, classes, result.split)
     if options.json:
         give_json({
             "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
