@@ -21,7 +21,7 @@ from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
 from dslc.model.contract import Contract
-from dslc.training.data import Dataset, Split, Table, open_inputs, where_in
+from dslc.training.data import Dataset, Split, Table, as_written, open_inputs, where_in
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.indices import check_new
 from dslc.training.manifest import Manifest, RunRecord
@@ -312,8 +312,8 @@ class Run:
 
     def _kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns of new data as they are."""
-        found = {table.require(name): table.read(name) for name in names}
-        return {name: array.astype(np.str_) if array.dtype == object else array for name, array in found.items()}
+        return {table.require(name): as_written(table, name) for name in names}
+
 
     def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns of the examples of a split of the run's own data, as they are."""

@@ -312,6 +312,18 @@ def test_predict_keeps_columns(dslc: Dslc, trained: Path, tmp_path: Path) -> Non
     assert codes(dslc("predict", trained, "--split", "test", "--keep", "ID").err) == ["E0411"]
 
 
+def test_predict_keeps_columns_as_they_are_written(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("code,count,note,x1,x2\n007,1,a,3,0\n0042,2,b,-3,0\n")
+    keep = ["--keep", "code", "--keep", "count", "--keep", "note"]
+    done = dslc("predict", trained, tmp_path / "new.csv", *keep)
+    assert [line.split(",")[:3] for line in done.out.splitlines()] == [
+        ["code", "count", "note"], ["007", "1", "a"], ["0042", "2", "b"]
+    ]  # fmt: skip
+    dslc("predict", trained, tmp_path / "new.csv", *keep, "-o", tmp_path / "out.jsonl")
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert (first["code"], first["count"], first["note"]) == ("007", 1, "a")
+
+
 def test_predict_never_puts_a_prediction_in_place_of_a_kept_column(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("label,x1,x2\nright,0,3\n")
     done = dslc("predict", trained, tmp_path / "new.csv", "--keep", "label")

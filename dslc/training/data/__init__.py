@@ -17,10 +17,10 @@ from dslc.training.data.opening import open_inputs, open_table
 from dslc.training.data.paths import data_folders, fingerprint, found_files, locate
 from dslc.training.data.predictions import write_predictions
 from dslc.training.data.splits import split_rows
-from dslc.training.data.table import Table, Text
+from dslc.training.data.table import Table, Text, as_written
 
 __all__ = [
-    "Dataset", "Origin", "Split", "Table", "Text", "Where", "batch_bounds", "check_range",
+    "Dataset", "Origin", "Split", "Table", "Text", "Where", "as_written", "batch_bounds", "check_range",
     "data_folders", "fingerprint", "fit_mean", "fit_median", "fit_minmax", "fit_standardize", "found_files", "locate",
     "open_inputs", "open_table", "placed", "prefetch", "split_rows", "where_in", "write_predictions",
 ]  # fmt: skip

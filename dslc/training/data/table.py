@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from dslc.training.data.spellings import Spelling
 from dslc.training.data.streams import Fingerprint
 from dslc.types import BOOL, STRING, ElementType
 
-__all__ = ["MEMORY", "Table", "Text", "allocate", "chunks"]
+__all__ = ["MEMORY", "Table", "Text", "allocate", "as_written", "chunks"]
 
 CHUNK = 8 << 20
 """Bytes that one step of a pass over an array takes."""
@@ -35,6 +36,28 @@ class Text:
         """Return the values as an array of Python strings (equal ones are one object)."""
         texts: Array = np.array(self.vocabulary, object)[self.codes]
         return texts
+
+
+def as_written(table: Table, name: str) -> Array:
+    """Return a column to be passed on: numbers, or text where the numbers would not say what is written (``007``)."""
+    array = table.read(name)
+    if array.dtype.kind == "O":
+        return array.astype(np.str_)
+    if array.ndim != 1 or array.dtype.kind == "b":
+        return array
+    text = table.text(name)
+    if all(_says(written) for written in text.vocabulary):
+        return array
+    return text.strings().astype(np.str_)
+
+
+def _says(text: str) -> bool:
+    """Does a number say all that a text does?"""
+    try:
+        float(text or "nan")
+    except ValueError:  # 3,5 %
+        return False
+    return re.match(r"[+-]?0[0-9]", text) is None
 
 
 def chunks(array: Array) -> Iterator[slice]:
