@@ -73,25 +73,28 @@ UNKNOWN_COLUMN = register(
     "E0411",
     "there is no such column",
     "The source has no column of that name, or none that matches the pattern. Names are compared exactly, upper and "
-    "lower case included; patterns know '*', '?' and '[...]'.",
+    "lower case included. In a pattern `*` stands for any characters and `?` for one; a backslash in front takes "
+    "that meaning away.",
 )
 NOT_A_NUMBER = register(
     "E0412",
     "text where a number is due",
-    "The field has a numeric type, and column(...) converts each cell to it, but this cell is not a number. Mend the "
-    'data, name the text that stands for a missing value (csv(..., missing = "NA")), or use category(...) where the '
-    "column holds names.",
+    "The field computes with numbers, but this cell is not one. Mend the data; say how numbers are written "
+    "(`decimal`, `thousands`, `percent` and `currency` are options of csv); name the text that stands for a missing "
+    'value, `csv("data.csv", missing = "NA")`; or use `category(column("x"))` where the column holds names.',
 )
 NOT_WHOLE = register(
     "E0413",
     "a fraction where a whole number is due",
-    "The field has an integer type, but this cell has digits behind the decimal point. Nothing is rounded silently: "
-    "give the field a float type, or read a float and round it.",
+    "The field has an integer type, but this value has digits behind the decimal point. Nothing is rounded "
+    'silently: give the field a float type, or say that rounding is meant, `cast(round(column("x")), int64)`.',
 )
 OUT_OF_TYPE = register(
     "E0414",
     "a number does not fit the type",
-    "The value lies outside what the field's element type can hold, for instance 300 in uint8. Choose a wider type.",
+    "The value lies outside what its type can hold: 300 in uint8, or in a computation with whole numbers a result "
+    "beyond int64, or a negative power, which is a fraction. Choose a wider type, or compute with fractions: "
+    '`cast(column("x"), float64)`.',
 )
 MISSING_VALUE = register(
     "E0415",
@@ -141,7 +144,8 @@ NO_MEANING = register(
 UNKNOWN_FORMAT = register(
     "E0421",
     "the format is not known by this suffix",
-    "Inputs and outputs named on the command line have their format told by the suffix of the file.",
+    "Inputs and outputs named on the command line have their format told by the suffix of the file. That of an "
+    "input can be said with `--source`, as in `--source csv()`.",
 )
 UNWRITABLE = register(
     "E0422",

@@ -43,8 +43,8 @@ RUN_FAILED = register(
     "E0604",
     "a computation failed while it ran",
     "ONNX Runtime stopped in the middle of a graph. The message names the operation that failed, and the line of the "
-    "spec that it comes from where that is known. Frequent causes are indices outside of a table (a token or a class "
-    "number beyond the vocabulary) and too little memory; a smaller batch helps against the latter.",
+    "spec that it comes from where that is known. The usual cause is too little memory, against which a smaller batch "
+    "helps.",
 )
 GRAPH_REFUSED = register(
     "E0605",

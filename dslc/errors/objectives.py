@@ -69,9 +69,9 @@ BAD_SPLIT = register(
 )  # fmt: skip
 BAD_FIELD = register(
     "E0509", "a field does not have its declared type",
-    "A field's expression gives one example's value; its element type must be the declared one, and it must have as "
-    "many "
-    "elements. `column` converts to the declared element type before arithmetic.",
+    "A field's expression gives one example's value, with as many elements as the declared shape, in the order in "
+    "which they lie: neighbouring axes are joined or cut, and none change places by themselves. Numbers are converted "
+    "to the declared element type at the end; categories, and what is true or false, become numbers by a `cast`.",
 )  # fmt: skip
 BAD_FITTED = register(
     "E0510", "this looks across rows in a way that is not known",

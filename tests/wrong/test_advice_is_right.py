@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,23 @@ def test_the_advice_works(tmp_path: Path) -> None:
     assert coded[2] == coded[4]
     for column, missing in (("price", [0, 1, 0, 1, 0, 0]), ("home", [0, 0, 1, 0, 1, 0])):
         assert field_of(tmp_path, f'cast(is_missing(column("{column}")), float32)', MISSING).tolist() == missing
+
+
+@pytest.mark.parametrize(
+    ("code", "advice", "values"),
+    [
+        ("E0413", 'cast(round(column("x")), int64)', [1, 4, 3, 4, 5, 7]),
+        ("E0414", 'cast(column("x"), float64)', [1, 4, 3, 4, 5, 7]),
+        ("E0461", 'sqrt(clip(column("area"), min = 0))', [1, 2, 3**0.5, 2, 5**0.5, 7**0.5]),
+        ("E0460", 'where(column("b") == 0, 0, column("a") // column("b"))', [1] * 6),
+    ],
+)
+def test_code_in_explanations_of_data_errors_works(
+    code: str, advice: str, values: list[float], tmp_path: Path
+) -> None:
+    assert f"`{advice}`" in CODES[code].explanation
+    written = re.sub(r'column\("\w+"\)', 'impute(column("price"), "mean")', advice)
+    assert field_of(tmp_path, written, MISSING) == pytest.approx(values)
 
 
 def test_the_mark_of_one_column_works(tmp_path: Path) -> None:
