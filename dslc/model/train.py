@@ -310,7 +310,8 @@ class TrainChecker:
             except Problem as problem:
                 self.report(problem, let.value.span)
                 parts = dict.fromkeys((target.name for target in let.targets), POISON)
-            scope.values = parts | scope.values  # of two declarations of a name, which are reported, the first holds
+            twice = dict.fromkeys(parts.keys() & scope.values.keys(), POISON)  # which is reported
+            scope.values = scope.values | parts | twice
         return evaluator
 
     def figure(self, bound: str, expression: tree.Expression, *, training: bool, what: str) -> Any:
