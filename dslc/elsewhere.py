@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["ARGUMENTS", "MEMBERS", "STATEMENTS", "VALUES", "WORDS", "argument_hint", "foreign", "known_as", "word_hint"]
+__all__ = [
+    "ARGUMENTS", "MEMBERS", "STATEMENTS", "STATEMENTS_OF_BODIES", "VALUES", "WORDS", "argument_hint", "foreign",
+    "known_as", "word_hint",
+]  # fmt: skip
 
 _TAKES_LOGITS = "which takes logits: leave a softmax or sigmoid before it away"
 _CLASSES = f"{_TAKES_LOGITS}; its target holds class indices, or a probability for each class"
@@ -203,6 +206,10 @@ STATEMENTS: Mapping[str, str] = {
     "var": "a binding has no keyword: name = ...", "const": "a binding has no keyword: name = ...",
 }  # fmt: skip
 """First words of statements."""
+STATEMENTS_OF_BODIES = frozenset({
+    "return", "let", "var", "const", "elif", "elseif", "while", "def", "class", "function",
+})  # fmt: skip
+"""Those that may be meant in a model or block, where any other name may begin a binding."""
 
 
 def foreign(name: str) -> str:

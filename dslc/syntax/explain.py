@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dslc.diagnostics import Label, Problem, did_you_mean
-from dslc.elsewhere import STATEMENTS, foreign
+from dslc.elsewhere import STATEMENTS, STATEMENTS_OF_BODIES, foreign
 from dslc.errors.syntax import (
     BAD_NUMBER,
     BAD_PIPE,
@@ -37,7 +37,8 @@ def explain(mistake: Mistake) -> tuple[Problem, str | None]:
     """Return the diagnostic, and the keyword that was probably meant where an unknown one was found."""
     problem, meant = _explained(mistake)
     span = problem.diagnostic.span
-    hint = comment_hint(span) if span is not None else None
+    may_be_comment = span is not None and problem.diagnostic.code in (UNEXPECTED, MISSING_EXPRESSION)
+    hint = comment_hint(span) if span is not None and may_be_comment else None
     return (problem, meant) if hint is None else (Problem(replace(problem.diagnostic, hint=hint)), None)
 
 
@@ -272,7 +273,8 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
         return None
     what = {Level.FILE: "a declaration", Level.BODY: "a statement of a model or block"}.get(m.level)
     what = what or f"a statement of '{m.level.name.lower()}'"
-    elsewhere = STATEMENTS.get(foreign(str(word))) if str(word) not in KEYWORDS[m.level] else None
+    known_here = str(word) in KEYWORDS[m.level] or (body and foreign(str(word)) not in STATEMENTS_OF_BODIES)
+    elsewhere = None if known_here else STATEMENTS.get(foreign(str(word)))
     if elsewhere and not (m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL"):
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=elsewhere).at(word.span), None
     if str(word) in RESERVED_WORDS or (body and not word.starts_line):

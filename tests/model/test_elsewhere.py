@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dslc.diagnostics import Diagnostics, did_you_mean
-from dslc.elsewhere import ARGUMENTS, MEMBERS, STATEMENTS, VALUES, WORDS, foreign, word_hint
+from dslc.elsewhere import ARGUMENTS, MEMBERS, STATEMENTS, STATEMENTS_OF_BODIES, VALUES, WORDS, foreign, word_hint
 from dslc.library.words import FUNCTIONS, LAYERS, OPTIMIZERS, options_of
 from dslc.model import check_program, resolve_program
 from dslc.model.known import REGISTRIES
@@ -54,6 +54,10 @@ def test_the_tables_name_what_is_here() -> None:
     for table in (WORDS, ARGUMENTS, VALUES, MEMBERS, STATEMENTS):
         assert all(foreign(name) == name for name in table)
     assert not {foreign(word) for level in Level for word in KEYWORDS[level]} & STATEMENTS.keys() - {"dim", "function", "let"}
+
+
+def test_statements_of_bodies_have_hints() -> None:
+    assert STATEMENTS.keys() >= STATEMENTS_OF_BODIES
 
 
 def test_no_entry_hides_a_word_of_the_library() -> None:

@@ -41,6 +41,7 @@ CASES = [
     (EPOCHS, "/* four */ epochs 4", "E0113", "*", COMMENT),
     (EPOCHS, "'''four epochs'''\n  epochs 4", "E0108", "''", COMMENT),
     (EPOCHS, '"""four epochs"""\n  epochs 4', "E0101", '""', COMMENT),
+    (H, "h = x -> Dense(8) // 2", "E0106", "//", "write (x -> Dense(8)) // 2"),
     (EPOCHS, "epochs 4;", "E0109", ";", "remove it"),
     (EPOCHS, "epochs = 4", "E0115", "=", "epochs 30"),
     (EPOCHS, "epochs: 4", "E0115", ":", "epochs 30"),
