@@ -314,7 +314,6 @@ class Run:
         """Return columns of new data as they are."""
         return {table.require(name): as_written(table, name) for name in names}
 
-
     def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns of the examples of a split of the run's own data, as they are."""
         source, rows = self.job.raw.rows[split]
