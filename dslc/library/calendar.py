@@ -38,10 +38,10 @@ class _Part(Function):
         return x
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        return self.part(x)
+        return self.part(g.floor(x))  # as x / 60 would round up what is little below a whole minute
 
     def part(self, x: Tensor) -> Tensor:
-        """Return it for seconds."""
+        """Return it for whole seconds."""
         raise NotImplementedError
 
 

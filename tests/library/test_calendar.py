@@ -41,8 +41,9 @@ def test_a_part_is_pythons(name: str) -> None:
         return [word.emit(Context(builder), x)]
 
     seconds = np.array([(t - EPOCH).total_seconds() for t in given])
-    (found,) = compiled(build, [TensorType(FLOAT64, ("N",))])(seconds)
-    assert found.tolist() == [PARTS[name](t) for t in given]
+    for shortly_before_the_next in (seconds, np.nextafter(seconds + 1, -np.inf)):
+        (found,) = compiled(build, [TensorType(FLOAT64, ("N",))])(shortly_before_the_next)
+        assert found.tolist() == [PARTS[name](t) for t in given]
     (missing,) = compiled(build, [TensorType(FLOAT64, ("N",))])(np.array([math.nan]))
     assert np.isnan(missing).all()  # a missing moment has no parts
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from datetime import datetime, timezone
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from dslc.training.data.table import Text
 __all__ = ["read_times", "seconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+WIDTHS = {**dict.fromkeys("ymdHIMS", r"\d{2}"), "Y": r"\d{4}", "j": r"\d{3}", "f": r"\d{1,6}"}
+"""The digits of each part of a time, by its letter in a format."""
 
 
 def read_times(values: Text, format: str | None, where: Where) -> Array:
@@ -47,11 +51,49 @@ def seconds(text: str, format: str | None) -> float:
             moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text.strip()))
         else:
             moment = datetime.strptime(text.strip(), format)
+            if not _is_sound(text.strip(), format, moment):
+                return math.nan
     except ValueError:
         return math.nan
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    return (moment - EPOCH).total_seconds()
+    whole = (moment.replace(microsecond=0) - EPOCH).total_seconds()
+    # far from 1970 a double rounds .999999 up, and the last moment of a year is not the first of the next
+    return min((moment - EPOCH).total_seconds(), math.nextafter(whole + 1, -math.inf))
+
+
+def _is_sound(text: str, format: str, moment: datetime) -> bool:
+    """Does a text mean the moment that :meth:`datetime.datetime.strptime` makes of it, and no other?
+
+    It reads 2024111 by ``%Y%m%d`` as the first of November, the 366th day of 2023 as the first of 2024, and takes any
+    weekday for the right one.
+    """
+    strict = _of_full_width(format)
+    if strict is not None and strict.fullmatch(text) is None:
+        return False
+    if not re.search("%[jaA]", format.replace("%%", "")):
+        return True
+    said, meant = time.strptime(text, format), moment.timetuple()
+    return (said.tm_wday, said.tm_yday) == (meant.tm_wday, meant.tm_yday)
+
+
+@lru_cache(64)
+def _of_full_width(format: str) -> re.Pattern[str] | None:
+    """Return what texts look like whose numbers have all their digits where nothing stands between them.
+
+    None where something stands between all numbers.
+    """
+    parts = re.findall("((?:%[YymdjHIMSf]){2,})|%.|(.)", format, re.DOTALL)
+    if not any(run for run, _ in parts):
+        return None
+    between = {"": ".+?", " ": r"\s+"}
+    return re.compile(
+        "".join(
+            "".join(WIDTHS[letter] for letter in run[1::2]) if run else between.get(plain, re.escape(plain))
+            for run, plain in parts
+        ),
+        re.DOTALL | re.IGNORECASE,
+    )
 
 
 def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
