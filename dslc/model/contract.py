@@ -21,8 +21,8 @@ from dslc.types import ElementType
 __all__ = ["Categories", "Contract", "Input", "source_options"]
 
 CategoryValue = str | int | float | bool
-MISSING = "missing"
-"""What the category of missing values is called."""
+MISSING = ("missing", "missing value", "no value")
+"""What the category of missing values is called: the first that no value is, further ones with a number."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,11 @@ class Categories:
     @property
     def names(self) -> tuple[str, ...]:
         """What the categories are called, in the order of their numbers."""
-        return (*(str(v).lower() if isinstance(v, bool) else str(v) for v in self.values), *[MISSING] * self.missing)
+        names = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in self.values)
+        if not self.missing:
+            return names
+        spare = (*MISSING, *(f"{MISSING[-1]} {number}" for number in range(2, len(names) + 2)))
+        return (*names, next(name for name in spare if name not in names))
 
     @property
     def are_text(self) -> bool:

@@ -60,6 +60,13 @@ def test_the_missing_value_is_the_last_category(missing: bool, unknown: bool, ex
     assert coded(given, numbers) == expected
 
 
+@pytest.mark.parametrize("values", [["a"], ["missing", "b"], ["missing", "missing value", "no value", "no value 2"], [1]])
+def test_every_category_has_a_name_of_its_own(values: list[object]) -> None:
+    """Scores are told by these names."""
+    known = fitted(values, missing=True)
+    assert len(set(known.names)) == known.count == len(values) + 1
+
+
 def test_a_missing_value_is_not_an_unknown_one(findings: Findings) -> None:
     assert findings(lambda: coded(["a", ""], fitted(["a"], unknown=True))) == [EMPTY]
 
