@@ -99,6 +99,44 @@ NAME_CLASH = register(
     wrong="model Net {\n  input  x: float32[N, 4]\n  output x = x -> Dense(4)\n}",
     right="model Net {\n  input  x: float32[N, 4]\n  output predicted_x = x -> Dense(4)\n}",
 )  # fmt: skip
+ACROSS_EXAMPLES = register(
+    "E0547", "what ships joins the examples that are given together",
+    "A shipped model is asked for any number of examples at once, and its answer for one may not hang on which others "
+    "stand beside it: a softmax over axis 0, a difference to the mean of the batch, a comparison of each example with "
+    "each. Reduce over another axis, or say in `train` what ships instead: `output embedding = Net(x).embedding`.",
+    wrong="""data d {
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  k: int64 = column("k")
+}
+model Net {
+  input  x: float32[N, 4]
+  output logits = x -> Dense(3)
+}
+train t {
+  data     d
+  let      logits = Net(x)
+  minimize cross_entropy(logits, k) using Adam
+  output   probability = softmax(logits, axis = 0)
+  epochs   1
+}""",
+    right="""data d {
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  k: int64 = column("k")
+}
+model Net {
+  input  x: float32[N, 4]
+  output logits = x -> Dense(3)
+}
+train t {
+  data     d
+  let      logits = Net(x)
+  minimize cross_entropy(logits, k) using Adam
+  output   probability = softmax(logits, axis = 1)
+  epochs   1
+}""",
+)  # fmt: skip
 LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",
     "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file "

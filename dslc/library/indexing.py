@@ -141,11 +141,15 @@ class index(Function):
             axis += 1
         return x.with_shape(shape)
 
-    def indexes(self, x: TensorType, indices: TensorType | None = None) -> Sequence[IndexUse]:
+    def picked(self, x: TensorType) -> int | None:
+        """Return the axis that a tensor of integers picks from, where one does."""
         axes = [item for item in self._named(x) if item is not Mark.NEW]
-        if indices is None or Mark.TENSOR not in axes:
+        return axes.index(Mark.TENSOR) if Mark.TENSOR in axes else None
+
+    def indexes(self, x: TensorType, indices: TensorType | None = None) -> Sequence[IndexUse]:
+        axis = self.picked(x)
+        if axis is None:
             return ()
-        axis = axes.index(Mark.TENSOR)
         return [IndexUse(1, x.shape[axis], f"picks from {x.shape[axis]} along axis {axis}")]
 
     def _entry(self, x: TensorType, axis: int, item: Item) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from dslc import graph as g
 from dslc.errors.types import BAD_PATTERN, RANK
 from dslc.library.checks import agree, divides, need_float, same_elements
 from dslc.library.operations import Context, Function, function, option
-from dslc.types import Dimension, TensorType, element_count
+from dslc.types import Dimension, TensorType, element_count, symbols_of
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -51,6 +52,17 @@ class einsum(Function):
         if len(set(right)) < len(right):
             raise BAD_PATTERN(f'einsum: a letter stands twice in the result "{right}"')
         return terms, right
+
+    def keeps_apart(self, operands: Sequence[TensorType], symbol: str) -> bool:
+        """Do axes whose size has a symbol meet each other only, on an axis of the result?"""
+        terms, result = self._terms(len(operands))
+        letters = {
+            letter
+            for term, x in zip(terms, operands, strict=True)
+            for letter, size in zip(term, x.shape, strict=True)
+            if symbol in symbols_of(size)
+        }
+        return len(letters) < 2 and letters <= set(result)
 
     def _sizes(self, operands: tuple[TensorType, ...]) -> tuple[dict[str, Dimension], str]:
         terms, result = self._terms(len(operands))
@@ -114,7 +126,9 @@ def _groups(pattern: str, side: str) -> _Groups:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
+    """How axes are cut, put into another order, and joined."""
+
     split: tuple[Dimension, ...]
     order: tuple[int, ...]
     merged: tuple[Dimension, ...]
@@ -136,7 +150,8 @@ class rearrange(Function):
     pattern: str = option('The axes of x, "->", and the axes of the result.')
     sizes: tuple[tuple[str, Dimension], ...] = option("Sizes of axes, by name.", default=())
 
-    def _plan(self, x: TensorType) -> _Plan:
+    def plan(self, x: TensorType) -> Plan:
+        """Return what happens to the axes of x."""
         sides = self.pattern.split("->")
         if len(sides) != 2:
             raise BAD_PATTERN(f'rearrange: "{self.pattern}" needs one "->"')
@@ -148,7 +163,7 @@ class rearrange(Function):
             odd = min(set(names) ^ set(result))
             raise BAD_PATTERN(f'rearrange: "{odd}" stands on one side only of "{self.pattern}"')
         sizes = self._solve(left, x)
-        return _Plan(
+        return Plan(
             split=tuple(sizes[name] for name in names),
             order=tuple(names.index(name) for name in result),
             merged=tuple(element_count(sizes[name] for name in group) for group in right),
@@ -190,8 +205,8 @@ class rearrange(Function):
         return known
 
     def type(self, x: TensorType) -> TensorType:
-        return x.with_shape(self._plan(x).merged)
+        return x.with_shape(self.plan(x).merged)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        plan = self._plan(x.type)
+        plan = self.plan(x.type)
         return g.reshape(g.transpose(g.reshape(x, plan.split), plan.order), plan.merged)

@@ -13,10 +13,11 @@ from dslc.errors import matching, names, objectives
 from dslc.library.words import FUNCTIONS
 from dslc.model.checked import CheckedField, Fit, Unsound
 from dslc.model.columns import Form, RawColumn
+from dslc.model.examples import BATCH, across
 from dslc.model.expressions import CallSite
 from dslc.model.field_columns import FieldColumns
 from dslc.model.matching import Silent
-from dslc.model.measures import BATCH, applications_of, mixes_examples
+from dslc.model.measures import applications_of
 from dslc.model.pooling import OVER, pooled_axes
 from dslc.model.soundness import unsound
 from dslc.model.times import check_format
@@ -184,16 +185,12 @@ class FieldChecker(FieldColumns):
         Raises:
             Problem: something does.
         """
-        for application in applications_of(value):
-            before = [o for o in application.operands if BATCH in o.type.symbols]
-            if before and (
-                mixes_examples(application)
-                or not (application.operation.of_shapes or any(BATCH in o.type.symbols for o in application.outputs))
-            ):
-                raise objectives.BAD_FITTED(
-                    f"'{application.operation.name}' looks across the examples, and a field sees one example",
-                    hint="standardize, minmax, impute and category are fitted on the training split",
-                ).at(application.span)
+        found = across(applications_of(value))
+        if found is not None:
+            raise objectives.BAD_FITTED(
+                f"'{found.operation.name}' looks across the examples, and a field sees one example",
+                hint="standardize, minmax, impute and category are fitted on the training split",
+            ).at(found.span)
 
     # --- fitted steps ----------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dslc.library.operations import IndexUse
-from dslc.model.measures import BATCH, applications_of, mixes_examples
+from dslc.model.examples import BATCH, mixing
+from dslc.model.measures import applications_of
 from dslc.model.values import Application, Literal, Placeholder, Value
 from dslc.types import symbol
 
@@ -40,11 +41,13 @@ def field_of(value: Value) -> str | None:
 def follows_from_examples(value: Value) -> bool:
     """Does each example's part of a value follow from that example's fields alone: no weight, no random number?"""
     batch = symbol(BATCH)
-    for application in applications_of(value):
+    applications = applications_of(value)
+    mixed = mixing(applications)
+    for application in applications:
         operation = application.operation
         if isinstance(operation, Literal):
             continue
-        if application.variables or operation.draws(application.training) or mixes_examples(application):
+        if application.variables or operation.draws(application.training) or application in mixed:
             return False
         if operation.family == "leaf" and not isinstance(operation, Placeholder):
             return False

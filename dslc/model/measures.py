@@ -16,15 +16,12 @@ from dslc.errors import objectives as errors
 from dslc.library.operations import Statistic
 from dslc.model.checked import Measure
 from dslc.model.elaboration import DimensionOf, Elaboration
+from dslc.model.examples import BATCH, is_batch, mixing
 from dslc.model.values import Application, Literal, Value
 from dslc.source import Span
-from dslc.types import Dimension, Symbolic, symbols_of
+from dslc.types import symbols_of
 
 __all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
-
-BATCH = "batch"
-"""The symbol of the number of examples in a batch."""
-
 
 class _Kind(Enum):
     FIXED = 0
@@ -78,10 +75,12 @@ _Kinds = dict[int, tuple[Application, _Kind]]
 
 def _kinds_of(value: Value, span: Span | None = None) -> _Kinds:
     kinds: _Kinds = {}
-    for application in applications_of(value):
+    applications = applications_of(value)
+    mixed = mixing(applications)
+    for application in applications:
         operands = [kinds[id(operand.application)][1] for operand in application.operands]
         try:
-            kinds[id(application)] = application, _kind(application, operands)
+            kinds[id(application)] = application, _kind(application, operands, mixes=application in mixed)
         except Problem as problem:
             raise problem.at(application.span or span) from None
     return kinds
@@ -111,7 +110,7 @@ def formula_of(value: Value) -> Formula:
     return Formula(_finished(kinds), _sites(kinds))
 
 
-def _kind(application: Application, operands: list[_Kind]) -> _Kind:
+def _kind(application: Application, operands: list[_Kind], *, mixes: bool) -> _Kind:
     """Say what an application gives, by what its operands are.
 
     Raises:
@@ -138,7 +137,7 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
             f"'{word}' joins figures over the whole split with single examples",
             hint="reduce each over the examples first, then join the results",
         )
-    if mixes_examples(application):
+    if mixes:
         raise errors.NOT_EXACT(
             f"'{word}' compares the examples of a batch with one another, and its value over a whole split does not "
             "follow from its values over batches",
@@ -156,29 +155,3 @@ def _kind(application: Application, operands: list[_Kind]) -> _Kind:
                 hint="reduce with mean, sum, min, max or var, or with a loss or metric of the library",
             )
     return _Kind.BATCH
-
-
-def mixes_examples(application: Application) -> bool:
-    """Do its results for one example depend on the others, although the batch is still an axis of them?"""
-    operation = application.operation
-    if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
-        operand = application.operands[0].type
-        return operation.axis % operand.rank == 0 and is_batch(application.operands[0])  # type: ignore[attr-defined]
-    if operation.of_shapes:
-        return any(map(is_batch, application.outputs))
-    sizes = [d for output in application.outputs for d in output.type.shape if BATCH in symbols_of(d)]
-    if not all(_counts_examples(size) for size in sizes):
-        return True  # a slice of the batch, say
-    axes = [sum(BATCH in symbols_of(d) for d in output.type.shape) for output in application.outputs]
-    before = [sum(BATCH in symbols_of(d) for d in operand.type.shape) for operand in application.operands]
-    return max(axes, default=0) > max(before, default=0) > 0
-
-
-def _counts_examples(size: Dimension) -> bool:
-    """Is a size so many for each example of the batch?"""
-    return isinstance(size, Symbolic) and all([str(a) for a in m].count(BATCH) == 1 for m in size.terms)
-
-
-def is_batch(value: Value) -> bool:
-    """Has it the examples of a batch among its dimensions?"""
-    return BATCH in value.type.symbols

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names, objectives
 from dslc.model.bodies import elaborate_alone
+from dslc.model.examples import BATCH, across
 from dslc.model.fields import FITTED
 from dslc.model.forms import flat
 from dslc.model.measures import applications_of
 from dslc.model.values import POISON, Outputs, Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
+from dslc.types import symbols_of
 
 if TYPE_CHECKING:
     from dslc.model.networks import Network
@@ -49,7 +51,23 @@ def outputs_of(train: TrainChecker) -> Mapping[str, Value] | None:
         value = train.figure(s.name, s.value, training=False, what="an output")
         if value is not POISON:
             found[s.name] = value
+            _check_examples(train, s.name, value, s.value.span, BATCH)
     return found
+
+
+def _check_examples(train: TrainChecker, name: str, value: Value, span: Span, batch: str) -> None:
+    """Report an output whose entries for one example hang on others."""
+    joining = across(applications_of(value), batch) if batch in value.type.symbols else None
+    known = {finding.span for finding in train.diagnostics if finding.code == objectives.NOT_EXACT}
+    if joining is not None and joining.span not in known:
+        train.report(
+            objectives.ACROSS_EXAMPLES(
+                f"the output '{name}' of one example hangs on the others that are given with it: "
+                f"'{joining.operation.name}' joins them",
+                hint="reduce over another axis, or say in 'train' what ships: output name = ...",
+            ),
+            joining.span or span,
+        )
 
 
 def networks_alone(train: TrainChecker) -> dict[str, dict[str, Value]]:
@@ -71,6 +89,22 @@ def _alone(train: TrainChecker, network: Network) -> dict[str, Value]:
     if value is POISON:
         train.failed = True
         return {}
+    return _named(network, value)
+
+
+def _check_networks(train: TrainChecker, networks: Mapping[str, Mapping[str, Value]]) -> None:
+    """Report outputs of networks that ship as they are whose entries for one example hang on others."""
+    for name, values in networks.items():
+        spans = _output_spans(train.networks[name])
+        for output, value in values.items():
+            placeholders = [a for a in applications_of(value) if isinstance(a.operation, Placeholder)]
+            first = {a.outputs[0].type.shape[:1] for a in placeholders}
+            examples = [symbols_of(shape[0]) for shape in first if shape]
+            if len(examples) == 1 and len(examples[0]) == 1:
+                _check_examples(train, output, value, spans[output], next(iter(examples[0])))
+
+
+def _named(network: Network, value: Value | Outputs) -> dict[str, Value]:
     if isinstance(value, Outputs):
         return dict(value.values)
     output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
@@ -86,6 +120,7 @@ def check_names(
     """
     _check_fields(train)
     if outputs is None:
+        _check_networks(train, networks)
         for name, values in networks.items():
             _check_model(train, values, _output_spans(train.networks[name]))
         files = ((name, train.networks[name].span) for name in networks)

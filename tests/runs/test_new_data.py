@@ -14,6 +14,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import compile_spec
+from dslc.training.run import Run
 from tests.runs.driving import Witness, opened, trained
 
 TABLE = """\
@@ -130,6 +131,15 @@ train t {
 """
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("large")
+    np.savez(folder / "d.npz", id=np.array([2**60 + 1, 2**60 + 3, 7]), y=np.ones(3))
+    (folder / "spec.dl").write_text(LARGE)
+    trained(folder / "spec.dl", folder / "run")
+    return opened(folder / "run")
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -144,13 +154,9 @@ train t {
         ([b"7", b"eggs", ""], [0, 4, 3]),
     ],
 )
-def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int], tmp_path: Path) -> None:
+def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int], large: Run) -> None:
     """Beside gaps and fractions too, where NumPy would make float64 of all of them."""
-    np.savez(tmp_path / "d.npz", id=np.array([2**60 + 1, 2**60 + 3, 7]), y=np.ones(3))
-    (tmp_path / "spec.dl").write_text(LARGE)
-    trained(tmp_path / "spec.dl", tmp_path / "run")
-    run = opened(tmp_path / "run")
-    assert run.fields(run.table({"id": given}), ["id"])["id"].tolist() == expected
+    assert large.fields(large.table({"id": given}), ["id"])["id"].tolist() == expected
 
 
 def test_the_exported_model_documents_itself(things: Path) -> None:
@@ -404,8 +410,9 @@ train t {{ data d
 """
 
 
-@pytest.mark.parametrize("rest", ["", ' * cast(column("y") > 1, {type})'], ids=["plain", "compared"])
-@pytest.mark.parametrize("type", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("type", "rest"), [("float16", ' * cast(column("y") > 1, {type})'), ("float32", ""), ("float64", "")]
+)
 def test_what_is_not_finite_stops_an_exported_model(type: str, rest: str, tmp_path: Path) -> None:
     """Of NaN the highest score would be that of the first class; a fraction stays one in any type."""
     columns = {"x": np.array([0.5, -3.25, 7, 1]), "y": np.array([1.0, 2, 3, 4])}

@@ -60,7 +60,9 @@ def test_the_missing_value_is_the_last_category(missing: bool, unknown: bool, ex
     assert coded(given, numbers) == expected
 
 
-@pytest.mark.parametrize("values", [["a"], ["missing", "b"], ["missing", "missing value", "no value", "no value 2"], [1]])
+@pytest.mark.parametrize(
+    "values", [["a"], [1], ["missing", "b"], ["missing", "missing value", "no value", "no value 2"]]
+)
 def test_every_category_has_a_name_of_its_own(values: list[object]) -> None:
     """Scores are told by these names."""
     known = fitted(values, missing=True)
