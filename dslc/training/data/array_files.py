@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.training.data.array_headers import Layout, read_idx_header, read_npy_header
 from dslc.training.data.convert import Array
@@ -60,12 +61,13 @@ def _read_or_map(stream: Stream, layout: Layout, name: str, memory: int) -> Arra
         return np.memmap(file, layout.dtype, "r", layout.start, layout.shape, layout.order)
 
 
-def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array], Fingerprint]:
+def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Problem], Fingerprint]:
     """Read every array of an npz file; large ones that are stored without compression are mapped.
 
-    Every member's checksum is compared.
+    Every member's checksum is compared. In place of an array that can be no column (E0405, E0417) there is what is to
+    be said of it: it need not be one that is asked for.
     """
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Array | Problem] = {}
     with reading(name), open_stream(path, name) as stream:
         if stream.packed:
             raise errors.BROKEN(f"'{name}' is gzipped, which an npz file is not")
@@ -76,7 +78,12 @@ def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array], Fing
                 column = member.filename.removesuffix(".npy")
                 if member.filename.endswith("/") or column in arrays:
                     raise errors.BROKEN(f"'{name}' is not an npz file: it holds a folder, or a name twice")
-                arrays[column] = _read_member(archive, member, file, f"{name}[{column!r}]", memory)
+                try:
+                    arrays[column] = _read_member(archive, member, file, f"{name}[{column!r}]", memory)
+                except Problem as problem:
+                    if problem.diagnostic.code not in (errors.UNSUPPORTED_ARRAY, errors.EMPTY):
+                        raise
+                    arrays[column] = problem
     if not arrays:
         raise errors.EMPTY(f"'{name}' holds no arrays")
     return arrays, fingerprint

@@ -34,6 +34,8 @@ class ArrayTable(Table):
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     missing: Mapping[str, Spelling] = field(default_factory=dict)
     """What marks a missing value, by column."""
+    unread: Mapping[str, Problem] = field(default_factory=dict)
+    """Arrays of the files that can be no columns, and why."""
 
     @property
     @override
@@ -43,7 +45,13 @@ class ArrayTable(Table):
     @property
     @override
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(self.arrays)
+        return tuple(self.files)
+
+    @override
+    def require(self, name: str) -> str:
+        if name in self.unread:
+            raise self.unread[name]
+        return super().require(name)
 
     @property
     @override

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.library import sources
 from dslc.library.sources import DataSource, require_available
@@ -149,7 +150,10 @@ def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
         return open_csv(found[source.path], source, source.path, memory)
     if isinstance(source, sources.npz):
         arrays, fingerprint = read_npz(found[source.path], source.path, memory)
-        return ArrayTable(arrays, dict.fromkeys(arrays, source.path), memory, {source.path: fingerprint})
+        readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
+        unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
+        files = dict.fromkeys(arrays, source.path)
+        return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
     assert isinstance(source, (sources.npy, sources.idx))
     read = read_npy if isinstance(source, sources.npy) else read_idx
     columns = {column: read(found[path], path, memory) for column, path in source.files}

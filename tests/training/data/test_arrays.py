@@ -120,8 +120,29 @@ def _npz(**members: bytes) -> bytes:
 )
 def test_faults_of_npz(tmp_path: Path, findings, content: bytes, expected: str) -> None:
     (tmp_path / "t.npz").write_bytes(content)
-    (told,) = findings(lambda: open_npz(tmp_path))
+    (told,) = findings(lambda: open_npz(tmp_path).read("a"))
     assert told.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.array([{}, None], object), np.array(5), np.ones(3, complex), np.zeros((0, 3)), np.zeros(2, "V5"),
+        np.array(["2026-11-26"], "datetime64[D]"), np.zeros(3, [("x", "f4")]), np.ones(7),
+    ],
+    ids=["objects", "scalar", "complex", "empty", "void", "times", "records", "longer"],
+)  # fmt: skip
+def test_what_else_an_npz_holds_is_no_matter(tmp_path: Path, findings, other: np.ndarray) -> None:
+    """Until it is asked for."""
+    np.savez(tmp_path / "t.npz", b=other, a=np.arange(3.0))
+    table = open_npz(tmp_path)
+    assert table.names == ("b", "a")
+    assert table.select(["a"]).rows == 3
+    assert table.read("a").tolist() == [0, 1, 2]
+    if other.shape != (7,):
+        for ask in (table.read, table.element, lambda name: table.select([name]), table.row_shape):
+            (told,) = findings(lambda ask=ask: ask("b"))
+            assert told.startswith(("E0417: 't.npz['b']'", "E0405: 't.npz['b']'"))
 
 
 @pytest.mark.parametrize("memory", [0, 1 << 28])
