@@ -101,13 +101,15 @@ class CheckedField:
     doc: str | None
     fits: tuple[Fit, ...]
     outermost: Fit | None
-    """The fitted step that the whole expression is, which ``original`` undoes."""
+    """The fitted step that the whole expression is."""
     has_type: bool = True
     """False where the declared type is wrong, and ``type`` stands for any."""
     exact: Value | None = None
     """The value before it is converted to the declared element type."""
     unsound: Unsound = Unsound()
     """Where it is not what the expression says."""
+    scaled: tuple[Fit, ...] = ()
+    """The steps standardize and minmax that the whole expression ends in, the last first: what ``original`` undoes."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -103,7 +103,14 @@ class FieldChecker(FieldColumns):
             outermost,
             exact=exact if isinstance(value, Value) else None,
             unsound=wrong,
+            scaled=tuple(self.scaled(outermost)),
         )
+
+    def scaled(self, fit: Fit | None) -> Iterator[Fit]:
+        """Yield a step that shifts and scales, and those that it is directly applied to."""
+        while fit is not None and fit.kind in ("standardize", "minmax") and fit.operand is not None:
+            yield fit
+            fit = self.results.get(id(fit.operand))
 
     def in_declared_shape(self, value: Value) -> Value:
         """Return the value in the declared shape: neighbouring axes may be joined or cut, and none change places.

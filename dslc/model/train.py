@@ -346,18 +346,21 @@ class TrainChecker:
                 return POISON
             hint = did_you_mean(name, self.data.fields) or "write: original(prediction, price)"
             raise objectives.BAD_FITTED("original takes the name of a field", hint=hint).at(target.span)
-        fit = self.data.fields[name].outermost
-        if fit is None or fit.kind not in ("standardize", "minmax") or fit.operand is None:
+        steps = self.data.fields[name].scaled
+        if not steps and self.data.fields[name].value is not None:  # else the data will tell
             raise objectives.BAD_FITTED(
                 f"the field '{name}' is not the result of standardize or minmax, so there is nothing to undo"
             ).at(target.span)
-        shift, scale = ("mean", "scale") if fit.kind == "standardize" else ("low", "range")
-        type = fit.constant_of(fit.operand.type)
-        constants = [self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift)]
         operand = self.elaboration.tensors([y.value], [y.span])[0]
-        exact = self.elaboration.call("cast", [operand], call.span, element=type.element)
-        scaled = self.elaboration.call("multiply", [exact, constants[0]], call.span)
-        found = self.elaboration.call("add", [scaled, constants[1]], call.span)
+        found = operand
+        for fit in steps:
+            assert fit.operand is not None
+            shift, scale = ("mean", "scale") if fit.kind == "standardize" else ("low", "range")
+            type = fit.constant_of(fit.operand.type)
+            by, to = (self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift))
+            exact = self.elaboration.call("cast", [found], call.span, element=type.element)
+            scaled = self.elaboration.call("multiply", [exact, by], call.span)
+            found = self.elaboration.call("add", [scaled, to], call.span)
         return self.elaboration.call("cast", [found], call.span, element=operand.type.element)
 
     def not_here(self, call: CallSite) -> Any:
