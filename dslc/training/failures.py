@@ -67,18 +67,24 @@ def explained(run: TrainingRun) -> Problem:
             return LOSS_NOT_FINITE(
                 f"'{name}' is not finite before the first step", hint="its first values are those of its initializer"
             ).at(place)
+    step = run.progress.step + bool(run.progress.pending)
     for feed, before in course.again(state, progress):
         losses = [course.step.loss(number) for number in range(len(train.objectives))]
         if np.isfinite(losses).all() and all_finite(course.step.view()):
             continue
         step = course.progress.step + bool(course.progress.pending)
         batch = course.feeder.batch(feed)
-        fault = _fault(train, run.artifacts, dict(before), batch, run.seed, run.settings, _host(course.step, before))
+        host = _host(course.step, before)
+        try:
+            fault = _fault(train, run.artifacts, dict(before), batch, run.seed, run.settings, host)
+        except (MemoryError, Problem):  # all values at once may not fit into memory
+            fault = None
         if fault is None:
             break
         return _told(train, run.artifacts, fault, step, _growth(train, first, before))
     # the device does not compute the same twice, or the graph with all values as outputs not the same as without
-    return LOSS_NOT_FINITE(f"the training is not finite in step {run.progress.step}", hint=SCALE).at(place)
+    hint = f"{_slower(train)}; {SCALE}"
+    return LOSS_NOT_FINITE(f"a loss or a weight is not finite in step {step}", hint=hint).at(place)
 
 
 def _last_good(run: TrainingRun) -> tuple[Arrays, Arrays, Progress]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic
+from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
 from dslc.graph.probes import ProbedNode
 from dslc.model.checked import CheckedTrain
@@ -63,7 +63,10 @@ class FigureWarnings:
         self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
     ) -> Diagnostic:
         what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
-        traced = self._trace(name, feeds)
+        try:
+            traced = self._trace(name, feeds)
+        except (MemoryError, Problem):  # all values at once may not fit into memory
+            traced = None
         if traced is None:
             return FIGURE_NOT_FINITE(what).diagnostic
         node, cause = traced

@@ -79,7 +79,8 @@ def _sample(variable: Variable, path: str, seed: int) -> np.ndarray:
     fan_out = variable.fan_out if variable.fan_out is not None else (shape[-1] if shape else 1)
     generator = np.random.default_rng([seed, crc32(path.encode())])
     drawn = variable.initializer.sample(generator, shape, max(evaluate(fan_in, {}), 1), max(evaluate(fan_out, {}), 1))
-    return np.asarray(drawn).astype(variable.element.numpy).reshape(shape)
+    with np.errstate(over="ignore"):  # what is beyond the type ends the training with an error that names it
+        return np.asarray(drawn).astype(variable.element.numpy).reshape(shape)
 
 
 def parameter_tensors(train: CheckedTrain) -> Iterable[StateTensor]:

@@ -151,6 +151,16 @@ def test_what_is_said(
     assert not {"model.onnx", "weights.safetensors", "best.safetensors"} & left
 
 
+def test_first_weights_that_are_not_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, Path], None]
+) -> None:
+    case = Case(f"minimize mse(p, y) {SGD}", 1.0, "x -> Dense(1, init = normal(std = 1e39))")
+    monkeypatch.chdir(write(tmp_path, case).parent)
+    with pytest.raises(Problem, match="E0520") as caught:
+        trained(Path("spec.dl"), tmp_path / "run")
+    golden(render(caught.value.diagnostic), HERE / "not_finite" / "first-weights.txt")
+
+
 @pytest.mark.parametrize("kind", ["wrong", "right"])
 def test_the_examples_that_are_explained(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [f"{i % 3},{i % 2},1,-1,{0 if i == 5 else i}" for i in range(40)]

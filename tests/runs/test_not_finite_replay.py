@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Diagnostic, Problem
+from dslc.errors.environment import RUN_FAILED
+from dslc.training.tracing import LaidOpen
 from tests.runs.driving import trained
 
 DATA = """\
@@ -102,3 +104,21 @@ def test_no_checkpoint_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert int(saved[-1].stem.removeprefix("step-")) == step - 1
     again = failed(tmp_path / "spec.dl", resume=True)
     assert again.message == found.message
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RUN_FAILED("Failed to allocate memory")])
+def test_where_all_values_at_once_do_not_fit(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step is known without them."""
+    spec = write(tmp_path, RARE.format(rate="0.01", body=""))
+    step = failed(spec).message.split("in step ")[1].split(",")[0]
+
+    def run(self: LaidOpen, feeds: object) -> None:
+        raise error
+
+    monkeypatch.setattr(LaidOpen, "run", run)
+    again = failed(spec, overwrite=True)
+    assert again.message == f"a loss or a weight is not finite in step {step}"
+    assert again.hint == (
+        "lower the learning rate, or clip the gradients' norm: 'clip norm 1.0'; bring what comes in to the size of 1, "
+        "with standardize for example"
+    )
