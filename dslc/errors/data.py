@@ -234,8 +234,8 @@ TOO_LONG = register(
 CHANGED = register(
     "E0428",
     "a data file changed while it was read",
-    "Some columns need a second pass over a text file, and its bytes were not the ones of the first pass. Another program "
-    "writes to it: train once that is done, or on a copy.",
+    "Some columns need a second pass over a text file, and an npz file is hashed before its arrays are taken out of it; "
+    "its bytes were not the ones of the first pass. Another program writes to it: train once that is done, or on a copy.",
 )
 TOO_MUCH = register(
     "E0429",

@@ -1,4 +1,8 @@
-"""Reading arrays from npy, npz and idx files: into memory as far as they fit, else mapped or into a temporary file."""
+"""Reading arrays from npy, npz and idx files: into memory as far as they fit, else into a temporary file.
+
+No file of the user's is mapped: another program may cut or change it, which would end the process or change the data
+behind the hash that the manifest keeps.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,6 @@ from dslc.training.data.streams import Fingerprint, Stream, open_stream
 __all__ = ["read_idx", "read_npy", "read_npz"]
 
 PIECE = 8 << 20
-LOCAL_HEADER = 30
-"""Bytes of a zip member's own header before its name."""
 MOST = 1100
 """Deflated data is at most about 1032 times as long as what it was deflated to."""
 
@@ -46,40 +48,32 @@ def _read_one(path: Path, name: str, memory: int, header: Any) -> tuple[Array, F
         if stream.packed:
             if layout.bytes > os.fstat(stream.descriptor()).st_size * MOST:
                 raise errors.BROKEN(f"'{name}' ends early: its header tells of {layout}")
-            array = _unpack(stream.file, layout, name, memory)
         else:
             layout.check_size(os.fstat(stream.descriptor()).st_size - layout.start, name)
-            array = _read_or_map(stream, layout, name, memory)
+        array = _unpack(stream.file, layout, name, memory)
         return array, stream.fingerprint()
 
 
-def _read_or_map(stream: Stream, layout: Layout, name: str, memory: int) -> Array:
-    """Read what fits into memory, where nothing can change it any more, and map what does not."""
-    if layout.bytes <= memory:
-        return _unpack(stream.file, layout, name, memory)
-    with open(stream.descriptor(), "rb", closefd=False) as file:
-        return np.memmap(file, layout.dtype, "r", layout.start, layout.shape, layout.order)
-
-
 def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Problem], Fingerprint]:
-    """Read every array of an npz file; large ones that are stored without compression are mapped.
+    """Read every array of an npz file, and compare checksums; E0404 to E0406, E0417, E0426, E0428 if that fails.
 
-    Every member's checksum is compared. In place of an array that can be no column (E0405, E0417) there is what is to
-    be said of it: it need not be one that is asked for.
+    In place of an array that can be no column (E0405, E0417) there is what is to be said of it: it need not be one that
+    is asked for.
     """
     arrays: dict[str, Array | Problem] = {}
     with reading(name), open_stream(path, name) as stream:
         if stream.packed:
             raise errors.BROKEN(f"'{name}' is gzipped, which an npz file is not")
-        fingerprint = stream.fingerprint()
         file = open(stream.descriptor(), "rb", closefd=False)  # noqa: SIM115 - the stream closes it
-        with _zip_errors(name), zipfile.ZipFile(file) as archive:
+        with _unchanged(stream, name), _zip_errors(name):
+            fingerprint = stream.fingerprint()
+            archive = zipfile.ZipFile(file)
             for member in archive.infolist():
                 column = member.filename.removesuffix(".npy")
                 if member.filename.endswith("/") or column in arrays:
                     raise errors.BROKEN(f"'{name}' is not an npz file: it holds a folder, or a name twice")
                 try:
-                    arrays[column] = _read_member(archive, member, file, f"{name}[{column!r}]", memory)
+                    arrays[column] = _read_member(archive, member, f"{name}[{column!r}]", memory)
                 except Problem as problem:
                     if problem.diagnostic.code not in (errors.UNSUPPORTED_ARRAY, errors.EMPTY):
                         raise
@@ -89,20 +83,14 @@ def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Prob
     return arrays, fingerprint
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: IO[bytes], title: str, memory: int) -> Array:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str, memory: int) -> Array:
     stored = member.compress_type == zipfile.ZIP_STORED
     with archive.open(member) as content:
         layout = read_npy_header(content, title)
         layout.check_size(member.file_size - layout.start, title)
         if member.file_size > (member.compress_size if stored else member.compress_size * MOST):
             raise errors.BROKEN(f"{title} ends early: its header tells of {layout}")
-        if not stored or layout.bytes <= memory:
-            return _unpack(content, layout, title, memory)
-        while content.read(PIECE):  # to its end, where the checksum is compared
-            pass
-    file.seek(member.header_offset + LOCAL_HEADER - 4)  # the member's own name and extra field vary in length
-    offset = member.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", file.read(4))) + layout.start
-    return np.memmap(file, layout.dtype, "r", offset, layout.shape, layout.order)
+        return _unpack(content, layout, title, memory)
 
 
 def _unpack(file: IO[bytes], layout: Layout, name: str, memory: int) -> Array:
@@ -115,6 +103,18 @@ def _unpack(file: IO[bytes], layout: Layout, name: str, memory: int) -> Array:
     if layout.dtype.kind == "b" and array.view(np.uint8).max() > 1:
         raise errors.BROKEN(f"'{name}' holds booleans that are neither 0 nor 1")
     return array
+
+
+@contextmanager
+def _unchanged(stream: Stream, name: str) -> Iterator[None]:
+    """Refuse (E0428) a file that another program writes to meanwhile: what was hashed is not what was read."""
+    before = os.fstat(stream.descriptor())
+    try:
+        yield
+    finally:
+        after = os.fstat(stream.descriptor())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise errors.CHANGED(f"'{name}' was changed while it was read") from None
 
 
 @contextmanager

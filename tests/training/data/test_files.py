@@ -6,18 +6,22 @@ import hashlib
 import io
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
 from dslc.library import sources
-from dslc.training.data import csv_table, open_inputs, open_table, opening
+from dslc.training.data import array_files, csv_table, open_inputs, open_table, opening
+from dslc.training.data.array_headers import Layout
 from dslc.training.data.csv_records import Records
+from dslc.training.data.scratch import MEMORY, Spool
 
 Findings = Callable[[Callable[[], object]], list[str]]
 
@@ -52,18 +56,99 @@ def test_a_second_pass_over_a_file_that_changed(tmp_path: Path, findings: Findin
     assert findings(lambda: table.text("a")) == ["E0428: 't.csv' was changed while it was read"]
 
 
+@pytest.mark.parametrize("memory", [0, 1 << 28])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_arrays_do_not_change_behind_our_back(tmp_path: Path, save: Callable[..., None]) -> None:
-    save(tmp_path / "t.npz", a=np.ones(1000))
-    np.save(tmp_path / "t.npy", np.ones(1000))
+def test_arrays_do_not_change_behind_our_back(tmp_path: Path, save: Callable[..., None], memory: int) -> None:
+    """What is larger than memory is copied as well: a mapped file that is cut would end the process by SIGBUS."""
+    rows = 500_000  # more than one piece
+    save(tmp_path / "t.npz", a=np.ones(rows), f=np.asfortranarray(np.ones((rows, 2))))
+    np.save(tmp_path / "t.npy", np.ones(rows))
+    whole = {name: (tmp_path / name).read_bytes() for name in ("t.npz", "t.npy")}
     tables = [
-        open_table(sources.npz(path="t.npz"), [tmp_path]),
-        open_table(sources.npy(files=(("a", "t.npy"),)), [tmp_path]),
+        open_table(sources.npz(path="t.npz"), [tmp_path], memory=memory),
+        open_table(sources.npy(files=(("a", "t.npy"),)), [tmp_path], memory=memory),
     ]
-    for name in ("t.npz", "t.npy"):
+    for name in whole:
         os.truncate(tmp_path / name, 10)
-    for table in tables:
-        assert table.read("a").sum() == 1000
+    for table, (name, content) in zip(tables, whole.items(), strict=True):
+        assert table.read("a").sum() == rows
+        assert table.fingerprints == {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+    assert tables[0].read("f").sum() == 2 * rows
+
+
+@pytest.mark.parametrize("name", ["t.npz", "t.npy"])
+def test_arrays_that_are_cut_while_they_are_read(
+    tmp_path: Path, findings: Findings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "t.npz", a=np.ones(3_000_000))
+    np.save(tmp_path / "t.npy", np.ones(3_000_000))
+    kept = Spool.write
+
+    def cut(spool: Spool, piece: bytes) -> None:
+        os.truncate(tmp_path / name, 10_000)
+        kept(spool, piece)
+
+    monkeypatch.setattr(Spool, "write", cut)
+    source = sources.npz(path=name) if name == "t.npz" else sources.npy(files=(("a", name),))
+    (told,) = findings(lambda: open_table(source, [tmp_path], memory=0))
+    assert told.startswith("E0428: 't.npz' was changed" if name == "t.npz" else "E0406: 't.npy' ends early")
+
+
+def test_an_npz_that_changes_behind_its_hash(
+    tmp_path: Path, findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "t.npz", a=np.ones(1000))
+    np.savez(tmp_path / "new.npz", a=np.zeros(1000))
+    kept = array_files.read_npy_header
+
+    def replace(file: IO[bytes], name: str) -> Layout:
+        (tmp_path / "t.npz").write_bytes((tmp_path / "new.npz").read_bytes())
+        return kept(file, name)
+
+    monkeypatch.setattr(array_files, "read_npy_header", replace)
+    (told,) = findings(lambda: open_table(sources.npz(path="t.npz"), [tmp_path]))
+    assert told == "E0428: 't.npz' was changed while it was read"
+
+
+CUTTING = """
+import os, sys, threading, time
+from pathlib import Path
+from dslc.cli import main
+def cut():
+    while not Path("run/metrics.jsonl").is_file():  # the first epoch was written
+        time.sleep(0.001)
+    os.truncate("x.npy", 100)
+threading.Thread(target=cut, daemon=True).start()
+sys.exit(main(["train", "spec.dl", "-o", "run", "--threads", "1"]))
+"""
+SPEC = """
+data d {
+  source npy(x = "x.npy", y = "y.npy")
+  field x: float32[1024] = column("x")
+  field y: float32 = column("y")
+  split train = 100%
+}
+model Net { input x: float32[N, 1024] output y = (x -> Dense(1))[:, 0] }
+train t { data d let v = Net(x) minimize mse(v, y) using SGD(lr = 0.001) epochs 3 batch 1024 }
+"""
+
+
+@pytest.mark.slow
+def test_a_large_file_that_is_cut_while_training(tmp_path: Path) -> None:
+    rows = (MEMORY >> 12) + 1000
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (rows, 1024)}
+    )  # of a file with a hole for its values
+    (tmp_path / "x.npy").write_bytes(header.getvalue())
+    os.truncate(tmp_path / "x.npy", len(header.getvalue()) + rows * 4096)
+    np.save(tmp_path / "y.npy", np.ones(rows, np.float32))
+    (tmp_path / "spec.dl").write_text(SPEC)
+    done = subprocess.run(
+        [sys.executable, "-c", CUTTING], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert (tmp_path / "x.npy").stat().st_size == 100
 
 
 @contextmanager
