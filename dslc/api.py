@@ -63,15 +63,22 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def open_run(folder: str | os.PathLike[str], *, data: Sequence[str | os.PathLike[str]] = ()) -> Run:
-    """Open what a training run has written; ``data`` are folders to look for data in, for ``evaluate``.
+def open_run(
+    folder: str | os.PathLike[str], *, data: Sequence[str | os.PathLike[str]] = (), trust: bool = False
+) -> Run:
+    """Open what a training run has written.
+
+    Args:
+        folder: the run's.
+        data: folders to look for data in, for ``evaluate``.
+        trust: run the graphs of a run from elsewhere without bounds of memory and time, as those of one made here.
 
     Raises:
         Problem: E0613, it is not the folder of a finished run.
     """
     from dslc.training.run import Run
 
-    return Run.open(Path(folder), reopen, [Path(name) for name in data])
+    return Run.open(Path(folder), reopen, [Path(name) for name in data], trust=trust)
 
 
 def list_runs(folder: str | os.PathLike[str] = RUNS) -> list[RunSummary]:

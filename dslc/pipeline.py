@@ -63,6 +63,8 @@ class Options:
     provider: str | None = None
     epochs: int | None = None
     steps: int | None = None
+    bounded: bool = False
+    """Run graphs within bounds of memory and time, since the spec may be anybody's."""
 
 
 class Checked(NamedTuple):
@@ -269,7 +271,7 @@ class Compilation:
             from dslc.model.constants import FittedConstants
 
             return FittedConstants()
-        return fit_constants(self.train.data, self.raw, self.contract, Settings.of("cpu"))
+        return fit_constants(self.train.data, self.raw, self.contract, Settings.of("cpu", bounded=self.options.bounded))
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -278,7 +280,7 @@ class Compilation:
         from dslc.training.indices import check_indices
         from dslc.training.session import Settings
 
-        settings = Settings.of("cpu")
+        settings = Settings.of("cpu", bounded=self.options.bounded)
         dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, settings)
         check_indices(self.train, self.raw, self.contract, dataset, self.constants, settings)
         return dataset
@@ -386,14 +388,14 @@ def _needs_total(train: CheckedTrain) -> list[bool]:
     return [isinstance(value, Schedule) and value.needs_total for value in values]
 
 
-def reopen(path: Path, run: RunRecord, folders: Sequence[Path]) -> Compilation:
+def reopen(path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Compilation:
     """Compile a run's copy of its spec again, with the params that it was trained with."""
     settings = {name: _setting(value) for name, value in run.params.items()}
     return compile_spec(
         path,
         Options(
             settings=settings, train=run.train, data=tuple(folders), seed=run.seed,
-            passes=None if run.passes is None else ",".join(["none", *run.passes]),
+            passes=None if run.passes is None else ",".join(["none", *run.passes]), bounded=bounded,
         ),
     )  # fmt: skip
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_overwrite", "add_passes", "add_reader",
-    "add_run", "add_seed", "add_settings", "add_spec", "add_training_choice", "compiler_options", "data_folders",
-    "output_file", "positive",
+    "add_run", "add_seed", "add_settings", "add_spec", "add_training_choice", "add_trust", "compiler_options",
+    "data_folders", "output_file", "positive",
 ]  # fmt: skip
 
 
@@ -77,6 +77,14 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", action="append", default=[], type=Path,
         help="look for data files here too, after the folder of the spec",
+    )  # fmt: skip
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Take whether a run from elsewhere is believed."""
+    parser.add_argument(
+        "--trust", action="store_true",
+        help="lift the bounds of a run that was not made here: 60 seconds a batch, and 3/4 of the free memory",
     )  # fmt: skip
 
 

@@ -49,6 +49,15 @@ FOREIGN_MODEL = register(
     "exported if it holds anything else: it was not written by dslc, and might never end or read other files.",
     exit_code=3,
 )
+BEYOND_BOUNDS = register(
+    "E0636",
+    "a model from elsewhere takes too much memory or time",
+    "A run that was not made in this folder may come from anybody, and a model of harmless operators can still ask for "
+    "all memory, or compute for years. So each batch of such a run has 60 seconds, and three quarters of the memory that "
+    "is free (the latter on Linux alone). If you trust whoever made the run, `--trust` lifts both bounds, in Python "
+    "`dslc.open_run(folder, trust=True)`; so does training it again here.",
+    exit_code=3,
+)
 FOREIGN_DATA = register(
     "E0628",
     "the data of a run from elsewhere has to be named",

@@ -57,7 +57,8 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
             for warning in environment_changes(manifest.environment, environment(Settings.of())):
                 note(warning)
             reader = RunReader(folder, manifest)
-            graphs = {name: Graph(reader.model(name), Settings.of()) for name in manifest.graphs}
+            settings = Settings.of(bounded=not reader.is_home)
+            graphs = {name: Graph(reader.model(name), settings) for name in manifest.graphs}
             found["fallbacks"] = [name for name, graph in graphs.items() if graph.falls_back()]
             problems += [
                 {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}

@@ -42,8 +42,8 @@ MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)
 COPIED = 1 << 22
 """Bytes that are copied at a time."""
 
-Reopen = Callable[[Path, RunRecord, Sequence[Path]], Job]
-"""Compiles a run's spec again: its path, the manifest's ``run``, and further folders for data."""
+Reopen = Callable[[Path, RunRecord, Sequence[Path], bool], Job]
+"""Compiles a run's spec again: its path, the manifest's ``run``, further folders for data; are its graphs bounded?"""
 
 
 def _is_missing(error: Problem | Failure) -> bool:
@@ -60,15 +60,17 @@ class Run:
     reader: RunReader
     reopen: Reopen
     data: Sequence[Path] = ()
+    trust: bool = False
+    """Run its graphs without bounds, wherever they come from."""
 
     @classmethod
-    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = ()) -> Run:
+    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = (), *, trust: bool = False) -> Run:
         """Open a run's folder.
 
         Raises:
             Problem: E0613, it is not the folder of a finished run; E0625, its manifest is damaged.
         """
-        return cls(folder, RunReader.open(folder), reopen, data)
+        return cls(folder, RunReader.open(folder), reopen, data, trust)
 
     @property
     def manifest(self) -> Manifest:
@@ -78,7 +80,12 @@ class Run:
     @cached_property
     def settings(self) -> Settings:
         """How its graphs run here."""
-        return Settings.of("cpu")
+        return Settings.of("cpu", bounded=self.is_bounded)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Do its graphs run within bounds of memory and time? They do where it was not made here."""
+        return not (self.trust or self.reader.is_home)
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
@@ -101,7 +108,7 @@ class Run:
             Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
         """
         known = self.reader.data_folders()
-        job = self.reopen(self.reader.spec(), self.reader.run, [*self.data, *known])
+        job = self.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
         try:
             _ = job.fingerprints
         except (Problem, Failure) as error:

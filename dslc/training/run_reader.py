@@ -168,8 +168,12 @@ class RunReader:
 
     def data_folders(self) -> Sequence[Path]:
         """Return where the run found its data, if it was made here; none for a copy or a run from elsewhere."""
+        return [Path(folder) for folder in self.run.folders] if self.is_home else ()
+
+    @property
+    def is_home(self) -> bool:
+        """Was the run made here, and not copied since?"""
         try:
-            is_home = self.manifest.seal == Seal.of(inner_file(self.folder, WEIGHTS))
+            return self.manifest.seal == Seal.of(inner_file(self.folder, WEIGHTS))
         except (OSError, Problem):
-            return ()
-        return [Path(folder) for folder in self.run.folders] if is_home else ()
+            return False

@@ -14,6 +14,7 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
+from dslc.training.bounded import BoundedSession
 from dslc.training.machine import has_unlike_cores, places_of_workers, thread_count
 from dslc.training.outside import Outside, find_outside
 from dslc.training.runtime import (
@@ -69,11 +70,14 @@ class Settings:
     programs want the cores too, half as fast."""
     static_shapes: int = 4
     """For how many sizes of batches a session of its own is made."""
+    bounded: bool = False
+    """Give up (E0636) on what takes too much memory or time: the graphs may be anybody's."""
 
     @classmethod
     def of(
-        cls, provider: Provider | str | None = None, threads: int | None = None, *, deterministic: bool = False
-    ) -> Settings:
+        cls, provider: Provider | str | None = None, threads: int | None = None, *, deterministic: bool = False,
+        bounded: bool = False,
+    ) -> Settings:  # fmt: skip
         """Return the settings for a provider (None: the best) and threads (None: one per core).
 
         The environment variable DSLC_SPIN=0 is for machines that are shared, see :attr:`spin`.
@@ -82,7 +86,7 @@ class Settings:
             Problem: E0601 to E0603, E0611.
         """
         spin = os.environ.get(SPIN_VARIABLE) != "0"
-        return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin)
+        return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin, bounded=bounded)
 
     @property
     def halves(self) -> bool:
@@ -226,8 +230,12 @@ class Graph:
         if not fallback:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         source = self.model if isinstance(self.model, bytes) else _source(self.model)
+
+        def make() -> Any:
+            return ort.InferenceSession(source, options, providers=list(names))
+
         try:
-            session = ort.InferenceSession(source, options, providers=list(names))
+            session = BoundedSession(self._title, make) if self.settings.bounded else make()
         except runtime_errors() as error:
             if level == "ORT_ENABLE_ALL" and _FUSED in str(error):  # 1.19 fuses float64 into what it has no kernel of
                 return self._open(symbols, level="ORT_ENABLE_BASIC", fallback=fallback)

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
+from dslc.diagnostics import Problem
 from dslc.export.foreign import is_emitted
+from dslc.training import bounded
 from tests.cli.conftest import Done, Dslc, codes, dslc, trained
 from tests.runs.damaging import sign
 
 __all__ = ["dslc", "trained"]
+
+
+def peak_of_memory() -> float:
+    """Megabytes that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @pytest.fixture
@@ -210,6 +222,118 @@ def test_no_other_graph_of_a_foreign_run_loops(name: str, run: Path, trained: Pa
     found = refusals(run, dslc, data=trained.parent)
     assert found
     assert {code for text in found for code in codes(text)} == {"E0627"}
+
+
+# --- Bounds -------------------------------------------------------------------------------------------------
+
+
+def put_in_front(model: Any, *nodes: Any, **constants: Any) -> None:
+    """Add nodes that compute a number `extra`, and add it to the first output."""
+    for name, array in constants.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    output = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == output else name for name in node.output]
+        node.input[:] = ["before" if name == output else name for name in node.input]
+    model.graph.node.extend([*nodes, helper.make_node("Add", ["before", "extra"], [output])])
+
+
+def expanded(model: Any, *, size: int) -> None:
+    put_in_front(
+        model, helper.make_node("Expand", ["one", "size"], ["large"]),
+        helper.make_node("ReduceSum", ["large"], ["extra"], keepdims=0), one=np.float32([0]), size=np.int64([size]),
+    )  # fmt: skip
+
+
+def doubled(model: Any) -> None:
+    """Double a tensor that depends on the batch, 40 times."""
+    port = model.graph.input[0].name
+    nodes = [helper.make_node("Concat", ["small" if not n else f"d{n}"] * 2, [f"d{n + 1}"], axis=0) for n in range(40)]
+    put_in_front(
+        model, helper.make_node("Cast", [port], ["small"], to=TensorProto.FLOAT), *nodes,
+        helper.make_node("ReduceSum", ["d40"], ["extra"], keepdims=0),
+    )  # fmt: skip
+
+
+def multiplied(model: Any, rounds: int = 4000) -> None:
+    """Multiply matrices that depend on the batch, for long."""
+    port = model.graph.input[0].name
+    nodes = [helper.make_node("MatMul", [f"m{n}", f"m{n}"], [f"m{n + 1}"]) for n in range(rounds)]
+    put_in_front(
+        model, helper.make_node("Cast", [port], ["small"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["small"], ["sum"], keepdims=0), helper.make_node("Mul", ["sum", "no"], ["none"]),
+        helper.make_node("Expand", ["none", "size"], ["m0"]), *nodes,
+        helper.make_node("ReduceSum", [f"m{rounds}"], ["extra"], keepdims=0), no=np.float32(0),
+        size=np.int64([1000, 1000]),
+    )  # fmt: skip
+
+
+def forge(run: Path, change: Callable[[Any], None]) -> None:
+    model = onnx.load(run / "model.onnx")
+    change(model)
+    (run / "model.onnx").write_bytes(model.SerializeToString())
+    sign(run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+@pytest.mark.parametrize(
+    "change",
+    [lambda m: expanded(m, size=2**34), lambda m: expanded(m, size=2**36), lambda m: expanded(m, size=2**50), doubled],
+    ids=["64 GB", "256 GB", "4 PB", "doubled"],
+)
+def test_the_memory_of_a_foreign_model_is_bounded(
+    change: Callable[[Any], None], run: Path, trained: Path, dslc: Dslc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "SHARE", 0.05)
+    forge(run, change)
+    before = peak_of_memory()
+    done = dslc("predict", run, trained.parent / "points.csv")
+    assert (done.code, codes(done.err)) == (3, ["E0636"]), done.err
+    assert "takes more memory than 5% of what is free\n  = hint: if you trust whoever made it, say --trust" in done.err
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    assert peak_of_memory() < before + 3000
+
+
+def test_the_time_of_a_foreign_model_is_bounded(
+    run: Path, trained: Path, dslc: Dslc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "SECONDS", 0.5)
+    forge(run, multiplied)
+    began = time.monotonic()
+    done = dslc("predict", run, trained.parent / "points.csv")
+    assert (done.code, codes(done.err)) == (3, ["E0636"])
+    assert time.monotonic() - began < 10
+    shown = done.err.replace(str(run.parent), ".").rstrip()
+    assert shown == (
+        "error[E0636]: a graph takes more than 0.5 seconds for one batch\n"
+        "  = hint: if you trust whoever made it, say --trust"
+    )
+
+
+def test_a_call_that_does_not_stop_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "SECONDS", 0.1)
+    monkeypatch.setattr(bounded, "GRACE", 0.1)
+    ended = threading.Event()
+    with pytest.raises(Problem, match="E0636"):
+        bounded.within_bounds("a graph", lambda: ended.wait(30))
+    ended.set()
+
+
+def test_what_is_trusted_or_at_home_runs_without_bounds(
+    run: Path, trained: Path, dslc: Dslc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "SECONDS", 0.0)
+    data = trained.parent / "points.csv"
+    assert codes(dslc("predict", run, data).err) == ["E0636"]
+    assert codes(dslc("eval", run, data).err) == ["E0636"]
+    assert codes(dslc("eval", run, "--data", trained.parent).err) == ["E0636"]
+    at_home = dslc("predict", trained, data)
+    trusted = dslc("predict", run, data, "--trust")
+    assert (at_home.code, trusted.code) == (0, 0)
+    assert at_home.out == trusted.out
+    assert dslc("eval", run, data, "--trust").code == dslc("eval", run, "--data", trained.parent, "--trust").code == 0
+    monkeypatch.undo()
+    assert dslc("predict", run, data).out == at_home.out
 
 
 def test_an_empty_model_is_damaged(run: Path, trained: Path, dslc: Dslc) -> None:

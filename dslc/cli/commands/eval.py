@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from dslc.cli.console import DONE, give_figure, give_json, say
-from dslc.cli.options import UsageError, add_data, add_json, add_reader, add_run, data_folders
+from dslc.cli.options import UsageError, add_data, add_json, add_reader, add_run, add_trust, data_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reader(parser)
     add_json(parser)
     add_data(parser)
+    add_trust(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.input is not None and options.split is not None:
         raise UsageError("error: dslc eval takes new data as INPUT, or a --split of the run's own, not both")
-    found = open_run(options.folder, data=data_folders(options)).evaluate(
+    found = open_run(options.folder, data=data_folders(options), trust=options.trust).evaluate(
         options.split, data=options.input, source=options.source
     )
     if options.json:

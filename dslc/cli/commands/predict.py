@@ -19,6 +19,7 @@ from dslc.cli.options import (
     add_overwrite,
     add_reader,
     add_run,
+    add_trust,
     data_folders,
     output_file,
 )
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_net(parser)
     add_data(parser)
     add_overwrite(parser)
+    add_trust(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     read = [] if options.input is None else [options.input]
     if options.output is not None:
         check_output(options.output, read)
-    trained = open_run(options.folder, data=data_folders(options))
+    trained = open_run(options.folder, data=data_folders(options), trust=options.trust)
     data = None if options.split is not None else trained.table(options.input, options.source)
     outputs = trained.predict(data, options.net, split=options.split, keep=options.keep, prepared=options.prepared)
     examples = trained.examples(options.split) if data is None else None if options.prepared else data.rows
