@@ -126,6 +126,8 @@ class _Body:
     outputs: dict[str | None, Any] = field(default_factory=dict)
     output_spans: dict[str | None, Span] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    input_statements: dict[str, tree.Input] = field(default_factory=dict)
+    """The first of each name."""
 
     @property
     def elaboration(self) -> Elaboration:
@@ -139,9 +141,9 @@ class _Body:
         inputs = [s for s in node.body if isinstance(s, tree.Input)]
         if self.operands is not None:
             self._distribute(inputs)
-        for number, statement in enumerate(inputs):
-            earlier = next((s for s in inputs[:number] if s.name == statement.name), None)
-            if earlier:
+        for statement in inputs:
+            earlier = self.input_statements.setdefault(statement.name, statement)
+            if earlier is not statement:
                 self.elaboration.report(
                     names.DUPLICATE(f"the input '{statement.name}' is declared twice"),
                     statement.name_span,
@@ -272,7 +274,7 @@ class _Body:
         node = self.block.node
         if s.name is None and node.kind == "model":
             raise names.MISPLACED_STATEMENT("a model names its outputs", hint="write: output name = ...").at(s.span)
-        twin = next((i for i in node.body if isinstance(i, tree.Input) and i.name == s.name), None)
+        twin = self.input_statements.get(s.name) if s.name is not None else None
         if twin is not None and node.kind == "model":
             raise objectives.NAME_CLASH(
                 f"the output '{s.name}' is named like an input of {node.name}",

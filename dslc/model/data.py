@@ -6,8 +6,9 @@ assumption that the column fits its declared type; where that leads to a misfit 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
@@ -64,6 +65,8 @@ class DataChecker:
     elaboration: Elaboration
     facts: Facts
     columns: dict[str, ColumnUse] = field(default_factory=dict)
+    uses: dict[Hashable, ColumnUse] = field(default_factory=dict)
+    """The same by what they are, whoever reads them."""
     fields: dict[str, CheckedField] = field(default_factory=dict)
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
@@ -72,6 +75,11 @@ class DataChecker:
     written: dict[tuple[tuple[str, ...], bool], Span] = field(default_factory=dict)
     """Where each column is first asked for."""
     split_is_wrong: bool = False
+
+    @cached_property
+    def field_names(self) -> frozenset[str]:
+        """The names of all fields, the wrong ones too."""
+        return frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
 
     @property
     def diagnostics(self) -> Diagnostics:

@@ -101,6 +101,8 @@ class Elaboration:
     elaborated: set[int] = field(default_factory=set)
     """Identities of the blocks that were applied."""
     _sites: dict[str, int] = field(default_factory=dict)
+    _bounds: dict[Symbolic, tuple[float, float]] = field(default_factory=dict)
+    """Of the symbolic sizes so far; few differ."""
 
     # --- findings ------------------------------------------------------------------------------
 
@@ -340,7 +342,9 @@ class Elaboration:
             )
         least = 1
         for axis, dimension in enumerate(type.shape):
-            low, high = bounds(dimension)
+            if isinstance(dimension, Symbolic) and dimension not in self._bounds:
+                self._bounds[dimension] = bounds(dimension)
+            low, high = self._bounds[dimension] if isinstance(dimension, Symbolic) else (dimension, dimension)
             if high < 1:
                 whatever = ", whatever the symbols are" if isinstance(dimension, Symbolic) else ""
                 raise types.EMPTY(f"the result would be {type}, with no entries on axis {axis}{whatever}").at(span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from dslc.errors import names
@@ -119,10 +120,11 @@ class FieldColumns:
             "", raw.patterns, raw.many, form, element, shape, more.get("fit"), more.get("format"), self.node.name,
             raw.span,
         )  # fmt: skip
-        known = next((u for u in self.data.columns.values() if _same_input(u, use)), None)
+        same = (use.patterns, use.many, form, element, shape, use.fit, use.format)
+        known = self.data.uses.get(same)
         if known is None:
             known = replace(use, key=self.new_key(use))
-            self.data.columns[known.key] = known
+            self.data.columns[known.key] = self.data.uses[same] = known
         elaboration = self.data.elaboration
         value = elaboration.placeholder(known.key, TensorType(element, (symbol(BATCH), *shape)), span)
         wide = BOOL if element is BOOL else INT64 if element.is_integer else FLOAT64
@@ -130,11 +132,11 @@ class FieldColumns:
 
     def new_key(self, use: ColumnUse) -> str:
         """Return a name for an input of the fields graph that neither another one nor a field has."""
-        taken = {*self.data.columns, *(s.name for s in self.data.node.body if isinstance(s, tree.Field))}
+        columns, fields = self.data.columns, self.data.field_names
         name = ", ".join(use.patterns)
         what = use.element if use.form is Form.NUMBER else use.form.value
-        names_ = (name, f"{name} as {what}", *(f"{name} as {what} {number}" for number in range(2, len(taken) + 3)))
-        return next(candidate for candidate in names_ if candidate not in taken)
+        candidates = chain((name, f"{name} as {what}"), (f"{name} as {what} {number}" for number in count(2)))
+        return next(candidate for candidate in candidates if candidate not in columns and candidate not in fields)
 
     def is_guess(self, raw: RawColumn) -> bool:
         """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
@@ -151,8 +153,3 @@ class FieldColumns:
             return ColumnFact(element, ())
         self.assumed = True
         return ColumnFact(element, tuple(int(d) for d in self.type.shape))
-
-
-def _same_input(one: ColumnUse, other: ColumnUse) -> bool:
-    """Are two uses of columns one input of the fields graph?"""
-    return replace(one, key="", field="", span=other.span) == replace(other, key="", field="")

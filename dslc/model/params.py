@@ -57,17 +57,27 @@ class Params:
     def _resolve(
         self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
     ) -> None:
-        while waiting:
-            ready = [p for name, p in waiting.items() if not any(used in waiting for used in uses[name])]
-            for param in ready:
-                scope.params[param.name] = self.param(param, evaluator)
-                if scope.params[param.name] is not POISON:
-                    self.values[param.name] = scope.params[param.name]
-                del waiting[param.name]
-            if not ready:
-                self.report_cycle([waiting[name] for name in _cycle(uses, waiting)])
-                scope.params.update(dict.fromkeys(waiting, POISON))
-                return
+        users: dict[str, list[str]] = {name: [] for name in waiting}
+        for name, used in uses.items():
+            for other in used:
+                users[other].append(name)
+        lacking = {name: len(used) for name, used in uses.items()}
+        order = {name: place for place, name in enumerate(waiting)}
+        ready = [name for name, count in lacking.items() if not count]
+        while ready:
+            freed = []
+            for name in ready:
+                scope.params[name] = self.param(waiting.pop(name), evaluator)
+                if scope.params[name] is not POISON:
+                    self.values[name] = scope.params[name]
+                for user in users[name]:
+                    lacking[user] -= 1
+                    if not lacking[user]:
+                        freed.append(user)
+            ready = sorted(freed, key=order.__getitem__)
+        if waiting:
+            self.report_cycle([waiting[name] for name in _cycle(uses, waiting)])
+            scope.params.update(dict.fromkeys(waiting, POISON))
 
     def report_cycle(self, cycle: Sequence[tree.Param]) -> None:
         """Say once which params depend on each other."""

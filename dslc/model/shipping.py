@@ -19,6 +19,7 @@ from dslc.syntax import tree
 from dslc.types import symbols_of
 
 if TYPE_CHECKING:
+    from dslc.model.expressions import Evaluator
     from dslc.model.networks import Network
     from dslc.model.train import TrainChecker
 
@@ -74,15 +75,16 @@ def networks_alone(train: TrainChecker) -> dict[str, dict[str, Value]]:
     """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
     declared = [s.name for s in train.statements(tree.Net) if s.name in train.networks]
     order = dict.fromkeys([*declared, *train.networks])
-    found = {name: _alone(train, train.networks[name]) for name in order}
+    evaluator = train.evaluator()
+    found = {name: _alone(train, evaluator, train.networks[name]) for name in order}
     return {name: values for name, values in found.items() if values}
 
 
-def _alone(train: TrainChecker, network: Network) -> dict[str, Value]:
+def _alone(train: TrainChecker, evaluator: Evaluator, network: Network) -> dict[str, Value]:
     """Return a network's outputs, none (reported) where they can't be."""
     with train.elaboration.graph(training=False):
         try:
-            value = elaborate_alone(train.evaluator(), network.declaration, network.arguments, network.name)
+            value = elaborate_alone(evaluator, network.declaration, network.arguments, network.name)
         except Problem as problem:
             train.report(problem, network.span)
             return {}

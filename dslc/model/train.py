@@ -58,6 +58,7 @@ class TrainChecker:
     broken: set[str] = field(default_factory=set)
     """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
     components: dict[Span, str] = field(default_factory=dict)
+    _statements: dict[type[Any], list[Any]] = field(default_factory=dict)
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -68,7 +69,10 @@ class TrainChecker:
         self.diagnostics.add(problem.at(span, *labels))
 
     def statements(self, kind: type[Any]) -> list[Any]:
-        return [s for s in self.node.body if isinstance(s, kind)]
+        """Return the statements of a kind, in their order."""
+        if kind not in self._statements:
+            self._statements[kind] = [s for s in self.node.body if isinstance(s, kind)]
+        return self._statements[kind]
 
     # --- the whole -------------------------------------------------------------------------------
 
@@ -310,8 +314,8 @@ class TrainChecker:
             except Problem as problem:
                 self.report(problem, let.value.span)
                 parts = dict.fromkeys((target.name for target in let.targets), POISON)
-            twice = dict.fromkeys(parts.keys() & scope.values.keys(), POISON)  # which is reported
-            scope.values = scope.values | parts | twice
+            for name, part in parts.items():  # what is declared twice is reported
+                scope.values[name] = POISON if name in scope.values else part
         return evaluator
 
     def figure(self, bound: str, expression: tree.Expression, *, training: bool, what: str) -> Any:
@@ -370,10 +374,14 @@ class TrainChecker:
 
     # --- metrics and outputs -------------------------------------------------------------------------
 
+    @cached_property
+    def _first_metrics(self) -> dict[str, tree.Metric]:
+        return {s.name: s for s in reversed(self.statements(tree.Metric))}
+
     def metric(self, s: tree.Metric) -> Measure | None:
-        same = [m for m in self.statements(tree.Metric) if m.name == s.name]
-        if same[0] is not s or s.name == "loss" or any(m.name == s.name for m in self.statements(tree.Minimize)):
-            labels = [Label(same[0].name_span, "the first one")] if same[0] is not s else []
+        first = self._first_metrics[s.name]
+        if first is not s or s.name == "loss" or any(m.name == s.name for m in self.statements(tree.Minimize)):
+            labels = [Label(first.name_span, "the first one")] if first is not s else []
             what = (
                 f"there is a metric '{s.name}' already"
                 if labels

@@ -19,6 +19,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from dslc.diagnostics import Problem
+from dslc.errors.runs import BEYOND_BOUNDS
 from dslc.export.foreign import is_emitted
 from dslc.training import bounded
 from tests.cli.conftest import Done, Dslc, codes, dslc, trained
@@ -322,7 +323,10 @@ def test_a_call_that_does_not_stop_is_left_alone(monkeypatch: pytest.MonkeyPatch
 def test_what_is_trusted_or_at_home_runs_without_bounds(
     run: Path, trained: Path, dslc: Dslc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "SECONDS", 0.0)
+    def refuse(*_: object) -> None:
+        raise BEYOND_BOUNDS("a graph takes too much")
+
+    monkeypatch.setattr(bounded, "within_bounds", refuse)
     data = trained.parent / "points.csv"
     assert codes(dslc("predict", run, data).err) == ["E0636"]
     assert codes(dslc("eval", run, data).err) == ["E0636"]
