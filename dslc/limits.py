@@ -26,8 +26,8 @@ class Limits:
     graph_nodes: int = 1_000_000
     tensor_elements: int = 2**31
     """Elements of any one tensor."""
-    spec_bytes: int = 1_000_000
-    """Size of one spec file in UTF-8: some 25,000 lines, which take half a gigabyte and ten seconds at most."""
+    spec_bytes: int = 250_000
+    """Size of one spec file in UTF-8: some 6,000 lines, which take five seconds and a quarter of a gigabyte at most."""
 
     def with_overrides(self, overrides: Iterable[str]) -> Limits:
         """Return these limits with each ``key=value`` applied.

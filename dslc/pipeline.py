@@ -7,10 +7,8 @@ Each stage is a function of values; what reads files is given from outside or li
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors import names as errors
 from dslc.files import read_source, source_loader
+from dslc.garbage import nothing_collected
 from dslc.limits import Limits
 from dslc.model import (
     CheckedTrain,
@@ -84,7 +83,7 @@ def check_spec(path: Path, options: Options | None = None) -> Checked:
     sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
     diagnostics = Diagnostics()
     source = read_source(path, options.limits)
-    with _nothing_collected():
+    with nothing_collected():
         program = resolve_program(
             source,
             diagnostics,
@@ -93,18 +92,6 @@ def check_spec(path: Path, options: Options | None = None) -> Checked:
             limits=options.limits,
         )
         return Checked(program, diagnostics, check_program(program, diagnostics, options.limits))
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Spare the search for garbage in cycles: nearly all that checking makes is kept, and looking takes a third."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def compile_spec(path: Path, options: Options | None = None, checked: Checked | None = None) -> Compilation:
