@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Codes:
 
     def __init__(self, spelling: Spelling) -> None:
         self._spelling = spelling
-        self._known: dict[str, int] = {}
+        self._known: defaultdict[str, int] = defaultdict(count().__next__)
         self._missing: list[int] = []
         """The codes of texts that stand for a missing value; cells have the code of ''."""
 
@@ -85,13 +86,13 @@ class Codes:
         """Return the codes of cells, (cells,)."""
         known, before = self._known, len(self._known)
         texts = map(str.strip, cells) if self._spelling.trim else cells
-        codes: Array = np.fromiter((known.setdefault(text, len(known)) for text in texts), CELL, len(cells))
+        codes: Array = np.fromiter(map(known.__getitem__, texts), CELL, len(cells))
         if len(known) > before:
             new = self.since(before)
             gone = [before + place for place, text in enumerate(self._spelling.texts(new)) if not text and new[place]]
             self._missing += gone
         if self._missing:
-            codes[np.isin(codes, self._missing)] = known.setdefault("", len(known))
+            codes[np.isin(codes, self._missing)] = known[""]
         return codes
 
 

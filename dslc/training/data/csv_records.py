@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from typing import IO, cast
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
@@ -71,10 +71,13 @@ class Records:
         """The line that the next record, or the current one, stands behind."""
         self._between = True
         """Does the next line begin a record?"""
+        self._fresh: list[list[str]] = []
+        """Records that the reader has given and that were not looked at."""
         text = io.TextIOWrapper(
-            cast("IO[bytes]", Limited(file, name, lambda: self._row + self._others)),
+            cast("IO[bytes]", Limited(file, name, lambda: self._row + self._others + len(self._fresh))),
             self.encoding, "surrogateescape", newline="",
         )  # fmt: skip
+        self._has_comments = bool(source.comment)
         csv.field_size_limit(CELL_LIMIT)
         self._reader = csv.reader(
             self._without_comments(text, source.comment) if source.comment else text,
@@ -164,29 +167,51 @@ class Records:
 
     def __iter__(self) -> Iterator[list[Sequence[str]]]:
         """Yield blocks as one sequence of texts per column."""
-        width, reader, lines = len(self.names), self._reader, self.lines
-        size = max(1, BLOCK_CELLS // width)
+        size = max(1, BLOCK_CELLS // len(self.names))
         block: list[list[str]] = []
         if self._first:
             self._before = self._header_line - 1
             self._take(self._first.pop(), block)
         self._begin()
         with self._faults():
-            for record in reader:
-                if len(record) == width and self._before - self._row == lines.behind:
-                    self._row += 1
-                    block.append(record)
-                else:
-                    self._take(record, block)
-                    if len(self.found) > HANDFUL:
-                        return
-                self._before = reader.line_num + self._skipped
-                self._between = True
+            while self._read(1 if self._has_comments else size - len(block), block):
+                if len(self.found) > HANDFUL:
+                    return
                 if len(block) == size:
                     yield list(zip(*block, strict=True))
                     block = []
         if block:
             yield list(zip(*block, strict=True))
+
+    def _read(self, count: int, block: list[list[str]]) -> bool:
+        """Take up to so many records at once; return whether there were any."""
+        fresh = self._fresh = []
+        try:
+            fresh.extend(islice(self._reader, count))
+        except (UnicodeError, csv.Error):
+            self._take_all(fresh, block)  # so that the message knows the line
+            raise
+        self._take_all(fresh, block)
+        self._begin()
+        return bool(fresh)
+
+    def _take_all(self, records: list[list[str]], block: list[list[str]]) -> None:
+        """Take records that stand one behind the other; the reader tells the line behind the last of them only."""
+        self._fresh = []
+        width, lines = len(self.names), self._reader.line_num + self._skipped - self._before
+        each_has_one = lines == len(records)
+        if each_has_one and self._before - self._row == self.lines.behind and set(map(len, records)) <= {width}:
+            block += records
+            self._row += len(records)
+            self._before += len(records)
+            return
+        for record in records:
+            if len(record) == width and self._before - self._row == self.lines.behind:
+                self._row += 1
+                block.append(record)
+            else:
+                self._take(record, block)
+            self._before += 1 if each_has_one else 1 + sum(map(_breaks, record))
 
     def _begin(self) -> None:
         """Stand behind a record."""
@@ -225,6 +250,13 @@ def _encoding(file: IO[bytes], source: Csv, name: str) -> str:
     if not start:
         raise errors.EMPTY(f"'{name}' is empty")
     return next((encoding for mark, encoding in MARKS if start.startswith(mark)), codec_of(source.encoding))
+
+
+def _breaks(cell: str) -> int:
+    """Return how many lines end within a quoted cell."""
+    if "\r" in cell:
+        return len(cell.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1
+    return cell.count("\n")
 
 
 def _is_number(text: str) -> bool:

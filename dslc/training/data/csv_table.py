@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
+from dslc.garbage import nothing_collected
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
 from dslc.training.data.convert import EXACT, HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
 from dslc.training.data.csv_cells import (
@@ -226,7 +227,7 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
         Failure: what is wrong with the file's form (E0404 to E0410, E0426, E0427), the first few findings together.
     """
     found: list[Diagnostic] = []
-    with reading(name), open_stream(path, name) as stream:
+    with nothing_collected(), reading(name), open_stream(path, name) as stream:
         records = Records(stream.file, source, name)
         blocks, spelling, start = Blocks(memory), Spelling.of(source), 0
         codes = [Codes(spelling) for _ in records.names]
@@ -278,7 +279,7 @@ class _Again:
         """
         changed = errors.CHANGED(f"'{self.name}' was changed while it was read")
         try:
-            with reading(self.name), open_stream(self.path, self.name) as stream:
+            with nothing_collected(), reading(self.name), open_stream(self.path, self.name) as stream:
                 stop = 0
                 for columns, due in zip_longest(Records(stream.file, self.source, self.name), self.stops):
                     if columns is None or due is None or position >= len(columns) or stop + len(columns[0]) != due:
