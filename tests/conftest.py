@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile import Watch
+
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = ROOT / "specs"
 DATA = Path(os.environ.get("DSLC_DATA", ROOT / "data"))
@@ -29,6 +31,12 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def watch() -> Watch:
+    """What takes note of the files that are touched, see :func:`tests.hostile.watched`."""
+    return Watch()
 
 
 def _folder(name: str, files: str = "*-ubyte") -> Path:

@@ -35,20 +35,20 @@ def objective_of(
     """Check one ``minimize``; None (reported) where it is wrong."""
     name = m.name or "loss"
     if len(all_of_them) > 1:
-        nameless = [o for o in all_of_them if o.name is None]
+        first = train.first_objectives[m.name]
         if m.name is None:
-            if m is nameless[0]:
+            if m is first:
+                nameless = [o for o in all_of_them if o.name is None]
                 problem = objectives.NEEDS_NAME(
                     "of several objectives each has a name", hint="write: minimize name = ..."
                 )
                 train.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
             return None
-        twin = next(o for o in all_of_them if o.name == m.name)
-        if twin is not m:
+        if first is not m:
             problem = names.DUPLICATE(
                 f"there are two objectives '{m.name}'", hint="choose another name for one of them"
             )
-            train.report(problem, m.name_span or m.span, Label(twin.name_span or twin.span, "the first one"))
+            train.report(problem, m.name_span or m.span, Label(first.name_span or first.span, "the first one"))
             return None
     value = train.as_tensor(value, m.value.span, "an objective")
     optimizers = [optimizer_of(train, group) for group in m.groups]

@@ -372,6 +372,11 @@ class TrainChecker:
             f"{call.name} belongs into a field of 'data'", hint=f"field x: float32 = {call.name}(...)"
         )
 
+    @cached_property
+    def first_objectives(self) -> dict[str | None, tree.Minimize]:
+        """The first objective of each name."""
+        return {s.name: s for s in reversed(self.statements(tree.Minimize))}
+
     # --- metrics and outputs -------------------------------------------------------------------------
 
     @cached_property
@@ -380,14 +385,11 @@ class TrainChecker:
 
     def metric(self, s: tree.Metric) -> Measure | None:
         first = self._first_metrics[s.name]
-        if first is not s or s.name == "loss" or any(m.name == s.name for m in self.statements(tree.Minimize)):
+        if first is not s or s.name == "loss" or s.name in self.first_objectives:
             labels = [Label(first.name_span, "the first one")] if first is not s else []
-            what = (
-                f"there is a metric '{s.name}' already"
-                if labels
-                else f"the objective's figure is called '{s.name}' already"
-            )
-            self.report(names.DUPLICATE(what, hint="choose another name"), s.name_span, *labels)
+            what = "there is a metric" if labels else "the objective's figure is called"
+            problem = names.DUPLICATE(f"{what} '{s.name}' already", hint="choose another name")
+            self.report(problem, s.name_span, *labels)
             return None
         value = self.figure(s.name, s.value, training=False, what="a metric")
         if value is POISON:

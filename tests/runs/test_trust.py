@@ -23,14 +23,10 @@ from dslc.errors.runs import BEYOND_BOUNDS
 from dslc.export.foreign import is_emitted
 from dslc.training import bounded
 from tests.cli.conftest import Done, Dslc, codes, dslc, trained
+from tests.hostile import within
 from tests.runs.damaging import sign
 
 __all__ = ["dslc", "trained"]
-
-
-def peak_of_memory() -> float:
-    """Megabytes that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @pytest.fixture
@@ -287,12 +283,11 @@ def test_the_memory_of_a_foreign_model_is_bounded(
 ) -> None:
     monkeypatch.setattr(bounded, "SHARE", 0.05)
     forge(run, change)
-    before = peak_of_memory()
-    done = dslc("predict", run, trained.parent / "points.csv")
+    with within("predict", seconds=60, megabytes=3000):
+        done = dslc("predict", run, trained.parent / "points.csv")
     assert (done.code, codes(done.err)) == (3, ["E0636"]), done.err
     assert "takes more memory than 5% of what is free\n  = hint: if you trust whoever made it, say --trust" in done.err
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
-    assert peak_of_memory() < before + 3000
 
 
 def test_the_time_of_a_foreign_model_is_bounded(

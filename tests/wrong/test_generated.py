@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,39 +12,30 @@ from dslc.cli import main
 from dslc.diagnostics import Problem
 from dslc.pipeline import check_spec
 from dslc.render import render_all
+from tests.hostile import Watch, portions, watched, within
 from tests.wrong.generating import Generator
 
-SECONDS, MEGABYTES = 5, 1000
 
-
-def check_all(seeds: Iterable[int], folder: Path) -> list[str]:
+def check_all(seeds: Iterable[int], folder: Path, watch: Watch) -> list[str]:
     """Check the spec of each seed; return those without errors."""
     right = []
-    before = peak_of_memory()  # what other tests of this process took is theirs
     for seed in seeds:
         text = Generator(random.Random(seed)).spec()
         path = folder / "spec.dl"
         path.write_text(text, encoding="utf-8")
-        begun = time.process_time()
-        try:
-            found = check_spec(path).findings
-        except Problem:
-            continue
-        assert "Traceback" not in render_all(found)
+        with within(seed), watched(watch, folder):
+            try:
+                found = check_spec(path).findings
+            except Problem:
+                continue
+            assert "Traceback" not in render_all(found)
         assert all(d.span is not None for d in found), seed
-        assert time.process_time() - begun < SECONDS, seed
         if not found.has_errors:
             right.append(text)
-    assert peak_of_memory() <= max(before, MEGABYTES)
     return right
 
 
-def peak_of_memory() -> float:
-    """Megabytes that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def train_all(texts: Iterable[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def train_all(texts: Iterable[str], folder: Path, watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "".join(f"{i % 3},{i % 5},{i % 7},{i % 2},{i % 4}\n" for i in range(40))
     (folder / "d.csv").write_text("p1,p2,p3,p4,label\n" + rows, encoding="utf-8")
     for number, text in enumerate(texts):
@@ -55,18 +44,20 @@ def train_all(texts: Iterable[str], folder: Path, capsys: pytest.CaptureFixture[
         command = ["show", str(path)]
         if "train t" in text:
             command = ["train", str(path), "-o", str(folder / f"run{number}"), "--threads", "1", "--steps", "3"]
-        code = main(command)
+        with within(text), watched(watch, folder):
+            code = main(command)
         said = capsys.readouterr().err
         assert code in (0, 1, 3, 4), (code, said, text)
         assert "Traceback" not in said
 
 
-def test_generated_specs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train_all(check_all(range(300), tmp_path), tmp_path, capsys)
+def test_generated_specs(tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    train_all(check_all(range(300), tmp_path, watch), tmp_path, watch, capsys)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("portion", range(20))
-def test_twenty_thousand_generated_specs(portion: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fresh = random.randrange(10**12)  # other ones each time; the failing seed is shown
-    train_all(check_all(range(fresh, fresh + 1000), tmp_path), tmp_path, capsys)
+@pytest.mark.parametrize("seeds", portions(20_000, 500))
+def test_twenty_thousand_generated_specs(
+    seeds: range, tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_all(check_all(seeds, tmp_path, watch), tmp_path, watch, capsys)
