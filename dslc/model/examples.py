@@ -37,6 +37,9 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
 
     ``batch`` is the symbol that counts the examples.
     """
+    applications = list(applications)
+    if not any(isinstance(application.operation, (reshape, rearrange)) for application in applications):
+        return frozenset(a for a in applications if _mixes(a, batch))  # every order is that of the fields
     orders: dict[int, _Order] = {}
     found = []
     for application in applications:
