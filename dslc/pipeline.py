@@ -279,12 +279,14 @@ class Compilation:
     def dataset(self) -> Dataset:
         """Every split's fields, checked."""
         from dslc.training.fields import make_dataset
-        from dslc.training.indices import check_indices
+        from dslc.training.indices import Given, check_indices, check_weights
         from dslc.training.session import Settings
 
         settings = Settings.of("cpu", bounded=self.options.bounded)
         dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, settings)
-        check_indices(self.train, self.raw, self.contract, dataset, self.constants, settings)
+        given = Given(self.raw, self.contract, dataset, self.constants, settings)
+        check_indices(self.train, given)
+        check_weights(self.train, given)
         return dataset
 
     @cached_property

@@ -212,6 +212,13 @@ ROUNDED = register(
     "float32 holds whole numbers up to 16,777,216 exactly (float16 up to 2,048); larger ones are rounded to the nearest "
     "that it holds. No two of this field's values became equal by that, so the warning is all.",
 )
+ORDERED_BY_NUMBER = register(
+    "W0455",
+    "dates in the order of their numbers",
+    "A split with `order` goes by the numbers of a column that has numbers. 20240131 is a date whose order as a number is "
+    "that in time; of 31012024 the day counts most, so that training and test examples would be of all years. Read such a "
+    'column as times, `field when: float64 = datetime(column("day"), "%d%m%Y")`, and split by `order = when`.',
+)
 BAD_SOURCE = register(
     "E0453",
     "a description of a source that can't be read",

@@ -160,8 +160,9 @@ SOFTMAX_TWICE = register(
     "'cross_entropy' takes logits and applies the softmax itself, which is exact where probabilities would round to 0 "
     "or 1. Applied to probabilities it still runs, but learns slowly and to a wrong optimum; after a "
     "'log_softmax' it is work done twice. Give it what the softmax was given; the same goes for 'sigmoid' and "
-    "'binary_cross_entropy'. The warning follows the value through names, members, blocks and other models, and "
-    "through all that only chooses, shapes or averages numbers.",
+    "'binary_cross_entropy'. The warning follows the value through names, members, blocks and other models, "
+    "through all that only chooses, shapes or averages numbers, and through arithmetic with a number that leaves no "
+    "doubt: a small factor, or a shift, which a softmax does not see.",
     wrong=_classify("x -> Dense(3) -> Softmax"),
     right=_classify("x -> Dense(3)"),
 )

@@ -22,6 +22,23 @@ train t {{
 }}"""
 
 
+_TWO = """data d {
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  y: float32[1] = column("y")
+}
+model A {
+  input  x: float32[N, 4]
+  output y = x -> Dense(1)
+}
+model B {
+  input  x: float32[N, 4]
+  output y = x -> Dense(1)
+}
+train t {
+  data d"""
+
+
 NOT_EXACT = register(
     "E0501", "this cannot be measured exactly over a split",
     "Losses and metrics are computed over a whole split, batch by batch, and come out the same whatever the batches "
@@ -220,8 +237,9 @@ NOTHING_TO_LEARN = register(
 WEIGHT_BELOW_0 = register(
     "E0551", "an example counts less than nothing",
     "A mean is weighted by how much each example counts, and divides by the sum of that. With a weight below 0 the sum "
-    "may be 0, or turn the sign of the whole loss, and the training leads away from the targets. A number that may be "
-    "below 0, such as an advantage, is a factor: `mean(factor * each)`.",
+    "may be 0, or turn the sign of the whole loss, and the training leads away from the targets; a metric means nothing. "
+    "Weights that follow from the data are looked at before training starts, in every split, those that a network "
+    "computes when they are used. A number that may be below 0, such as an advantage, is a factor: `mean(factor * each)`.",
     exit_code=3,
 )  # fmt: skip
 NOTHING_KEPT = register(
@@ -229,6 +247,33 @@ NOTHING_KEPT = register(
     "`keep` ships the weights of the evaluation in which a figure was best. A figure that is infinite or not a number "
     "is never the best, nor is one of a split in which every target is ignored; here no evaluation gave a finite one.",
     exit_code=4,
+)  # fmt: skip
+OBJECTIVES_IN_TURN = register(
+    "W0545",
+    "an objective under `accumulate` sees another one's update late",
+    "Several objectives run in turn on each batch, each with the weights that the one before has left. Under `accumulate` "
+    "these change with the last batch of a group only: of an objective that looks at weights which an earlier one trains, "
+    "the batches before that see them as they were. With one large batch all examples would see them updated. Objectives "
+    "that do not look at one another's weights add up exactly.",
+    wrong="""TWO
+  minimize a = mse(A(x), y) using SGD(lr = 0.1)
+  minimize b = mse(B(x) + A(x), y) over B using SGD(lr = 0.1)
+  epochs 3
+  accumulate 4
+}""".replace("TWO", _TWO),
+    right="""TWO
+  minimize a = mse(A(x), y) using SGD(lr = 0.1)
+  minimize b = mse(B(x), y) using SGD(lr = 0.1)
+  epochs 3
+  accumulate 4
+}""".replace("TWO", _TWO),
+)
+FEWER_UPDATES = register(
+    "W0544",
+    "`accumulate` joins more batches than an epoch has",
+    "With `accumulate k` an update is made of k batches. Groups of batches go on across epochs, and what is left at the end "
+    "of the training makes one last update. Where an epoch has fewer than k batches, some epochs end without an update, "
+    "and their figures are those of the epoch before; where the whole training has fewer, it is a single update.",
 )  # fmt: skip
 STATISTICS_PER_BATCH = register(
     "W0520", "statistics of single batches under `accumulate`",

@@ -177,10 +177,10 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> No
     missing = categories.count - 1 if categories.missing else outside
     numbers = list(range(len(categories.values)))
     if raw.element is STRING:
-        spelled = [*categories.names[: len(categories.values)], ""]
+        spelled = {"": missing, **categories.places}
         codes = front.node(
             "LabelEncoder", [raw.name], f"{made}/code", ML,
-            keys_strings=spelled, values_int64s=[*numbers, missing], default_int64=other,
+            keys_strings=list(spelled), values_int64s=list(spelled.values()), default_int64=other,
         )  # fmt: skip
     else:
         number = front.cast(raw.name, FLOAT64, f"{made}/number")

@@ -1,4 +1,4 @@
-"""Indices that lie outside of what they pick from end a run, instead of picking something else.
+"""Indices that lie outside of what they pick from end a run, instead of picking something else; so do weights below 0.
 
 ONNX's look-ups count negative indices from the end, and its comparisons with an index find nothing for one that is too
 large. So a negative index is replaced by the number of things there are, which no look-up has; ONNX Runtime then fails
@@ -11,15 +11,16 @@ import numpy as np
 import onnx_ir as ir
 
 from dslc.graph.builder import Tensor
-from dslc.graph.elementwise import cast, equal, less, logical_and, logical_not, where
+from dslc.graph.elementwise import cast, equal, greater_equal, less, logical_and, logical_not, where
 from dslc.graph.shaping import gather, reshape
 from dslc.types import INT64, Dimension, TensorType
 
-__all__ = ["MARK", "MARK_IGNORED", "in_range", "marked"]
+__all__ = ["MARK", "MARK_IGNORED", "from_0_up", "in_range", "marked"]
 
 MARK = "index_of"
-"""The key in a node's metadata of the word that an index belongs to. The node's second input is how many things there
-are, the third the index as it came."""
+"""The key in a node's metadata of the word that an index or a weight belongs to. The second input of the Where of an
+index is how many things there are, the third the index as it came; the inputs of the GreaterOrEqual of a weight are the
+weight and 0."""
 MARK_IGNORED = "ignored"
 """The key of a value outside of the range that passes."""
 
@@ -59,6 +60,15 @@ def in_range(indices: Tensor, count: Dimension, word: str, *, ignored: int | Non
     return picked if passes is None else where(passes, indices, picked)
 
 
+def from_0_up(weights: Tensor, word: str) -> Tensor:
+    """Return weights, and fail where one is below 0 or not a number: a look-up has no such index."""
+    fits = greater_equal(weights, 0.0)
+    node = fits.value.producer()
+    assert node is not None
+    node.metadata_props[MARK] = word
+    return weights * gather(weights.builder.constant(np.ones(1), weights.element), cast(logical_not(fits), INT64))
+
+
 def marked(model: ir.Model) -> list[ir.Node]:
-    """Return the nodes of a model that :func:`in_range` marked, in the order in which they run."""
-    return [node for node in model.graph if node.op_type == "Where" and MARK in node.metadata_props]
+    """Return the nodes of a model that these functions marked, in the order in which they run."""
+    return [node for node in model.graph if MARK in node.metadata_props]

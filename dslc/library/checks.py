@@ -84,7 +84,8 @@ def same_elements(word: str, *types: TensorType) -> ElementType:
     first = types[0]
     for other in types[1:]:
         if other.element is not first.element:
-            target = first.element if first.element.is_float or not other.element.is_float else other.element
+            keeps = first.element.is_float or not other.element.is_float
+            target = first.element if keeps and first.element is not BOOL else other.element
             raise ELEMENTS_DIFFER(
                 f"{word} of {first} and {other}: the element types differ",
                 hint=f"convert one of them: `cast(..., {target})`",

@@ -245,8 +245,7 @@ class FromCounts(ClassMetric):
     average: str | None
 
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
-        self.check(logits, target, weight)
-        axis = self.label_axis(logits, target)
+        classes, axis = self.check(logits, target, weight), self.label_axis(logits, target)
         if self.average == "samples":
             if axis is None:
                 raise errors.CONTRADICTION(
@@ -255,10 +254,10 @@ class FromCounts(ClassMetric):
                     hint='average = "macro" is the mean over classes',
                 )
             match_weight(self.name, weight, target.shape[:1], logits.element)
-        if self.average == "binary" and (axis is not None or logits.shape != target.shape):
+        if self.average == "binary" and (axis is not None or classes != 2):
             raise errors.CONTRADICTION(
-                f"'{self.name}' with average = \"binary\" is of two classes: one logit for each target, and the logits "
-                f"are {logits}",
+                f"'{self.name}' with average = \"binary\" is of two classes: one or two logits for each target, and "
+                f"the logits are {logits}",
                 hint='average = "macro" is the mean over the classes' if axis is None else
                 'average = "micro" counts all labels together, average = "macro" is the mean over the labels',
             )  # fmt: skip
@@ -358,7 +357,7 @@ def _average_option() -> Any:
         "How the scores of classes or labels become one: that of the second of two classes (\"binary\"), their mean "
         "(\"macro\"), their mean weighted by how often each is true (\"weighted\"), one score of all counts together "
         "(\"micro\"), or the mean over the examples of the score over each one's labels (\"samples\"). Without it, "
-        "\"binary\" of two classes and \"macro\" of others.",
+        "\"binary\" where there is one logit for each target, and \"macro\" elsewhere.",
         default=None,
         choices=_AVERAGES,
     )

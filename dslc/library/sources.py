@@ -17,9 +17,14 @@ from dslc.errors.losses import CONTRADICTION
 from dslc.errors.names import OUT_OF_RANGE
 from dslc.library.words import SOURCES, Texts, Word, option, word_decorator
 
-__all__ = ["DataSource", "check_path", "codec_of", "require_available"]
+__all__ = ["TRUTH", "DataSource", "check_path", "codec_of", "require_available"]
 
 source = word_decorator("source", SOURCES)
+TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
+"""What a boolean may be spelled as, in any case."""
 
 
 class DataSource(Word):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.diagnostics import Diagnostics
-from dslc.library.sources import DataSource
+from dslc.library.sources import TRUTH, DataSource
 from dslc.library.words import SOURCES, describe
 from dslc.model.arguments import Given, bind_word
 from dslc.model.columns import Form
@@ -49,6 +49,18 @@ class Categories:
             return names
         spare = (*MISSING, *(f"{MISSING[-1]} {number}" for number in range(2, len(names) + 2)))
         return (*names, next(name for name in spare if name not in names))
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The number of each text that spells a category: where these are true and false, as any file spells them."""
+        found = {name: number for number, name in enumerate(self.names[: len(self.values)])}
+        truths = {name.lower(): number for name, number in found.items()}
+        if truths and truths.keys() <= {"true", "false"} and len(truths) == len(found):
+            for word, truth in TRUTH.items():
+                number = truths.get(str(truth).lower())
+                if number is not None:
+                    found |= {text: found.get(text, number) for text in (word, word.capitalize(), word.upper())}
+        return found
 
     @property
     def are_text(self) -> bool:

@@ -23,6 +23,9 @@ EXAMPLES, OTHERS = 3, 2
 LARGEST = 10_000_000
 """Elements of a shape that is tried out."""
 
+SPATIAL = ("AveragePool", "Conv", "MaxPool")
+"""Layers that look at neighbours on the axes behind the channels."""
+
 _Order = tuple[int, ...]
 """To which example each entry along the axis of the batch belongs."""
 
@@ -116,6 +119,8 @@ def _mixes(application: Application, batch: str) -> bool:
     if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
         size = types[0].shape[operation.axis % types[0].rank]  # type: ignore[attr-defined]
         return batch in symbols_of(size)
+    if operation.name in SPATIAL:
+        return any(batch in symbols_of(size) for size in types[0].shape[2:])
     if operation.of_shapes:
         return any(batch in output.type.symbols for output in application.outputs)
     if isinstance(operation, gather) and batch in symbols_of(types[0].shape[operation.axis % types[0].rank]):

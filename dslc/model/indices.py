@@ -1,4 +1,4 @@
-"""Where values are indices, and which of them the data alone decides."""
+"""Where values are indices or weights, and which of them the data alone decides."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dslc.library.operations import IndexUse
+from dslc.library.operations import IndexUse, Statistic, operands_of
 from dslc.model.examples import BATCH, mixing
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Literal, Placeholder, Value
 from dslc.types import symbol
 
-__all__ = ["field_of", "follows_from_examples", "indexes_of", "ranges_of"]
+__all__ = ["field_of", "follows_from_examples", "indexes_of", "ranges_of", "weight_of"]
 
 KEEPS_ALL = ("cast", "flatten", "reshape", "squeeze", "transpose", "unsqueeze", "Flatten", "Reshape")
 """Words whose result has all elements of their operand and no others."""
@@ -22,6 +22,15 @@ KEEPS_ALL = ("cast", "flatten", "reshape", "squeeze", "transpose", "unsqueeze", 
 def indexes_of(application: Application) -> Sequence[IndexUse]:
     """Return which operands of an application are indices."""
     return application.operation.indexes(*(operand.type for operand in application.operands))
+
+
+def weight_of(application: Application) -> int | None:
+    """Return the place among an application's operands of what it weighs examples by, if it does."""
+    if not isinstance(application.operation, Statistic):
+        return None
+    names = [operand.name for operand in operands_of(type(application.operation))]
+    place = names.index("weight") if "weight" in names else len(application.operands)
+    return place if place < len(application.operands) else None
 
 
 def field_of(value: Value) -> str | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from dslc.graph import Builder, Tensor, cast, in_range, reshape
+from dslc.graph import Builder, Tensor, cast, from_0_up, in_range, reshape
 from dslc.graph.random import Randomness
 from dslc.library.operations import Context
 from dslc.model.elaboration import DimensionOf
-from dslc.model.indices import indexes_of
+from dslc.model.indices import indexes_of, weight_of
 from dslc.model.measures import applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
 from dslc.source import Span
@@ -31,8 +31,8 @@ class Lowering:
     """Emits values into one graph, each application once.
 
     ``given`` finds what placeholders stand for, ``parameters`` the variables by path. New values of running
-    statistics gather in ``updates``, by path. ``checked`` tells indices whose range has been checked already; all
-    others are by the graph.
+    statistics gather in ``updates``, by path. ``checked`` tells indices and weights whose range has been checked
+    already; all others are by the graph.
     """
 
     builder: Builder
@@ -57,7 +57,7 @@ class Lowering:
         return self._emitted[id(value.application)][next(i for i, o in enumerate(outputs) if o is value)]
 
     def operands(self, application: Application) -> list[Tensor]:
-        """Return the tensors of an application's operands, which have been emitted; indices among them in range."""
+        """Return the tensors of an application's operands, which have been emitted; indices and weights in range."""
         tensors = [self.tensor(operand) for operand in application.operands]
         for use in indexes_of(application):
             operand = application.operands[use.operand]
@@ -68,6 +68,11 @@ class Lowering:
                 tensors[use.operand] = in_range(
                     tensors[use.operand], use.count, word, ignored=use.ignored, looks_up=use.looks_up
                 )
+        place = weight_of(application)
+        if place is not None and not self.checked(application.operands[place]):
+            word = application.operation.name
+            with self.builder.scope(application.site or word, origin_of(application.span)):
+                tensors[place] = from_0_up(tensors[place], word)
         return tensors
 
     def put(self, application: Application, tensors: Sequence[Tensor]) -> None:

@@ -20,7 +20,7 @@ from dslc.model.samples import normalizing
 from dslc.model.scales import check_scales
 from dslc.model.scope import MISSING, BlockDeclaration
 from dslc.model.terms import joins_batches, reached_paths, statistics_of, terms_of
-from dslc.model.values import POISON, Value, kind_of
+from dslc.model.values import POISON, ParameterOf, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType
@@ -91,10 +91,25 @@ def objective_of(
 
 
 def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], span: Span) -> None:
-    """Refuse what several batches in turn can't add up to; warn of statistics of single batches."""
+    """Refuse what several batches in turn can't add up to; warn of statistics of single batches and of late updates."""
+    trained: dict[str, str] = {}
     for objective in found:
         if objective is None:
             continue
+        applications = applications_of(objective.loss)
+        looked_at = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
+        looked_at |= {path for a in applications for path in a.variables.values()}
+        earlier = next((path for path in trained if path in looked_at), None)
+        if earlier is not None:
+            train.diagnostics.add(
+                objectives.OBJECTIVES_IN_TURN(
+                    f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
+                    "all batches of a group but the last see it before its update",
+                    hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
+                    labels=[Label(objective.span, "this objective")],
+                ).at(span)
+            )
+        trained |= {path: objective.name for group in objective.groups for path in group.paths}
         if terms_of(objective.loss) is None:
             for site in statistics_of(objective.loss):
                 if not joins_batches(site):

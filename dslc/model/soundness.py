@@ -164,6 +164,8 @@ def _wraps(follower: _Follower, application: Application) -> Value | None:
             return None
         assert isinstance(again, Value)
         wide = again
+    if element is INT64 and _keeps_sign(application):
+        return _by_sign(follower, wide, output)
     low, high = _limits(element)
     literal = follower.elaboration.literal
     above = follower.call("greater_equal", wide, literal(float(high + 1), FLOAT64, follower.span))
@@ -178,6 +180,31 @@ def _wraps(follower: _Follower, application: Application) -> Value | None:
             zero = literal(0, exponent.type.element, follower.span)
             found = follower.call("logical_or", found, follower.call("less", exponent, zero))
     return found
+
+
+def _keeps_sign(application: Application) -> bool:
+    """Is the result exact but for what has wrapped? ONNX Runtime computes powers and sums over axes as float64."""
+    exact = ("add", "subtract", "multiply", "negative", "abs", "cast")
+    whole = not any(operand.type.element.is_float for operand in application.operands)
+    return whole and application.operation.name in exact
+
+
+def _by_sign(follower: _Follower, wide: Value, result: Value) -> Value:
+    """Return where an int64 result has wrapped: far beyond its type by what float64 has, and else of another sign.
+
+    float64 does not tell neighbours of the limits apart, but what has wrapped there lies at the other end.
+    """
+    literal, call = follower.elaboration.literal, follower.call
+    half, beyond = 2.0**62, 1.5 * 2.0**63
+    negative = call("less", result, literal(0, INT64, follower.span))
+
+    def compared(word: str, limit: float) -> Value:
+        return call(word, wide, literal(limit, FLOAT64, follower.span))
+
+    up = call("logical_and", compared("greater_equal", half), negative)
+    down = call("logical_and", compared("less_equal", -half), call("logical_not", negative))
+    far = call("logical_or", compared("greater_equal", beyond), compared("less_equal", -beyond))
+    return call("logical_or", far, call("logical_or", up, down))
 
 
 def _hides_missing(follower: _Follower, application: Application) -> Value | None:

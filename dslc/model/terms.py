@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+from dslc.library.losses import Mean
 from dslc.library.operations import EXAMPLES, SUM, Statistic
+from dslc.model.indices import weight_of
 from dslc.model.measures import applications_of, formula_of
 from dslc.model.values import Application, ParameterOf, Value
 
 __all__ = [
-    "Addend", "Term", "Terms", "fields_only", "gradient_flows", "joins_batches", "reached_paths", "statistics_of",
-    "terms_of",
+    "Addend", "Term", "Terms", "fields_only", "gradient_flows", "joins_batches", "known_by_fields", "reached_paths",
+    "statistics_of", "terms_of", "varying_sites",
 ]  # fmt: skip
 
 LINEAR = frozenset({"negative", "sum", "mean", "reshape", "squeeze", "unsqueeze", "transpose", "cast"})
@@ -97,6 +99,26 @@ def terms_of(objective: Value) -> Terms | None:
     if any(addend.value.type.rank for term in terms.values() for addend in term.addends):
         return None
     return Terms(list(terms.values()), rest)
+
+
+def varying_sites(objective: Value) -> list[Application]:
+    """Return the statistics of which, where the weights of all sum to 0, nothing is to be learned."""
+    terms = terms_of(objective)
+    sites = [term.site for term in terms.terms] if terms else statistics_of(objective)
+    return sites if all(map(_varies, sites)) else []
+
+
+def _varies(site: Application) -> bool:
+    """Is it a mean whose weights depend on the examples?"""
+    operation = site.operation
+    assert isinstance(operation, Statistic)
+    weighting = operation.weighting(site.operands)
+    return isinstance(operation, Mean) and (weighting not in (EXAMPLES, SUM, None) or weight_of(site) is not None)
+
+
+def known_by_fields(objective: Value) -> bool:
+    """Do an objective's terms, and the weights of each, follow from the data alone?"""
+    return terms_of(objective) is not None and all(fields_only(*site.operands[1:]) for site in varying_sites(objective))
 
 
 def joins_batches(site: Application) -> bool:

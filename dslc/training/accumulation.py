@@ -19,7 +19,7 @@ from dslc.library.losses import nonzero
 from dslc.library.operations import SUM, Statistic
 from dslc.model.lowering import Lowering, origin_of
 from dslc.model.measures import BATCH, formula_of
-from dslc.model.terms import Addend, Term, statistics_of, terms_of
+from dslc.model.terms import Addend, Term, statistics_of, terms_of, varying_sites
 from dslc.model.values import Application, Value
 from dslc.training.state import FLUSH, StateRole, StateTensor, counter
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
@@ -68,10 +68,8 @@ def weight_of(lowering: Lowering, term: Term) -> Tensor:
 
 def alive(lowering: Lowering, objective: Value) -> Tensor | None:
     """Return whether a batch has anything to learn from (bool), None where every batch has."""
-    terms = terms_of(objective)
-    if terms is None or not terms.terms or not all(term.varies for term in terms.terms):
-        return None
-    return _any(_is_not_zero(weight_of(lowering, term)) for term in terms.terms)
+    sites = varying_sites(objective)
+    return _any(_is_not_zero(accumulators_of(lowering, site)["weight"]) for site in sites) if sites else None
 
 
 def _any(conditions: Iterable[Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from dslc.training.manifest import Manifest, Result
 from dslc.training.observing import RunResult
 from dslc.training.progress import progress_of
 from dslc.training.resuming import changed_length, changed_rates, check_not_passed, check_unchanged, cut_short
+from dslc.training.schedule import rare_updates
 from dslc.training.state import FLUSH, TOTAL
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ COMPLETE = ("all epochs done", "all steps done")
 
 def begun(run: TrainingRun, before: Manifest | None) -> RunResult:
     """Begin a run in a new folder, or in place of what the folder's manifest lists."""
-    for diagnostic in run.dataset.warnings:
+    for diagnostic in (*run.dataset.warnings, *rare_updates(run.train, run.dataset.examples("train"))):
         run.observer.warned(diagnostic)
     state = run.artifacts.first_state()  # what can fail in it does before anything is removed
     run.files.start(state, environment(run.settings), before)

@@ -60,6 +60,14 @@ class Course:
         self.step = self.feeder.step
         self.coming: deque[list[list[float]] | None] = deque()
         """The weights of the batches that were asked for and did not run yet, None of those that are left out."""
+        self.counts = self.artifacts.steps[-1].counts or self.train.accumulate > 1
+        self.moved = progress.batches
+        """How many batches there were at the last update."""
+
+    @property
+    def stands_still(self) -> bool:
+        """Have an epoch's batches, and as many as make an update, gone by without one?"""
+        return self.progress.batches - self.moved >= max(self.batches_per_epoch, self.train.accumulate)
 
     # --- batches -----------------------------------------------------------------------------------
 
@@ -109,8 +117,10 @@ class Course:
         flushed = accumulate > 1 and progress.batch == self.batches_per_epoch and self._ends_with_epoch()
         if progress.pending == accumulate or flushed:
             progress.pending = 0
-            # several batches with nothing to learn from make no update
-            progress.step = progress.step + 1 if accumulate == 1 else int(self.step.value(COUNTER_STEP))
+            # what has nothing to learn from makes no update
+            before = progress.step
+            progress.step = int(self.step.value(COUNTER_STEP)) if self.counts else progress.step + 1
+            self.moved = progress.batches if progress.step > before else self.moved
         return weights
 
     def end_epoch(self) -> None:

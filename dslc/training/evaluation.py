@@ -78,13 +78,19 @@ class Evaluator:
             seed: of what is random, if anything is; each batch gets the next one.
 
         Raises:
-            Problem: E0604 to E0607.
+            Problem: E0604 to E0607; E0540, E0551, an index or a weight is outside of its range.
         """
         read = {name: value for name, value in state.items() if name in self._graph.inputs and name not in self._zeros}
         loop = Recurrence([self._graph], {**read, **self._zeros}, self._settings)
         collected: dict[str, list[np.ndarray]] = {}
+        row = 0
         for index, batch in enumerate(batches):
-            loop.step(batch, seed + index)
+            size = max((len(batch[name]) for name in loop.fields if name in batch), default=0)
+            try:
+                loop.step(batch, seed + index)
+            except IndexFailure as failure:
+                raise failure.of_rows(range(row, row + size)) from None
+            row += size
             if self._collects:
                 for name, array in loop.results().items():
                     collected.setdefault(name, []).append(np.atleast_1d(array))

@@ -183,7 +183,7 @@ def make_dataset(
         Failure: E04xx, with file, row and column.
     """
     fields: dict[str | None, dict[str, np.ndarray]] = {}
-    warnings: dict[Diagnostic, None] = {}
+    warnings = dict.fromkeys(raw.warnings)
     for name, table in raw.tables.items():
         fields[name], found = compute_fields(data, constants, contract, table, settings)
         warnings |= dict.fromkeys(found)

@@ -1,41 +1,46 @@
 """Indices in the data against what they choose from: classes of losses and metrics, rows of embeddings, places.
 
-Those that follow from the data alone are checked here, once, whatever runs the graphs afterwards. What depends on
-weights is checked by the graphs themselves, see :mod:`dslc.graph.indices`.
+And weights of examples, which are never below 0. Those that follow from the data alone are checked here, once, whatever
+runs the graphs afterwards. What depends on parameters is checked by the graphs themselves, see
+:mod:`dslc.graph.indices`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem
-from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN
+from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN, WEIGHT_BELOW_0
 from dslc.graph import Builder
 from dslc.graph.model import save_model
 from dslc.library.operations import IndexUse
 from dslc.model.checked import CheckedTrain
 from dslc.model.constants import FittedConstants
 from dslc.model.contract import Contract
-from dslc.model.indices import field_of, follows_from_examples, indexes_of
+from dslc.model.indices import field_of, follows_from_examples, indexes_of, weight_of
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Placeholder, Value
 from dslc.source import Span
 from dslc.training.data import Dataset, Where, check_range, where_in
+from dslc.training.data.convert import Origin
 from dslc.training.evaluation import Predictor
 from dslc.training.evaluation_graph import values_of
 from dslc.training.raw import RawData
 from dslc.training.session import Settings
 from dslc.types import TensorType, symbol
 
-__all__ = ["check_indices", "check_new"]
+__all__ = ["Given", "check_indices", "check_new", "check_weights"]
 
 CHUNK = 4096
-"""Rows of which an index is computed at a time."""
+"""Rows of which an index or a weight is computed at a time."""
+Computed = tuple[Sequence[str], np.ndarray, Callable[[int], Origin]]
+"""The fields that something follows from, what it is for some rows, and where one of these stands."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,7 @@ def _unignored(values: np.ndarray, count: int, ignored: int | None) -> np.ndarra
     return values if ignored is None or 0 <= ignored < count else np.where(values == ignored, 0, values)
 
 
-def check_indices(
-    train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset, constants: FittedConstants,
-    settings: Settings,
-) -> None:  # fmt: skip
+def check_indices(train: CheckedTrain, given: Given) -> None:
     """Refuse an index outside of what it chooses from, with file, row and column, before training starts.
 
     Raises:
@@ -82,13 +84,13 @@ def check_indices(
     findings = Diagnostics()
     for field, choices in by_field.items():
         for choice in choices:
-            _refuse_no_place(choice, field, contract, findings)
-        found = next(filter(None, (_outside(choice, field, raw, contract, dataset) for choice in choices)), [])
+            _refuse_no_place(choice, field, given.contract, findings)
+        found = next(filter(None, (_outside(choice, field, given) for choice in choices)), [])
         for finding, labels in found:
             findings.add(Problem(finding).at(train.data.fields[field].span, *labels))
     findings.raise_errors()
     for choice in computed.values():
-        _check_computed(choice, train, raw, contract, dataset, constants, settings)
+        _check_computed(choice, train, given)
 
 
 def _choices(values: Iterable[Value]) -> list[_Choice]:
@@ -104,13 +106,11 @@ def _choices(values: Iterable[Value]) -> list[_Choice]:
 # --- fields as they are -------------------------------------------------------------------------------
 
 
-def _outside(
-    choice: _Choice, field: str, raw: RawData, contract: Contract, dataset: Dataset
-) -> list[tuple[Diagnostic, tuple[Label, ...]]]:
+def _outside(choice: _Choice, field: str, given: Given) -> list[tuple[Diagnostic, tuple[Label, ...]]]:
     found: list[tuple[Diagnostic, tuple[Label, ...]]] = []
-    for source, table in raw.tables.items():
-        values = _of_source(source, raw, dataset)[field]
-        where = where_in(table, contract.columns_of(field))
+    for source, table in given.raw.tables.items():
+        values = given.field(source, field)
+        where = where_in(table, given.contract.columns_of(field))
         try:
             check_range(field, choice.unignored(values), 0, choice.count - 1, where)
         except Failure as failure:
@@ -144,37 +144,58 @@ def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
     return f"to leave these targets out: ignore_index = {only}" if only < 0 else None
 
 
-def _of_source(source: str | None, raw: RawData, dataset: Dataset) -> Mapping[str, np.ndarray]:
-    split = next(s for s, (of, _) in raw.rows.items() if of == source)
-    return dataset.splits[split].fields
-
-
 # --- computed from fields -------------------------------------------------------------------------------
 
 
-def _check_computed(
-    choice: _Choice, train: CheckedTrain, raw: RawData, contract: Contract, dataset: Dataset,
-    constants: FittedConstants, settings: Settings,
-) -> None:  # fmt: skip
-    names = [name for name in train.data.fields if name in _keys(choice.value)]
-    if not names:
-        return
-    data = _graph(choice.value, names, train, constants)
-    predictor = Predictor(data, settings)
-    for source, table in raw.tables.items():
-        fields = {name: _of_source(source, raw, dataset)[name] for name in names}
-        for start in range(0, len(fields[names[0]]), CHUNK):
-            piece = {name: array[start : start + CHUNK] for name, array in fields.items()}
-            values = choice.unignored(predictor.run(piece, chunk=CHUNK)["index"])
-            wrong = np.argwhere((values < 0) | (values >= choice.count))
-            if len(wrong):
-                origin = where_in(table, contract.columns_of(names[0]))(start + int(wrong[0][0]), 0)
-                index = "index" if choice.value.type.element.is_integer else "target"
-                raise INDEX_OUTSIDE(
-                    f"{choice.word} {choice.use.what}, and the {index} computed from {_listed(names)} is "
-                    f"{values[tuple(wrong[0])]} ({origin})",
-                    hint=f"indices go from 0 to {choice.count - 1}" if index == "index" else None,
-                ).at(choice.span or train.objectives[0].span)
+def _check_computed(choice: _Choice, train: CheckedTrain, given: Given) -> None:
+    for names, found, origin in given.computed(choice.value, train):
+        values = choice.unignored(found)
+        wrong = np.argwhere((values < 0) | (values >= choice.count))
+        if len(wrong):
+            place = tuple(wrong[0])
+            index = "index" if choice.value.type.element.is_integer else "target"
+            raise INDEX_OUTSIDE(
+                f"{choice.word} {choice.use.what}, and the {index} computed from {_listed(names)} is {values[place]} "
+                f"({origin(int(place[0]))})",
+                hint=f"indices go from 0 to {choice.count - 1}" if index == "index" else None,
+            ).at(choice.span or train.objectives[0].span)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The data of a run."""
+
+    raw: RawData
+    contract: Contract
+    dataset: Dataset
+    constants: FittedConstants
+    settings: Settings
+
+    def field(self, source: str | None, name: str) -> np.ndarray:
+        """Return a field of every row of a source."""
+        split = next(s for s, (of, _) in self.raw.rows.items() if of == source)
+        return self.dataset.splits[split].fields[name]
+
+    def computed(self, value: Value, train: CheckedTrain) -> Iterator[Computed]:
+        """Yield what a value that follows from fields is for all rows of all sources, some at a time.
+
+        With it come the fields, and where a row of the piece stands. Nothing comes of a value that is of no field.
+        """
+        names = [name for name in train.data.fields if name in _keys(value)]
+        if not names:
+            return
+        predictor = Predictor(_graph(value, names, train, self.constants), self.settings)
+        for source, table in self.raw.tables.items():
+            fields = {name: self.field(source, name) for name in names}
+            where = where_in(table, self.contract.columns_of(names[0]))
+            for start in range(0, len(fields[names[0]]), CHUNK):
+                piece = {name: array[start : start + CHUNK] for name, array in fields.items()}
+                found = predictor.run(piece, chunk=CHUNK)["value"]
+                yield names, found, partial(_placed, where, start)
+
+
+def _placed(where: Where, start: int, row: int) -> Origin:
+    return where(start + row, 0)
 
 
 def _keys(value: Value) -> set[str]:
@@ -182,8 +203,8 @@ def _keys(value: Value) -> set[str]:
 
 
 def _graph(value: Value, names: Sequence[str], train: CheckedTrain, constants: FittedConstants) -> bytes:
-    """Compile an index that follows from fields."""
-    builder = Builder(f"{train.name}.index")
+    """Compile what follows from fields."""
+    builder = Builder(f"{train.name}.value")
     inputs = {}
     for name in names:
         example = train.data.fields[name].type
@@ -191,14 +212,45 @@ def _graph(value: Value, names: Sequence[str], train: CheckedTrain, constants: F
     lowering = Lowering(
         builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), inputs.__getitem__
     )
-    (index,) = lowering.emit(value)
-    builder.output("index", index)
+    (tensor,) = lowering.emit(value)
+    builder.output("value", tensor)
     return save_model(builder.model())
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     quoted = [f"'{name}'" for name in names]
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
+
+
+# --- weights --------------------------------------------------------------------------------------------
+
+
+def check_weights(train: CheckedTrain, given: Given) -> None:
+    """Refuse a weight below 0, or that is not a number, with file, row and column, before training starts.
+
+    Raises:
+        Failure: E0551.
+    """
+    findings = Diagnostics()
+    seen: set[int] = set()
+    for application in applications_of(*values_of(train)):
+        place = weight_of(application)
+        if place is None or not follows_from_examples(weight := application.operands[place]) or id(weight) in seen:
+            continue
+        seen.add(id(weight))
+        for names, values, origin in given.computed(weight, train):
+            wrong = np.argwhere(~(values >= 0))
+            if len(wrong):
+                field = field_of(weight)
+                what = f"field '{field}'" if field is not None else f"the weight computed from {_listed(names)}"
+                problem = WEIGHT_BELOW_0(
+                    f"'{application.operation.name}' takes weights from 0 up, and {what} is "
+                    f"{values[tuple(wrong[0])]:g} ({origin(int(wrong[0][0]))})",
+                    hint="a number that may be below 0 is a factor: mean(factor * each)",
+                )
+                findings.add(problem.at(application.span or train.objectives[0].span))
+                break
+    findings.raise_errors()
 
 
 # --- new data -----------------------------------------------------------------------------------------------

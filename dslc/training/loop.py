@@ -140,9 +140,11 @@ class TrainingRun:
                         break
                 else:
                     self.course.next_weights()  # of batches with nothing to learn from at the end
-                    if not self.progress.examples:
+                    if not self.progress.examples or self.course.stands_still:
                         raise nothing_to_learn(self.train.objectives[0])
                     reason = self.evaluate(ends_epoch=True)
+        if not progress.step:
+            raise nothing_to_learn(self.train.objectives[0])
         if not progress.history or progress.history[-1]["step"] != progress.step:
             self.evaluate(ends_epoch=False)
         return self.finish(reason)

@@ -21,7 +21,7 @@ from dslc.source import Span
 from dslc.training.data import Table, open_table, placed, split_rows, where_in
 from dslc.training.data.categories import fit_categories
 from dslc.training.data.convert import Array, fits_double, raise_some
-from dslc.training.data.times import read_times
+from dslc.training.data.times import doubtful_order, read_times
 from dslc.types import INT64, STRING, ElementType
 
 __all__ = ["RawData", "contract_of", "inputs_of", "read_raw"]
@@ -45,6 +45,7 @@ class RawData:
     """Size and hash of every file, by its path in the spec."""
     categories: Mapping[str, Categories] = field(default_factory=dict)
     """By the key of the fitted step."""
+    warnings: Sequence[Diagnostic] = ()
 
     def examples(self, split: str) -> int:
         """Return how many examples a split has."""
@@ -108,8 +109,9 @@ def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
             lengths[name] = table.select(needed).rows
             if not lengths[name]:
                 raise errors.EMPTY(f"{table.title} has no rows")
-    rows = _deal(data, tables, lengths, columns)
-    raw = RawData(tables, columns, lengths, rows, sources)
+    warnings: list[Diagnostic] = []
+    rows = _deal(data, tables, lengths, columns, warnings)
+    raw = RawData(tables, columns, lengths, rows, sources, warnings=warnings)
     raw.categories = dict(_categories(data, raw))
     return raw
 
@@ -176,6 +178,7 @@ def _deal(
     tables: Mapping[str | None, Table],
     lengths: Mapping[str | None, int],
     columns: Mapping[Pattern, tuple[str, ...]],
+    warnings: list[Diagnostic],
 ) -> dict[str, tuple[str | None, Array | None]]:
     found: dict[str, tuple[str | None, Array | None]] = {}
     plan = data.split
@@ -190,6 +193,8 @@ def _deal(
         with placed(plan.span):
             modes = [mode for mode in ("by", "order", "group") if getattr(plan, mode)]
             values = {mode: _split_values(data, table, columns, getattr(plan, mode), mode) for mode in modes}
+            if "order" in values:
+                warnings += [w.at(plan.span).diagnostic for w in doubtful_order(str(plan.order), values["order"])]
             dealt = split_rows(lengths[name], plan.fractions, plan.seed, rest=rest, **values)
         found.update({split: (name, rows) for split, rows in dealt.items()})
     return found
@@ -209,7 +214,7 @@ def _split_values(
         raise errors.UNSUPPORTED_ARRAY(
             f"a split goes by a column with one value per row, and '{name}' has {list(table.row_shape(name))}"
         )
-    if mode == "order" and table.element(name) is STRING:
+    if mode == "order" and (format is not None or table.element(name) is STRING):
         try:
             return _complete(read_times(table.text(name), format, where_in(table, [name])), table, name, mode)
         except Failure as failure:
@@ -279,6 +284,8 @@ def contract_of(data: CheckedData, raw: RawData | None) -> Contract:
             kinds = {table.element(name) for name in names}
             mixed = STRING if use.form is Form.MISSING else use.element
             kind = kinds.pop() if len(kinds) == 1 else mixed
+            if use.fit is not None and use.fit in raw.categories and raw.categories[use.fit].are_text:
+                kind = STRING  # of numbers with zeros in front, too
         shape = tuple(int(d) for d in use.shape)
         inputs.append(
             Input(use.key, use.patterns, names, use.many, use.form, use.element, shape, kind, use.fit, use.format)

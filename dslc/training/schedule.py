@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from math import ceil
 
+from dslc.diagnostics import Diagnostic
 from dslc.errors.data import EMPTY_SPLIT
+from dslc.errors.objectives import FEWER_UPDATES
 from dslc.model.checked import CheckedTrain
 from dslc.model.samples import normalizes_examples, single_samples
 from dslc.syntax import tree
 from dslc.training.data import batch_bounds
 
-__all__ = ["merges_single", "steps_per_epoch", "total_updates"]
+__all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
 
 
 def merges_single(train: CheckedTrain) -> bool:
@@ -37,6 +39,25 @@ def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
         for problem in single_samples((objective.loss for objective in train.objectives), size, why, place):
             raise problem
     return len(bounds)
+
+
+def rare_updates(train: CheckedTrain, examples: int) -> list[Diagnostic]:
+    """Return a warning where several epochs, or the whole training, make a single update."""
+    batches = steps_per_epoch(train, examples)
+    if train.accumulate <= batches:
+        return []
+    place = next((s.span for s in train.node.body if isinstance(s, tree.Accumulate)), None)
+    whole = train.epochs * batches if train.epochs is not None else None
+    if whole is not None and train.accumulate > whole:
+        what = f"the whole training has {whole:,} batch{'es' * (whole != 1)}, which make a single update"
+    else:
+        what = f"an epoch has {batches:,} batch{'es' * (batches != 1)}, so that some epochs make no update"
+    return [
+        FEWER_UPDATES(
+            f"'accumulate {train.accumulate}' makes an update of {train.accumulate:,} batches, and {what}",
+            hint="choose a smaller batch, or join fewer",
+        ).at(place).diagnostic
+    ]  # fmt: skip
 
 
 def total_updates(train: CheckedTrain, examples: int) -> int:

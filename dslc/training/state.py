@@ -20,6 +20,7 @@ __all__ = [
     "COUNTER_BATCH",
     "COUNTER_STEP",
     "FLUSH",
+    "MOVED",
     "TOTAL",
     "StateRole",
     "StateTensor",
@@ -31,6 +32,8 @@ COUNTER_STEP = "counter/step"
 """Updates done, int64."""
 COUNTER_BATCH = "counter/batch"
 """Batches seen, int64; only where several make one update."""
+MOVED = "counter/moved"
+"""1 where an objective before the last one has made an update in this step, int64; only where all may make none."""
 TOTAL = "host/total_steps"
 """Updates in the whole training, int64, set by the host."""
 FLUSH = "host/flush"

@@ -19,14 +19,16 @@ from dslc.library.schedules import Schedule
 from dslc.library.words import options_of
 from dslc.model.checked import CheckedTrain, Group, Objective
 from dslc.model.constants import FittedConstants
-from dslc.model.indices import field_of
+from dslc.model.indices import field_of, follows_from_examples
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
-from dslc.model.values import ParameterOf, Placeholder
+from dslc.model.terms import known_by_fields, varying_sites
+from dslc.model.values import ParameterOf, Placeholder, Value
 from dslc.training.accumulation import Accumulation, alive, term_name, term_values
 from dslc.training.state import (
     COUNTER_BATCH,
     COUNTER_STEP,
+    MOVED,
     TOTAL,
     StateRole,
     StateTensor,
@@ -64,6 +66,8 @@ class StepGraph:
     host_schedules: tuple[HostSchedule, ...]
     terms: int
     """How many terms of the loss it returns, 0 where the loss is one of them or all examples count alike."""
+    counts: bool
+    """Does it say itself whether the step has made an update? Else every one does that completes its batches."""
 
 
 def step_graphs(train: CheckedTrain, constants: FittedConstants) -> list[StepGraph]:
@@ -93,7 +97,7 @@ class _StepBuilder:
         lowering = Lowering(
             self.builder, self.given, lambda path: self.state[path][1], self.randomness(),
             site_prefix=f"{self.objective.name}/" if len(self.train.objectives) > 1 else "",
-            checked=lambda value: field_of(value) in self.train.data.fields,
+            checked=self.is_checked,
         )  # fmt: skip
         (loss,) = lowering.emit(self.objective.loss)
         self.builder.output("loss", loss)
@@ -107,13 +111,15 @@ class _StepBuilder:
             if path in lowering.updates:
                 after = lowering.updates[path]
                 self.next[path] = after if complete is not None else _chosen(applies, after, self.state[path][1])
+        moves = self.moves(applies, complete)
         if self.is_last:
-            self.advance(applies if len(self.train.objectives) == 1 else complete)
+            self.advance(moves)
         for name, tensor in self.next.items():
             self.builder.output(f"{name}.next", tensor)
         return StepGraph(
             self.objective.name, self.builder.model(doc=self.train.doc), {n: s for n, (s, _) in self.state.items()},
             tuple(self.next), self.is_random, tuple(self.host_schedules), len(terms),
+            counts=self.is_last and moves is not None,
         )  # fmt: skip
 
     # --- inputs --------------------------------------------------------------------------------
@@ -144,6 +150,11 @@ class _StepBuilder:
             self.state[tensor.name] = (tensor, self.builder.input(tensor.name, tensor.type))
         return self.state[tensor.name][1]
 
+    def is_checked(self, value: Value) -> bool:
+        """Has the host looked at indices or weights, because the data alone decides them?"""
+        is_weight = value.type.element.is_float
+        return field_of(value) in self.train.data.fields or (is_weight and follows_from_examples(value))
+
     def given(self, key: str) -> Tensor:
         return self.fields[key] if key in self.fields else self.constants.tensor(self.builder, key)
 
@@ -164,8 +175,8 @@ class _StepBuilder:
     def gradients(self, loss: Tensor, lowering: Lowering) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
         """Return the gradients, whether the batch completes an update, and whether it makes one; None: it does.
 
-        A batch with nothing to learn from makes none. Where there is but one objective and no accumulation, the host
-        leaves such a batch out, and the graph stays free of conditions.
+        A batch with nothing to learn from makes none. Where there is but one objective and no accumulation, and the
+        data decides, the host leaves such a batch out, and the graph stays free of conditions.
         """
         parameters = {path: self.state[path][1] for group in self.objective.groups for path in group.paths}
         if self.train.accumulate > 1:
@@ -175,7 +186,8 @@ class _StepBuilder:
             )  # fmt: skip
             found = joined.gradients(loss)
             return found, joined.complete, joined.applies
-        applies = alive(lowering, self.objective.loss) if len(self.train.objectives) > 1 else None
+        decides = len(self.train.objectives) > 1 or not known_by_fields(self.objective.loss)
+        applies = alive(lowering, self.objective.loss) if decides else None
         slopes = zip(parameters, gradients(loss, list(parameters.values())), strict=True)
         return (
             {p: d if d is not None else g.full(loss, 0.0, self.state[p][0].type) for p, d in slopes}, None, applies,
@@ -251,6 +263,20 @@ class _StepBuilder:
         if not any(isinstance(value, Schedule) and value.needs_total for value in values):
             return None
         return self.add(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
+
+    def moves(self, applies: Tensor | None, complete: Tensor | None) -> Tensor | None:
+        """Return whether the step has made an update by now, in any objective; None: it has."""
+        if len(self.train.objectives) == 1:
+            return applies
+        if applies is None or not all(varying_sites(objective.loss) for objective in self.train.objectives):
+            return complete
+        if self.objective is not self.train.objectives[0]:
+            before = self.add(counter(MOVED))
+            applies = g.logical_or(applies, g.greater(before, self.builder.constant(0, INT64)))
+        if not self.is_last:
+            self.add(counter(MOVED))
+            self.next[MOVED] = g.cast(applies, INT64)
+        return applies
 
     # --- after the last objective ----------------------------------------------------------------
 

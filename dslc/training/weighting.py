@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dslc.diagnostics import Problem
-from dslc.errors.objectives import NOTHING_TO_LEARN, WEIGHT_BELOW_0
+from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.library.losses import Mean
 from dslc.model.checked import CheckedTrain, Objective
 from dslc.model.lowering import Lowering
 from dslc.model.measures import BATCH, applications_of
-from dslc.model.terms import Term, fields_only, terms_of
+from dslc.model.terms import fields_only, terms_of, varying_sites
 from dslc.model.values import Application, Placeholder
 from dslc.training.data import Split
 from dslc.training.evaluation import Predictor
@@ -51,18 +51,19 @@ def weighting_of(train: CheckedTrain, split: Split, settings: Settings) -> Weigh
     """Return how much each example counts.
 
     Raises:
-        Problem: E0524, an objective has nothing to learn from in any of them; E0551, a weight is below 0.
+        Problem: E0524, an objective has nothing to learn from in any of them.
     """
     known: dict[Hashable, np.ndarray | None] = {}
     found: list[list[np.ndarray | None]] = []
     for objective in train.objectives:
         terms = terms_of(objective.loss)
-        weights: list[np.ndarray | None] = []
-        for term in terms.terms if terms else ():
-            if term.varies and term.weighting not in known:
-                known[term.weighting] = _weights(train, term, split, settings)
-            weights.append(known[term.weighting] if term.varies else None)
-        if weights and all(one is not None and not one.any() for one in weights):
+        weights = [
+            _known_weights(train, term.site, split, settings, known) if term.varies else None
+            for term in (terms.terms if terms else ())
+        ]
+        sites = varying_sites(objective.loss)
+        each = weights if terms else [_known_weights(train, site, split, settings, known) for site in sites]
+        if sites and all(one is not None and not one.any() for one in each):
             raise nothing_to_learn(objective)
         found.append(weights or [None])
     return Weighting(found)
@@ -77,9 +78,20 @@ def nothing_to_learn(objective: Objective) -> Problem:
     ).at(objective.span)
 
 
-def _weights(train: CheckedTrain, term: Term, split: Split, settings: Settings) -> np.ndarray | None:
-    """Return a term's weight of each example; None where all are equal, or don't follow from the fields alone."""
-    site = term.site
+def _known_weights(
+    train: CheckedTrain, site: Application, split: Split, settings: Settings,
+    known: dict[Hashable, np.ndarray | None],
+) -> np.ndarray | None:  # fmt: skip
+    """Return what :func:`_weights` does, which it computes once for equal weights."""
+    assert isinstance(site.operation, Mean)
+    weighting = site.operation.weighting(site.operands) or id(site)
+    if weighting not in known:
+        known[weighting] = _weights(train, site, split, settings)
+    return known[weighting]
+
+
+def _weights(train: CheckedTrain, site: Application, split: Split, settings: Settings) -> np.ndarray | None:
+    """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
     if not isinstance(operation, Mean) or not fields_only(*operands) or not _known(operands_of(site), split):
         return None
@@ -100,12 +112,6 @@ def _weights(train: CheckedTrain, term: Term, split: Split, settings: Settings) 
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
     weights = Predictor(save_model(builder.model()), settings).run({key: split.fields[key] for key in inputs}, CHUNK)
     found = weights["weights"].astype(np.float64)
-    if (below := np.flatnonzero(found < 0)).size:
-        raise WEIGHT_BELOW_0(
-            f"'{operation.name}' is given weights below 0 for {below.size:,} of the {len(found):,} examples to train on"
-            f", such as {found[below[0]]:g}",
-            hint="to multiply by a number that may be below 0, write mean(number * ...)",
-        ).at(site.span)
     return None if len(found) and found[0] and (found == found[0]).all() else found
 
 

@@ -217,6 +217,12 @@ CASES = {
         "epochs", "metric right = accuracy(logits[:, 0], y) epochs")),
     "probability_computed": csv("E0540", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
         "cross_entropy(logits, y)", "binary_cross_entropy(logits[:, 0], cast(y, float32))")),
+    "weight_below_0": csv("E0551", (5, "-0.5,9,0"), fields=FIELDS + '  field w: float32 = column("a")\n',
+                          network=NETWORK.replace("y)", "y, weight = w)")),
+    "weights_computed": csv(
+        "E0551", (5, "-0.5,9,0"), fields=FIELDS + '  field w: float32 = column("a")\n',
+        network=NETWORK.replace("y)", "y, weight = exp(w) - 1)").replace(
+            "epochs 1", "metric m = accuracy(logits, y, weight = log(w)) epochs 1")),
     "label_computed": csv("E0540", network=NETWORK.replace("y)", "y - 1)")),
     "place_computed": csv("E0540", network=NETWORK.replace(
         "epochs", "metric picked = mean(gather(logits, y[:, none] * 2, axis = 1)) epochs")),

@@ -168,6 +168,22 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["precision", "recall", "f1"])
+@pytest.mark.parametrize("shape", [(23, 2), (23, 2, 5)])
+def test_two_logits_of_which_the_second_class_counts(name, shape):
+    logits, target = f32(*shape), labels(2, shape[0], *shape[2:])
+    weight = generator.uniform(0.1, 2, shape[0]).astype(np.float32)
+    target[0] = -100
+    each = np.broadcast_to(weight.reshape(-1, *[1] * (target.ndim - 1)), target.shape)[1:].ravel()
+    true, predicted = target[1:].ravel(), logits.argmax(1)[1:].ravel()
+    score = getattr(sk, f"{name}_score")(true, predicted, average="binary", sample_weight=each)
+    arrays = [logits, target, weight]
+    assert whole(made(name, average="binary"), arrays) == pytest.approx(score, rel=1e-6)
+    assert in_batches(made(name, average="binary"), arrays, [1, 5, 17]) == pytest.approx(score, rel=1e-6)
+    one = [(logits[:, 1] - logits[:, 0])[1:].ravel(), true, each.copy()]  # as one logit for each target
+    assert whole(made(name, average="binary"), one) == pytest.approx(score, rel=1e-6)
+
+
 def test_every_metric_has_a_row():
     modules = (class_metrics.__name__, metrics.__name__)
     words = {name for name, word in FUNCTIONS.items() if word.__module__ in modules}

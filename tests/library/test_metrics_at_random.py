@@ -82,6 +82,7 @@ def of_classes(random: np.random.Generator) -> Case:
     word = str(random.choice([*SCORES, "accuracy", "subset_accuracy", "top_k", "confusion"]))
     if word in SCORES:
         average = [None, "macro", "micro", "weighted"][random.integers(4)]
+        average = "binary" if classes == 2 and random.random() < 0.7 else average
         options |= {"average": average}
         expected = SCORES[word](true, predicted, average=average or "macro", sample_weight=each, zero_division=0)
     elif word == "accuracy":

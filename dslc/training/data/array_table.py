@@ -92,6 +92,10 @@ class ArrayTable(Table):
     def spelling(self, name: str) -> Spelling:
         return self.missing.get(name, PLAIN)
 
+    @override
+    def has_codes(self, name: str) -> bool:
+        return False  # an array's numbers are not spelled, and its texts are text
+
     def _gone(self, name: str, values: Array) -> Array:
         """Return which numbers of a column are marks for a missing value."""
         marks = self.missing[name].numbers if name in self.missing else ()

@@ -9,10 +9,11 @@ import numpy as np
 
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
+from dslc.library.sources import TRUTH
 from dslc.model.contract import Categories, CategoryValue
 from dslc.training.data.checks import Where
 from dslc.training.data.convert import Array, clipped, convert_texts, fits_double, raise_some
-from dslc.training.data.spellings import PLAIN, TRUTH, Spelling
+from dslc.training.data.spellings import PLAIN, Spelling
 from dslc.training.data.table import Table, Text
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
@@ -24,8 +25,11 @@ UNKNOWN, DOUBTFUL = -1, -2
 
 
 def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[CategoryValue, ...]:
-    """Return the sorted distinct values of a column; text sorts by code points. A missing value is none of them."""
-    if table.element(name) is STRING:
+    """Return the sorted distinct values of a column; text sorts by code points. A missing value is none of them.
+
+    Numbers of which one has zeros in front are text: 007 and 7 are two.
+    """
+    if table.element(name) is STRING or table.has_codes(name):
         text = table.text(name)
         used = np.unique(text.codes if rows is None else text.codes[rows])
         return tuple(sorted(value for value in (text.vocabulary[code] for code in used) if value))
@@ -81,7 +85,7 @@ def encode(
         wrong = wrong | ((codes == categories.count) & ~(missing & categories.missing))
     if wrong.any():
         places = zip(*np.nonzero(wrong.reshape(len(wrong), -1)), strict=True)
-        raise_some(int(wrong.sum()), (_no_category(values, int(row), int(e), where) for row, e in places))
+        raise_some(int(wrong.sum()), (_no_category(values, int(row), int(e), categories, where) for row, e in places))
     return codes
 
 
@@ -90,7 +94,7 @@ def _places_of_texts(
 ) -> Array:
     """Return the numbers of values as a file spells them."""
     if categories.are_text:
-        known = {text: number for number, text in enumerate(categories.values)}
+        known = categories.places
         return np.array([known.get(text, UNKNOWN) for text in texts], np.int64)
     element = BOOL if set(categories.values) <= {0, 1} else INT64 if categories.are_whole else FLOAT64
     numbers, unfit = convert_texts(texts, element, spelling)
@@ -178,7 +182,7 @@ def _value(values: Array | Text, row: int, element: int) -> object:
     return value
 
 
-def _no_category(values: Array | Text, row: int, element: int, where: Where) -> Problem:
+def _no_category(values: Array | Text, row: int, element: int, categories: Categories, where: Where) -> Problem:
     origin = where(row, element)
     value = _value(values, row, element)
     if value == "" or value != value:  # noqa: PLR0124 - 0 is a value, and NaN differs from itself
@@ -186,7 +190,9 @@ def _no_category(values: Array | Text, row: int, element: int, where: Where) -> 
             f"an empty cell where a category is due ({origin})",
             hint="category(x, missing = true) makes the missing value a category of its own",
         )
-    return errors.UNSEEN_CATEGORY(
-        f"{value!r} is not among the values of the training split ({origin})",
-        hint="category(x, unknown = true) gives all such values one number of their own",
-    )
+    hint = "category(x, unknown = true) gives all such values one number of their own"
+    if categories.are_text:
+        bare = str(value).lstrip("0")
+        alike = [known for known in categories.values if str(known).lstrip("0") == bare and bare]
+        hint = f"training has {alike[0]!r}: zeros in front count" if alike else hint
+    return errors.UNSEEN_CATEGORY(f"{value!r} is not among the values of the training split ({origin})", hint=hint)

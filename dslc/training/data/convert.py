@@ -16,8 +16,9 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
+from dslc.library.sources import TRUTH
 from dslc.source import Span
-from dslc.training.data.spellings import PLAIN, TRUTH, Spelling, advice
+from dslc.training.data.spellings import PLAIN, Spelling, advice
 from dslc.types import BOOL, ElementType
 
 __all__ = [

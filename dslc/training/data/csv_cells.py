@@ -122,16 +122,31 @@ def together(kinds: Iterable[int], beyond: bool) -> int:
     return TEXT if beyond and kind == NUMBER else kind
 
 
-def pack(texts: Sequence[str], codes: Codes, spelling: Spelling) -> tuple[int, Array]:
-    """Return the kind of some cells of a column (see :func:`typed`), and their values."""
+def pack(texts: Sequence[str], codes: Codes, spelling: Spelling) -> tuple[int, Array, bool]:
+    """Return the kind of some cells of a column (see :func:`typed`), their values, and whether these say all.
+
+    They do where whole numbers are spelled in no more characters than they need: without zeros in front, say.
+    """
     found = _whole(texts, spelling)
     if found is None:
         found = _numbers(texts, spelling) if spelling.plain else None
     if found is None:
         found = _spelled(texts, spelling)
-    if found is None or "_" in "".join(texts):  # 1_000 is a number to Python, but not in data
-        return TEXT, codes.of(texts)
-    return (INTEGER if found.dtype == CELL else NUMBER), found
+    joined = "".join(texts) if found is not None else ""
+    if found is None or "_" in joined:  # 1_000 is a number to Python, but not in data
+        return TEXT, codes.of(texts), True
+    if found.dtype == CELL:
+        return INTEGER, found, len(joined) == _characters(found)
+    return NUMBER, found, False
+
+
+def _characters(values: Array) -> int:
+    """Return how many characters whole numbers need, all together."""
+    most = max(abs(int(values.max())), abs(int(values.min())))
+    count = len(values) + int(np.count_nonzero(values < 0))
+    for power in range(1, len(str(most))):
+        count += int(np.count_nonzero((values >= 10**power) | (values <= -(10**power))))
+    return count
 
 
 def beyond(values: Array) -> Array:

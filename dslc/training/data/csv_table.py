@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ from dslc.types import FLOAT64, INT64, STRING, ElementType
 
 __all__ = ["CsvTable", "open_csv"]
 
+CODE = re.compile(r"[+-]?0\d")
 ELEMENTS = {INTEGER: INT64, NUMBER: FLOAT64, TEXT: STRING}
 
 
@@ -56,6 +58,8 @@ class CsvTable(Table):
     blocks: tuple[Block, ...]
     large: Array
     """Which columns hold a whole number beyond 2^53."""
+    plain: Array
+    """Which columns are whole numbers spelled in as few characters as they need, or text."""
     vocabularies: tuple[tuple[str, ...], ...]
     lines: Lines
     memory: int
@@ -191,6 +195,10 @@ class CsvTable(Table):
             values[row], unfit[row] = known[where], wrong[where]
         return values, unfit
 
+    @override
+    def has_codes(self, name: str) -> bool:
+        return not self.plain[self._position(name)] and any(map(CODE.match, self.text(name).vocabulary))
+
     def _complaint(self, row: int, name: str, element: ElementType) -> Problem:
         position, spelling = self._position(name), self.spelling(name)
         block = self.blocks[bisect_right([block.start for block in self.blocks], row) - 1]
@@ -231,12 +239,13 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
         records = Records(stream.file, source, name)
         blocks, spelling, start = Blocks(memory), Spelling.of(source), 0
         codes = [Codes(spelling) for _ in records.names]
-        large = np.zeros(len(records.names), bool)
+        large, plain = np.zeros(len(records.names), bool), np.ones(len(records.names), bool)
         for columns in records:
             block = Block(start, np.empty((len(columns), len(columns[0])), CELL), np.empty(len(columns), np.uint8))
             for position, texts in enumerate(columns):
                 known = len(codes[position])
-                kind, values = pack(texts, codes[position], spelling)
+                kind, values, says_all = pack(texts, codes[position], spelling)
+                plain[position] &= says_all
                 block.kinds[position], block.cells[position] = kind, values.view(CELL)
                 large[position] |= kind == INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
                 new = "".join(codes[position].since(known)) if len(codes[position]) > known else ""
@@ -254,7 +263,7 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
         fingerprint = stream.fingerprint()
     packed, everything = blocks.all(), tuple(range(len(records.names)))
     return CsvTable(
-        name, records.names, {source.path: fingerprint}, everything, packed, large,
+        name, records.names, {source.path: fingerprint}, everything, packed, large, plain,
         tuple(column.vocabulary for column in codes), records.lines, memory, source, {},
         _Again(path, source, name, fingerprint, tuple(block.stop for block in packed)),
     )  # fmt: skip

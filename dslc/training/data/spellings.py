@@ -12,13 +12,8 @@ from typing import Any
 
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
 
-__all__ = ["PLAIN", "TRUTH", "Spelling", "advice", "is_whole", "parse_plain"]
+__all__ = ["PLAIN", "Spelling", "advice", "is_whole", "parse_plain"]
 
-TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
-}
-"""What a boolean may be spelled as, in any case."""
 NAN = {"", "nan", "+nan", "-nan"}
 LONG = 5
 """Characters of a text that says more than that."""

@@ -134,6 +134,10 @@ class Table(ABC):
         """Is a column's text what the file has, so that numbers may have been made of it?"""
         return self.element(name) is STRING
 
+    @abstractmethod
+    def has_codes(self, name: str) -> bool:
+        """Is a number spelled with zeros in front, as codes are (``02138``), so that the column's texts say more?"""
+
     def is_truth(self, name: str) -> bool:
         """Does a column of text say true or false wherever it says anything?"""
         said = [text for text in self.text(name).vocabulary if text]

@@ -16,7 +16,7 @@ from dslc.training.data.checks import Where
 from dslc.training.data.convert import Array, raise_some
 from dslc.training.data.table import Text
 
-__all__ = ["read_times", "seconds"]
+__all__ = ["doubtful_order", "read_times", "seconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WIDTHS = {**dict.fromkeys("ymdHIMS", r"\d{2}"), "Y": r"\d{4}", "j": r"\d{3}", "f": r"\d{1,6}"}
@@ -94,6 +94,35 @@ def _of_full_width(format: str) -> re.Pattern[str] | None:
         ),
         re.DOTALL | re.IGNORECASE,
     )
+
+
+def doubtful_order(name: str, values: Array) -> list[Problem]:
+    """Warn of whole numbers that a split goes by in their order, and that are dates whose year does not come first."""
+    if values.dtype.kind not in "iu" or not len(values):
+        return []
+    numbers = np.unique(values)
+    first, second, last = numbers // 10**6, numbers // 10**4 % 100, numbers % 10**4
+    if _are_dates(numbers // 10**4, numbers // 100 % 100, numbers % 100):
+        return []  # of which the order is that of time
+    for format, month, day in (("%d%m%Y", second, first), ("%m%d%Y", first, second)):
+        if _are_dates(last, month, day):
+            return [
+                errors.ORDERED_BY_NUMBER(
+                    f"'order' goes by the numbers in '{name}', such as {values[0]}: dates whose year comes last",
+                    hint=f'read them as times: field when: float64 = datetime(column("{name}"), "{format}"), and '
+                    "order = when",
+                )
+            ]
+    return []
+
+
+def _are_dates(year: Array, month: Array, day: Array) -> bool:
+    """Are these all dates of the years 1000 to 2999?"""
+    if not np.all((year >= 1000) & (year < 3000) & (month >= 1) & (month <= 12) & (day >= 1)):
+        return False
+    months = (year.astype(np.int64) - 1970) * 12 + month.astype(np.int64) - 1
+    first, after = (m.astype("datetime64[M]").astype("datetime64[D]") for m in (months, months + 1))
+    return bool(np.all(day <= (after - first).astype(np.int64)))
 
 
 def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
