@@ -35,7 +35,7 @@ def objective_of(
     """Check one ``minimize``; None (reported) where it is wrong."""
     name = m.name or "loss"
     if len(all_of_them) > 1:
-        first = train.first_objectives[m.name]
+        first = train.first(tree.Minimize, m.name)
         if m.name is None:
             if m is first:
                 nameless = [o for o in all_of_them if o.name is None]

@@ -59,6 +59,7 @@ class TrainChecker:
     """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
     components: dict[Span, str] = field(default_factory=dict)
     _statements: dict[type[Any], list[Any]] = field(default_factory=dict)
+    _first: dict[type[Any], dict[str | None, Any]] = field(default_factory=dict)
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -69,10 +70,15 @@ class TrainChecker:
         self.diagnostics.add(problem.at(span, *labels))
 
     def statements(self, kind: type[Any]) -> list[Any]:
-        """Return the statements of a kind, in their order."""
         if kind not in self._statements:
             self._statements[kind] = [s for s in self.node.body if isinstance(s, kind)]
         return self._statements[kind]
+
+    def first(self, kind: type[Any], name: str | None) -> Any:
+        """Return the first statement of a kind and name, None where there is none."""
+        if kind not in self._first:
+            self._first[kind] = {s.name: s for s in reversed(self.statements(kind))}
+        return self._first[kind].get(name)
 
     # --- the whole -------------------------------------------------------------------------------
 
@@ -368,24 +374,14 @@ class TrainChecker:
         return self.elaboration.call("cast", [found], call.span, element=operand.type.element)
 
     def not_here(self, call: CallSite) -> Any:
-        raise names.NOT_APPLICABLE(
-            f"{call.name} belongs into a field of 'data'", hint=f"field x: float32 = {call.name}(...)"
-        )
-
-    @cached_property
-    def first_objectives(self) -> dict[str | None, tree.Minimize]:
-        """The first objective of each name."""
-        return {s.name: s for s in reversed(self.statements(tree.Minimize))}
+        hint = f"field x: float32 = {call.name}(...)"
+        raise names.NOT_APPLICABLE(f"{call.name} belongs into a field of 'data'", hint=hint)
 
     # --- metrics and outputs -------------------------------------------------------------------------
 
-    @cached_property
-    def _first_metrics(self) -> dict[str, tree.Metric]:
-        return {s.name: s for s in reversed(self.statements(tree.Metric))}
-
     def metric(self, s: tree.Metric) -> Measure | None:
-        first = self._first_metrics[s.name]
-        if first is not s or s.name == "loss" or s.name in self.first_objectives:
+        first = self.first(tree.Metric, s.name)
+        if first is not s or s.name == "loss" or self.first(tree.Minimize, s.name):
             labels = [Label(first.name_span, "the first one")] if first is not s else []
             what = "there is a metric" if labels else "the objective's figure is called"
             problem = names.DUPLICATE(f"{what} '{s.name}' already", hint="choose another name")

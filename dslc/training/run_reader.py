@@ -11,12 +11,12 @@ import numpy as np
 
 from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN
-from dslc.errors.runs import DAMAGED_FILE
+from dslc.errors.runs import DAMAGED_FILE, DAMAGED_MANIFEST
 from dslc.export.columns import EXACT
 from dslc.export.external import SUFFIX
 from dslc.export.foreign import Ports, check_model
 from dslc.training.folder import fingerprint_in, inner_file, read_file, read_manifest
-from dslc.training.manifest import SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped
+from dslc.training.manifest import MANIFEST, SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped
 from dslc.training.resuming import run_of
 from dslc.training.step import NEXT, SEED
 from dslc.training.tensor_files import read_tensors
@@ -42,6 +42,12 @@ class RunReader:
         run_of(manifest, folder)
         if manifest.models is None or manifest.result is None:
             raise NO_RUN(f"the run in {folder} has not ended", hint="go on with it: dslc train FILE --resume")
+        told = [field for m in manifest.models.values() for field in (*m.fields.values(), *m.classes.values())]
+        strange = sorted(set(told) - set(manifest.contract.of_fields))
+        if strange:
+            raise DAMAGED_MANIFEST(
+                f"{folder / MANIFEST}: 'models' tells of the field '{strange[0]}', which 'contract' does not have"
+            )
         return cls(folder, manifest)
 
     @property

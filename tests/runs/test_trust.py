@@ -86,6 +86,8 @@ SECRET_MODEL = (
         (lambda m: m.update(format=7), "has format 7, and this version of dslc reads format 2"),
         (lambda m: m["files"].update({"../x": None}),
          "'files.../x' is null, and must be called by a path inside of the folder"),
+        (lambda m: m["models"]["model.onnx"]["fields"].update(x="y"),
+         "'models' tells of the field 'y', which 'contract' does not have"),
         (lambda m: m["contract"].pop("columns"), "'contract' does not say how the data is read: it lacks 'columns'"),
     ],
 )  # fmt: skip
