@@ -95,7 +95,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str, 
 
 def _unpack(file: IO[bytes], layout: Layout, name: str, memory: int) -> Array:
     """Read the array that makes the rest of a stream."""
-    spool, need = Spool(memory), layout.bytes
+    need = layout.bytes
+    spool = Spool(memory if need <= memory else 0)  # what will not fit is not held in memory first
     while piece := file.read(min(PIECE, need + 1 - spool.size)):
         spool.write(piece)
     layout.check_size(spool.size, name)
