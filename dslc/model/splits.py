@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_split", "read_split"]
 
+EXAMPLES = {"by": "label: int64", "order": "when: int64", "group": "owner: int64"}
+"""How a field that deals rows may be declared, for hints."""
+
 
 def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
     """Read a split; one with a wrong entry is not checked further."""
@@ -29,9 +32,11 @@ def read_split(data: DataChecker, s: tree.Split) -> SplitPlan:
         if name in ("by", "order", "group"):
             if not isinstance(entry.value, tree.Name):
                 data.diagnostics.add(
-                    objectives.BAD_SPLIT(f"'{name}' names a field or a column", hint=f"write: {name} = label").at(
-                        entry.span
-                    )
+                    objectives.BAD_SPLIT(
+                        f"'{name}' names a field or a column",
+                        hint=f"declare what it is to go by, field {EXAMPLES[name]} = ..., and write: "
+                        f"{name} = {EXAMPLES[name].partition(':')[0]}",
+                    ).at(entry.span)
                 )
                 continue
             settings[name] = entry.value.id

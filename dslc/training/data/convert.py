@@ -124,7 +124,7 @@ def complaint(value: object, element: ElementType, origin: Origin, spelling: Spe
     number: Any = spelling.number(value) if isinstance(value, str) else value
     number = number.item() if isinstance(number, np.generic) else number
     if number is None:
-        hint = advice(str(value)) if origin.line is not None else None  # options of csv
+        hint = advice(str(value), spelling) if origin.line is not None else None  # options of csv
         return errors.NOT_A_NUMBER(f"{shown} where {element} is due ({origin})", hint=hint)
     if number != number:  # noqa: PLR0124 - NaN differs from itself
         blank = "an empty cell" if not isinstance(value, str) or not value.strip() else f"{shown}, a missing value,"

@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -149,8 +149,12 @@ READINGS: tuple[dict[str, Any], ...] = (
 """Ways to spell numbers, by the options of csv that read them, likely ones first."""
 
 
-def advice(text: str) -> str | None:
-    """Say which options of csv make a number, or a missing value, of a text that is none; None if none would."""
+def advice(text: str, spelling: Spelling = PLAIN) -> str | None:
+    """Say which options of csv, besides those of a spelling, make a number, or a missing value, of a text that is none.
+
+    Returns:
+        None if none would.
+    """
     stripped = text.strip()
     if stripped.lower() in MISSING_MARKS:
         return f'if it marks a missing value, say so: csv(..., missing = "{stripped}")'
@@ -159,9 +163,11 @@ def advice(text: str) -> str | None:
     sign = "".join(c for c in stripped if unicodedata.category(c) == "Sc") or "".join(
         re.findall(r"(?<![A-Z])[A-Z]{3}(?![A-Z])", stripped)
     )
-    more |= {"currency": (sign,)} if sign else {}
-    for reading in READINGS:
-        value = Spelling(**reading, **more).number(stripped)
+    more |= {"currency": (*spelling.currency, sign)} if sign else {}
+    said = {"decimal": spelling.decimal, "thousands": spelling.thousands}
+    own = replace(spelling, **more).number(stripped) if said != {"decimal": ".", "thousands": ""} else None
+    for reading in READINGS if own is None else ({},):
+        value = Spelling(**reading, **more).number(stripped) if own is None else own
         if value is not None and repr(value) not in found:
             options = (reading | more) or {"decimal": "."}
             found[repr(value)] = ", ".join(f"{name} = {_literal(of)}" for name, of in options.items())
@@ -170,4 +176,7 @@ def advice(text: str) -> str | None:
 
 
 def _literal(value: object) -> str:
-    return str(value).lower() if value is True else f'"{value[0] if isinstance(value, tuple) else value}"'
+    if isinstance(value, tuple):
+        texts = ", ".join(f'"{text}"' for text in value)
+        return texts if len(value) == 1 else f"[{texts}]"
+    return str(value).lower() if value is True else f'"{value}"'

@@ -60,6 +60,14 @@ def test_advice(text: str, hint: str | None) -> None:
     assert advice(text) == hint
 
 
+def test_advice_adds_to_what_the_source_says() -> None:
+    german = Spelling(decimal=",", thousands=".")
+    assert advice("224.472 €", german) == 'csv(..., currency = "€") reads it as 224472'
+    assert advice("12,5 %", german) == "csv(..., percent = true) reads it as 0.125"
+    assert advice("7 €", Spelling(currency=("$",))) == 'csv(..., currency = ["$", "€"]) reads it as 7'
+    assert advice("1.5", german) == 'csv(..., decimal = ".") reads it as 1.5'
+
+
 def test_missing_marks_are_the_same_in_text_and_in_numbers(open_text) -> None:
     table = open_text("n,t,w\n1,a,5\n-999.0,-999,6\n?,?,-999\nNaN,nan,7\n , ,8\n", missing=("?", "-999"))
     np.testing.assert_array_equal(table.read("n"), [1, math.nan, math.nan, math.nan, math.nan])
