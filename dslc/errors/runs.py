@@ -116,6 +116,12 @@ KEPT_IS_OUTPUT = register(
     "of an output, or of the field whose classes are predicted.",
     exit_code=2,
 )
+NOT_FINITE_PREDICTION = register(
+    "W0642",
+    "a prediction is not a finite number",
+    "The model has computed NaN or infinity for some examples, whose inputs are farther from those of training than its "
+    "numbers reach. No class is named where a score is NaN.",
+)
 ENDS_EARLIER = register(
     "W0641",
     "a resumed run ends earlier than it was to",

@@ -305,11 +305,15 @@ class Run:
         return self.job.dataset.examples(split)
 
     def _named(self, file: str, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Add the name of the class with the highest score, under the name of the field whose classes these are."""
+        """Add the name of the class with the highest score, under the name of the field whose classes these are.
+
+        Where a score is NaN it is no class: ''.
+        """
         for scores, field in self.reader.models[file].classes.items():
             names = self.contract.class_names(field)
             if names is not None and field not in outputs and scores in outputs:
-                outputs[field] = np.array(names, np.str_)[np.argmax(outputs[scores], axis=1)]
+                named = np.array(names, np.str_)[np.argmax(outputs[scores], axis=1)]
+                outputs[field] = np.where(np.isnan(outputs[scores]).any(axis=1), "", named)
         return outputs
 
     def labels(self, net: str | None = None) -> dict[str, Sequence[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -253,6 +254,22 @@ def test_predict_prints_csv(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
     assert [list(row) for row in rows] == [["probability.left", "probability.right", "label"]] * 2
     assert [row["label"] for row in rows] == ["right", "left"]
     assert float(rows[0]["probability.right"]) > float(rows[1]["probability.right"])
+
+
+def test_predict_names_no_class_where_a_score_is_no_number(dslc: Dslc, trained: Path, tmp_path: Path) -> None:
+    """Such inputs have products that are beyond float32, and their difference is NaN."""
+    new = tmp_path / "new.csv"
+    new.write_text("x1,x2\n3,0\n3.3e38,-3.3e38\n-3,0\n-3.3e38,-3.3e38\n")
+    done = dslc("predict", trained, new)
+    assert done.code == 0
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    bad = [math.isnan(float(row["probability.left"])) for row in rows]
+    assert (bad[0], bad[2], any(bad)) == (False, False, True)
+    assert [row["label"] for row, nothing in zip(rows, bad, strict=True) if nothing] == [""] * sum(bad)
+    assert done.err == (
+        f"warning[W0642]: 'probability' is not finite for {sum(bad)} of 4 examples, first for example "
+        f"{bad.index(True) + 1}\n"
+    )
 
 
 def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dslc.cli.console import DONE, say
+from dslc.cli.console import DONE, report, say
 from dslc.cli.options import (
     UsageError,
     add_data,
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, and write what came out."""
     from dslc.api import open_run
-    from dslc.training.data.predictions import write_predictions
+    from dslc.training.data.predictions import find_not_finite, write_predictions
     from dslc.training.outputs import check_output
 
     if (options.input is None) is (options.split is None):
@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         outputs, options.output or sys.stdout, trained.labels(options.net), read, examples=examples,
         overwrite=options.overwrite,
     )  # fmt: skip
+    report(find_not_finite({name: array for name, array in outputs.items() if name not in options.keep}))
     if options.output is not None:
         rows = {len(array) if array.ndim else 1 for array in outputs.values()}
         what = f"{rows.pop():,} predictions" if len(rows) == 1 else ", ".join(outputs)

@@ -12,13 +12,14 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from dslc.diagnostics import Problem
+from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors import data as errors
 from dslc.errors.environment import UNWRITABLE
+from dslc.errors.runs import NOT_FINITE_PREDICTION
 from dslc.training.data.convert import Array
 from dslc.training.outputs import Kind, is_stream, output
 
-__all__ = ["Labels", "write_predictions"]
+__all__ = ["Labels", "find_not_finite", "write_predictions"]
 
 ROWS = 4096
 """Rows turned into text at a time."""
@@ -70,6 +71,20 @@ def write_predictions(
             reason = problem.diagnostic.message.partition("written: ")[2]
             raise errors.UNWRITABLE(f"'{destination}' cannot be written: {reason}") from None
         raise
+
+
+def find_not_finite(outputs: Mapping[str, Array]) -> list[Diagnostic]:
+    """Warn of each output, (examples, ...), that is not finite for some examples: W0642."""
+    found = []
+    for name, array in outputs.items():
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        where = ""
+        if array.ndim:
+            (examples,) = np.nonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+            where = f" for {len(examples):,} of {len(array):,} examples, first for example {examples[0] + 1:,}"
+        found.append(NOT_FINITE_PREDICTION(f"'{name}' is not finite{where}").diagnostic)
+    return found
 
 
 def _check_rows(outputs: Mapping[str, Array], examples: int | None) -> None:
