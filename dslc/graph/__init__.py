@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from dslc.graph.linear import *
     from dslc.graph.reductions import *
     from dslc.graph.shaping import *
+    from dslc.graph.whole import *
 
-_VOCABULARY = ("builder", "contraction", "elementwise", "indices", "linear", "reductions", "shaping")
+_VOCABULARY = ("builder", "contraction", "elementwise", "indices", "linear", "reductions", "shaping", "whole")
 
 
 def __getattr__(name: str) -> Any:

@@ -168,7 +168,7 @@ class pow(_Arithmetic):
                 return g.sqrt(a)
             if value == -1 and a.element.is_float:
                 return g.reciprocal(a)
-        return a**b
+        return g.exact_power(a, b) if a.element is INT64 else a**b
 
 
 @function

@@ -64,8 +64,9 @@ class sum(Reduction):
         return SUM
 
     def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
+        add = g.exact_sum if x.element is INT64 else g.reduce_sum
         terms = x if x.element.is_float else g.cast(x, INT64)
-        return {self.name: g.reduce_sum(terms, self.axes(x.type), self.keepdims)}
+        return {self.name: add(terms, self.axes(x.type), self.keepdims)}
 
 
 @function

@@ -9,7 +9,7 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff.table import is_known
-from dslc.graph import Builder, Tensor, contraction, elementwise, linear, reductions, shaping
+from dslc.graph import Builder, Tensor, contraction, elementwise, linear, reductions, shaping, whole
 from dslc.graph.verify import verify
 from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
 
@@ -35,6 +35,8 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
       for name in ("logical_and", "logical_or", "logical_xor")),
     *((name, getattr(g, name), (TensorType(INT32, (N, 3)), TensorType(INT32, (3,))))
       for name in ("bitwise_and", "bitwise_xor", "modulo")),
+    ("exact_sum", lambda x: g.exact_sum(x, [1], keepdims=True), (TensorType(INT64, (N, 3)),)),
+    ("exact_power", g.exact_power, (TensorType(INT64, (N, 3)), TensorType(INT64, (3,)))),
     ("logical_not", g.logical_not, (TensorType(BOOL, (N,)),)),
     *(("binary", lambda a, b, o=o: g.binary(o, a, b), ((N, 1, 3), (T, 3)))
       for o in ("Add", "Sub", "Mul", "Div", "Pow")),
@@ -118,7 +120,7 @@ def test_types_are_those_that_onnx_derives(name: str, function: Callable[..., ob
 def test_every_function_has_a_case() -> None:
     public = {
         name
-        for module in (contraction, elementwise, linear, reductions, shaping)
+        for module in (contraction, elementwise, linear, reductions, shaping, whole)
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }

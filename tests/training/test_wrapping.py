@@ -72,3 +72,14 @@ def test_every_result_is_exact_or_refused(expression: str, tmp_path: Path) -> No
     assert len(told) == min(len(bad), 5)
     if len(bad) > 5:
         assert f"and {len(bad) - 5} more like it" in str(told[-1].hint)
+
+
+def test_sums_and_powers_are_exact(tmp_path: Path) -> None:
+    """ONNX Runtime computes both through float64."""
+    a, b = [300_001, 2**53 + 1, 208_065], [2**53 + 1, 2, -(2**60) - 1]
+    total = field(tmp_path, 'sum(columns("a", "b"), axis = -1)', a=a, b=b)
+    assert total.tolist() == [x + y for x, y in zip(a, b, strict=True)]
+    power = field(tmp_path, 'column("a") ** 3', a=[300_001, -208_065, 2_097_151], b=b)
+    assert power.tolist() == [300_001**3, -(208_065**3), 2_097_151**3]
+    power = field(tmp_path, 'column("a") ** column("b")', a=[3, -7, 2], b=[39, 21, 62])
+    assert power.tolist() == [3**39, (-7) ** 21, 2**62]
