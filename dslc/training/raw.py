@@ -226,7 +226,8 @@ def _split_values(
                 )
                 for found in failure.diagnostics
             ) from None
-    return _complete(table.read(name), table, name, mode)
+    is_code = mode != "order" and table.has_codes(name)  # 007 and 7 are two
+    return _complete(table.text(name).strings() if is_code else table.read(name), table, name, mode)
 
 
 def _complete(values: Array, table: Table, name: str, mode: str) -> Array:

@@ -123,3 +123,15 @@ def test_other_texts_are_only_themselves(cells: list[str], tmp_path: Path) -> No
     found = run(tmp_path, cells)
     with pytest.raises(Failure, match="E0419"):
         found.predict({"code": ["TRUE"]})
+
+
+def test_groups_of_codes_are_as_written(tmp_path: Path) -> None:
+    """001 and 1 are two: four groups of a row can be dealt in four parts, two of two rows can't."""
+    lines = ["code,y", *(f"{code},{number}" for number, code in enumerate(["1", "001", "2", "002"]))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    field = '  field y: int64 = column("y")\n'
+    split = "  split train = 50%, validation = 25%, test = 25%, group = code\n"
+    text = SPEC.replace(field, field + split).replace('column("code")', 'column("code"), unknown = true')
+    (tmp_path / "spec.dl").write_text(text, encoding="utf-8")
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    assert [opened(tmp_path / "run").examples(name) for name in ("train", "validation", "test")] == [2, 1, 1]
