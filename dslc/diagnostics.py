@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from dslc.lookalikes import difference, lookalike
 from dslc.source import Span
 
 __all__ = ["Code", "Diagnostic", "Diagnostics", "Failure", "Label", "Problem", "did_you_mean", "register"]
@@ -186,12 +187,19 @@ def _order(d: Diagnostic) -> tuple[str, int, int, str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Suggest the known name closest to a misspelt one, within a third of its length and 3 edits; case weighs least."""
+    """Suggest the known name closest to a misspelt one, within a third of its length and 3 edits; case weighs least.
+
+    One that looks the same and is spelled with other characters comes first.
+    """
     if len(name) > _LONGEST_NAME:
         return None
+    known = list(islice(known, _MOST_NAMES))
+    twin = lookalike(name, known)
+    if twin is not None:
+        return f"'{twin}' looks the same, and has {difference(twin, name)}: copy it from here"
     most = min(max(1, len(name) // 3), 3)
     lower, letters = name.lower(), set(name.lower())
-    close = {each for each in islice(known, _MOST_NAMES) if abs(len(each) - len(name)) <= most}
+    close = {each for each in known if abs(len(each) - len(name)) <= most}
     # an edit changes one letter for another, so that the letters of the two differ by two at most
     near = sorted(each for each in close - {name} if len(letters ^ set(each.lower())) <= 2 * most)
     found = []

@@ -141,6 +141,15 @@ NO_MEANING = register(
     "spell, and fractions in the narrower of both types. Here none of the texts is a number, or several categories are "
     "the same number: `7` and `007` as 7, 0.1 and 0.1000000001 as float32. Give the column as it was in training.",
 )
+LOOKS_ALIKE = register(
+    "E0468",
+    "two texts that look the same",
+    "They differ in characters that a screen does not show: `é` is one character (Unicode's form NFC) or an `e` and an "
+    "accent (NFD, usual on macOS), a blank may be one that does not break the line, and some characters have no shape at "
+    "all. As categories, groups or classes they would be two, so neither is guessed at, with `unknown = true` neither. "
+    "Spell them alike in the file: `unicodedata.normalize(\"NFC\", text)` in Python composes letters. A model exported with `--fields` can't "
+    "tell: it takes such a text for an unknown one.",
+)
 UNKNOWN_FORMAT = register(
     "E0421",
     "the format is not known by this suffix",

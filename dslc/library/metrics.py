@@ -73,6 +73,7 @@ class r2(Statistic):
             return g.reduce_sum(x if each is None else x * each, [0])
 
         mean = summed(target) / nonzero(count)
+        mean = mean + summed(target - mean) / nonzero(count)  # of equal values it is these, to the last bit
         deviation = target - mean
         return {
             "weight": count, "mean": mean, "variation": summed(deviation * deviation), "residual": summed(error * error)

@@ -237,11 +237,9 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
-    return (
-        str(value if len(value) <= 10 else f"a list of {len(value)}")
-        if isinstance(value, (list, tuple))
-        else str(value)
-    )
+    if isinstance(value, (list, tuple)):
+        return str(value if len(value) <= 10 else f"a list of {len(value)}")
+    return "none" if value is None else str(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -321,6 +319,8 @@ def wanted(option: Option) -> str:
 
 
 def _limit(option: Option, value: Any) -> str | None:
+    if value is None:  # one of the kinds, or it would not fit
+        return None
     chosen = isinstance(value, str) or not {int, float, tuple} & set(option.kinds)
     if option.choices is not None and not isinstance(value, tuple) and chosen and value not in option.choices:
         return "one of " + ", ".join(_text(c) for c in option.choices)

@@ -19,7 +19,7 @@ from dslc.model.measures import applications_of
 from dslc.model.values import Placeholder
 from dslc.source import Span
 from dslc.training.data import Table, open_table, placed, split_rows, where_in
-from dslc.training.data.categories import fit_categories
+from dslc.training.data.categories import fit_categories, refuse_lookalikes
 from dslc.training.data.convert import Array, fits_double, raise_some
 from dslc.training.data.times import doubtful_order, read_times
 from dslc.types import INT64, STRING, ElementType
@@ -240,6 +240,8 @@ def _complete(values: Array, table: Table, name: str, mode: str) -> Array:
             errors.MISSING_VALUE(f"a value that the split takes as '{mode}' is missing ({where(int(row), 0)})")
             for row in rows
         ))  # fmt: skip
+    if values.dtype.kind in "OU" and mode != "order":
+        refuse_lookalikes(sorted(set(values.ravel().tolist())), table, name)
     return values
 
 

@@ -90,6 +90,7 @@ TOWN = '  field x: float32[2] = columns("a", "b")\n  field y: int64 = category(c
 SEEING = NETWORK.replace("[N, 2]", "[N, 3, 4, 4]").replace("x -> Dense", "x -> Flatten -> Dense")
 IMAGE_FIELDS = '  field x: float32[3, 4, 4] = column("image") / 255\n  field y: int64 = column("y")\n'
 IMPUTED = 'impute(column("a"), "mean")'
+ORLEANS, NEW_YORK = ("Orl\u00e9ans", "Orle\u0301ans"), ("New York", "New\u00a0York")
 IN_ORDER = "  split train = 50%, validation = 50%, order = a\n"
 CASES = {
     # --- files
@@ -244,6 +245,11 @@ CASES = {
                                    network=NETWORK.replace("Net(x)", "Net(x) + one_hot(z, classes(z))[:, :1]")),
     "category_all_missing": csv("E0415", *((n + 2, f"{n},,{n % 3}") for n in range(8)),
                                 fields=FIELDS + '  field z: int64 = category(column("b"))\n'),
+    "texts_look_alike": csv("E0468", *((n, f"{n},{ORLEANS[n > 5]},1") for n in range(2, 10)),
+                            fields=FIELDS.replace('"b"', '"y"').replace('= column("y")', '= category(column("b"))')),
+    "groups_look_alike": csv("E0468", *((n, f"{n},{NEW_YORK[n > 5]},1") for n in range(2, 10)),
+                             fields=FIELDS.replace('"b"', '"y"'), split=SPLIT.replace("seed = 1", "group = b")),
+    "column_looks_alike": csv("E0411", header="a,cafe\u0301,y", fields=FIELDS.replace('"b"', '"caf\u00e9"')),
     "numbers_for_texts": Case("E0467", spec(
         'train = npz("d.npz")\n  source test = npz("e.npz")',
         '  field x: float32[2] = column("a")\n  field y: int64 = category(column("y"), unknown = true)\n',

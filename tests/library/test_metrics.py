@@ -218,6 +218,19 @@ def test_the_variance_of_far_numbers_survives_in_batches():
     np.testing.assert_allclose(value, sk.r2_score(arrays[1].astype(float), arrays[0].astype(float)), rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed):
+    random = np.random.default_rng(seed)
+    size = int(random.integers(2, 60))
+    target = np.full(size, random.choice([3.0, 0.1, 1 / 3, 1e6 + 0.7, -7e-9]))
+    weight = random.uniform(0, 3, size)
+    for prediction, score in ((target, 1.0), (target + random.standard_normal(size), 0.0)):
+        arrays = (prediction, target, weight)
+        assert whole(made("r2"), arrays) == score
+        assert in_batches(made("r2"), arrays, [1] * size) == score
+        assert in_batches(made("r2"), arrays, [size - 1, 1]) == score
+
+
 def test_ignored_positions_count_nowhere():
     logits, target = CLASSES
     target = np.where(np.arange(23) % 3 == 0, -100, target)

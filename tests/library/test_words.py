@@ -11,16 +11,41 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff import gradients
+from dslc.diagnostics import Diagnostics
 from dslc.graph import Builder, Tensor
 from dslc.library.indexing import Mark, Slice
 from dslc.library.operations import Context, Operation, Role
-from dslc.library.words import FUNCTIONS, LAYERS, describe, options_of
+from dslc.library.words import (
+    FUNCTIONS,
+    INITIALIZERS,
+    LAYERS,
+    OPTIMIZERS,
+    REQUIRED,
+    SCHEDULES,
+    SOURCES,
+    describe,
+    options_of,
+)
+from dslc.model.arguments import Given, check_option
+from dslc.source import Source, Span
 from dslc.types import FLOAT32, ElementType, TensorType
 from tests.library.graphs import compiled, type_of_array
 from tests.library.word_cases import RANDOM, ROWS, Row
 
 STORED = np.load(Path(__file__).parent / "data" / "words.npz")
+ALL = (LAYERS, FUNCTIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, SOURCES)
 ELSEWHERE = tuple(f"dslc.library.{name}" for name in ("calendar", "class_metrics", "losses", "metrics"))
+
+
+@pytest.mark.parametrize("word", [w for words in ALL for w in words.values()], ids=lambda word: word.name)
+def test_every_default_may_be_written_out(word: type[Any]) -> None:
+    span = Span(Source("net.dl", "x"), 0, 1)
+    for option in options_of(word):
+        if option.default is REQUIRED:
+            continue
+        diagnostics = Diagnostics()
+        value = check_option(word.name, option, Given(option.name, option.default, span), diagnostics)
+        assert (value, list(diagnostics)) == (option.default, [])
 
 
 def word_of(row: Row) -> type[Operation]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.library.sources import TRUTH
+from dslc.lookalikes import appearance, difference
 from dslc.model.contract import Categories, CategoryValue
 from dslc.training.data.checks import Where
 from dslc.training.data.convert import Array, clipped, convert_texts, fits_double, raise_some
@@ -17,7 +19,7 @@ from dslc.training.data.spellings import PLAIN, Spelling
 from dslc.training.data.table import Table, Text
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
-__all__ = ["encode", "fit_categories"]
+__all__ = ["encode", "fit_categories", "refuse_lookalikes"]
 
 LARGEST = np.uint64(np.iinfo(np.int64).max)
 UNKNOWN, DOUBTFUL = -1, -2
@@ -28,11 +30,16 @@ def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[Categor
     """Return the sorted distinct values of a column; text sorts by code points. A missing value is none of them.
 
     Numbers of which one has zeros in front are text: 007 and 7 are two.
+
+    Raises:
+        Problem: E0468, two texts look the same; E0414, a number is beyond int64.
     """
     if table.element(name) is STRING or table.has_codes(name):
         text = table.text(name)
         used = np.unique(text.codes if rows is None else text.codes[rows])
-        return tuple(sorted(value for value in (text.vocabulary[code] for code in used) if value))
+        found = sorted(value for value in (text.vocabulary[code] for code in used) if value)
+        refuse_lookalikes(found, table, name)
+        return tuple(found)
     values = table.read(name)
     distinct = np.unique(values if rows is None else values[rows])
     if distinct.dtype.kind == "u" and distinct[-1] > LARGEST:
@@ -45,6 +52,29 @@ def fit_categories(table: Table, name: str, rows: Array | None) -> tuple[Categor
         if np.all((distinct == np.floor(distinct)) & (np.abs(distinct) < 2**53)):
             distinct = distinct.astype(np.int64)  # a gap makes numbers of a csv float64
     return tuple(distinct.tolist())
+
+
+def refuse_lookalikes(texts: Sequence[str], table: Table, name: str, known: Sequence[str] = ()) -> None:
+    """Refuse distinct texts of a column that look the same, or like a known one.
+
+    Raises:
+        Problem: E0468, with the place of the first.
+    """
+    if all(map(str.isascii, texts)) and all(map(str.isascii, known)):
+        return
+    looks = {appearance(text): text for text in known}
+    for text in texts:
+        twin = looks.setdefault(appearance(text), text)
+        if twin != text:
+            column = table.text(name)
+            row = int(np.argwhere(column.codes == column.vocabulary.index(text))[0, 0])
+            raise errors.LOOKS_ALIKE(
+                f"'{clipped(text)}' looks like '{clipped(twin)}' and is another text: it has {difference(text, twin)} "
+                f"({table.origin(row, name)})",
+                hint='unicodedata.normalize("NFC", text) in Python brings both into one form'
+                if normalize("NFC", text) == normalize("NFC", twin)
+                else "spell it in one way in all of the data",
+            )
 
 
 def encode(
@@ -65,11 +95,16 @@ def encode(
     Raises:
         Failure: a value that is no category (E0419) or missing (E0415), the first few with their places; E0467, numbers
             that do not tell which of several texts they are, or that none of the texts is.
+        Problem: E0468, a text that looks like a category and is none.
     """
     values: Array | Text
     if table.element(name) is STRING or (categories.are_text and table.is_spelled(name)):
         values = table.text(name)
-        codes = _places_of_texts(categories, values.vocabulary, table.spelling(name), kind)[values.codes]
+        numbers = _places_of_texts(categories, values.vocabulary, table.spelling(name), kind)
+        if categories.are_text:
+            strange = [t for t, number in zip(values.vocabulary, numbers, strict=True) if number == UNKNOWN and t]
+            refuse_lookalikes(strange, table, name, [str(value) for value in categories.values])
+        codes = numbers[values.codes]
         missing = np.array([not text for text in values.vocabulary], bool)[values.codes]
     else:
         values = table.read(name)

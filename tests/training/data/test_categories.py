@@ -35,6 +35,39 @@ EMPTY = (
 UNSEEN = "category(x, unknown = true) gives all such values one number of their own"
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("Orl\u00e9ans", "Orle\u0301ans"),
+        ("New York", "New\u00a0York"),
+        ("caf\u00e9", "caf\u00e9\u200b"),
+        ("\u00c5", "\u212b"),
+    ],
+)
+def test_texts_that_look_the_same_are_never_two_categories(findings: Findings, text: str, other: str) -> None:
+    (fitting,) = findings(lambda: fitted([text, "b", other]))
+    assert fitting.startswith("E0468: ")
+    assert "t.npz, index " in fitting
+    assert "U+" in fitting
+    assert fitted([text, "b", other], [0, 1]).count == 2  # the third is of no example of the training split
+    for more in ({}, {"unknown": True}):
+        known = fitted([text, "b"], **more)
+        assert coded([text, "b"], known) == [known.values.index(text), known.values.index("b")]
+        (found,) = findings(lambda known=known: coded(["b", text, other], known))  # type: ignore[misc]
+        assert found.startswith("E0468: ")
+        assert "(t.npz, index 2, column 'c')" in found
+
+
+def test_joiners_and_scripts_tell_texts_apart() -> None:
+    texts = [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0645\u06cc\u062e\u0648\u0627\u0647\u0645",
+        "a",
+        "\u0430",
+    ]
+    assert fitted(texts).count == 4
+
+
 def test_text(findings: Findings) -> None:
     known = fitted(["é", "b", "a", "b", "", "zoo"], [0, 1, 2, 4])
     assert known.values == ("a", "b", "é")
