@@ -102,6 +102,8 @@ def table_of(data: object, contract: Contract, needed: Sequence[str]) -> Table:
         except Problem:
             if name in read:  # others may be anything
                 raise
+    if not arrays:
+        raise errors.UNSUPPORTED_ARRAY("what was given has no columns", hint='for example {"x": [1.5, 2.0]}')
     return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
 
 
@@ -185,7 +187,12 @@ def _has_large(array: np.ndarray) -> bool:
 
 def _is_exact(value: Any) -> bool:
     """Does float64 hold a number?"""
-    return not isinstance(value, (int, np.integer)) or int(float(value)) == int(value)
+    if not isinstance(value, (int, np.integer)):
+        return True
+    try:
+        return int(float(value)) == int(value)
+    except OverflowError:
+        return False
 
 
 def _all_in_int64(values: Sequence[Any]) -> bool:

@@ -23,11 +23,12 @@ def read_columns(contract: Contract, table: Table, keys: Sequence[str] | None = 
     """Read a table's columns in the form that the fields graph takes, all of them or those of the named inputs.
 
     Raises:
-        Problem, Failure: E04xx, a column is missing, or its values do not fit.
+        Problem, Failure: E04xx, a column is missing, or its values do not fit; E0416, columns differ in their rows.
     """
-    return {
-        one.key: _read(table, one, contract.categories) for one in contract.inputs if keys is None or one.key in keys
-    }
+    wanted = [one for one in contract.inputs if keys is None or one.key in keys]
+    if wanted:
+        _ = table.select([name for one in wanted for name in one.columns]).rows  # others may have any number
+    return {one.key: _read(table, one, contract.categories) for one in wanted}
 
 
 def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Array:
@@ -45,7 +46,7 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
             found = encode(table, name, categories[one.categories], where, one.kind)
         case Form.MISSING:
             each = [_missing(table, column) for column in one.columns]
-            found = np.concatenate([gone.reshape(table.rows, -1) for gone in each], axis=1) if one.many else each[0]
+            found = np.concatenate([gone.reshape(len(gone), -1) for gone in each], axis=1) if one.many else each[0]
         case Form.TIME:
             found = read_times(table.text(name), one.format, where)
         case Form.NUMBER:
@@ -74,7 +75,8 @@ def _refuse_rounding(table: Table, one: Input, where: Where) -> None:
     for number, name in enumerate(one.columns):
         if table.element(name) not in (INT64, ElementType.UINT64):
             continue
-        own = table.read(name).reshape(table.rows, -1)
+        own = table.read(name)
+        own = own.reshape(len(own), -1)
         unfit = ~fits_double(own)
         if unfit.any():
             places = zip(*np.nonzero(unfit), strict=True)

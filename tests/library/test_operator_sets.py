@@ -18,6 +18,7 @@ from dslc.export.operator_sets import OLDEST, converted
 from dslc.graph import DEFAULT_OPSET, Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.graph.random import Randomness
+from dslc.library.kernels import MISSING
 from dslc.library.operations import Context
 from dslc.library.words import FUNCTIONS, LAYERS
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
@@ -83,10 +84,17 @@ def check_refusal(problem: Problem, model: bytes, opset: int) -> None:
         converted(model, int(advised[1]) - 1)
 
 
-def model_of(row: Row, *, symbolic: bool) -> tuple[bytes, Feeds]:
+def as_float64(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64) if array.dtype == np.float32 else array
+
+
+def model_of(row: Row, *, symbolic: bool, double: bool = False) -> tuple[bytes, Feeds]:
     arrays, variables = row.draw()
     builder = Builder(row.word)
     exponent = [np.array(row.options["exponent"], np.float32)] if "exponent" in row.options else []
+    if double:
+        arrays, exponent = [as_float64(a) for a in arrays], [as_float64(a) for a in exponent]
+        variables = {name: as_float64(array) for name, array in variables.items()}
     inputs = [builder.input(f"x{i}", type) for i, type in enumerate(types_of(arrays, symbolic=symbolic))]
     weights = {name: builder.parameter(name, array) for name, array in variables.items()}
     context = Context(builder, training=row.training, variables=weights, site="here")
@@ -100,6 +108,27 @@ def model_of(row: Row, *, symbolic: bool) -> tuple[bytes, Feeds]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_words(row: Row, symbolic: bool) -> None:
     check_sets(*model_of(row, symbolic=symbolic), LATEST_CHANGES)
+
+
+def without_kernel(row: Row) -> bool:
+    """Is a word refused in float64 where a spec has it?"""
+    return any(FLOAT64 in MISSING[operator] for operator in instance_of(row).operators())
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not without_kernel(row)], ids=lambda row: row.id)
+def test_words_of_float64(row: Row) -> None:
+    check_sets(*model_of(row, symbolic=True, double=True), (9, 11, 13, 16, 17, NEWEST))
+
+
+@pytest.mark.parametrize(
+    ("word", "option", "value"), [("leaky_relu", "slope", 0.25), ("leaky_relu", "slope", 0.1), ("elu", "alpha", 0.5)]
+)
+def test_options_of_float64(word: str, option: str, value: float) -> None:
+    builder = Builder(word)
+    x = builder.input("x", TensorType(FLOAT64, (5,)))
+    builder.output("y", FUNCTIONS[word](**{option: value}).emit(Context(builder), x))
+    feeds = {"x": np.array([-np.inf, -1000.0, -0.5, 1000.0, np.nan])}
+    check_sets(save_model(builder.model()), feeds, (9, 13, 17, NEWEST))
 
 
 @pytest.mark.slow
