@@ -15,7 +15,7 @@ import numpy as np
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.operations import EXAMPLES, Context, Function, IndexUse, Scale, Statistic, Typed, function, option
-from dslc.types import INT64, ElementType, Shape, TensorType, element_count, shape_text
+from dslc.types import FLOAT64, INT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -160,8 +160,8 @@ class Mean(Statistic):
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
         total, weight = accumulators["sum"], accumulators["weight"]
-        if total.element.is_integer:
-            total = g.cast(total, element)
+        if total.element.is_integer:  # float32 would round numbers beyond 2 ** 24
+            total = g.cast(total, FLOAT64)
         return g.cast(total / g.cast(nonzero(weight), total.element), element)
 
 
@@ -175,11 +175,10 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
     builder = values.builder
     if weight is None:
         return {"sum": g.reduce_sum(values), "weight": g.reshape(builder.dimension(values.type.count), ())}
-    total = g.reduce_sum(weight)
-    repeats = element_count(values.shape[weight.rank :])
+    total, repeats = weight, element_count(values.shape[weight.rank :])
     if repeats != 1:
         total = total * g.cast(g.reshape(builder.dimension(repeats), ()), weight.element)
-    return {"sum": g.reduce_sum(values * weights_of(weight, values.rank)), "weight": total}
+    return {"sum": g.reduce_sum(values * weights_of(weight, values.rank)), "weight": g.reduce_sum(total)}
 
 
 # --- Losses of real values ------------------------------------------------------------------------------
@@ -358,8 +357,9 @@ class cross_entropy(Mean):
             return weighted_mean(-g.reduce_sum(goal * log_probability, [axis]), weight)
 
         index, mask, right = self._weighted(logits.element, target, weight, axis)
-        total = g.reduce_sum(right * surprise(logits, log_probability, index, axis)) * (1 - self.label_smoothing)
+        total = g.reduce_sum(right * surprise(logits, log_probability, index, axis))
         if self.label_smoothing:
+            total = total * (1 - self.label_smoothing)
             even = log_probability if self.class_weight is None else log_probability * self._along(logits, axis)
             share = self.label_smoothing / float(logits.type.shape[axis])
             total = total - g.reduce_sum(mask * g.reduce_sum(even, [axis], keepdims=True)) * share

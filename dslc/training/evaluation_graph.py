@@ -18,7 +18,7 @@ from dslc.model.constants import FittedConstants
 from dslc.model.lowering import Lowering, origin_of
 from dslc.model.measures import BATCH, applications_of
 from dslc.model.values import Application, Literal, ParameterOf, Placeholder, Value
-from dslc.types import FLOAT64, INT64, TensorType, symbol
+from dslc.types import INT64, TensorType, symbol
 
 __all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
 
@@ -111,7 +111,7 @@ def _accumulation(
 
 def _widened(tensor: Tensor) -> Tensor:
     """Floats are carried across batches in float64, so that a long split loses nothing."""
-    return g.cast(tensor, FLOAT64) if tensor.element.is_float else tensor
+    return g.widened(tensor) if tensor.element.is_float else tensor
 
 
 def _finish(

@@ -63,6 +63,9 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
     *((name, lambda x, name=name, a=a, k=k: getattr(g, name)(x, a, k), ((N, 2, 3),))
       for name in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")
       for a in (None, [1], [-1, 0]) for k in (True, False)),
+    *(("widened", lambda x, a=a, k=k: g.widened(g.reduce_sum(x, a, k)), ((N, 2, 3),))
+      for a in (None, [1], [0], [-1, 0]) for k in (True, False)),
+    ("widened", g.widened, ((N, 2),)),
     *(("count", lambda x, a=a: g.count(x, a), ((N, 2, 3),)) for a in (None, [1, 2])),
     *(("argmax", lambda x, k=k: g.argmax(x, 1, k), ((N, 3, 2),)) for k in (True, False)),
     ("top_k", lambda x: g.top_k(x, 2), ((N, 3),)),
