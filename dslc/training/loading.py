@@ -56,8 +56,12 @@ def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> tuple[dict[str
         except Problem as problem:
             diagnostics.add(problem)
             continue
-        diagnostics.extend(problem.diagnostic for problem in _idle_patterns(file, tensors, train))
+        idle = [problem.diagnostic for problem in _idle_patterns(file, tensors, train)]
+        diagnostics.extend(idle)
         wanted = [name for name in tensors if file.takes(name)]
+        if not wanted and not idle:
+            message = f"of {len(tensors)} tensors in {file.path} none is taken"
+            diagnostics.add(LOAD_MISFIT(message, hint="without `load`, training starts anew").at(file.span))
         misfits = {
             name: f"'{name}' has been loaded already" if name in arrays else _misfit(name, *tensors[name], train)
             for name in wanted

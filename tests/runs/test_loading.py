@@ -77,6 +77,8 @@ def test_what_was_taken_and_left_is_said(tmp_path: Path) -> None:
      'to leave it out: load "w.safetensors" only Net except "*.weight", "Net.logits.dense.*"'),
     ('load "w.safetensors" only "*.running_mean"', "no tensor in 'w.safetensors' has a name that matches",
      "it holds Net.features.dense.bias, Net.features.dense.weight, Net.logits.dense.bias and 1 more"),
+    ('load "w.safetensors" except "*"', "of 4 tensors in w.safetensors none is taken",
+     "without `load`, training starts anew"),
     ('load "w.safetensors" only Net.features except Net.logit', "no tensor in 'w.safetensors', and no parameter",
      "did you mean 'Net.logits'?"),
 ])  # fmt: skip
