@@ -183,7 +183,7 @@ class Spec:
             Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610; E0612,
                 E0621, the folder holds a run; E0622, E0624, a file in it would be lost.
         """
-        from dslc.training.run_files import write_compiled
+        from dslc.training.folder_files import write_compiled
 
         return write_compiled(self.compilation, Path(folder), self.inputs())
 

@@ -16,7 +16,6 @@ from dslc.limits import Limits
 from dslc.model import Loader
 from dslc.source import Source, Span
 from dslc.syntax import format_source
-from dslc.training.outputs import write_output
 
 __all__ = ["formatted", "path_text", "read_source", "read_stdin", "reformat", "source_loader"]
 
@@ -159,5 +158,7 @@ def reformat(path: Path, *, write: bool) -> bool:
     if text == written:
         return False
     if write:
+        from dslc.training.outputs import write_output
+
         write_output(path, text)
     return True

@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from dslc.graph.model import load_model, save_model, with_outputs
-from dslc.model.checked import CONDITIONS
+from dslc.model.checked import CONDITIONS, EXACT
 from dslc.model.columns import Form, is_pattern
 from dslc.model.contract import Categories, Input
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
 __all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]
 
-EXACT = "/exact"
-"""How an output of the fields graph is called, behind a field's name, that is the field before its conversion."""
 ML = "ai.onnx.ml"
 ML_VERSION = 3
 

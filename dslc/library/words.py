@@ -154,12 +154,26 @@ SCHEDULES: dict[str, type[Any]] = {}
 SOURCES: dict[str, type[Any]] = {}
 
 
+def _equal(self: Word, other: object) -> bool:
+    return type(self) is type(other) and vars(self) == vars(other)
+
+
+def _hash(self: Word) -> int:
+    return hash((type(self), *vars(self).values()))
+
+
+def _repr(self: Word) -> str:
+    return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
 def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W], W]:
     """Make the decorator that turns a class into a frozen dataclass and files it under its name."""
 
     @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
     def decorate(cls: W) -> W:
-        word: Any = dataclass(frozen=True, kw_only=True)(cls)
+        word: Any = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+        # a dataclass would compile these anew for each of the many words, at a tenth of what importing them takes
+        word.__eq__, word.__hash__, word.__repr__ = _equal, _hash, _repr
         word.family = family
         word.name = cls.__dict__.get("name", cls.__name__)
         if word.name in registry:

@@ -68,6 +68,8 @@ class Fit:
         return TensorType(batch.element, tuple(shape))
 
 
+EXACT = "/exact"
+"""How an output of the fields graph is called, behind the field's name, that is the field before its conversion."""
 CONDITIONS = WRAPPED, MISSING, DIVIDED = "/wrapped", "/missing", "/divided"
 """How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
 

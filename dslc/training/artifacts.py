@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from dslc.export.external import SUFFIX, held_apart, is_too_large
-from dslc.export.operator_sets import converted
 from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, ports_of, save_model
 from dslc.graph.passes import simplify
@@ -92,7 +91,15 @@ def serialized(model: Model, opset: int = DEFAULT_OPSET, passes: Sequence[str] |
         Problem: E0616, the operator set can't express it.
     """
     data = save_model(simplify(model, passes))
-    return data if opset == DEFAULT_OPSET else converted(data, opset)
+    return _in_set(data, opset)
+
+
+def _in_set(data: bytes, opset: int) -> bytes:
+    if opset == DEFAULT_OPSET:
+        return data
+    from dslc.export.operator_sets import converted
+
+    return converted(data, opset)
 
 
 def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Sequence[str] | None = None) -> None:
@@ -108,7 +115,7 @@ def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Se
         write_atomically(weights, *pieces)
     else:
         data = save_model(model)
-    write_atomically(path, data if opset == DEFAULT_OPSET else converted(data, opset))
+    write_atomically(path, _in_set(data, opset))
 
 
 def compile_artifacts(

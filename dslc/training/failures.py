@@ -25,25 +25,22 @@ from dslc.source import Span
 from dslc.training.artifacts import Artifacts
 from dslc.training.causes import GRADIENT, SCALE, Cause, cause_of
 from dslc.training.entries import Entry
+from dslc.training.finite import all_finite, is_finite
 from dslc.training.progress import Progress, progress_of
 from dslc.training.session import Settings
 from dslc.training.state import StateRole
 from dslc.training.step import NEXT, SEED, TrainStep
-from dslc.training.tracing import Birth, LaidOpen, all_finite, is_finite, reach, trace
+from dslc.training.tracing import Birth, LaidOpen, reach, trace
 
 if TYPE_CHECKING:
     from dslc.training.loop import TrainingRun
 
-__all__ = ["NotFinite", "all_finite", "explained", "span_of"]
+__all__ = ["explained", "span_of"]
 
 GROWN = 100.0
 """How many times as large as at first the largest weight is where the training is said to have diverged."""
 
 Arrays = Mapping[str, np.ndarray]
-
-
-class NotFinite(Exception):
-    """A loss or the state is not finite."""
 
 
 @dataclass(frozen=True)

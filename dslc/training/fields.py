@@ -9,10 +9,9 @@ import numpy as np
 
 from dslc.diagnostics import Diagnostic
 from dslc.errors.data import NOT_FINITE
-from dslc.export.columns import EXACT
 from dslc.graph import Builder
 from dslc.graph.model import Model, save_model
-from dslc.model.checked import CheckedData, Fit
+from dslc.model.checked import EXACT, CheckedData, Fit
 from dslc.model.constants import FittedConstants
 from dslc.model.contract import Contract
 from dslc.model.lowering import Lowering

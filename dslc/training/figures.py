@@ -6,18 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic, Problem
+from dslc.diagnostics import Diagnostic
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
-from dslc.graph.probes import ProbedNode
 from dslc.model.checked import CheckedTrain
-from dslc.training.causes import Cause, cause_of
-from dslc.training.evaluation_graph import measures_of
-from dslc.training.failures import span_of
 from dslc.training.observing import Observer
 from dslc.training.progress import Progress
 from dslc.training.session import Settings
-from dslc.training.step import NEXT
-from dslc.training.tracing import LaidOpen, is_finite, trace
 
 __all__ = ["FigureWarnings", "check_kept"]
 
@@ -62,36 +56,10 @@ class FigureWarnings:
     def _not_finite(
         self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
     ) -> Diagnostic:
+        from dslc.training.figure_causes import told_with_cause
+
         what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
-        try:
-            traced = self._trace(name, feeds)
-        except (MemoryError, Problem):  # all values at once may not fit into memory
-            traced = None
-        if traced is None:
-            return FIGURE_NOT_FINITE(what).diagnostic
-        node, cause = traced
-        measure = next(measure for measure in measures_of(self._train) if measure.name == name)
-        problem = FIGURE_NOT_FINITE(f"{what}: {cause.text}", hint=cause.hint)
-        return problem.at(span_of(measure.value, node) or measure.span).diagnostic
-
-    def _trace(self, name: str, feeds: Iterable[Mapping[str, np.ndarray]]) -> tuple[ProbedNode | None, Cause] | None:
-        """Measure once more, with all values laid open, until the figure is not finite."""
-        graph = LaidOpen(self._models["eval.onnx"], self._settings)
-        totals: dict[str, np.ndarray] = {}
-        for batch in feeds:
-            values = graph.run({**graph.zeros, **batch, **totals})
-            totals = {key.removesuffix(NEXT): values[key] for key in graph.outputs if key.endswith(NEXT)}
-            for key, total in totals.items():
-                if key.startswith(f"accumulator/{name}/") and not is_finite(total):
-                    return _cause(graph, values, key + NEXT)
-        finish = LaidOpen(self._models["metrics.onnx"], self._settings)
-        values = finish.run(totals)
-        return None if is_finite(values[name]) else _cause(finish, values, name)
-
-
-def _cause(graph: LaidOpen, values: Mapping[str, np.ndarray], target: str) -> tuple[ProbedNode | None, Cause]:
-    birth = trace(graph.probes, values, target)
-    return birth.node, cause_of(birth, graph.probes, values)
+        return told_with_cause(what, self._train, name, self._models, self._settings, feeds)
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:

@@ -24,8 +24,8 @@ from dslc.training.artifacts import Artifacts, shipped_weights
 from dslc.training.beginning import COMPLETE, begun, resumed
 from dslc.training.course import Course, is_complete
 from dslc.training.evaluation import Evaluator
-from dslc.training.failures import NotFinite, all_finite, explained
 from dslc.training.figures import FigureWarnings, check_kept
+from dslc.training.finite import NotFinite, all_finite
 from dslc.training.folder import RunFolder, holds_something, occupied, run_in
 from dslc.training.manifest import Result
 from dslc.training.observing import Observer, Plan, RunResult
@@ -76,6 +76,8 @@ def train(
         try:
             return resumed(run, before) if resume else begun(run, before)
         except NotFinite:
+            from dslc.training.failures import explained
+
             raise explained(run) from None
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
-from dslc.export.columns import EXACT
 from dslc.export.shipping import only_outputs
-from dslc.model.checked import CONDITIONS
+from dslc.model.checked import CONDITIONS, EXACT
 from dslc.model.contract import Contract
 from dslc.training.data import Table, where_in
 from dslc.training.data.array_table import ArrayTable

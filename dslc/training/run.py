@@ -17,7 +17,6 @@ from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
 from dslc.export.external import SUFFIX, located
-from dslc.export.operator_sets import converted
 from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
 from dslc.model.contract import Contract
@@ -359,7 +358,11 @@ class Run:
             shipped = self.reader.models[file]
             front = self.reader.fields_graph()
             data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract))
-        return converted(data, opset) if opset is not None else data
+        if opset is None:
+            return data
+        from dslc.export.operator_sets import converted
+
+        return converted(data, opset)
 
     def export_to(self, path: Path, *, overwrite: bool = False, **options: Any) -> list[Path]:
         """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.

@@ -12,9 +12,9 @@ import numpy as np
 from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN
 from dslc.errors.runs import DAMAGED_FILE, DAMAGED_MANIFEST
-from dslc.export.columns import EXACT
 from dslc.export.external import SUFFIX
 from dslc.export.foreign import Ports, check_model
+from dslc.model.checked import EXACT
 from dslc.training.folder import fingerprint_in, inner_file, read_file, read_manifest
 from dslc.training.manifest import MANIFEST, SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped
 from dslc.training.resuming import run_of

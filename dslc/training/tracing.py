@@ -10,9 +10,10 @@ import numpy as np
 from dslc.graph.model import load_model
 from dslc.graph.probes import ProbedNode, Probes, probed
 from dslc.training.evaluation import Predictor
+from dslc.training.finite import is_finite
 from dslc.training.session import Settings
 
-__all__ = ["Birth", "LaidOpen", "all_finite", "at_place", "is_finite", "reach", "trace"]
+__all__ = ["Birth", "LaidOpen", "at_place", "reach", "trace"]
 
 ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "Add", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Clip", "Cos", "Cosh",
@@ -20,19 +21,6 @@ ELEMENTWISE = frozenset((
     "Relu", "Round", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Sqrt", "Sub", "Tan", "Tanh", "Where",
 ))  # fmt: skip
 """Operators of ONNX that compute each element of the result from those at the same place, as they broadcast."""
-
-
-def is_finite(array: np.ndarray) -> bool:
-    """Return whether all numbers of an array are finite; of other than floating point all are."""
-    if array.dtype.kind != "f" or not array.size:
-        return True
-    # both pass NaN on, and need no memory
-    return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
-
-
-def all_finite(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Return whether all numbers of some arrays are finite."""
-    return all(is_finite(array) for array in arrays.values())
 
 
 class LaidOpen:

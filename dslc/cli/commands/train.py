@@ -95,13 +95,10 @@ def _in_place(options: argparse.Namespace, folder: Path) -> str:
 
 def _tell(result: RunResult, options: argparse.Namespace) -> None:
     """Say what came out, and draw it."""
-    from dslc.api import open_run
-    from dslc.report.confusion import draw_confusion
     from dslc.report.curves import draw_curves
 
-    classes = open_run(result.folder).class_names
     curves = draw_curves(result.folder, kept=result.best)
-    confusion = draw_confusion(result.folder, result.metrics, classes, result.split)
+    classes, confusion = _confusion(result)
     if options.json:
         give_json({
             "run": str(result.folder), "split": result.split, "examples": result.examples, "epochs": result.epochs,
@@ -121,6 +118,17 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
         say('for a picture of the curves: pip install "dslc[plot]"')
     for name, value in {**result.losses, **result.metrics}.items():
         give_figure(result.split, name, value, classes.get(name))
+
+
+def _confusion(result: RunResult) -> tuple[dict[str, list[str]], Path | None]:
+    """Draw the tables among the metrics, if there are any; return the names of their classes, and the picture."""
+    if not any(isinstance(value, list) for value in result.metrics.values()):
+        return {}, None
+    from dslc.api import open_run
+    from dslc.report.confusion import draw_confusion
+
+    classes = open_run(result.folder).class_names
+    return classes, draw_confusion(result.folder, result.metrics, classes, result.split)
 
 
 def _table(result: RunResult) -> list[str]:

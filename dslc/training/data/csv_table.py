@@ -161,7 +161,7 @@ class CsvTable(Table):
         result = allocate((self.rows, len(names)), element.numpy, self.memory)
         total, bad = 0, list[tuple[int, int]]()
         for block in self.blocks:
-            for kind in np.unique(block.kinds[positions]).tolist():
+            for kind in sorted(set(block.kinds[positions].tolist())):
                 among = np.flatnonzero(block.kinds[positions] == kind)
                 values, unfit = self._converted(block, [names[place] for place in among.tolist()], kind, element)
                 result[block.start : block.stop, among] = values.T
