@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,8 @@ class Ports:
     """What a model takes and gives, by name."""
 
     inputs: frozenset[str]
-    outputs: frozenset[str]
+    outputs: Mapping[str, tuple[int, ...]]
+    """With their shapes, in which 0 stands for what is not known."""
 
 
 def check_model(data: bytes, title: str, file: str) -> Ports:
@@ -61,14 +62,17 @@ def check_model(data: bytes, title: str, file: str) -> Ports:
     if any(location != file + SUFFIX for location in locations):
         other = min(location for location in locations if location != file + SUFFIX)
         raise FOREIGN_MODEL(f"{title} has weights in '{other}', and dslc keeps them in '{file}{SUFFIX}' beside it")
-    names = [frozenset(port.name for port in ports) for ports in (model.graph.input, model.graph.output)]
+    outputs = {
+        port.name: tuple(size.dim_value for size in port.type.tensor_type.shape.dim) for port in model.graph.output
+    }
+    inputs = frozenset(port.name for port in model.graph.input)
     try:
         detached(model)
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DAMAGED_FILE(f"{title} is damaged: {reason[:200]}") from None
-    return Ports(*names)
+    return Ports(inputs, outputs)
 
 
 def _strange(model: Any) -> Iterator[str]:

@@ -83,7 +83,14 @@ class RunReader:
         Raises:
             Problem: E0626, it is missing or damaged; E0627, it was not written by dslc.
         """
-        return self._model(name)[0]
+        data, ports = self._model(name)
+        for scores, field in self.models[name].classes.items() if name in self.models else ():
+            self._require([scores], ports.outputs, name)
+            called = self.manifest.contract.class_names(field)
+            if called is not None and ports.outputs[scores][1:2] != (len(called),):
+                what = f"it has no score for each of {len(called)} classes of '{field}'"
+                raise DAMAGED_FILE(f"{self.folder / name} does not fit the manifest: {what}")
+        return data
 
     def _model(self, name: str) -> tuple[bytes, Ports]:
         data = self.read(name)
@@ -103,7 +110,7 @@ class RunReader:
         known = {SEED, *sums, *self.weights, *self.manifest.contract.of_fields}
         self._require(taken.inputs | sums, known & taken.inputs, "eval.onnx")
         self._require(made.inputs, sums, "metrics.onnx")
-        self._require({*self.result.losses, *self.result.metrics}, made.outputs | collected, "metrics.onnx")
+        self._require({*self.result.losses, *self.result.metrics}, {*made.outputs, *collected}, "metrics.onnx")
         return accumulate, finish
 
     def fields_graph(self) -> bytes:

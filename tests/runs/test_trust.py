@@ -59,6 +59,11 @@ def edit(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
 # --- The manifest -------------------------------------------------------------------------------------------
 
 
+def first_category(manifest: dict[str, Any]) -> list[Any]:
+    values: list[Any] = next(iter(manifest["contract"]["categories"].values()))["values"]
+    return values
+
+
 def rename_model(manifest: dict[str, Any]) -> None:
     manifest["models"] = {"../secret": manifest["models"].pop("model.onnx")}
 
@@ -99,6 +104,23 @@ def test_a_damaged_manifest_is_named_by_its_key(
     assert len(found) == 4
     space = "" if message.startswith(("lacks", "has")) else ":"
     assert {text.partition("\n")[0] for text in found} == {f"error[E0625]: run/manifest.json{space} {message}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: first_category(m).pop(), "it has no score for each of 1 classes of 'label'"),
+        (lambda m: first_category(m).append("middle"),
+         "it has no score for each of 3 classes of 'label'"),
+        (lambda m: m["models"]["model.onnx"]["classes"].update(certainty="label"), "'certainty' is missing"),
+    ],
+)  # fmt: skip
+def test_classes_that_do_not_fit_the_model(
+    change: Callable[[dict[str, Any]], object], message: str, run: Path, trained: Path, dslc: Dslc
+) -> None:
+    edit(run, change)
+    found = refusals(run, dslc, data=trained.parent)
+    assert f"error[E0626]: run/model.onnx does not fit the manifest: {message}" in found
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 200_000, "1", "null", '{"format": 1}', "\xff\xfe"])
