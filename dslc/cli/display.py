@@ -21,11 +21,17 @@ Record = Mapping[str, float]
 
 
 def figure(value: Any) -> str:
-    """Return a figure as people read it: four decimals, or four digits where these would say nothing."""
+    """Return a figure as people read it: four decimals, or four digits where these would say nothing.
+
+    A share just below 1 has as many decimals as tell it from 1.
+    """
     if value is None:
         return "not finite"  # as JSON has kept it
     if not isinstance(value, float):
         return str(value)
+    if 0.5 < value < 1:
+        decimals = range(4, 18)
+        return next((text for each in decimals if not (text := f"{value:.{each}f}").startswith("1")), str(value))
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 

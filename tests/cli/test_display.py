@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dslc.cli import progress
-from dslc.cli.display import State, picture
+from dslc.cli.display import State, figure, picture
 from dslc.cli.progress import Bar
 from dslc.training.observing import Plan
 from dslc.training.progress import Progress
@@ -132,3 +132,16 @@ def test_it_is_drawn_ten_times_per_second_at_most(monkeypatch: pytest.MonkeyPatc
         bar.evaluated({"epoch": epoch, "step": epoch, "batch": epoch, "train.loss": 1.0})
     bar.__exit__()
     assert 5 <= draws <= 11
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1.0, "1.0000"), (0.99985, "0.9999"), (0.99996, "0.99996"), (0.999999523, "0.9999995"),
+        (1 - 2**-53, str(1 - 2**-53)),
+        (1.00001, "1.0000"), (0.0, "0.0000"), (0.00012345, "0.0001234"), (12345.6, "1.235e+04"), (-0.99999, "-1.0000"),
+        (float("nan"), "nan"), (None, "not finite"), (3, "3"),
+    ],
+)  # fmt: skip
+def test_a_share_below_one_never_reads_as_one(value: float | None, shown: str) -> None:
+    assert figure(value) == shown
