@@ -154,7 +154,8 @@ def _first(tensor: StateTensor, drawn: Mapping[str, np.ndarray], total_steps: in
     if tensor.role in (StateRole.PARAMETER, StateRole.STATISTIC):
         return drawn[tensor.name]
     if tensor.role is StateRole.AVERAGE:
-        return drawn[tensor.name.removeprefix(average_name(""))].copy()
+        average: np.ndarray = drawn[tensor.name.removeprefix(average_name(""))].copy()
+        return average
     if tensor.name == TOTAL:
         return np.asarray(total_steps, np.int64)
     return tensor.first()

@@ -80,7 +80,7 @@ def _tensor(name: str, entry: Any, content: memoryview) -> np.ndarray:
     dtype = np.dtype(DTYPES[entry["dtype"]]).newbyteorder("<")
     if not begin <= end <= len(content) or end - begin != prod(shape) * dtype.itemsize:
         raise ValueError(f"its tensor '{name}' does not have the size that its shape needs")
-    array = np.frombuffer(content[begin:end], dtype).reshape(shape)
+    array: np.ndarray = np.frombuffer(content[begin:end], dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
