@@ -7,7 +7,7 @@ what is missing, standard operators do here, the ``ai.onnx.ml`` LabelEncoder amo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,19 @@ from dslc.model.columns import Form, is_pattern
 from dslc.model.contract import Categories, Input
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
-__all__ = ["RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]
+__all__ = ["Marks", "RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]
 
 ML = "ai.onnx.ml"
 ML_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands for a missing value in a column."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[float, ...]
+    """Those of them that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -106,26 +115,30 @@ class _Front:
 
 
 def put_columns_in_front(
-    model: Any, prefix: str, inputs: Sequence[Input], categories: Mapping[str, Categories], taken: frozenset[str]
-) -> list[RawInput]:
+    model: Any, prefix: str, inputs: Sequence[Input], categories: Mapping[str, Categories],
+    marks: Mapping[str, Marks], taken: frozenset[str],
+) -> list[RawInput]:  # fmt: skip
     """Let a model take raw columns where it takes the inputs of the fields graph, whose names begin with ``prefix``.
 
-    What training refuses stops the model: a value that is no category becomes an index outside of a small table.
+    What training refuses stops the model: a value that is no category becomes an index outside of a small table. What
+    marks a missing value in a column does so here.
     """
     from onnx import helper
 
     front = _Front()
     found = raw_inputs(inputs, taken)
+    unmarked = [_without_marks(front, raw, [marks[name] for name in raw.columns]) for raw in found]
     held = {prefix + one.key: value for value in model.graph.input for one in inputs if prefix + one.key == value.name}
     for value in held.values():
         model.graph.input.remove(value)
     for one in inputs:
         made = prefix + one.key
-        parts = [raw for raw in found if one in raw.uses]
+        parts = [raw for raw in unmarked if one in raw.uses]
+        texts = marks[one.columns[0]].texts
         if _is_apart(one):
             _join(front, [next(raw for raw in parts if raw.columns == (name,)) for name in one.columns], one, made)
         else:
-            _prepare(front, parts[0], one, categories, made)
+            _prepare(front, parts[0], one, categories, made, texts)
     for place, raw in enumerate(found):
         element = helper.np_dtype_to_tensor_dtype(raw.element.numpy)
         batch = next(iter(held.values())).type.tensor_type.shape.dim[0].dim_param or "N"
@@ -138,16 +151,54 @@ def put_columns_in_front(
     return found
 
 
-def _prepare(front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str) -> None:
-    """Make of a raw input what the fields graph takes."""
+def _without_marks(front: _Front, raw: RawInput, marks: Sequence[Marks]) -> RawInput:
+    """Put NaN where a number marks a missing value; in whole numbers, which have no NaN, such a mark stops the model.
+
+    Texts are looked up with their marks, and times come as seconds.
+    """
+    element = raw.element
+    if raw.uses[0].form is Form.TIME or not (element.is_float or element.is_integer):
+        return raw
+    name = raw.name
+    for place, number in enumerate(dict.fromkeys(number for each in marks for number in each.numbers)):
+        if element.is_integer and not _holds(element, number):
+            continue
+        mark = front.constant(number, element.numpy.name, f"{raw.name}/mark {place}")
+        equal = front.node("Equal", [name, mark], f"{raw.name}/equal {place}")
+        concerned = [number in each.numbers for each in marks]
+        if not all(concerned):
+            columns = front.constant(concerned, "bool", f"{raw.name}/columns {place}")
+            equal = front.node("And", [equal, columns], f"{raw.name}/marked {place}")
+        if element.is_float:
+            gone = front.constant(np.nan, element.numpy.name, f"{raw.name}/missing {place}")
+            name = front.node("Where", [equal, gone, name], f"{raw.name}/unmarked {place}")
+        else:
+            table = front.constant([0], "int64", f"{raw.name}/table {place}")
+            nothing = front.node("Gather", [table, front.cast(equal, INT64, f"{raw.name}/outside {place}")],
+                                 f"{raw.name}/nothing {place}")  # fmt: skip
+            own = front.cast(nothing, element, f"{raw.name}/own {place}")
+            name = front.node("Add", [name, own], f"{raw.name}/unmarked {place}")
+    return replace(raw, name=name)
+
+
+def _holds(element: ElementType, number: float) -> bool:
+    """Is this a number that a type of whole numbers has?"""
+    limits = np.iinfo(element.numpy.name)
+    return number == np.floor(number) and limits.min <= number <= limits.max
+
+
+def _prepare(
+    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Sequence[str] = ()
+) -> None:
+    """Make of a raw input what the fields graph takes; ``marks`` are texts that mark a missing value."""
     match one.form:
         case Form.CATEGORY:
             assert one.categories is not None
-            _code(front, raw, categories[one.categories], made)
+            _code(front, raw, categories[one.categories], made, marks)
         case Form.MISSING if raw.element is STRING:
             blank = front.node(
                 "LabelEncoder", [raw.name], f"{made}/blank", ML,
-                keys_strings=[""], values_int64s=[1], default_int64=0,
+                keys_strings=[*{"": 0, **dict.fromkeys(marks)}], values_int64s=[1] * len({"", *marks}), default_int64=0,
             )  # fmt: skip
             front.cast(blank, BOOL, made)
         case Form.MISSING:
@@ -168,14 +219,14 @@ def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> No
     front.node("Concat", upright, made, axis=1)
 
 
-def _code(front: _Front, raw: RawInput, categories: Categories, made: str) -> None:
+def _code(front: _Front, raw: RawInput, categories: Categories, made: str, marks: Sequence[str]) -> None:
     """Code categories: their places, K for what is unknown where that is allowed, else what stops the model."""
     outside = categories.count + categories.unknown
     other = categories.count if categories.unknown else outside
     missing = categories.count - 1 if categories.missing else outside
     numbers = list(range(len(categories.values)))
     if raw.element is STRING:
-        spelled = {"": missing, **categories.places}
+        spelled = {"": missing, **dict.fromkeys(marks, missing), **categories.places}
         codes = front.node(
             "LabelEncoder", [raw.name], f"{made}/code", ML,
             keys_strings=list(spelled), values_int64s=list(spelled.values()), default_int64=other,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
-from dslc.export.columns import put_columns_in_front, put_label_behind, with_checked_conversions
+from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
 from dslc.model.contract import Contract
@@ -21,13 +21,15 @@ def only_outputs(data: bytes, names: Sequence[str]) -> bytes:
 
 
 def with_fields(
-    data: bytes, fields: bytes, fed_by: Mapping[str, str], classes: Mapping[str, str], contract: Contract
-) -> Model:
+    data: bytes, fields: bytes, fed_by: Mapping[str, str], classes: Mapping[str, str], contract: Contract,
+    marks: Mapping[str, Marks],
+) -> Model:  # fmt: skip
     """Return a model that takes raw columns: the fields' graph, joined to the model by the inputs' names.
 
     Its inputs are the columns as training read them, each with a documentation of its own; see
     :mod:`dslc.export.columns`. ``fed_by`` are the fields of the model's inputs, ``classes`` the fields for whose
-    classes outputs have scores: the name of the one with the highest is an output more.
+    classes outputs have scores: the name of the one with the highest is an output more. ``marks`` are those of the
+    columns.
 
     Raises:
         Problem: E0617, an input of the model is no field.
@@ -62,12 +64,14 @@ def with_fields(
         if class_names is not None and field not in taken:
             put_label_behind(merged, output, field, class_names)
     taken |= {value.name for value in merged.graph.output}
-    raw = put_columns_in_front(merged, FRONT, used, contract.categories, taken)
+    raw = put_columns_in_front(merged, FRONT, used, contract.categories, marks, taken)
     ports = {value.name: value for value in merged.graph.input}
     for one in raw:
         keys = {use.key for use in one.uses}
         docs = [said[field] for field, made_of in contract.of_fields.items() if field in said and keys & {*made_of}]
-        ports[one.name].doc_string = "\n".join([one.described, *docs])
+        gone = dict.fromkeys(mark for column in one.columns for mark in marks[column].texts)
+        said_of = f"; missing: {', '.join(map(repr, gone))}" if gone else ""
+        ports[one.name].doc_string = "\n".join([one.described + said_of, *docs])
     for value in merged.graph.input:
         if value.name == BACK + SEED:
             _redirect(merged, value.name, SEED)

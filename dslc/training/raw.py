@@ -21,7 +21,8 @@ from dslc.source import Span
 from dslc.training.data import Table, open_table, placed, split_rows, where_in
 from dslc.training.data.categories import fit_categories, refuse_lookalikes
 from dslc.training.data.convert import Array, fits_double, raise_some
-from dslc.training.data.times import doubtful_order, read_times
+from dslc.training.data.spellings import marks_of
+from dslc.training.data.times import doubtful_order, read_times, usual_formats
 from dslc.types import INT64, STRING, ElementType
 
 __all__ = ["RawData", "contract_of", "inputs_of", "read_raw"]
@@ -100,9 +101,11 @@ def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
     train = None if None in tables else "train"
     columns = _columns(data, tables, train, findings)
     _raise(findings)
-    marks = _marks(data, columns)
-    tables = {name: table.marking(marks) for name, table in tables.items()} if marks else tables
     needed = list(dict.fromkeys(name for names in columns.values() for name in names))
+    marks = _marks(data, columns)
+    of_training = marks_of(data.sources[train])
+    elsewhere = {name: (*marks.get(name, ()), *of_training) for name in needed}
+    tables = {name: table.marking(marks if name == train else elsewhere) for name, table in tables.items()}
     lengths: dict[str | None, int] = {}
     for name, table in tables.items():
         with placed(data.source_spans[name]):
@@ -218,10 +221,13 @@ def _split_values(
         try:
             return _complete(read_times(table.text(name), format, where_in(table, [name])), table, name, mode)
         except Failure as failure:
+            if format is not None:  # of a field, which says it
+                raise
+            usual = (usual_formats(table.text(name)) or ["%d/%m/%Y"])[0]
             raise Failure(
                 replace(
                     found,
-                    hint=f'order goes by time: field when: float64 = datetime(column("{name}"), "%d/%m/%Y"), and '
+                    hint=f'order goes by time: field when: float64 = datetime(column("{name}"), "{usual}"), and '
                     "order = when",
                 )
                 for found in failure.diagnostics

@@ -16,11 +16,13 @@ from dslc.diagnostics import Failure, Problem
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
+from dslc.export.columns import Marks
 from dslc.export.external import SUFFIX, located
 from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
 from dslc.model.contract import Contract
 from dslc.training.data import Dataset, Split, Table, as_written, open_inputs, where_in
+from dslc.training.data.spellings import Spelling, marks_of
 from dslc.training.evaluation import Evaluator, Predictor
 from dslc.training.indices import check_new
 from dslc.training.manifest import Manifest, RunRecord
@@ -203,11 +205,18 @@ class Run:
         """What the classes of each table among the metrics are called, where these are categories of a field."""
         return class_names_of(self.manifest.figures, self.contract)
 
+    @cached_property
+    def marks(self) -> dict[str, tuple[str, ...]]:
+        """What marks a missing value in each column, in any form of data: in training's source, or in the column."""
+        everywhere = marks_of(self.contract.reader())
+        read = (name for one in self.contract.inputs for name in one.columns)
+        return {name: (*self.contract.marks.get(name, ()), *everywhere) for name in read}
+
     def table(self, data: object, source: str | None = None) -> Table:
         """Open new data: a file's path, arrays or lists by column, a data frame, or one array.
 
         A file is read by the options of the training source, unless ``source`` describes another:
-        ``'csv(delimiter = ";")'``.
+        ``'csv(delimiter = ";")'``. What marks a missing value in training does so in any form of data.
 
         Raises:
             Problem, Failure: E04xx, it can't be read.
@@ -223,7 +232,7 @@ class Run:
             found = open_inputs(Path(data), reader, described=source is not None, needed=needed)
         else:
             found = table_of(data, self.contract, needed)
-        return found.marking({name: marks for name, marks in self.contract.marks.items() if name in found.names})
+        return found.marking({name: marks for name, marks in self.marks.items() if name in found.names})
 
     def predict(
         self, data: object = None, net: str | None = None, *, split: str | None = None, keep: str | Sequence[str] = (),
@@ -357,7 +366,8 @@ class Run:
         if fields:
             shipped = self.reader.models[file]
             front = self.reader.fields_graph()
-            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract))
+            marks = {name: Marks(texts, tuple(Spelling(texts).numbers)) for name, texts in self.marks.items()}
+            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract, marks))
         if opset is None:
             return data
         from dslc.export.operator_sets import converted

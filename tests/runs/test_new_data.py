@@ -165,7 +165,7 @@ def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int],
 def test_the_exported_model_documents_itself(things: Path) -> None:
     model = onnx.load_model_from_string(opened(things).export(fields=True))
     assert {value.name: value.doc_string for value in model.graph.input} == {
-        "x": "the column 'x'", "place": "the column 'place'\nWhere it was made."}  # fmt: skip
+        "x": "the column 'x'; missing: '-1', 'none'", "place": "the column 'place'\nWhere it was made."}  # fmt: skip
     metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert metadata["columns"] == {"x": ["x"], "place": ["place"]}
     assert metadata["classes"] == {"probability": ["bolt", "nut"]}

@@ -17,7 +17,7 @@ from dslc.errors import data as errors
 from dslc.library.sources import codec_of
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
 from dslc.training.data.convert import HANDFUL, Origin, clipped
-from dslc.training.data.spellings import PLAIN
+from dslc.training.data.spellings import PLAIN, delimiter_hint
 from dslc.training.data.streams import Limited
 
 __all__ = ["Lines", "Records", "decodable"]
@@ -228,8 +228,10 @@ class Records:
         self._others += 1
         if not record or (len(record) == 1 and not record[0].strip()):  # a blank line
             return
-        cells = f"{_cells(len(record))}, and there are {len(self.names)} columns"
-        self.found.append(errors.RAGGED(f"line {self._before + 1} of {self._name} has {cells}").diagnostic)
+        known = "is one column" if len(self.names) == 1 else f"are {len(self.names)} columns"
+        cells = f"{_cells(len(record))}, and there {known}"
+        message = f"line {self._before + 1} of {self._name} has {cells}"
+        self.found.append(errors.RAGGED(message, hint=delimiter_hint(self.names)).diagnostic)
 
     def undecodable(self, texts: Sequence[str], name: str, start: int) -> list[Diagnostic]:
         """Return the first of a column's texts, from row ``start`` on, that was not in the file's encoding."""

@@ -93,7 +93,11 @@ class CsvTable(Table):
 
     @override
     def marking(self, missing: Mapping[str, Sequence[str]]) -> CsvTable:
-        marks = {self.require(name): (*self.missing.get(name, ()), *texts) for name, texts in missing.items()}
+        marks = {
+            self.require(name): (*self.missing.get(name, ()), *texts)
+            for name, texts in missing.items()
+            if not {*texts} <= {*self.source.missing}
+        }
         return replace(self, missing={**self.missing, **marks})
 
     @override

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from dslc.library.sources import DataSource
 from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
 
-__all__ = ["PLAIN", "Spelling", "advice", "is_whole", "parse_plain"]
+__all__ = ["PLAIN", "Spelling", "advice", "delimiter_hint", "is_whole", "marks_of", "parse_plain"]
 
 NAN = {"", "nan", "+nan", "-nan"}
 LONG = 5
@@ -138,6 +139,14 @@ class Spelling:
         )
 
 
+def marks_of(source: DataSource) -> tuple[str, ...]:
+    """Return the texts that mark a missing value in a source, also as data that spells numbers otherwise holds them."""
+    if not isinstance(source, Csv):
+        return ()
+    spelled = (number for number in Spelling.of(source).numbers if number not in Spelling(source.missing).numbers)
+    return (*source.missing, *map(repr, sorted(spelled)))
+
+
 PLAIN = Spelling()
 """Numbers as programs spell them."""
 MISSING_MARKS = {"na", "n/a", "null", "none", "nil", "missing", "unknown", "?", "-", "--", "."}
@@ -173,6 +182,14 @@ def advice(text: str, spelling: Spelling = PLAIN) -> str | None:
             found[repr(value)] = ", ".join(f"{name} = {_literal(of)}" for name, of in options.items())
     readings = [f"csv(..., {written}) reads it as {value}" for value, written in found.items()]
     return ", and ".join(readings[:2]) or None
+
+
+def delimiter_hint(names: Sequence[str]) -> str | None:
+    """Say what seems to be between the columns of a file of which only one was found."""
+    for delimiter, spelled in ((",", ","), (";", ";"), ("\t", "\\t"), ("|", "|")):
+        if len(names) == 1 and delimiter in names[0]:
+            return f'its first line was not split: csv(..., delimiter = "{spelled}")'
+    return None
 
 
 def _literal(value: object) -> str:

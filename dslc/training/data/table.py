@@ -15,7 +15,7 @@ from dslc.errors import data as errors
 from dslc.model.columns import is_pattern, pattern_of
 from dslc.training.data.convert import Array, Origin, clipped, convert_texts
 from dslc.training.data.scratch import MEMORY, allocate
-from dslc.training.data.spellings import Spelling
+from dslc.training.data.spellings import Spelling, delimiter_hint
 from dslc.training.data.streams import Fingerprint
 from dslc.types import BOOL, STRING, ElementType
 
@@ -158,9 +158,8 @@ class Table(ABC):
         return name
 
     def _listed(self) -> str:
-        for delimiter, spelled in ((";", ";"), ("\t", "\\t"), ("|", "|")):
-            if len(self.names) == 1 and delimiter in self.names[0]:
-                return f'its first line has no comma: csv(..., delimiter = "{spelled}")'
+        if (hint := delimiter_hint(self.names)) is not None:
+            return hint
         return f"the columns are {', '.join(map(clipped, self.names[:12]))}{', ...' if len(self.names) > 12 else ''}"
 
     def match(self, patterns: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import re
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from dslc.training.data.checks import Where
 from dslc.training.data.convert import Array, raise_some
 from dslc.training.data.table import Text
 
-__all__ = ["doubtful_order", "read_times", "seconds"]
+__all__ = ["doubtful_order", "read_times", "seconds", "usual_formats"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WIDTHS = {**dict.fromkeys("ymdHIMS", r"\d{2}"), "Y": r"\d{4}", "j": r"\d{3}", "f": r"\d{1,6}"}
@@ -40,7 +41,8 @@ def read_times(values: Text, format: str | None, where: Where) -> Array:
     if unread.any():
         wrong = unread[values.codes].reshape(len(values.codes), -1)
         places = zip(*np.nonzero(wrong), strict=True)
-        raise_some(int(wrong.sum()), (_no_time(values, format, int(row), int(e), where) for row, e in places))
+        hint = _formats_hint(values)
+        raise_some(int(wrong.sum()), (_no_time(values, format, int(row), int(e), where, hint) for row, e in places))
     return found
 
 
@@ -125,8 +127,30 @@ def _are_dates(year: Array, month: Array, day: Array) -> bool:
     return bool(np.all(day <= (after - first).astype(np.int64)))
 
 
-def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
+DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
+         "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")  # fmt: skip
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
+"""How times are usually spelled."""
+MOST_TRIED = 200
+"""Texts by which a format is judged."""
+
+
+def usual_formats(values: Text) -> list[str]:
+    """Return the usual formats by which the texts of a column spell times, two at most."""
+    texts = [text for text in values.vocabulary if text][:MOST_TRIED]
+    formats = (date + clock for date in DATES for clock in CLOCKS)
+    return list(islice((f for f in formats if not any(math.isnan(seconds(text, f)) for text in texts)), 2))
+
+
+def _formats_hint(values: Text) -> str:
+    found = usual_formats(values)
+    if not found:
+        return 'say how it is spelled: datetime(column("..."), "%d/%m/%Y")'
+    reads = " and ".join(f'"{format}"' for format in found) + (" read" if len(found) > 1 else " reads")
+    return f'{reads} the column: datetime(column("..."), "{found[0]}")'
+
+
+def _no_time(values: Text, format: str | None, row: int, element: int, where: Where, hint: str) -> Problem:
     text = values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
     how = f"by the format '{format}'" if format is not None else "as ISO 8601 has it, such as 2026-11-26 17:30"
-    hint = None if format is not None else 'say how it is spelled: datetime(column("..."), "%d/%m/%Y")'
     return errors.NO_TIME(f"'{text}' spells no time {how} ({where(row, element)})", hint=hint)

@@ -203,7 +203,7 @@ def test_unknown_columns_are_told_with_a_suggestion(open_text, findings) -> None
         "E0411: no column of t.csv matches 'q*' | the columns are p1, p2, name, digit"
     ]
     assert findings(lambda: open_text("a;b\n1;2\n").read("b")) == [
-        """E0411: there is no column 'b' in t.csv | its first line has no comma: csv(..., delimiter = ";")"""
+        """E0411: there is no column 'b' in t.csv | its first line was not split: csv(..., delimiter = ";")"""
     ]
 
 
