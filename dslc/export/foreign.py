@@ -27,11 +27,10 @@ def is_emitted(domain: str, operator: str) -> bool:
 
 @dataclass(frozen=True)
 class Ports:
-    """What a model takes and gives, by name."""
+    """What a model takes and gives: shapes by name, in which 0 stands for what is not known."""
 
-    inputs: frozenset[str]
+    inputs: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, tuple[int, ...]]
-    """With their shapes, in which 0 stands for what is not known."""
 
 
 def check_model(data: bytes, title: str, file: str) -> Ports:
@@ -62,10 +61,10 @@ def check_model(data: bytes, title: str, file: str) -> Ports:
     if any(location != file + SUFFIX for location in locations):
         other = min(location for location in locations if location != file + SUFFIX)
         raise FOREIGN_MODEL(f"{title} has weights in '{other}', and dslc keeps them in '{file}{SUFFIX}' beside it")
-    outputs = {
-        port.name: tuple(size.dim_value for size in port.type.tensor_type.shape.dim) for port in model.graph.output
-    }
-    inputs = frozenset(port.name for port in model.graph.input)
+    inputs, outputs = (
+        {port.name: tuple(size.dim_value for size in port.type.tensor_type.shape.dim) for port in ports}
+        for ports in (model.graph.input, model.graph.output)
+    )
     try:
         detached(model)
         onnx.checker.check_model(model)

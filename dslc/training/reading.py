@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 
@@ -54,9 +55,10 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
             if one.element is FLOAT64:
                 _refuse_rounding(table, one, where)
     own = found.shape[1:]
-    if not one.many and not regroups(own, one.shape):
+    if prod(own) != prod(one.shape) if one.many else not regroups(own, one.shape):
+        what = f"columns from '{name}' on have" if one.many else f"column '{name}' has"
         raise errors.SHAPES_DIFFER(
-            f"an example's column '{name}' has shape {list(own)} in {table.title}, and {list(one.shape)} in training"
+            f"an example's {what} shape {list(own)} in {table.title}, and {list(one.shape)} in training"
         )
     return found.reshape(len(found), *one.shape)
 

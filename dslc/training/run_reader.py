@@ -108,7 +108,7 @@ class RunReader:
         sums = {name.removesuffix(NEXT) for name in taken.outputs if name.endswith(NEXT)}
         collected = {name for name in taken.outputs if not name.endswith(NEXT)}
         known = {SEED, *sums, *self.weights, *self.manifest.contract.of_fields}
-        self._require(taken.inputs | sums, known & taken.inputs, "eval.onnx")
+        self._require({*taken.inputs, *sums}, known & {*taken.inputs}, "eval.onnx")
         self._require(made.inputs, sums, "metrics.onnx")
         self._require({*self.result.losses, *self.result.metrics}, {*made.outputs, *collected}, "metrics.onnx")
         return accumulate, finish
@@ -122,6 +122,10 @@ class RunReader:
         data, ports = self._model("fields.onnx")
         contract = self.manifest.contract
         self._require(ports.inputs, {one.key for one in contract.inputs}, "fields.onnx")
+        for one in contract.inputs:
+            if ports.inputs.get(one.key, (0, *one.shape))[1:] != one.shape:
+                what = f"the shape of '{one.key}' differs"
+                raise DAMAGED_FILE(f"{self.folder / 'fields.onnx'} does not fit the manifest: {what}")
         made = {name.removesuffix(EXACT) for name in ports.outputs}
         self._require({*contract.of_fields, *self.manifest.fields}, made & {*self.manifest.fields}, "fields.onnx")
         fed = {field for model in self.models.values() for field in model.fields.values()}

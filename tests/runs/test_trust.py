@@ -106,6 +106,12 @@ def test_a_damaged_manifest_is_named_by_its_key(
     assert {text.partition("\n")[0] for text in found} == {f"error[E0625]: run/manifest.json{space} {message}"}
 
 
+def test_columns_of_another_shape_than_the_data_has(run: Path, trained: Path, dslc: Dslc) -> None:
+    edit(run, lambda m: next(one for one in m["contract"]["columns"] if one["many"]).update(shape=[2000]))
+    found = refusals(run, dslc, data=trained.parent)
+    assert found == ["error[E0626]: run/fields.onnx does not fit the manifest: the shape of 'x*' differs"] * 2
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
