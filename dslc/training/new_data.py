@@ -141,7 +141,7 @@ def _array(name: str, values: Any) -> np.ndarray:
     """Return a column as an array of numbers or texts; a missing text is ''.
 
     Raises:
-        Problem: E0417, it is neither.
+        Problem: E0407, E0417, it is neither.
     """
     values = list(values) if isinstance(values, Iterator) else values
     if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
@@ -169,7 +169,7 @@ def _array(name: str, values: Any) -> np.ndarray:
             else:
                 array = np.array(flat).reshape(array.shape)
         elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
-            texts = ["" if gone else _text(value) for value, gone in zip(flat, missing, strict=True)]
+            texts = ["" if gone else _text(value, name) for value, gone in zip(flat, missing, strict=True)]
             array = np.array(texts, np.str_).reshape(array.shape)
     if not array.ndim or not len(array):
         what = "one value, and no list of them" if not array.ndim else "no values"
@@ -198,7 +198,10 @@ def _all_in_int64(values: Sequence[Any]) -> bool:
     return all(isinstance(v, (int, np.integer)) and -(2**63) <= int(v) < 2**63 for v in values)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError:
+        raise errors.NOT_UTF8(f"{value!r} in column '{name}' is not UTF-8") from None

@@ -100,6 +100,7 @@ def test_columns_in_memory(given: Any, things: Path) -> None:
         ({"x": [1], "place": ["Ulm", "Ulm"], "unread": [1, 2, 3]}, "E0416: columns .* 'x' has 1, 'place' has 2$"),
         ({"x": [1, 2], "place": ["Ulm", "Rom"]}, "E0419.*'Rom'.*index 1, column 'place'"),
         ({"x": [1, "a"], "place": ["Ulm", "Ulm"]}, "E04.*column 'x'"),
+        ({"x": [1, 2], "place": [b"Ulm", b"K\xf6ln"]}, "E0407.*'place' is not UTF-8"),
         ({"x": [1, {}], "place": ["Ulm", "Ulm"]}, "E0417.*'x'"),
         ({"x": [10**400, 2], "place": ["Ulm", "Ulm"]}, "E0423.*infinite.*index 0, column 'x'"),
         ({}, "E0417.*no columns"),
