@@ -33,6 +33,9 @@ class Marks:
     """Those of them that are numbers."""
 
 
+NO_MARKS = Marks((), ())
+
+
 @dataclass(frozen=True)
 class RawInput:
     """An input of a model that takes raw columns."""
@@ -133,12 +136,13 @@ def put_columns_in_front(
         model.graph.input.remove(value)
     for one in inputs:
         made = prefix + one.key
-        parts = [raw for raw in unmarked if one in raw.uses]
-        texts = marks[one.columns[0]].texts
+        # what is missing may be a category of its own
+        own = found if one.form is Form.CATEGORY else unmarked
+        parts = [raw for raw in own if one in raw.uses]
         if _is_apart(one):
             _join(front, [next(raw for raw in parts if raw.columns == (name,)) for name in one.columns], one, made)
         else:
-            _prepare(front, parts[0], one, categories, made, texts)
+            _prepare(front, parts[0], one, categories, made, marks[one.columns[0]])
     for place, raw in enumerate(found):
         element = helper.np_dtype_to_tensor_dtype(raw.element.numpy)
         batch = next(iter(held.values())).type.tensor_type.shape.dim[0].dim_param or "N"
@@ -157,7 +161,8 @@ def _without_marks(front: _Front, raw: RawInput, marks: Sequence[Marks]) -> RawI
     Texts are looked up with their marks, and times come as seconds.
     """
     element = raw.element
-    if raw.uses[0].form is Form.TIME or not (element.is_float or element.is_integer):
+    is_number = element.is_float or element.is_integer
+    if raw.uses[0].form is Form.TIME or not is_number or all(use.form is Form.CATEGORY for use in raw.uses):
         return raw
     name = raw.name
     for place, number in enumerate(dict.fromkeys(number for each in marks for number in each.numbers)):
@@ -188,9 +193,9 @@ def _holds(element: ElementType, number: float) -> bool:
 
 
 def _prepare(
-    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Sequence[str] = ()
+    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Marks = NO_MARKS
 ) -> None:
-    """Make of a raw input what the fields graph takes; ``marks`` are texts that mark a missing value."""
+    """Make of a raw input what the fields graph takes; ``marks`` are those of its column."""
     match one.form:
         case Form.CATEGORY:
             assert one.categories is not None
@@ -198,7 +203,8 @@ def _prepare(
         case Form.MISSING if raw.element is STRING:
             blank = front.node(
                 "LabelEncoder", [raw.name], f"{made}/blank", ML,
-                keys_strings=[*{"": 0, **dict.fromkeys(marks)}], values_int64s=[1] * len({"", *marks}), default_int64=0,
+                keys_strings=[*dict.fromkeys(("", *marks.texts))], values_int64s=[1] * len({"", *marks.texts}),
+                default_int64=0,
             )  # fmt: skip
             front.cast(blank, BOOL, made)
         case Form.MISSING:
@@ -219,14 +225,14 @@ def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> No
     front.node("Concat", upright, made, axis=1)
 
 
-def _code(front: _Front, raw: RawInput, categories: Categories, made: str, marks: Sequence[str]) -> None:
+def _code(front: _Front, raw: RawInput, categories: Categories, made: str, marks: Marks) -> None:
     """Code categories: their places, K for what is unknown where that is allowed, else what stops the model."""
     outside = categories.count + categories.unknown
     other = categories.count if categories.unknown else outside
     missing = categories.count - 1 if categories.missing else outside
     numbers = list(range(len(categories.values)))
     if raw.element is STRING:
-        spelled = {"": missing, **dict.fromkeys(marks, missing), **categories.places}
+        spelled = {"": missing, **dict.fromkeys(marks.texts, missing), **categories.places}
         codes = front.node(
             "LabelEncoder", [raw.name], f"{made}/code", ML,
             keys_strings=list(spelled), values_int64s=list(spelled.values()), default_int64=other,
@@ -253,10 +259,14 @@ def _code(front: _Front, raw: RawInput, categories: Categories, made: str, marks
             same = front.cast(most, BOOL, f"{made}/same")
         default = front.constant(other, "int64", f"{made}/other")
         codes = front.node("Where", [same, codes, default], f"{made}/code")
+        code = front.constant(missing, "int64", f"{made}/missing")
         if raw.element.is_float:
             gone = front.node("IsNaN", [raw.name], f"{made}/gone")
-            code = front.constant(missing, "int64", f"{made}/missing")
             codes = front.node("Where", [gone, code, codes], f"{made}/all")
+        for place, mark in enumerate(marks.numbers):
+            gone = front.node("Equal", [number, front.constant(mark, "float64", f"{made}/mark {place}")],
+                              f"{made}/marked {place}")  # fmt: skip
+            codes = front.node("Where", [gone, code, codes], f"{made}/unmarked {place}")
     table = front.constant(range(outside), "int64", f"{made}/table")
     front.node("Gather", [table, codes], made)
 

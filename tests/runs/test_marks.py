@@ -92,6 +92,36 @@ def test_new_data_of_another_form(run: Run) -> None:
         np.testing.assert_array_equal(found["prediction"], EXPECTED)
 
 
+def test_marks_that_training_has_not_met(tmp_path: Path) -> None:
+    """Whole numbers, which have no NaN: the category of what is missing is found all the same."""
+    spec = """data d {
+  source csv("t.csv", missing = "-999")
+  field rank: int64 = category(column("rank"), missing = true)
+  field y: int64 = column("y")
+}
+model Net {
+  input rank: int64[N]
+  output rank_again = cast(rank, float32)
+  output logits = rank -> Embedding(3, 2)
+}
+train t {
+  data d
+  let again, logits = Net(rank)
+  minimize cross_entropy(logits, y) using SGD(lr = 0.1)
+  output place = again
+  epochs 1
+}
+"""
+    (tmp_path / "spec.dl").write_text(spec)
+    (tmp_path / "t.csv").write_text("rank,y\n1,0\n5,1\n")
+    trained(tmp_path / "spec.dl", tmp_path / "run")
+    run = opened(tmp_path / "run")
+    assert run.predict({"rank": [5, -999, 1]})["place"].tolist() == [1, 2, 0]
+    session = onnxruntime.InferenceSession(run.export(fields=True))
+    (found,) = session.run(["place"], {"rank": np.array([5, -999, 1])})
+    assert found.tolist() == [1, 2, 0]
+
+
 def test_an_exported_model(run: Run) -> None:
     session = onnxruntime.InferenceSession(run.export(fields=True))
     feeds = {
