@@ -31,7 +31,9 @@ def calls(folder: Path, network: str, layers: int) -> int:
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network", [pytest.param(name, marks=() if name == "loop" else pytest.mark.slow) for name in NETWORKS]
+)
 def test_twice_the_layers_take_twice_the_work(network: str, tmp_path: Path) -> None:
     calls(tmp_path, network, 1)  # whatever is imported or kept is so from here on
     few, more, most = (calls(tmp_path, network, layers) for layers in (8, 16, 32))

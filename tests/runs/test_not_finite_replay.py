@@ -94,6 +94,7 @@ def test_a_run_that_was_resumed(tmp_path: Path) -> None:
     assert not list((spec.parent / "run").glob("best*"))
 
 
+@pytest.mark.slow
 def test_no_checkpoint_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a checkpoint after every batch, those that are left are of steps before the one that failed."""
     monkeypatch.setattr("dslc.training.loop.CHECKPOINT_SECONDS", 0)
