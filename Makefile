@@ -25,6 +25,7 @@ test: lint ## run every check and every test, the slow ones last
 
 lint: .venv/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

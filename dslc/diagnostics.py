@@ -117,9 +117,7 @@ class Problem(Exception):
     def at(self, span: Span | None, *labels: Label) -> Problem:
         """Attach a place (an inner place that is already known wins) and further labels."""
         known = self.diagnostic
-        return Problem(
-            Diagnostic(known.code, known.message, known.span or span, known.labels + labels, known.hint)
-        )
+        return Problem(Diagnostic(known.code, known.message, known.span or span, known.labels + labels, known.hint))
 
 
 class Failure(Exception):

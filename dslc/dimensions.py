@@ -194,12 +194,16 @@ def _divide(operator: str, numerator: Dimension, divisor: Dimension) -> Dimensio
     if numerator == divisor:
         return 1 if operator == "//" else 0
     if isinstance(numerator, Symbolic) and len(divisor.terms) == 1:
-        (monomial, coefficient), = divisor.terms.items()
-        quotients = {_without(m, monomial): c // coefficient for m, c in numerator.terms.items()
-                     if c % coefficient == 0 and _without(m, monomial) is not None}
+        ((monomial, coefficient),) = divisor.terms.items()
+        quotients = {
+            _without(m, monomial): c // coefficient
+            for m, c in numerator.terms.items()
+            if c % coefficient == 0 and _without(m, monomial) is not None
+        }
         if len(quotients) == len(numerator.terms):
-            return 0 if operator == "%" else _make({k: v for k, v in quotients.items() if k is not None},
-                                                   _parts_of(numerator))
+            if operator == "%":
+                return 0
+            return _make({k: v for k, v in quotients.items() if k is not None}, _parts_of(numerator))
     if numerator == 0:
         return 0
     return _atom(operator, numerator, divisor)

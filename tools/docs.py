@@ -73,6 +73,7 @@ class Page:
 
 def pages() -> dict[str, Page]:
     """Return the pages of the reference, by file name."""
+
     def of(*modules: str) -> dict[str, type[Word]]:
         return {n: w for n, w in FUNCTIONS.items() if w.__module__.removeprefix("dslc.library.") in modules}
 

@@ -27,9 +27,7 @@ def main() -> None:
         points = [(size + 2 * padding - k) // stride + 1] * 2
         ways = {
             "steps": lambda x, windows=windows, points=points: list(elements_by_steps(x, windows, points, 0.0)),
-            "runs of grids": lambda x, windows=windows, points=points: list(
-                elements_of_grids(x, windows, points, 0.0)
-            ),
+            "runs of grids": lambda x, windows=windows, points=points: list(elements_of_grids(x, windows, points, 0.0)),
         }
         title = f"{batch} x {channels} channels, {size} x {size}, kernel {k} x {k}, stride {stride}"
         compare(title, ways, normal(batch, channels, size, size))

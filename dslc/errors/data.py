@@ -49,7 +49,7 @@ NOT_UTF8 = register(
     "E0407",
     "a text file is not in its encoding",
     "Text files are read as UTF-8, unless they begin with a byte order mark that says UTF-16 or UTF-32. Name the encoding "
-    'that the file is in, csv(..., encoding = "latin-1"), or save the file as UTF-8: \'iconv -f latin1 -t utf-8\' does it '
+    "that the file is in, csv(..., encoding = \"latin-1\"), or save the file as UTF-8: 'iconv -f latin1 -t utf-8' does it "
     "on a command line, 'CSV UTF-8' in a spreadsheet program.",
 )
 BAD_CSV = register(
@@ -147,7 +147,7 @@ LOOKS_ALIKE = register(
     "They differ in characters that a screen does not show: `é` is one character (Unicode's form NFC) or an `e` and an "
     "accent (NFD, usual on macOS), a blank may be one that does not break the line, and some characters have no shape at "
     "all. As categories, groups or classes they would be two, so neither is guessed at, with `unknown = true` neither. "
-    "Spell them alike in the file: `unicodedata.normalize(\"NFC\", text)` in Python composes letters. A model exported with `--fields` can't "
+    'Spell them alike in the file: `unicodedata.normalize("NFC", text)` in Python composes letters. A model exported with `--fields` can\'t '
     "tell: it takes such a text for an unknown one.",
 )
 UNKNOWN_FORMAT = register(

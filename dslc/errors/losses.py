@@ -32,7 +32,7 @@ def _figures(loss: str, metric: str) -> str:
 
 
 def _train_with(loss: str, x: str, t: str, more: str = "") -> str:
-    fields = f"  field  x: {x} = columns(\"x*\")\n  field  t: {t} = columns(\"t*\")"
+    fields = f'  field  x: {x} = columns("x*")\n  field  t: {t} = columns("t*")'
     data = f'data d {{\n  source csv("d.csv")\n{fields}\n}}'
     model = f"model M {{\n  input  x: {x.replace('[', '[N, ')}\n  output y = x -> Dense(5)\n}}"
     body = f"  data d\n  let y = M(x)\n  minimize {loss} using Adam\n{more and f'  {more}'}{chr(10) if more else ''}"

@@ -189,7 +189,7 @@ NO_KERNEL = register(
     "ONNX Runtime can't compute this in that element type",
     "ONNX Runtime's CPU has no float64 kernels for convolutions, average pools and the error function (which `gelu` "
     "takes unless it is approximated). Cast to float32 before such a layer, and back after it where the rest is to be "
-    "float64; `gelu(x, approximate = \"tanh\")` runs in float64 as well.",
+    'float64; `gelu(x, approximate = "tanh")` runs in float64 as well.',
     wrong="""model M {
   input  x: float64[N, 1, 8, 8]
   output y = x -> Conv(4, kernel = 3) -> Flatten -> Dense(1)

@@ -79,8 +79,8 @@ UNDECIDED = register(
     "Whether the shapes fit depends on the value of a symbol, which is free until run time. The compiler accepts only "
     "what fits for every value. Write the dimension as a number, or in terms that make the agreement visible, such as "
     "`[N, 2 * T]` in place of `[N, S]`.",
-    wrong=_model("rearrange(x, \"n (a b) -> n a b\", a = 2)", "x: float32[N, T]"),
-    right=_model("rearrange(x, \"n (a b) -> n a b\", a = 2)", "x: float32[N, 2 * T]"),
+    wrong=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, T]"),
+    right=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, 2 * T]"),
 )
 BAD_PATTERN = register(
     "E0309",
@@ -88,14 +88,14 @@ BAD_PATTERN = register(
     "`einsum` takes one letter per axis, operands separated by commas, `->` and the axes of the result. `rearrange` "
     "takes names separated by spaces, in parentheses where one axis is several, on both sides of `->`; every name "
     "stands once on each side, and sizes that can't be inferred are given as arguments: `h = 4`.",
-    wrong=_model("rearrange(x, \"n (a b) -> n a b\")", "x: float32[N, 6]"),
-    right=_model("rearrange(x, \"n (a b) -> n a b\", a = 2)", "x: float32[N, 6]"),
+    wrong=_model('rearrange(x, "n (a b) -> n a b")', "x: float32[N, 6]"),
+    right=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, 6]"),
 )
 WINDOW = register(
     "E0310",
     "the window does not fit",
     "A convolution's or a pool's window, dilation included, must fit into the axis it moves along with its padding. "
-    "Use a smaller kernel or stride before this layer, or padding = \"same\".",
+    'Use a smaller kernel or stride before this layer, or padding = "same".',
     wrong=_model("x -> MaxPool(5)", "x: float32[N, 3, 4, 4]"),
     right=_model("x -> MaxPool(4)", "x: float32[N, 3, 4, 4]"),
 )

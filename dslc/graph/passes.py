@@ -295,7 +295,9 @@ _ALL = (
     Pass("skip-broadcasts", "Operators repeat their operands themselves.", algebra.BROADCASTS),
     Pass("multiply-by-ones", "Sums over the first axes become products with ones.", sums.SUMS, for_training=True),
     Pass(
-        "multiply-by-identity", "Few channels are brought behind many points by a product.", layouts.LAYOUTS,
+        "multiply-by-identity",
+        "Few channels are brought behind many points by a product.",
+        layouts.LAYOUTS,
         for_training=True,
     ),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),

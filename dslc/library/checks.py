@@ -227,9 +227,11 @@ def compute(word: str, function: Callable[..., Any], *values: Any) -> Any:
         raise NOT_COMPUTABLE(f"{word} of {shown} is a division by zero") from None
     except (ValueError, OverflowError, TypeError):
         raise NOT_COMPUTABLE(f"{word} of {shown} has no value") from None
-    if (isinstance(result, int) and not -_LARGEST <= result < _LARGEST) or (
-        isinstance(result, float) and not math.isfinite(result)
-    ) or isinstance(result, complex):
+    if (
+        (isinstance(result, int) and not -_LARGEST <= result < _LARGEST)
+        or (isinstance(result, float) and not math.isfinite(result))
+        or isinstance(result, complex)
+    ):
         raise NOT_COMPUTABLE(f"{word} of {shown} has no value that fits in 64 bits")
     return result
 

@@ -354,10 +354,10 @@ _AVERAGES = ("binary", "macro", "micro", "samples", "weighted")
 
 def _average_option() -> Any:
     return option(
-        "How the scores of classes or labels become one: that of the second of two classes (\"binary\"), their mean "
-        "(\"macro\"), their mean weighted by how often each is true (\"weighted\"), one score of all counts together "
-        "(\"micro\"), or the mean over the examples of the score over each one's labels (\"samples\"). Without it, "
-        "\"binary\" where there is one logit for each target, and \"macro\" elsewhere.",
+        'How the scores of classes or labels become one: that of the second of two classes ("binary"), their mean '
+        '("macro"), their mean weighted by how often each is true ("weighted"), one score of all counts together '
+        '("micro"), or the mean over the examples of the score over each one\'s labels ("samples"). Without it, '
+        '"binary" where there is one logit for each target, and "macro" elsewhere.',
         default=None,
         choices=_AVERAGES,
     )

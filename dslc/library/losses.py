@@ -122,9 +122,7 @@ TWO_CLASSES = "takes targets from 0 to 1"
 
 def ignore_option() -> Any:
     """Return the option of losses and metrics of classes that names the one target which does not count."""
-    return option(
-        "Targets with this index do not count; any other outside of the classes ends the run.", default=-100
-    )
+    return option("Targets with this index do not count; any other outside of the classes ends the run.", default=-100)
 
 
 def class_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
@@ -419,8 +417,9 @@ class Penalty(Function):
     def type(self, *weights: TensorType) -> TensorType:
         if not weights or not all(w.element is weights[0].element and w.element.is_float for w in weights):
             raise errors.NEEDS_NETWORK(
-                f"'{self.name}' finds no kernels to sum over" if not weights else
-                f"'{self.name}' takes a network, and is given {', '.join(map(str, weights))}"
+                f"'{self.name}' finds no kernels to sum over"
+                if not weights
+                else f"'{self.name}' takes a network, and is given {', '.join(map(str, weights))}"
             )
         return TensorType(weights[0].element)
 

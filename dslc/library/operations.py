@@ -301,15 +301,9 @@ class OperandSpec:
 def operands_of(word: type[Any]) -> tuple[OperandSpec, ...]:
     """Return the operands of an operation, read off the signature of its ``type`` method."""
     parameters = list(inspect.signature(word.type).parameters.values())[1:]
-    return tuple(
-        OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL)
-        for p in parameters
-    )
+    return tuple(OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL) for p in parameters)
 
 
 def word_of_symbol(symbol: str, operands: int) -> type[Function]:
     """Return the function that an operator means: ``("-", 2)`` is ``subtract``, ``("-", 1)`` ``negative``."""
-    return next(
-        word for word in FUNCTIONS.values()
-        if word.symbol == symbol and len(operands_of(word)) == operands
-    )
+    return next(word for word in FUNCTIONS.values() if word.symbol == symbol and len(operands_of(word)) == operands)

@@ -295,9 +295,7 @@ class Chain(Schedule):
     def formula(self, moment: Moment) -> Number:
         before, after = self._moments(moment)
         m = mathematics(moment.step)
-        return m.where(
-            m.less(moment.step, float(self.ends)), self.before.formula(before), self.after.formula(after)
-        )
+        return m.where(m.less(moment.step, float(self.ends)), self.before.formula(before), self.after.formula(after))
 
 
 def chain(before: Schedule | float, after: Schedule | float) -> Schedule:

@@ -40,8 +40,7 @@ def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: b
         same = same_value(x.count, known)
         if same is None:
             raise UNDECIDED(
-                f"{word}: whether {whole} has as many elements as {shape_text(shape)} is not "
-                "known before run time"
+                f"{word}: whether {whole} has as many elements as {shape_text(shape)} is not known before run time"
             )
         if not same:
             raise RESHAPE(

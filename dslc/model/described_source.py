@@ -24,7 +24,7 @@ def read_described(text: str) -> DataSource:
     Raises:
         Problem: E0453, it describes none.
     """
-    hint = 'for example: --source \'csv(delimiter = ";")\''
+    hint = "for example: --source 'csv(delimiter = \";\")'"
     diagnostics = Diagnostics()
     parsed = parse(Source("--source", f"data new {{ source {text} }}"), diagnostics)
     statements = [s for d in parsed.declarations if isinstance(d, tree.Data) for s in d.body]

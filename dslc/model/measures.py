@@ -23,6 +23,7 @@ from dslc.types import symbols_of
 
 __all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
 
+
 class _Kind(Enum):
     FIXED = 0
     BATCH = 1

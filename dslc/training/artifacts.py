@@ -32,6 +32,7 @@ from dslc.types import TensorType
 
 __all__ = ["Artifacts", "compile_artifacts", "serialized", "laid_out", "shipped_weights", "write_model"]
 
+
 @dataclass(eq=False)
 class Artifacts:
     """Everything compiled from one train block."""

@@ -69,9 +69,7 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     run.prepare(state)
     reason = run.progress.reason
     ended = reason is not None and (run.is_complete() or reason not in COMPLETE)
-    mended = run.files.log.go_on(
-        Entry(found.meta["log"], "the checkpoint", DAMAGED_CHECKPOINT), run.progress.history
-    )
+    mended = run.files.log.go_on(Entry(found.meta["log"], "the checkpoint", DAMAGED_CHECKPOINT), run.progress.history)
     if mended is not None:
         run.observer.warned(mended)
     if run.train.keep is not None and run.progress.best is not None:
@@ -96,9 +94,7 @@ def _begun_again(run: TrainingRun, before: Manifest | None) -> RunResult:
             hint="begin anew: -o RUN for another folder, or --overwrite",
         )
     if not run.files.checkpoints.is_empty:
-        run.observer.warned(
-            STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic
-        )
+        run.observer.warned(STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic)
     return begun(run, before)
 
 
@@ -110,9 +106,7 @@ def _adopt(run: TrainingRun, found: Checkpoint) -> None:
             hint="begin anew in another folder: -o RUN",
         )
     run.files.identity = found.meta["run"]
-    run.observer.warned(
-        MANIFEST_LOST(f"{run.folder} has no manifest; the run goes on from its checkpoint").diagnostic
-    )
+    run.observer.warned(MANIFEST_LOST(f"{run.folder} has no manifest; the run goes on from its checkpoint").diagnostic)
 
 
 def _has_ended(run: TrainingRun, result: Result) -> bool:

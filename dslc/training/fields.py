@@ -40,6 +40,7 @@ __all__ = ["compute_fields", "fields_graph", "fit_constants", "make_dataset"]
 
 # --- the fields graph ----------------------------------------------------------------------------------
 
+
 def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
     """Compile raw columns to fields; what was fitted is inside.
 
@@ -154,7 +155,9 @@ def compute_fields(
     model = _graph(data, constants, values)
     conversions = {
         name: Conversion(
-            name, checked.type.element, where_in(table, contract.columns_of(name), prod(map(int, checked.type.shape))),
+            name,
+            checked.type.element,
+            where_in(table, contract.columns_of(name), prod(map(int, checked.type.shape))),
             contract.of_fields[name],
         )
         for name, checked in fields.items()

@@ -119,9 +119,7 @@ class TrainingRun:
 
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
         """Open the step's graphs on a state."""
-        self.course = Course(
-            self.job, self.settings, self.weighting, self.batches_per_epoch, state, self.progress
-        )
+        self.course = Course(self.job, self.settings, self.weighting, self.batches_per_epoch, state, self.progress)
         self.step = self.course.step
 
     # --- the loop ----------------------------------------------------------------------------------

@@ -55,8 +55,10 @@ def compute_fields(
     of_output = {name + EXACT if name + EXACT in known else name: name for name in names}
     conversions = {
         output: Conversion(
-            name, ElementType(fields[name]["type"]),
-            where_in(table, contract.columns_of(name), prod(fields[name]["shape"])), contract.of_fields[name],
+            name,
+            ElementType(fields[name]["type"]),
+            where_in(table, contract.columns_of(name), prod(fields[name]["shape"])),
+            contract.of_fields[name],
         )
         for output, name in of_output.items()
     }

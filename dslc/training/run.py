@@ -124,9 +124,7 @@ class Run:
 
     # --- measuring -------------------------------------------------------------------------------
 
-    def evaluate(
-        self, split: str | None = None, *, data: object = None, source: str | None = None
-    ) -> dict[str, Any]:
+    def evaluate(self, split: str | None = None, *, data: object = None, source: str | None = None) -> dict[str, Any]:
         """Return losses and metrics of the shipped weights: ``{"split", "examples", "loss", "metrics"}``.
 
         Args:

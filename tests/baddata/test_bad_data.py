@@ -297,9 +297,20 @@ CASES = {
             "Net.logits.dense.weight": np.ones((3, 3), np.float32),
             "Net.logits.dense.bias": np.ones(3, np.float64)})}),
 }  # fmt: skip
-BY_THE_SPEC = {"columns_too_many", "columns_too_few", "npz_of_another_shape", "weights_of_another_network",
-               "one_example_to_normalize", "axes_permuted", "text_imputed", "text_truth_without_cast",
-               "time_of_numbers", "unknown_without_a_place", "random_field", "divided_by_a_written_zero"}
+BY_THE_SPEC = {
+    "columns_too_many",
+    "columns_too_few",
+    "npz_of_another_shape",
+    "weights_of_another_network",
+    "one_example_to_normalize",
+    "axes_permuted",
+    "text_imputed",
+    "text_truth_without_cast",
+    "time_of_numbers",
+    "unknown_without_a_place",
+    "random_field",
+    "divided_by_a_written_zero",
+}
 """Cases in which the spec does not fit the data: exit code 1."""
 
 

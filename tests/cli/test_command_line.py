@@ -112,9 +112,7 @@ def test_what_is_wrong_decides_the_exit_code(
     assert (done.code, done.out) == (exit_code, "")
 
 
-def test_a_mistake_of_ours_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(options: argparse.Namespace) -> int:
         raise ZeroDivisionError("made for this test")
 

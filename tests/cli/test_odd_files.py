@@ -110,7 +110,7 @@ def test_a_pipe_that_nobody_writes_into(dslc: Dslc, tmp_path: Path, command: str
 def test_a_pipe_is_read_once(spec: Path, tmp_path: Path, command: str) -> None:
     given = command.replace("{}", str(tmp_path / "out")).split()
     name, *more = given
-    shell = f'{sys.executable} -m dslc {name} <(sleep 0.3; cat {spec}) {" ".join(more)} --data {spec.parent}'
+    shell = f"{sys.executable} -m dslc {name} <(sleep 0.3; cat {spec}) {' '.join(more)} --data {spec.parent}"
     if name in ("check", "fmt"):
         shell = shell.partition(" --data")[0]
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)

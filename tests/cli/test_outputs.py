@@ -208,8 +208,7 @@ def test_compiling_spares_a_run(work: Path, dslc: Dslc) -> None:
     done = dslc("compile", work / "sides.dl", "-o", work / "run")
     assert done.code == 2
     assert done.err == (
-        f"error[E0612]: {work / 'run'} holds a run\n"
-        "  = hint: choose another folder for the compiled graphs: -o DIR\n"
+        f"error[E0612]: {work / 'run'} holds a run\n  = hint: choose another folder for the compiled graphs: -o DIR\n"
     )
     with occupied(work / "run"):
         assert codes(dslc("compile", work / "sides.dl", "-o", work / "run").err) == ["E0621"]

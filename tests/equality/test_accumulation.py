@@ -174,9 +174,7 @@ def test_batches_with_nothing_to_learn_from_make_no_update(optimizer: str, tmp_p
     """Neither weights nor moments, averages and counters move."""
     batch = write_examples(tmp_path)
     batch["label"][:8] = -100
-    step = step_of(
-        tmp_path, "cross_entropy(out, label) + 0.1 * l2(Net)", "accumulate 2\n  average ema(0.9)", optimizer
-    )
+    step = step_of(tmp_path, "cross_entropy(out, label) + 0.1 * l2(Net)", "accumulate 2\n  average ema(0.9)", optimizer)
     step.step({name: array[8:16] for name, array in batch.items()})
     step.step({name: array[16:] for name, array in batch.items()})
     before = step.state()

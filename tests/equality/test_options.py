@@ -143,7 +143,9 @@ def test_the_second_objective_sees_the_updates_of_the_first() -> None:
 
 
 def test_objectives_that_accumulate_are_updated_together(tmp_path: Path) -> None:
-    text = SPEC.read_text(encoding="utf-8").split("train clip_norm")[0] + """
+    text = (
+        SPEC.read_text(encoding="utf-8").split("train clip_norm")[0]
+        + """
 train both {
   data examples
   net first = Net
@@ -155,6 +157,7 @@ train both {
   steps 4
 }
 """
+    )
     artifacts = compiled_text(tmp_path, text)
     step = train_step(artifacts)
     trained = [name for name in artifacts.initial if name.startswith(("first.", "second.", "average/"))]

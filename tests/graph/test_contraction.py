@@ -69,6 +69,4 @@ def test_any_equation(data: st.DataObject) -> None:
     output = "".join(data.draw(st.permutations(sorted({*"".join(terms)}))))
     equation = f"{','.join(terms)}->{output[: data.draw(st.integers(0, len(output)))]}"
     operands = drawn(equation)
-    np.testing.assert_allclose(
-        computed(equation, operands)[0], np.einsum(equation, *operands), rtol=1e-12, atol=1e-12
-    )
+    np.testing.assert_allclose(computed(equation, operands)[0], np.einsum(equation, *operands), rtol=1e-12, atol=1e-12)

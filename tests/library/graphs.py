@@ -30,9 +30,7 @@ def listless(options: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
 
-def compiled(
-    build: Callable[..., Sequence[Tensor]], types: Sequence[TensorType]
-) -> Callable[..., list[np.ndarray]]:
+def compiled(build: Callable[..., Sequence[Tensor]], types: Sequence[TensorType]) -> Callable[..., list[np.ndarray]]:
     """Build a graph with inputs of these types, made by ``build(builder, *inputs)``; return it as a function."""
     builder = Builder("test")
     inputs = [builder.input(f"x{i}", type) for i, type in enumerate(types)]

@@ -49,9 +49,7 @@ def computed(row: Row, word: Operation, element: ElementType) -> dict[str, np.nd
             leaves = {f"x{i}": o for i, o in enumerate(inputs) if o.element.is_float}
             leaves |= {v.name: weights[v.name] for v in owned if v.role is not Role.STATISTIC}
             seeds = [row.cotangent(i, expected(row, f"y{i}").shape).astype(dtype) for i in range(len(outputs))]
-            loss = g.total(
-                *(g.reduce_sum(y * builder.constant(seed)) for y, seed in zip(outputs, seeds, strict=True))
-            )
+            loss = g.total(*(g.reduce_sum(y * builder.constant(seed)) for y, seed in zip(outputs, seeds, strict=True)))
             found = gradients(loss, list(leaves.values()))
             results |= {f"d{name}": slope for name, slope in zip(leaves, found, strict=True) if slope is not None}
         names.extend(results)

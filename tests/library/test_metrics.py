@@ -56,9 +56,7 @@ def in_batches(word, arrays, sizes):
         start += size
     assert start == len(arrays[0])
     result = word.type(*types).element
-    finish = compiled(
-        lambda b, *x: [word.finish(Context(b), dict(zip(names, x, strict=True)), result)], wide
-    )
+    finish = compiled(lambda b, *x: [word.finish(Context(b), dict(zip(names, x, strict=True)), result)], wide)
     return finish(*totals)[0]
 
 

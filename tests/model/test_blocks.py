@@ -117,7 +117,9 @@ def test_a_file_imported_on_two_ways_is_read_once() -> None:
 @pytest.mark.parametrize("written", ["constant(0.7)", "0.7", "constant(value = 0.7)", "7 / 10"])
 def test_a_parameter_starts_from_a_number_or_the_constant(written: str) -> None:
     """`constant` is a schedule too; what it stands for is decided by where it stands."""
-    _, elaboration = elaborated(f"model Net {{\n  input x: float32[N, 4]\n  parameter s: float32[4] = {written}\n  output y = x * s\n}}")
+    _, elaboration = elaborated(
+        f"model Net {{\n  input x: float32[N, 4]\n  parameter s: float32[4] = {written}\n  output y = x * s\n}}"
+    )
     (record,) = elaboration.parameters.values()
     assert record.variable.initializer.name == "constant"
     assert record.variable.initializer.value == 0.7

@@ -53,7 +53,11 @@ def test_the_tables_name_what_is_here() -> None:
     assert {option for here, _ in ARGUMENTS.values() for option in here} <= OPTIONS | {"weight", "over"}
     for table in (WORDS, ARGUMENTS, VALUES, MEMBERS, STATEMENTS):
         assert all(foreign(name) == name for name in table)
-    assert not {foreign(word) for level in Level for word in KEYWORDS[level]} & STATEMENTS.keys() - {"dim", "function", "let"}
+    assert not {foreign(word) for level in Level for word in KEYWORDS[level]} & STATEMENTS.keys() - {
+        "dim",
+        "function",
+        "let",
+    }
 
 
 def test_statements_of_bodies_have_hints() -> None:

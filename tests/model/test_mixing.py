@@ -84,7 +84,20 @@ def test_what_looks_at_each_example_by_itself_is_fine(metric: str) -> None:
     assert found(metric) == []
 
 
-SHAPES = [(2, 3, 4), (6, 4), (3, 2, 2, 2), (24,), (4, 6), (2, 12), (12, 2), (8, 3), (3, 8), (4, 3, 2), (2, 2, 6), (1, 24)]
+SHAPES = [
+    (2, 3, 4),
+    (6, 4),
+    (3, 2, 2, 2),
+    (24,),
+    (4, 6),
+    (2, 12),
+    (12, 2),
+    (8, 3),
+    (3, 8),
+    (4, 3, 2),
+    (2, 2, 6),
+    (1, 24),
+]
 
 
 @pytest.mark.parametrize("before", SHAPES)

@@ -163,9 +163,9 @@ def test_all_of_training_runs_in_float64(case: dict[str, str], tmp_path: Path) -
 
 
 def test_float32_and_float64_in_one_model_are_clipped_and_updated_together(tmp_path: Path) -> None:
-    text = text_of(
-        "cross_entropy(z, k)", "Adam(lr = 0.1)", "clip norm 0.01\n  average ema(0.9)"
-    ).replace("x -> Dense(3)", "cast(cast(x, float32) -> Dense(4), float64) -> Dense(3)")
+    text = text_of("cross_entropy(z, k)", "Adam(lr = 0.1)", "clip norm 0.01\n  average ema(0.9)").replace(
+        "x -> Dense(3)", "cast(cast(x, float32) -> Dense(4), float64) -> Dense(3)"
+    )
     artifacts = compiled_text(tmp_path, text.replace("Adam(lr = 0.1)", "SGD(lr = 1)"))
     step = train_step(artifacts)
     before = {name: array for name, array in artifacts.initial.items() if name.startswith("Net.")}

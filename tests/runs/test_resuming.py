@@ -127,7 +127,8 @@ def test_a_folder_that_is_no_run_is_left_alone(spec: Path, tmp_path: Path) -> No
     (folder / "manifest.json").write_text('{"name": "an extension of a browser", "manifest_version": 3}')
     for options in ({"resume": True}, {"overwrite": True}):
         assert "E0613]: notes is no run: its manifest.json was not written by dslc" in refusal(
-            tmp_path, lambda options=options: trained(spec, folder, **options)  # type: ignore[misc]
+            tmp_path,
+            lambda options=options: trained(spec, folder, **options),  # type: ignore[misc]
         )
     assert (folder / "model.onnx").read_text() == "mine"
     assert len(list(folder.iterdir())) == 2

@@ -219,8 +219,10 @@ def branch(model: Any) -> None:
     ("change", "message"),
     [
         (outside, "has weights in '../secret', and dslc keeps them in 'model.onnx.data' beside it"),
-        (lambda m: outside(m, "/etc/passwd"),
-         "has weights in '/etc/passwd', and dslc keeps them in 'model.onnx.data' beside it"),
+        (
+            lambda m: outside(m, "/etc/passwd"),
+            "has weights in '/etc/passwd', and dslc keeps them in 'model.onnx.data' beside it",
+        ),
         (endless, "holds the operator 'ai.onnx.Loop', which dslc does not write"),
         (custom, "holds operators of the domain 'com.evil', which dslc does not write"),
         (function, "holds the function 'F', which dslc does not write"),
@@ -415,5 +417,3 @@ def test_a_seal_cannot_be_copied(run: Path, trained: Path, dslc: Dslc, monkeypat
     for seal in ({"inode": (run / "weights.safetensors").stat().st_ino, "changed": 0}, None):
         edit(run, lambda m, seal=seal: m.update(seal=seal))  # type: ignore[misc]
         assert codes(dslc("eval", run).err) == ["E0628"]
-
-

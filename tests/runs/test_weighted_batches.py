@@ -97,8 +97,8 @@ def test_a_weight_below_0_is_refused(weights: list[float], objective: str, tmp_p
 
 
 NOTHING = {
-    "targets that a network computes":
-        "cross_entropy(logits, where(sigmoid(mean(logits, axis = 1)) > 2, argmax(logits, axis = 1), y * 0 - 100))",
+    "targets that a network computes": "cross_entropy(logits, where(sigmoid(mean(logits, axis = 1)) > 2, "
+    "argmax(logits, axis = 1), y * 0 - 100))",
     "weights that a network computes": "mse(logits[:, 0], w, weight = relu(detach(logits[:, 0]) * 0 - 1))",
     "a formula": "exp(cross_entropy(logits, y * 0 - 100)) - 1",
     "a formula of computed targets": "exp(cross_entropy(logits, cast(detach(logits[:, 0]) * 0, int64) - 100))",

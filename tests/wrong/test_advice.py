@@ -59,7 +59,9 @@ def pieces(text: str) -> Iterator[str]:
 def parsed(piece: str) -> tree.File | None:
     """Read a piece where it may stand; ``...`` stands for anything."""
     text = re.sub(r"\{ \.\.\. \}", "{ }", piece)
-    text = re.sub(r"(?<=[(=] )\.\.\.|(?<=\()\.\.\.|(?<=minimize )\.\.\.|(?<=using )\.\.\.|(?<=: )\.\.\.", "x", text).replace("...,", "x,")
+    text = re.sub(
+        r"(?<=[(=] )\.\.\.|(?<=\()\.\.\.|(?<=minimize )\.\.\.|(?<=using )\.\.\.|(?<=: )\.\.\.", "x", text
+    ).replace("...,", "x,")
     for form in FORMS:
         found = Diagnostics()
         file = parse(Source("advice.dl", form.format(text)), found)
@@ -71,7 +73,9 @@ def parsed(piece: str) -> tree.File | None:
 def calls(node: object) -> Iterator[tree.Call]:
     if isinstance(node, tree.Call):
         yield node
-    children = node if isinstance(node, tuple) else vars(node).values() if isinstance(node, (tree.Node, tree.File)) else ()
+    children = (
+        node if isinstance(node, tuple) else vars(node).values() if isinstance(node, (tree.Node, tree.File)) else ()
+    )
     for child in children:
         yield from calls(child)
 
@@ -96,7 +100,9 @@ def faults(text: str) -> list[str]:
             takes = {option.name for option in options_of(word)}
             takes |= {spec.name for spec in operands_of(word)} if issubclass(word, Operation) else set()
             free = bool(getattr(word, "keywords", None))
-            found += [f"no option {a.name}: {piece}" for a in call.arguments if a.name and not free and a.name not in takes]
+            found += [
+                f"no option {a.name}: {piece}" for a in call.arguments if a.name and not free and a.name not in takes
+            ]
     return found
 
 

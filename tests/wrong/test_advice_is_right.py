@@ -68,9 +68,7 @@ def test_the_advice_works(tmp_path: Path) -> None:
         ("E0460", 'where(column("b") == 0, 0, column("a") // column("b"))', [1] * 6),
     ],
 )
-def test_code_in_explanations_of_data_errors_works(
-    code: str, advice: str, values: list[float], tmp_path: Path
-) -> None:
+def test_code_in_explanations_of_data_errors_works(code: str, advice: str, values: list[float], tmp_path: Path) -> None:
     assert f"`{advice}`" in CODES[code].explanation
     written = re.sub(r'column\("\w+"\)', 'impute(column("price"), "mean")', advice)
     assert field_of(tmp_path, written, MISSING) == pytest.approx(values)

@@ -1,6 +1,5 @@
 """Specs that want to hang the compiler or to eat the machine: each is refused soon, or handled, with a proper error."""
 
-
 from __future__ import annotations
 
 from pathlib import Path

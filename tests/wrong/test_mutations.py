@@ -1,6 +1,5 @@
 """Good specs with random mutations: whatever comes of one, it is checked soon and without a traceback."""
 
-
 from __future__ import annotations
 
 import random

@@ -55,7 +55,7 @@ REFUSED = {
 }  # fmt: skip
 TRAINED = {
     "a quotient that is whole": spec("output z = x -> Dense(8) -> Reshape(8 / 2, 2) -> Flatten -> Dense(1)"),
-    "a kernel that is whole": spec(f"output z = {IMAGE} -> Conv(4, kernel = [4.0, 3], padding = \"same\") -> Flatten"),
+    "a kernel that is whole": spec(f'output z = {IMAGE} -> Conv(4, kernel = [4.0, 3], padding = "same") -> Flatten'),
     "positions, cropped": spec("output z = x -> Dense(1)", loss=f"mean(Net(x) ** 2) + {POSITIONS}"),
     "a constant as an initializer": spec("parameter s: float32[4] = constant(0.7)\n  output z = x * s"),
 }

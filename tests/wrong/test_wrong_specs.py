@@ -27,7 +27,10 @@ NOT_BY_CHECKING = {
     "E0117": "of the command line's --limit",
     "E0118": "needs fifty mistakes; tests/syntax/test_errors.py",
     "E0227": "of the command line's --train",
-    **dict.fromkeys(("W0604", "W0605", "W0606", "W0607", "W0608", "W0641", "W0642"), "of resuming a run; tests/runs/test_resuming.py"),
+    **dict.fromkeys(
+        ("W0604", "W0605", "W0606", "W0607", "W0608", "W0641", "W0642"),
+        "of resuming a run; tests/runs/test_resuming.py",
+    ),
     "E0551": "of a run",
     "W0550": "of resuming a run; tests/runs/test_resuming.py",
     "E0228": "needs a thousand mistakes; tests/wrong/test_hostile.py",
@@ -63,7 +66,9 @@ def found_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> Diagnostics:
     lines = path.read_text(encoding="utf-8").splitlines()
     settings = [line.removeprefix("# --set ").partition("=") for line in lines if line.startswith("# --set ")]
     limits = Limits().with_overrides(line.removeprefix("# --limit ") for line in lines if line.startswith("# --limit "))
-    return check_spec(Path(path.name), Options(settings={key: value for key, _, value in settings}, limits=limits)).findings
+    return check_spec(
+        Path(path.name), Options(settings={key: value for key, _, value in settings}, limits=limits)
+    ).findings
 
 
 @pytest.mark.parametrize("path", CASES, ids=name_of)

@@ -1,6 +1,6 @@
 """Store what PyTorch computes for every row of ``tests/library/word_cases.py``.
 
-    python tools/oracles/layers.py        (with PyTorch 2; only results are stored)
+python tools/oracles/layers.py        (with PyTorch 2; only results are stored)
 """
 
 from __future__ import annotations

@@ -81,9 +81,7 @@ def elements_by_steps(x: Tensor, windows: Windows, coarse: Sequence[Dimension], 
 
 def elements_of_grids(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float) -> Iterator[Tensor]:
     """Cut them out in runs: x is first taken apart into grids of the points that have one place in the strides."""
-    whole = [
-        s * (n + (reach - 1) // s) for n, reach, s in zip(coarse, windows.extent, windows.strides, strict=True)
-    ]
+    whole = [s * (n + (reach - 1) // s) for n, reach, s in zip(coarse, windows.extent, windows.strides, strict=True)]
     after = [n - length - b for n, length, b in zip(whole, x.shape[2:], windows.before, strict=True)]
     padded = _pad_spatial(x, windows.before, [max(int(n), 0) for n in after], fill)
     grids = _deinterleave(cut(padded, [0] * len(whole), (*x.shape[:2], *whole)), windows.strides)

@@ -77,9 +77,7 @@ def refuse_lookalikes(texts: Sequence[str], table: Table, name: str, known: Sequ
             )
 
 
-def encode(
-    table: Table, name: str, categories: Categories, where: Where, kind: ElementType | None = None
-) -> Array:
+def encode(table: Table, name: str, categories: Categories, where: Where, kind: ElementType | None = None) -> Array:
     """Return the numbers of a column's values among the categories, (rows, ...) int64.
 
     Values of another kind than the categories are compared as what they mean: texts as the numbers that they spell,
