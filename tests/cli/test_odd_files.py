@@ -145,7 +145,7 @@ def interrupted(arguments: list[str], seconds: float, folder: Path) -> tuple[int
     return process.returncode, said
 
 
-@pytest.mark.parametrize("tries", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tries", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_an_interruption_shows_no_traceback(spec: Path, tmp_path: Path, tries: int) -> None:
     """Whenever it comes: while Python starts (which is not ours), while packages are imported, in a run."""
     dice = random.Random(tries)

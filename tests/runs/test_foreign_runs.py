@@ -94,7 +94,7 @@ def attack(number: int, original: Path, folder: Path, watch: Watch, capsys: pyte
         assert b"nobody named this" not in path.read_bytes()
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(6))
 def test_a_damaged_run(
     number: int, original: Path, tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:

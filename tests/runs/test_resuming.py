@@ -75,6 +75,7 @@ def refusal(folder: Path, action: Callable[[], object]) -> str:
 # --- The manifest -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_lost_manifest_is_told_and_made_again(spec: Path, tmp_path: Path) -> None:
     trained(spec, tmp_path / "whole")
     interrupted(spec, tmp_path / "run")

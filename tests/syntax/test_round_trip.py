@@ -20,7 +20,7 @@ from tests.conftest import SPECS
 from tests.syntax.writing import Maker, text_of
 
 relaxed = settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 dice = st.randoms(use_true_random=False)
 
@@ -109,7 +109,7 @@ CHARACTERS = [
 ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(SAMPLES).map(lambda path: path.read_text(encoding="utf-8")), st.data())
 def test_a_damaged_spec_gives_diagnostics_and_nothing_else(text: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
@@ -119,7 +119,7 @@ def test_a_damaged_spec_gives_diagnostics_and_nothing_else(text: str, data: st.D
     check_reports(text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.text())
 @example("\ud800")
 @example("\r")
@@ -128,7 +128,7 @@ def test_any_text_gives_diagnostics_and_nothing_else(text: str) -> None:
     check_reports(text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     st.lists(
         st.sampled_from(
