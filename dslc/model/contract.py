@@ -196,8 +196,8 @@ class Contract:
         if any(one.categories not in categories for one in inputs if one.form is Form.CATEGORY):
             raise ValueError("a column is coded by categories that are not there")
         fields = {name: tuple(made_of) for name, made_of in described["fields"].items()}
-        if not all(set(made_of) <= keys for made_of in fields.values()):
-            raise ValueError("a field is made of columns that are not there")
+        if not all(made_of and set(made_of) <= keys for made_of in fields.values()):
+            raise ValueError("a field is made of no columns, or of some that are not there")
         classes = dict(described["classes"])
         if not set(classes.values()) <= set(categories):
             raise ValueError("a field has classes that are not there")

@@ -93,6 +93,8 @@ SECRET_MODEL = (
          "'files.../x' is null, and must be called by a path inside of the folder"),
         (lambda m: m["models"]["model.onnx"]["fields"].update(x="y"),
          "'models' tells of the field 'y', which 'contract' does not have"),
+        (lambda m: m["contract"]["fields"].update(x=[]),
+         "'contract' does not say how the data is read: a field is made of no columns, or of some that are not there"),
         (lambda m: m["contract"].pop("columns"), "'contract' does not say how the data is read: it lacks 'columns'"),
     ],
 )  # fmt: skip
