@@ -77,7 +77,9 @@ def main() -> None:
         fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]
         sample = list(
             itertools.islice(
-                job.dataset.batches("train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields),
+                job.dataset.batches(
+                    "train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields, drop_last=True
+                ),
                 options.batches,
             )
         )
