@@ -85,7 +85,9 @@ def test_clipping_sees_the_whole_gradient(objective: str, limit: str, tmp_path: 
         compare(step_of(tmp_path, objective, f"{limit}\n  accumulate {len(cuts) - 1}"), batch, cuts, expected)
 
 
-@pytest.mark.parametrize("more", ["", "clip norm 0.05", "average ema(0.9)"])
+@pytest.mark.parametrize(
+    "more", ["", *(pytest.param(more, marks=pytest.mark.slow) for more in ("clip norm 0.05", "average ema(0.9)"))]
+)
 @pytest.mark.parametrize("objectives", PAIRS)
 def test_several_objectives_add_up(objectives: str, more: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)

@@ -104,7 +104,9 @@ def model_of(row: Row, *, symbolic: bool, double: bool = False) -> tuple[bytes, 
     return save_model(builder.model()), {f"x{i}": array for i, array in enumerate(arrays)}
 
 
-@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+@pytest.mark.parametrize(
+    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.slow), pytest.param(True, id="symbolic")]
+)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_words(row: Row, symbolic: bool) -> None:
     check_sets(*model_of(row, symbolic=symbolic), LATEST_CHANGES)

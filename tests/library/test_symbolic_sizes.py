@@ -50,7 +50,7 @@ def expression(dice: random.Random, depth: int = 4) -> Dimension:
             return left % dice.choice([1, 2, 3, 7])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_bounds_hold(dice: random.Random) -> None:
     try:

@@ -203,7 +203,7 @@ def test_with_the_fields_in_front(houses: Path) -> None:
     assert [port.name for port in session(model).get_outputs()] == ["price"]
 
 
-@pytest.mark.parametrize("fields", [False, True])
+@pytest.mark.parametrize("fields", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("opset", [*range(9, 18), *range(19, onnx.defs.onnx_opset_version() + 1)])
 def test_operator_sets(opset: int, fields: bool, houses: Path) -> None:
     """Every set that onnx knows here expresses the model, to the last bit or nearly."""

@@ -43,7 +43,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["step-0000000007.safetensors"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
 def test_any_changed_byte_is_detected(position: int, change: int) -> None:
     damaged = bytearray(DATA)
