@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dslc.diagnostics import Diagnostic, Problem
+from dslc.diagnostics import Diagnostic
 from dslc.limits import Limits
 from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spec, reopen
 
@@ -214,20 +214,17 @@ class Spec:
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
         from dslc.training.loop import train
-        from dslc.training.run_folders import chosen_folder, taken_meanwhile
+        from dslc.training.run_folders import in_folder
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")
         wanted = self.run_folder if folder is None else Path(folder)
-        while True:
-            target = chosen_folder(wanted, new=new, goes_on=resume or overwrite)
-            try:
-                train(
-                    self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
-                    observer=observer,
-                )  # fmt: skip
-                break
-            except Problem as problem:
-                if not (new and taken_meanwhile(problem)):
-                    raise
-        return open_run(target, data=self.options.data)
+
+        def trained(target: Path) -> Path:
+            result = train(
+                self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
+                observer=observer,
+            )  # fmt: skip
+            return result.folder
+
+        return open_run(in_folder(wanted, trained, new=new, goes_on=resume or overwrite), data=self.options.data)

@@ -157,6 +157,9 @@ class Softmax(Activation):
         axis_of(self.name, self.axis, x.rank)
         return super().type(x)
 
+    def joined_axes(self, x: TensorType) -> Sequence[int]:
+        return [axis_of(self.name, self.axis, x.rank)]
+
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.softmax(x, self.axis)
 
@@ -172,6 +175,9 @@ class LogSoftmax(Activation):
     def type(self, x: TensorType) -> TensorType:
         axis_of(self.name, self.axis, x.rank)
         return super().type(x)
+
+    def joined_axes(self, x: TensorType) -> Sequence[int]:
+        return [axis_of(self.name, self.axis, x.rank)]
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.log_softmax(x, self.axis)

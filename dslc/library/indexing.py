@@ -146,6 +146,10 @@ class index(Function):
         axes = [item for item in self._named(x) if item is not Mark.NEW]
         return axes.index(Mark.TENSOR) if Mark.TENSOR in axes else None
 
+    def joined_axes(self, x: TensorType, indices: TensorType | None = None) -> Sequence[int]:
+        axis = self.picked(x)
+        return () if axis is None else [axis]
+
     def indexes(self, x: TensorType, indices: TensorType | None = None) -> Sequence[IndexUse]:
         axis = self.picked(x)
         if axis is None:

@@ -150,6 +150,9 @@ class LayerNorm(Layer):
             )
         return x
 
+    def joined_axes(self, x: TensorType) -> Sequence[int]:
+        return self._axes(x)
+
     def variables(self, x: TensorType) -> Sequence[Variable]:
         shape = tuple(x.shape[axis] for axis in self._axes(x))
         scale = Variable("weight", shape, self.init, Role.SCALE, element=x.element)

@@ -174,6 +174,10 @@ class Operation(Word):
         """Build the nodes that compute it."""
         raise NotImplementedError
 
+    def joined_axes(self, *operands: TensorType) -> Sequence[int]:
+        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays."""
+        return ()
+
     def operators(self) -> Sequence[str]:
         """Return those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
         return ()

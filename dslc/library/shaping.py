@@ -316,6 +316,9 @@ class gather(Function):
             agree(f"gather of {x} at {indices}", x.shape[other], indices.shape[other], f"sizes on axis {other}")
         return x.with_shape(indices.shape)
 
+    def joined_axes(self, x: TensorType, indices: TensorType) -> Sequence[int]:
+        return [axis_of(self.name, self.axis, x.rank)]
+
     def indexes(self, x: TensorType, indices: TensorType) -> Sequence[IndexUse]:
         count = x.shape[axis_of(self.name, self.axis, x.rank)]
         return [IndexUse(1, count, f"picks from {count} along axis {self.axis}")]

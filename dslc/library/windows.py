@@ -119,6 +119,9 @@ class Conv(Layer):
         bias = Variable("bias", (self.channels,), zeros(), Role.BIAS, element=x.element)
         return [weight, bias] if self.bias else [weight]
 
+    def joined_axes(self, x: TensorType) -> Sequence[int]:
+        return range(2, x.rank)
+
     def operators(self) -> Sequence[str]:
         return ("Conv",)
 
@@ -161,6 +164,9 @@ class _Pool(Layer):
                 "that windows would see nothing but padding"
             )
         return x.with_shape((*x.shape[:2], *window.moved(self.name, x)))
+
+    def joined_axes(self, x: TensorType) -> Sequence[int]:
+        return range(2, x.rank)
 
 
 @layer

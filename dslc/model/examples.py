@@ -8,9 +8,8 @@ from math import prod
 import numpy as np
 
 from dslc.dimensions import evaluate
-from dslc.library.indexing import index
 from dslc.library.notation import einsum, rearrange
-from dslc.library.shaping import concat, gather, reshape
+from dslc.library.shaping import concat, reshape
 from dslc.model.values import Application, Value
 from dslc.types import Dimension, Shape, Symbolic, TensorType, symbols_of
 
@@ -22,9 +21,6 @@ EXAMPLES, OTHERS = 3, 2
 """What symbols stand for where shapes are tried out: that of the batch, and any other."""
 LARGEST = 10_000_000
 """Elements of a shape that is tried out."""
-
-SPATIAL = ("AveragePool", "Conv", "MaxPool")
-"""Layers that look at neighbours on the axes behind the channels."""
 
 _Order = tuple[int, ...]
 """To which example each entry along the axis of the batch belongs."""
@@ -116,17 +112,9 @@ def _moved(application: Application, order: _Order, batch: str) -> _Order | None
 def _mixes(application: Application, batch: str) -> bool:
     operation, operands = application.operation, application.operands
     types = [operand.type for operand in operands]
-    if operation.name.lower() in ("softmax", "logsoftmax", "log_softmax"):
-        size = types[0].shape[operation.axis % types[0].rank]  # type: ignore[attr-defined]
-        return batch in symbols_of(size)
-    if operation.name in SPATIAL:
-        return any(batch in symbols_of(size) for size in types[0].shape[2:])
     if operation.of_shapes:
         return any(batch in output.type.symbols for output in application.outputs)
-    if isinstance(operation, gather) and batch in symbols_of(types[0].shape[operation.axis % types[0].rank]):
-        return True
-    picked = operation.picked(types[0]) if isinstance(operation, index) else None
-    if picked is not None and batch in symbols_of(types[0].shape[picked]):
+    if any(batch in symbols_of(types[0].shape[axis]) for axis in operation.joined_axes(*types)):
         return True
     if isinstance(operation, einsum) and any(batch in output.type.symbols for output in application.outputs):
         return not operation.keeps_apart(types, batch)

@@ -126,10 +126,6 @@ class Entry:
         number = self.number()
         return self.value if isinstance(self.value, int) else number
 
-    def flag(self) -> bool:
-        """Return true or false."""
-        return self.value if isinstance(self.value, bool) else bool(self.refuse("true or false"))
-
     def element(self) -> ElementType:
         """Return an element type, written by its name."""
         return ElementType(self.matching({e.value for e in ElementType}.__contains__, "an element type"))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from dslc.diagnostics import Problem
 from dslc.errors.environment import RUN_BUSY, RUN_EXISTS
 from dslc.training.folder import holds_something, is_busy
 
-__all__ = ["chosen_folder", "taken_meanwhile"]
+__all__ = ["chosen_folder", "in_folder"]
 
+Result = TypeVar("Result")
 MOST_LISTED = 6
 
 
@@ -46,9 +49,18 @@ def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
     )
 
 
-def taken_meanwhile(problem: Problem) -> bool:
-    """Has another process begun in the folder that was chosen, so that with ``--new`` the next one is tried?"""
-    return problem.diagnostic.code in (RUN_BUSY, RUN_EXISTS)
+def in_folder(folder: Path, train: Callable[[Path], Result], *, new: bool, goes_on: bool) -> Result:
+    """Train into the folder for a run; where another process began in it meanwhile, with ``new`` into the next one.
+
+    Raises:
+        Problem: E0612, as :func:`chosen_folder`; what training raises.
+    """
+    while True:
+        try:
+            return train(chosen_folder(folder, new=new, goes_on=goes_on))
+        except Problem as problem:
+            if not new or problem.diagnostic.code not in (RUN_BUSY, RUN_EXISTS):
+                raise
 
 
 def _is_taken(folder: Path) -> bool:

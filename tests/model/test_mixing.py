@@ -41,6 +41,7 @@ JOINS = {  # and where it does
     "mean(softmax(z, axis = 0))": "softmax(z, axis = 0)",
     "mean(softmax(transpose(z), axis = 1))": "softmax(transpose(z), axis = 1)",
     "mean(transpose(z) -> LogSoftmax)": "LogSoftmax",
+    "mean(transpose(z) -> LayerNorm(affine = false))": "LayerNorm(affine = false)",
     "mean(reshape(z, [4, -1])[0])": "reshape(z, [4, -1])",
     "mean(max(reshape(z, [2, -1, 2]), axis = 0))": "reshape(z, [2, -1, 2])",
     "mean(max(reshape(transpose(z), [-1, 4]), axis = 1))": "reshape(transpose(z), [-1, 4])",

@@ -52,22 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, and tell how it went."""
+    from functools import partial
+
     from dslc.api import Spec
+    from dslc.training.run_folders import in_folder
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
     report(compilation.warnings)
-    return _trained(options, compilation, options.output or spec.run_folder)
+    return in_folder(
+        options.output or spec.run_folder, partial(_trained, options, compilation),
+        new=options.new, goes_on=options.resume or options.overwrite,
+    )  # fmt: skip
 
 
-def _trained(options: argparse.Namespace, compilation: Compilation, wanted: Path) -> int:
-    """Train into the folder that is wanted, or with ``--new`` into one beside it."""
+def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
+    """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.diagnostics import Problem
     from dslc.training.loop import train
-    from dslc.training.run_folders import chosen_folder, taken_meanwhile
 
-    folder = chosen_folder(wanted, new=options.new, goes_on=options.resume or options.overwrite)
     watcher = follower(quiet=options.json)
     try:
         with watcher:
@@ -75,10 +78,6 @@ def _trained(options: argparse.Namespace, compilation: Compilation, wanted: Path
                 compilation, folder, provider=options.provider, threads=options.threads, resume=options.resume,
                 overwrite=options.overwrite, observer=watcher,
             )  # fmt: skip
-    except Problem as problem:
-        if options.new and taken_meanwhile(problem):
-            return _trained(options, compilation, wanted)
-        raise
     except KeyboardInterrupt:
         say(f"\ninterrupted; the same command with --resume{_in_place(options, folder)} goes on")
         return INTERRUPTED
