@@ -43,6 +43,8 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     """Go on from the last whole checkpoint; a finished run is left as it is, unless there is more to do."""
     if before is None and run.files.checkpoints.is_empty:
         return begun(run, None)
+    if before is not None and run.files.is_half_begun(before):
+        return begun(run, before)
     now = environment(run.settings)
     if before is not None:
         run.files.identity = check_unchanged(run.job, run.folder, before).id

@@ -102,6 +102,12 @@ class RunFiles(FolderFiles):
         if not is_known or self.manifest["run"] != as_json(before.run if before is not None else None):
             self.write_manifest()
 
+    def is_half_begun(self, manifest: Manifest) -> bool:
+        """Was the run of this manifest killed while it wrote its first files, or before it was begun again?"""
+        spec = [name for name in manifest.files if name.startswith(f"{SPEC}/")]
+        is_written = all((self.path / name).exists() for name in spec)
+        return manifest.result is None and self.checkpoints.is_empty and not is_written
+
     def _spec(self) -> Contents:
         """Return the spec, with all that it imports."""
         sources = zip(self.job.source_paths, self.job.sources, strict=True)

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dslc.diagnostics import CODES, Problem
 from dslc.training import loop
-from dslc.training.folder import occupied
+from dslc.training.folder import RunFolder, occupied
+from dslc.training.log import Log
 from dslc.training.progress import Progress
 from dslc.training.run_files import RunFiles
 from tests.runs.driving import (
@@ -166,6 +168,48 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("whole")
     trained(write_spec(folder, RICH), folder / "run")
     return outcome(folder / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [False, True])
+def test_killed_at_each_of_its_first_files(again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them are there, and whichever of an earlier beginning are removed already, it begins anew."""
+    spec = write_spec(tmp_path, spec_of(f"{ADAM} epochs 1 batch 50"))
+    trained(spec, tmp_path / "whole")
+    done, limit = 0, 0
+
+    def counted(change: Callable[..., object]) -> Callable[..., object]:
+        def changed(*arguments: Any, **options: Any) -> object:
+            nonlocal done
+            if done == limit:
+                raise Stop
+            done += 1
+            return change(*arguments, **options)
+
+        return changed
+
+    ended = False
+    while not ended:
+        run = tmp_path / f"run{limit}"
+        if again:
+            with monkeypatch.context() as patch:
+                patch.setattr(RunFiles, "save", lambda *_: (_ for _ in ()).throw(Stop))
+                with pytest.raises(Stop):
+                    trained(spec, run)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunFolder, "write", counted(RunFolder.write))
+            patch.setattr(Path, "unlink", counted(Path.unlink))
+            patch.setattr(Log, "start", counted(Log.start))
+            patch.setattr(RunFiles, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            try:
+                trained(spec, run, resume=True)
+            except Stop:
+                done, limit = 0, limit + 1
+            except KeyboardInterrupt:
+                ended = True
+        trained(spec, run, resume=True)
+        assert outcome(run) == outcome(tmp_path / "whole")
+    assert limit > 5
 
 
 @pytest.mark.slow
