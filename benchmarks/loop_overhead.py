@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dslc.engine.onnxruntime.session import Graph, Settings, allocate, place
+from dslc.engine.onnxruntime.stateful import NEXT, Feed
 from dslc.pipeline import Options, compile_spec
-from dslc.training.folder import RunFolder
-from dslc.training.loop import Observer, TrainingRun
-from dslc.training.session import Graph, Settings, allocate, place
-from dslc.training.step import NEXT, Feed
+from dslc.run.loop import Observer, TrainingRun
+from dslc.storage.folder import RunFolder
 
 Arrays = dict[str, np.ndarray]
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dslc.version import __version__
+
 TYPE_CHECKING = False  # as typing's; that module loads for so long that an interruption would meet it
 if TYPE_CHECKING:
     from typing import Any
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from dslc.diagnostics import Failure, Problem
 
 __all__ = ["Failure", "Problem", "Spec", "__version__", "list_runs", "load", "open_run"]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Failure": "dslc.diagnostics", "Problem": "dslc.diagnostics",

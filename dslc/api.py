@@ -16,8 +16,8 @@ from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spe
 if TYPE_CHECKING:
     from dslc.report.layers import Overview
     from dslc.report.runs import RunSummary
-    from dslc.training.loop import Observer
-    from dslc.training.run import Run
+    from dslc.run.finished import Run
+    from dslc.run.loop import Observer
 
 __all__ = ["RUNS", "Spec", "list_runs", "load", "open_run"]
 
@@ -76,7 +76,7 @@ def open_run(
     Raises:
         Problem: E0613, it is not the folder of a finished run.
     """
-    from dslc.training.run import Run
+    from dslc.run.finished import Run
 
     return Run.open(Path(folder), reopen, [Path(name) for name in data], trust=trust)
 
@@ -145,7 +145,7 @@ class Spec:
         Raises:
             Problem, Failure: the spec is wrong.
         """
-        from dslc.training.data import found_files
+        from dslc.data import found_files
 
         program = self._checked.program
         found = [self.path.parent / name for name in program.paths]
@@ -183,7 +183,7 @@ class Spec:
             Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610; E0612,
                 E0621, the folder holds a run; E0622, E0624, a file in it would be lost.
         """
-        from dslc.training.folder_files import write_compiled
+        from dslc.run.folder_files import write_compiled
 
         return write_compiled(self.compilation, Path(folder), self.inputs())
 
@@ -213,8 +213,8 @@ class Spec:
             Problem, Failure: the spec or its data is wrong, the folder holds a run, or the run failed.
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
-        from dslc.training.loop import train
-        from dslc.training.run_folders import in_folder
+        from dslc.run.loop import train
+        from dslc.run.run_folders import in_folder
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")

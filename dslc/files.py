@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+from dslc.check import Loader
 from dslc.diagnostics import did_you_mean
 from dslc.errors import names as errors
 from dslc.errors.data import FILE_MISSING
 from dslc.limits import Limits
-from dslc.model import Loader
 from dslc.source import Source, Span
 from dslc.syntax import format_source
 
@@ -158,7 +158,7 @@ def reformat(path: Path, *, write: bool) -> bool:
     if text == written:
         return False
     if write:
-        from dslc.training.outputs import write_output
+        from dslc.storage.outputs import write_output
 
         write_output(path, text)
     return True

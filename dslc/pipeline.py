@@ -14,12 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dslc.diagnostics import Diagnostics, Problem, did_you_mean
-from dslc.errors import names as errors
-from dslc.files import read_source, source_loader
-from dslc.garbage import nothing_collected
-from dslc.limits import Limits
-from dslc.model import (
+from dslc.check import (
     CheckedTrain,
     Program,
     check_program,
@@ -27,18 +22,23 @@ from dslc.model import (
     check_train_data,
     resolve_program,
 )
+from dslc.diagnostics import Diagnostics, Problem, did_you_mean
+from dslc.errors import names as errors
+from dslc.files import read_source, source_loader
+from dslc.garbage import nothing_collected
+from dslc.limits import Limits
 from dslc.source import Source
 
 if TYPE_CHECKING:
-    from dslc.export import InferenceModel
+    from dslc.compile.artifacts import Artifacts
+    from dslc.compile.inference import InferenceModel
+    from dslc.data import Dataset
+    from dslc.data.raw import RawData
     from dslc.graph.model import Model
-    from dslc.model.checked import CheckedData
-    from dslc.model.constants import FittedConstants
-    from dslc.model.contract import Contract
-    from dslc.training.artifacts import Artifacts
-    from dslc.training.data import Dataset
-    from dslc.training.manifest import RunRecord
-    from dslc.training.raw import RawData
+    from dslc.plan.checked import CheckedData
+    from dslc.plan.constants import FittedConstants
+    from dslc.plan.contract import Contract
+    from dslc.storage.manifest import RunRecord
 
 __all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
 
@@ -60,7 +60,7 @@ class Options:
     seed: int | None = None
     opset: int | None = None
     passes: str | None = None
-    """Which passes run over the graphs, as :func:`dslc.graph.passes.chosen_passes` reads it; None: all."""
+    """Which passes run over the graphs, as :func:`dslc.rewrite.passes.chosen_passes` reads it; None: all."""
     provider: str | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -160,7 +160,7 @@ class Compilation:
         """
         if self.options.passes is None:
             return None
-        from dslc.graph.passes import PASSES, chosen_passes
+        from dslc.rewrite.passes import PASSES, chosen_passes
 
         chosen = chosen_passes(self.options.passes)
         return None if chosen == tuple(PASSES) else chosen
@@ -168,7 +168,7 @@ class Compilation:
     @cached_property
     def folders(self) -> tuple[Path, ...]:
         """Where data may come from."""
-        from dslc.training.data import data_folders
+        from dslc.data import data_folders
 
         return data_folders(self.path.parent, self.options.data)
 
@@ -196,7 +196,7 @@ class Compilation:
         Raises:
             Problem, Failure: E04xx.
         """
-        from dslc.training.raw import read_raw
+        from dslc.data.raw import read_raw
 
         return read_raw(self.data, self.folders)
 
@@ -219,7 +219,7 @@ class Compilation:
     @cached_property
     def _finds_data(self) -> bool:
         """Is every data file where it can be?"""
-        from dslc.training.data import locate
+        from dslc.data import locate
 
         try:
             for source in self.data.sources.values():
@@ -259,18 +259,18 @@ class Compilation:
     @cached_property
     def contract(self) -> Contract:
         """How the data is read, for every later reader."""
-        from dslc.training.raw import contract_of
+        from dslc.data.raw import contract_of
 
         return contract_of(self.train.data, self.raw)
 
     @cached_property
     def constants(self) -> FittedConstants:
         """What is fitted on the training split."""
-        from dslc.training.fields import fit_constants
-        from dslc.training.session import Settings
+        from dslc.data.fields import fit_constants
+        from dslc.engine.onnxruntime.session import Settings
 
         if not any(fit.operand is not None for checked in self.train.data.fields.values() for fit in checked.fits):
-            from dslc.model.constants import FittedConstants
+            from dslc.plan.constants import FittedConstants
 
             return FittedConstants()
         return fit_constants(self.train.data, self.raw, self.contract, Settings.of("cpu", bounded=self.options.bounded))
@@ -278,9 +278,9 @@ class Compilation:
     @cached_property
     def dataset(self) -> Dataset:
         """Every split's fields, checked."""
-        from dslc.training.fields import make_dataset
-        from dslc.training.indices import Given, check_indices, check_weights
-        from dslc.training.session import Settings
+        from dslc.data.fields import make_dataset
+        from dslc.data.indices import Given, check_indices, check_weights
+        from dslc.engine.onnxruntime.session import Settings
 
         settings = Settings.of("cpu", bounded=self.options.bounded)
         dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, settings)
@@ -306,16 +306,17 @@ class Compilation:
     @cached_property
     def total_steps(self) -> int:
         """Updates in the whole training."""
-        from dslc.training.schedule import total_updates
+        from dslc.run.schedule import total_updates
 
         return self.train.steps or total_updates(self.train, self.raw.examples("train"))
 
     @cached_property
     def artifacts(self) -> Artifacts:
         """The graphs of training and evaluation, the first state, the manifest."""
-        from dslc.model.constants import FittedConstants
-        from dslc.training.artifacts import compile_artifacts
-        from dslc.training.raw import contract_of
+        from dslc.compile.artifacts import compile_artifacts
+        from dslc.data.loading import load_weights
+        from dslc.data.raw import contract_of
+        from dslc.plan.constants import FittedConstants
 
         train = self.compiled
         if self.needs_data:
@@ -324,7 +325,7 @@ class Compilation:
             contract, constants, total = contract_of(train.data, None), FittedConstants(), train.steps or 0
         found = compile_artifacts(
             train, contract, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total,
-            folders=self.folders, passes=self.passes,
+            load=lambda: load_weights(train, self.folders), passes=self.passes,
         )  # fmt: skip
         if self.needs_data:
             found.manifest["sources"] = self.raw.sources
@@ -333,8 +334,8 @@ class Compilation:
 
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
-        from dslc.export import inference_models
-        from dslc.model.constants import FittedConstants
+        from dslc.compile.inference import inference_models
+        from dslc.plan.constants import FittedConstants
 
         if not self.needs_data:
             return inference_models(self.compiled, FittedConstants(), weights)
@@ -347,8 +348,8 @@ class Compilation:
         Raises:
             Problem: E0616, the operator set can't express it.
         """
-        from dslc.graph.passes import shipped
-        from dslc.training.artifacts import serialized
+        from dslc.compile.artifacts import serialized
+        from dslc.rewrite.passes import shipped
 
         return serialized(model, self.opset, shipped(self.passes))
 
@@ -358,8 +359,8 @@ class Compilation:
         Raises:
             Problem: E0609, E0610, E0616.
         """
-        from dslc.graph.passes import shipped
-        from dslc.training.artifacts import write_model
+        from dslc.compile.artifacts import write_model
+        from dslc.rewrite.passes import shipped
 
         write_model(path, model, self.opset, shipped(self.passes))
 
@@ -381,7 +382,7 @@ class Compilation:
 
 def _needs_total(train: CheckedTrain) -> list[bool]:
     from dslc.library.schedules import Schedule
-    from dslc.library.words import options_of
+    from dslc.library.word import options_of
 
     values = [
         getattr(group.optimizer, option.name)

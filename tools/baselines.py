@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, mean_absolute_error, root_mean_squared_error
 
-from dslc.training.data.splits import split_rows
+from dslc.data.splits import split_rows
 
 Array = np.ndarray
 NEW_YEAR_1970_WAS_A_THURSDAY = 3

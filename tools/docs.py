@@ -22,11 +22,10 @@ import dslc.errors
 import dslc.library
 from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
-from dslc.graph.passes import PASSES
-from dslc.library.operations import Function, Initializer, Layer, Operation, operands_of
+from dslc.library.operation import Function, Initializer, Layer, Operation, operands_of
 from dslc.library.schedules import Schedule
 from dslc.library.sources import DataSource
-from dslc.library.words import (
+from dslc.library.word import (
     FUNCTIONS,
     INITIALIZERS,
     LAYERS,
@@ -39,6 +38,7 @@ from dslc.library.words import (
     Word,
     options_of,
 )
+from dslc.rewrite.passes import PASSES
 from dslc.types import ElementType, Symbolic
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -74,10 +74,10 @@ class Page:
 def pages() -> dict[str, Page]:
     """Return the pages of the reference, by file name."""
 
-    def of(*modules: str) -> dict[str, type[Word]]:
-        return {n: w for n, w in FUNCTIONS.items() if w.__module__.removeprefix("dslc.library.") in modules}
+    def of(folder: str) -> dict[str, type[Word]]:
+        return {n: w for n, w in FUNCTIONS.items() if w.__module__.startswith(f"dslc.library.{folder}")}
 
-    losses, metrics = of("losses"), of("metrics", "class_metrics")
+    losses, metrics = of("losses"), of("metrics")
     return {
         "layers.md": Page(
             "Layers",
@@ -223,7 +223,8 @@ def reference(page: Page) -> Iterator[str]:
     yield f"{page.intro}\n"
     yield ", ".join(f"[{name}](#{anchor(word)})" for name, word in sorted(page.words.items())) + "\n"
     module = ""
-    for word in page.words.values():
+    words = page.words.values()
+    for word in sorted(words, key=lambda word: word.__module__) if page.by_module else words:
         if page.by_module and word.__module__ != module:
             module = word.__module__
             yield f"## {section(module)}\n"

@@ -22,9 +22,9 @@ class DslcEngine:
         from cases import open_spec
 
         from dslc.cli.startup import flush_subnormals
-        from dslc.training.folder import RunFolder
-        from dslc.training.loop import Observer, TrainingRun
-        from dslc.training.session import Settings
+        from dslc.engine.onnxruntime.session import Settings
+        from dslc.run.loop import Observer, TrainingRun
+        from dslc.storage.folder import RunFolder
 
         flush_subnormals()
         self.job = open_spec(folder, {name: str(value) for name, value in options.get("overrides", {}).items()})

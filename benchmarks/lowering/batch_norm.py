@@ -1,6 +1,6 @@
 """A convolution and BatchNorm in training, forward and backward: BatchNorm as in textbooks, against what is emitted.
 
-`python benchmarks/lowering/batch_norm.py`. See `dslc.library.norms` and `dslc.autodiff.rules.convolutions`.
+`python benchmarks/lowering/batch_norm.py`. See `dslc.library.layers.norms` and `dslc.autodiff.rules.convolutions`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from harness import Way, compare, normal
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Tensor
-from dslc.graph.passes import PASSES
-from dslc.library.norms import normalized
+from dslc.library.layers.norms import normalized
+from dslc.rewrite.passes import PASSES
 
 
 def textbook(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:

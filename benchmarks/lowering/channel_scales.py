@@ -1,6 +1,6 @@
 """A scale and a shift for each channel: a product and a sum, or a convolution of each channel by itself.
 
-`python benchmarks/lowering/channel_scales.py`. See `dslc.graph.scaling`.
+`python benchmarks/lowering/channel_scales.py`. See `dslc.rewrite.scaling`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Channels brought behind the points: a Transpose, or a product of what is transposed with the identity.
 
-`python benchmarks/lowering/channels_last.py`. See `dslc.graph.layouts`. What is transposed lies in the caches here; in
-a training step it does not, and the product gains more than this shows.
+`python benchmarks/lowering/channels_last.py`. See `dslc.rewrite.layouts`. What is transposed lies in the caches here;
+in a training step it does not, and the product gains more than this shows.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from harness import Way, compare, normal
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Tensor
-from dslc.graph.passes import PASSES
 from dslc.library.losses import surprise
+from dslc.rewrite.passes import PASSES
 
 
 def derived(_: Tensor, log_probability: Tensor, index: Tensor, axis: int) -> Tensor:

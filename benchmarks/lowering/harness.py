@@ -13,11 +13,11 @@ import numpy as np
 import onnx_ir as ir
 
 from dslc import graph as g
+from dslc.engine.onnxruntime.session import Graph, Settings
+from dslc.engine.onnxruntime.stateful import Recurrence
 from dslc.graph import Builder, Tensor
-from dslc.graph.passes import shipped, simplify
-from dslc.training.resuming import Job
-from dslc.training.session import Graph, Settings
-from dslc.training.step import Recurrence
+from dslc.rewrite.passes import shipped, simplify
+from dslc.run.resuming import Job
 from dslc.types import ElementType, TensorType
 
 ROUND_SECONDS = 0.15

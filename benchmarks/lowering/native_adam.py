@@ -18,11 +18,11 @@ import numpy as np
 import onnx_ir as ir
 from harness import normal
 
+from dslc.engine.onnxruntime.session import Graph, Settings, place
+from dslc.engine.onnxruntime.stateful import NEXT, Recurrence
 from dslc.graph import Builder
-from dslc.graph.passes import simplify
 from dslc.library.optimizers import Adam, Update
-from dslc.training.session import Graph, Settings, place
-from dslc.training.step import NEXT, Recurrence
+from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, INT64, TensorType
 
 KERNEL = """

@@ -18,11 +18,11 @@ from cases import prepare
 from harness import on_one_batch, times_as_long
 from models import MODELS, SPECS, Workload
 
+from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.onnxruntime.stateful import TrainStep
 from dslc.graph.model import load_model
-from dslc.graph.passes import PASSES
 from dslc.pipeline import Options, compile_spec
-from dslc.training.session import Settings
-from dslc.training.step import TrainStep
+from dslc.rewrite.passes import PASSES
 
 
 def main() -> None:

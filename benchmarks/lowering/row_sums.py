@@ -1,7 +1,7 @@
 """Sums over the first axis, or all but the second: a reduction, or products with ones. And sums of several tensors: one
 node, or one each.
 
-`python benchmarks/lowering/row_sums.py`. See `dslc.graph.sums` and `dslc.graph.elementwise.total`.
+`python benchmarks/lowering/row_sums.py`. See `dslc.rewrite.sums` and `dslc.graph.ops.elementwise.total`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What two options of a session save: one block for all tensors of a run, and two threads that keep to their halves.
 
 `python benchmarks/lowering/sessions.py [MODEL,...]`, of the models in `benchmarks/models.py`. Steps with and without an
-option take turns; the median of the ratios side by side is printed. See `dslc.training.session`.
+option take turns; the median of the ratios side by side is printed. See `dslc.engine.onnxruntime.session`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cases import open_spec, prepare
 from harness import on_one_batch, times_as_long
 from models import MODELS
 
-from dslc.training.session import Graph, Settings
-from dslc.training.step import Recurrence
+from dslc.engine.onnxruntime.session import Graph, Settings
+from dslc.engine.onnxruntime.stateful import Recurrence
 
 
 class WithoutBlock(Graph):

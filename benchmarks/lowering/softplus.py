@@ -1,6 +1,6 @@
 """Softplus: ONNX's operator, or element-wise steps.
 
-`python benchmarks/lowering/softplus.py`. See `dslc.graph.expansions`.
+`python benchmarks/lowering/softplus.py`. See `dslc.rewrite.expansions`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from cases import Case, open_spec
 
-from dslc.training.session import Graph, Model, Settings
+from dslc.engine.onnxruntime.session import Graph, Model, Settings
 
 __all__ = ["inference"]
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from dslc.cli import main
-from dslc.training.step import Recurrence
+from dslc.engine.onnxruntime.stateful import Recurrence
 
 run = Recurrence.run
 

@@ -94,7 +94,7 @@ def give_json(value: Any) -> None:
     """Print a value as JSON; what JSON has no number for (NaN, infinity) becomes null."""
     import json
 
-    from dslc.training.entries import without_nan
+    from dslc.storage.entries import without_nan
 
     print(json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False, indent=2))
 

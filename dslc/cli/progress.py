@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from dslc.cli.console import counted, report, say
 from dslc.cli.display import PLACE, State, figure, picture
-from dslc.training.loading import some_of
-from dslc.training.loop import Observer
+from dslc.data.loading import some_of
+from dslc.run.loop import Observer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dslc.diagnostics import Diagnostic
-    from dslc.training.loop import Plan
-    from dslc.training.progress import Progress as RunProgress
+    from dslc.run.loop import Plan
+    from dslc.run.progress import Progress as RunProgress
 
 __all__ = ["Bar", "Follower", "Lines", "follower", "summary"]
 

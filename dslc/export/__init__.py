@@ -1,5 +1,1 @@
-"""What is shipped: inference graphs with the trained weights inside."""
-
-from dslc.export.inference import InferenceModel, inference_models
-
-__all__ = ["InferenceModel", "inference_models"]
+"""What ships, made over: other operator sets, raw columns in front, weights beside the model."""

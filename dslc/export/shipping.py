@@ -10,7 +10,7 @@ from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
 from dslc.graph.model import Model, load_model, save_model, with_outputs
-from dslc.model.contract import Contract
+from dslc.plan.contract import Contract
 
 __all__ = ["only_outputs", "with_fields"]
 

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dslc.graph.builder import *
-    from dslc.graph.contraction import *
-    from dslc.graph.elementwise import *
-    from dslc.graph.indices import *
-    from dslc.graph.linear import *
-    from dslc.graph.reductions import *
-    from dslc.graph.shaping import *
-    from dslc.graph.whole import *
+    from dslc.graph.ops.contraction import *
+    from dslc.graph.ops.elementwise import *
+    from dslc.graph.ops.indices import *
+    from dslc.graph.ops.linear import *
+    from dslc.graph.ops.reductions import *
+    from dslc.graph.ops.shaping import *
+    from dslc.graph.ops.whole import *
 
-_VOCABULARY = ("builder", "contraction", "elementwise", "indices", "linear", "reductions", "shaping", "whole")
+_VOCABULARY = (
+    "builder", "ops.contraction", "ops.elementwise", "ops.indices", "ops.linear", "ops.reductions", "ops.shaping",
+    "ops.whole",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_") or name in _VOCABULARY:
+    if name.startswith("_") or name in ("builder", "ops"):
         raise AttributeError(f"module 'dslc.graph' has no attribute '{name}'")
     names = globals()
     for part in _VOCABULARY:

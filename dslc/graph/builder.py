@@ -126,7 +126,7 @@ class Tensor:
         return self.type.element
 
     def _binary(self, operator: str, other: Operand, *, swapped: bool = False) -> Tensor:
-        from dslc.graph.elementwise import binary
+        from dslc.graph.ops.elementwise import binary
 
         return binary(operator, other, self) if swapped else binary(operator, self, other)
 
@@ -164,14 +164,14 @@ class Tensor:
         return self.builder.node("Neg", [self], [self.type])
 
     def __matmul__(self, other: Tensor) -> Tensor:
-        from dslc.graph.linear import matmul
+        from dslc.graph.ops.linear import matmul
 
         return matmul(self, other)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its last two axes exchanged."""
-        from dslc.graph.shaping import transpose
+        from dslc.graph.ops.shaping import transpose
 
         return transpose(self, (*range(self.rank - 2), self.rank - 1, self.rank - 2))
 
@@ -364,7 +364,7 @@ class Builder:
 
     def model(self, *, doc: str | None = None, metadata: Mapping[str, str] | None = None) -> ir.Model:
         """Return the finished model."""
-        from dslc import __version__
+        from dslc.version import __version__
 
         model = ir.Model(
             self.graph, ir_version=IR_VERSION, producer_name="dslc", producer_version=__version__, doc_string=doc

@@ -23,8 +23,8 @@ from operator import add
 import numpy as np
 
 from dslc.graph.builder import Builder, Tensor
-from dslc.graph.elementwise import absolute, cast, clip, cos, less, log, modulo, sqrt
-from dslc.graph.shaping import concat, reshape, split, unsqueeze
+from dslc.graph.ops.elementwise import absolute, cast, clip, cos, less, log, modulo, sqrt
+from dslc.graph.ops.shaping import concat, reshape, split, unsqueeze
 from dslc.types import FLOAT32, INT32, INT64, Dimension, TensorType
 
 __all__ = ["Randomness"]

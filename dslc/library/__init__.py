@@ -1,28 +1,7 @@
-"""Every word a spec may use. Importing the package files them all in the registries of ``words``."""
+"""Every word a spec may use. Importing the package files them all in the registries of :mod:`dslc.library.word`."""
 
-from dslc.library import (
-    activations,
-    arithmetic,
-    calendar,
-    class_metrics,
-    elements,
-    indexing,
-    initializers,
-    layers,
-    losses,
-    mathematics,
-    metrics,
-    norms,
-    notation,
-    optimizers,
-    reductions,
-    schedules,
-    shaping,
-    windows,
-)
+from importlib import import_module
+from pkgutil import walk_packages
 
-__all__ = [
-    "activations", "arithmetic", "calendar", "class_metrics", "elements", "indexing", "initializers", "layers",
-    "losses", "mathematics", "metrics", "norms", "notation", "optimizers", "reductions", "schedules", "shaping",
-    "windows",
-]  # fmt: skip
+for _module in walk_packages(__path__, f"{__name__}."):
+    import_module(_module.name)

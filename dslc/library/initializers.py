@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from dslc.library.operations import Initializer, initializer, option
+from dslc.library.operation import Initializer, initializer, option
 
 __all__ = [
     "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal",

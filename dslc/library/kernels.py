@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dslc.errors.objectives import NO_KERNEL
-from dslc.library.operations import Operation
+from dslc.library.operation import Operation
 from dslc.types import FLOAT64, ElementType, TensorType
 
 __all__ = ["MISSING", "need_kernels"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operations import EXAMPLES, Context, Function, IndexUse, Scale, Statistic, Typed, function, option
+from dslc.library.operation import EXAMPLES, Context, Function, IndexUse, Scale, Statistic, Typed, function, option
 from dslc.types import FLOAT64, INT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:

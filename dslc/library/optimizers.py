@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.schedules import Moment, Schedule, check_complete, constant
-from dslc.library.words import OPTIMIZERS, Word, option, word_decorator
+from dslc.library.word import OPTIMIZERS, Word, option, word_decorator
 from dslc.types import FLOAT32, ElementType
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.words import SCHEDULES, Word, option, word_decorator
+from dslc.library.word import SCHEDULES, Word, option, word_decorator
 
 if TYPE_CHECKING:
     pass

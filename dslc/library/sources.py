@@ -1,6 +1,6 @@
 """Where examples come from: the kinds of ``source`` a spec may name.
 
-A source only says what to read; ``dslc.training.data`` opens it. A kind with ``available = False`` is part
+A source only says what to read; ``dslc.data`` opens it. A kind with ``available = False`` is part
 of the language, but not of this version.
 """
 
@@ -15,7 +15,7 @@ from dslc.diagnostics import did_you_mean
 from dslc.errors import data as errors
 from dslc.errors.losses import CONTRADICTION
 from dslc.errors.names import OUT_OF_RANGE
-from dslc.library.words import SOURCES, Texts, Word, option, word_decorator
+from dslc.library.word import SOURCES, Texts, Word, option, word_decorator
 
 __all__ = ["TRUTH", "DataSource", "check_path", "codec_of", "require_available"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dslc.report.pictures import new_picture, saved
-from dslc.training.files import write_atomically
-from dslc.training.manifest import CONFUSION
+from dslc.storage.files import write_atomically
+from dslc.storage.manifest import CONFUSION
 
 __all__ = ["CONFUSION", "confusion_lines", "draw_confusion", "is_table", "tables_of"]
 

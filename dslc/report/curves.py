@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from dslc.report.pictures import is_drawable, new_picture, saved
-from dslc.training.files import write_atomically
-from dslc.training.folder import read_file
-from dslc.training.log import records_of
-from dslc.training.manifest import CURVES, LOG
+from dslc.storage.files import write_atomically
+from dslc.storage.folder import read_file
+from dslc.storage.log import records_of
+from dslc.storage.manifest import CURVES, LOG
 
 __all__ = ["draw_curves", "read_metrics"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from dslc.model.values import Application, Placeholder
-from dslc.training.outputs import Kind
+from dslc.plan.values import Application, Placeholder
+from dslc.storage.outputs import Kind
 
 __all__ = ["PICTURE", "draw_network"]
 

@@ -9,9 +9,9 @@ from typing import Any
 from dslc.diagnostics import Diagnostics
 from dslc.graph.model import load_model
 from dslc.limits import Limits
-from dslc.model.checked import CheckedTrain
-from dslc.model.measures import applications_of
-from dslc.model.values import Application, Value
+from dslc.plan.checked import CheckedTrain
+from dslc.plan.measures import applications_of
+from dslc.plan.values import Application, Value
 from dslc.report.spelling import spelled
 from dslc.source import Source
 from dslc.syntax import parse, tree

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
-from dslc.training.folder import read_manifest
-from dslc.training.machine import environment, environment_changes
-from dslc.training.run_reader import RunReader
-from dslc.training.runtime import available_providers, choose_provider, runtime
-from dslc.training.session import Graph, Settings
+from dslc.engine.environment import environment, environment_changes
+from dslc.engine.onnxruntime.runtime import available_providers, choose_provider, runtime
+from dslc.engine.onnxruntime.session import Graph, Settings
+from dslc.run.run_reader import RunReader
+from dslc.storage.folder import read_manifest
 
 __all__ = ["examine"]
 

@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dslc.check import Facts, Program, check_train_block
+from dslc.check.core.bodies import bind_formals, elaborate_alone
+from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
+from dslc.check.core.expressions import Evaluator
+from dslc.check.core.scope import Scope
+from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
-from dslc.library.operations import Layer, Role
+from dslc.library.operation import Layer, Role
 from dslc.limits import Limits
-from dslc.model import Facts, Program, check_train_block
-from dslc.model.bodies import bind_formals, elaborate_alone
-from dslc.model.checked import CheckedTrain
-from dslc.model.elaboration import CLASS_COUNT, Elaboration
-from dslc.model.expressions import Evaluator
-from dslc.model.measures import applications_of
-from dslc.model.scope import Scope
-from dslc.model.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.pipeline import Compilation
+from dslc.plan.checked import CheckedTrain
+from dslc.plan.measures import applications_of
+from dslc.plan.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
-from dslc.training.loading import loaded_from
 from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute, symbols_of
 
 __all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]

@@ -13,9 +13,9 @@ from typing import Any
 from dslc.diagnostics import Problem
 from dslc.errors.data import FILE_MISSING
 from dslc.errors.environment import NO_RUN
-from dslc.training.folder import inner_file, is_busy, read_manifest
-from dslc.training.log import records_of
-from dslc.training.manifest import CHECKPOINTS, LOG, MANIFEST, Manifest, Result
+from dslc.storage.folder import inner_file, is_busy, read_manifest
+from dslc.storage.log import records_of
+from dslc.storage.manifest import CHECKPOINTS, LOG, MANIFEST, Manifest, Result
 
 __all__ = ["RunSummary", "runs_in"]
 

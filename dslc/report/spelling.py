@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dslc.library.schedules import Chain
-from dslc.library.words import Word, describe
+from dslc.library.word import Word, describe
 
 __all__ = ["spelled"]
 

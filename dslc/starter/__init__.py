@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dslc.errors.environment import FILE_EXISTS, FILE_UNUSABLE
 from dslc.files import path_text
+from dslc.storage.files import writing
+from dslc.storage.outputs import check_output, write_output
 from dslc.syntax import RESERVED_WORDS
-from dslc.training.files import writing
-from dslc.training.outputs import check_output, write_output
 
 __all__ = ["write_starter"]
 

@@ -1,7 +1,7 @@
 """The syntax tree of a ``.dl`` file: what was written, before any name means anything.
 
 Purpose: plain frozen data, one class per form of the language, each with its span.
-Non-goals: names, types and values; those are the business of ``dslc.model``.
+Non-goals: names, types and values; those are the business of ``dslc.check``.
 """
 # ruff: noqa: D101 - a form whose name says all has no docstring
 

@@ -16,7 +16,7 @@ from dslc.autodiff.rules.stacks import is_worth_summing, stacked_input_gradient,
 from dslc.autodiff.rules.weights import convolved_weight_gradient, windowed_weight_gradient
 from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Builder, type_of
-from dslc.graph.passes import simplify
+from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, TensorType, symbol
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from dslc.cli import progress
 from dslc.cli.display import State, figure, picture
 from dslc.cli.progress import Bar
-from dslc.training.observing import Plan
-from dslc.training.progress import Progress
+from dslc.run.observing import Plan
+from dslc.run.progress import Progress
 
 
 def record(epoch: int, **others: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dslc.training.folder import occupied
+from dslc.storage.folder import occupied
 from tests.cli.conftest import Dslc, codes
 
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="devices, pipes and permissions of Unix")

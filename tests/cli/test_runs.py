@@ -12,8 +12,8 @@ import pytest
 
 from dslc.api import list_runs, load, open_run
 from dslc.diagnostics import Problem
-from dslc.training import run_folders
-from dslc.training.folder import is_busy, occupied
+from dslc.run import run_folders
+from dslc.storage.folder import is_busy, occupied
 from tests.cli.conftest import SPEC, Dslc
 
 COLUMNS = re.compile(r"\s{2,}")

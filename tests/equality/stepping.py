@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dslc.compile.artifacts import Artifacts
+from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.onnxruntime.stateful import TrainStep
 from dslc.pipeline import Options, compile_spec
-from dslc.training.artifacts import Artifacts
-from dslc.training.session import Settings
-from dslc.training.step import TrainStep
 
 HERE = Path(__file__).parent
 SETTINGS = Settings.of("cpu", 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.training.step import TrainStep
+from dslc.engine.onnxruntime.stateful import TrainStep
 
 from .stepping import compiled_text, largest, train_step
 from .test_accumulation import said, step_of, write_examples

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dslc.compile.state import FLUSH
 from dslc.diagnostics import Diagnostics
+from dslc.engine.onnxruntime.stateful import TrainStep
 from dslc.pipeline import check_spec
-from dslc.training.state import FLUSH
-from dslc.training.step import TrainStep
 
 from .stepping import compiled_text, largest, train_step
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Failure
-from dslc.training.evaluation import Evaluator
+from dslc.engine.evaluation import Evaluator
 
 from .stepping import SETTINGS, compiled_text
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.training.state import FLUSH, TOTAL
-from dslc.training.step import TrainStep
+from dslc.compile.state import FLUSH, TOTAL
+from dslc.engine.onnxruntime.stateful import TrainStep
 
 from .stepping import HERE, artifacts_of, compiled_text, largest, stored, subset, train_step
 

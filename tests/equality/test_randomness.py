@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.training.artifacts import Artifacts
+from dslc.compile.artifacts import Artifacts
 
 from .stepping import compiled_text, train_step
 

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from dslc.training.state import COUNTER_STEP, StateRole
-from dslc.training.step import TrainStep
+from dslc.compile.state import COUNTER_STEP, StateRole
+from dslc.engine.onnxruntime.stateful import TrainStep
 
 from .stepping import EPSILON, HERE, artifacts_of, largest, stored, subset, train_step
 

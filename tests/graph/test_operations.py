@@ -9,7 +9,8 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff.table import is_known
-from dslc.graph import Builder, Tensor, contraction, elementwise, linear, reductions, shaping, whole
+from dslc.graph import Builder, Tensor
+from dslc.graph.ops import contraction, elementwise, linear, reductions, shaping, whole
 from dslc.graph.verify import verify
 from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
 

@@ -12,8 +12,9 @@ import pytest
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.algebra import BROADCASTING
-from dslc.graph.passes import (
+from dslc.graph.verify import verify
+from dslc.rewrite.algebra import BROADCASTING
+from dslc.rewrite.passes import (
     PASSES,
     chosen_passes,
     fold_constants,
@@ -23,7 +24,6 @@ from dslc.graph.passes import (
     simplify,
     text_of,
 )
-from dslc.graph.verify import verify
 from dslc.types import FLOAT32, FLOAT64, INT32, ElementType, TensorType, symbol
 from tests.autodiff.harness import runner
 
@@ -559,7 +559,7 @@ def test_work_grows_with_the_graph_and_no_faster(monkeypatch: pytest.MonkeyPatch
             for name, one in PASSES.items()
         }
         slow["merge-common"] = replace(slow["merge-common"], function=rounds)
-        monkeypatch.setattr("dslc.graph.passes.PASSES", slow)
+        monkeypatch.setattr("dslc.rewrite.passes.PASSES", slow)
         model = simplify(model_of(chain, (3, 4)))
         assert len(model.graph) == 3 * layers
         return count["looks"], count["rounds"]

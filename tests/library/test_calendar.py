@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dslc.graph import Builder, Tensor
-from dslc.library.calendar import cyclic
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS
+from dslc.library.functions.calendar import cyclic
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS
 from dslc.types import FLOAT32, FLOAT64, TensorType
 from tests.library.graphs import compiled
 
@@ -59,5 +59,5 @@ def test_a_circle() -> None:
 
 
 def test_every_part_is_here() -> None:
-    words = {name for name, word in FUNCTIONS.items() if word.__module__ == "dslc.library.calendar"}
+    words = {name for name, word in FUNCTIONS.items() if word.__module__ == "dslc.library.functions.calendar"}
     assert words == {*PARTS, "cyclic"}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from dslc.library.words import INITIALIZERS, LAYERS
+from dslc.library.word import INITIALIZERS, LAYERS
 from dslc.types import FLOAT32, TensorType, symbol
 
 IN, OUT = 200, 300

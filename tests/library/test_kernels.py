@@ -13,8 +13,8 @@ from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
 from dslc.library.kernels import MISSING, need_kernels
-from dslc.library.operations import Context, Operation, Role
-from dslc.library.words import FUNCTIONS, LAYERS
+from dslc.library.operation import Context, Operation, Role
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.types import FLOAT64, ElementType
 from tests.library.graphs import compiled
 from tests.library.test_words import expected, instance_of, types_of

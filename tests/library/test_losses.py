@@ -8,8 +8,8 @@ import pytest
 from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.library import losses
-from dslc.library.operations import Context, Function, Statistic
-from dslc.library.words import FUNCTIONS
+from dslc.library.operation import Context, Function, Statistic
+from dslc.library.word import FUNCTIONS
 from dslc.types import FLOAT32, INT64, TensorType, symbol
 from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
 

@@ -7,9 +7,11 @@ import pytest
 from sklearn import metrics as sk
 
 from dslc.diagnostics import Problem
-from dslc.library import class_metrics, losses, metrics
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS
+from dslc.library import losses
+from dslc.library.metrics import classes as class_metrics
+from dslc.library.metrics import values as metrics
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, TensorType, symbol
 from tests.library.graphs import compiled, type_of_array
 

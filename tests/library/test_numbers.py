@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dslc.diagnostics import Problem
-from dslc.library.operations import word_of_symbol
-from dslc.library.words import FUNCTIONS
+from dslc.library.operation import word_of_symbol
+from dslc.library.word import FUNCTIONS
 from dslc.types import symbol
 
 T = symbol("T")

@@ -19,8 +19,8 @@ from dslc.graph import DEFAULT_OPSET, Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.graph.random import Randomness
 from dslc.library.kernels import MISSING
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS, LAYERS
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
 from tests.library.test_words import instance_of, types_of
 from tests.library.word_cases import RANDOM, ROWS, Row

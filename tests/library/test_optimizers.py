@@ -8,7 +8,7 @@ import pytest
 from dslc.diagnostics import Problem
 from dslc.library.optimizers import Update
 from dslc.library.schedules import chain
-from dslc.library.words import OPTIMIZERS, SCHEDULES
+from dslc.library.word import OPTIMIZERS, SCHEDULES
 from dslc.types import FLOAT32, INT64, TensorType
 from tests.library.graphs import compiled, listless, stored
 

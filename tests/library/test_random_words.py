@@ -13,8 +13,8 @@ from onnx.reference import ReferenceEvaluator
 from dslc.autodiff import gradients
 from dslc.graph import Builder, Tensor
 from dslc.graph.random import Randomness
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS, LAYERS
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, symbol
 from tests.library.graphs import compiled
 

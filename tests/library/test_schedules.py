@@ -8,7 +8,7 @@ import pytest
 from dslc.diagnostics import Problem
 from dslc.library.optimizers import Update
 from dslc.library.schedules import Chain, as_schedule, chain, check_complete
-from dslc.library.words import SCHEDULES
+from dslc.library.word import SCHEDULES
 from dslc.types import FLOAT32, INT64, TensorType
 from tests.library.graphs import compiled, stored
 

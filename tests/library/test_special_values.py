@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dslc.autodiff import gradients
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS, LAYERS
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType
 
 from .graphs import compiled

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from dslc.diagnostics import Problem
 from dslc.graph import Tensor
-from dslc.library.indexing import Slice
-from dslc.library.operations import Context
-from dslc.library.words import FUNCTIONS
+from dslc.library.functions.indexing import Slice
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS
 from dslc.types import (
     FLOAT32,
     Dimension,

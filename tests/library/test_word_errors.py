@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dslc.diagnostics import CODES, Problem
-from dslc.library.indexing import Mark, Slice
-from dslc.library.operations import Operation
-from dslc.library.words import FUNCTIONS, LAYERS
+from dslc.library.functions.indexing import Mark, Slice
+from dslc.library.operation import Operation
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.types import BOOL, FLOAT32, INT64, STRING, ElementType, TensorType, symbol
 
 N, T = symbol("N"), symbol("T")

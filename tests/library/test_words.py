@@ -11,11 +11,12 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff import gradients
+from dslc.check.core.arguments import Given, check_option
 from dslc.diagnostics import Diagnostics
 from dslc.graph import Builder, Tensor
-from dslc.library.indexing import Mark, Slice
-from dslc.library.operations import Context, Operation, Role
-from dslc.library.words import (
+from dslc.library.functions.indexing import Mark, Slice
+from dslc.library.operation import Context, Operation, Role
+from dslc.library.word import (
     FUNCTIONS,
     INITIALIZERS,
     LAYERS,
@@ -26,7 +27,6 @@ from dslc.library.words import (
     describe,
     options_of,
 )
-from dslc.model.arguments import Given, check_option
 from dslc.source import Source, Span
 from dslc.types import FLOAT32, ElementType, TensorType
 from tests.library.graphs import compiled, type_of_array
@@ -34,7 +34,9 @@ from tests.library.word_cases import RANDOM, ROWS, Row
 
 STORED = np.load(Path(__file__).parent / "data" / "words.npz")
 ALL = (LAYERS, FUNCTIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, SOURCES)
-ELSEWHERE = tuple(f"dslc.library.{name}" for name in ("calendar", "class_metrics", "losses", "metrics"))
+ELSEWHERE = tuple(
+    f"dslc.library.{name}" for name in ("functions.calendar", "metrics.classes", "losses", "metrics.values")
+)
 
 
 @pytest.mark.parametrize("word", [w for words in ALL for w in words.values()], ids=lambda word: word.name)

@@ -16,8 +16,8 @@ import numpy as np
 import onnx
 import pytest
 
+from dslc.compile.artifacts import Artifacts, serialized
 from dslc.pipeline import Compilation, Options, compile_spec
-from dslc.training.artifacts import Artifacts, serialized
 from tests.conftest import DATA, ROOT
 
 EQUALITY = ROOT / "tests" / "equality" / "specs"

@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 
+from dslc.engine.onnxruntime.stateful import NEXT
 from dslc.graph import DEFAULT_OPSET
-from dslc.training.step import NEXT
 
 from .graphs import EQUALITY, Compiled, blocks_of, cases, compiled, proto, require_data
 

@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from dslc.training.artifacts import serialized
-from dslc.training.step import NEXT
+from dslc.compile.artifacts import serialized
+from dslc.engine.onnxruntime.stateful import NEXT
 
 from .graphs import cases, compiled, examples, proto, require_data
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dslc.training.checkpoints import Checkpoint, encode, read_checkpoint
+from dslc.storage.checkpoints import Checkpoint, encode, read_checkpoint
 
 __all__ = ["damaged", "edited", "forged", "sign"]
 

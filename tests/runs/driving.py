@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
-from dslc.model.conditions import Record
 from dslc.pipeline import Options, compile_spec, reopen
-from dslc.training.loop import Observer, Plan, RunResult, train
-from dslc.training.progress import Progress
-from dslc.training.run import Run
+from dslc.plan.conditions import Record
+from dslc.run.finished import Run
+from dslc.run.loop import Observer, Plan, RunResult, train
+from dslc.run.progress import Progress
 
 DATA = """\
 data flowers {

@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from dslc.data.categories import fit_categories
+from dslc.data.readers.csv_table import open_csv
 from dslc.diagnostics import Failure
 from dslc.library.sources import csv
-from dslc.training.data.categories import fit_categories
-from dslc.training.data.csv_table import open_csv
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import opened, trained
 
 SPEC = """\

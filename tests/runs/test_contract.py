@@ -18,7 +18,7 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import Failure, Problem
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import opened, trained
 
 ROWS = 40

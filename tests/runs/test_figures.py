@@ -13,7 +13,7 @@ import pytest
 
 from dslc.diagnostics import CODES, Problem
 from dslc.render import render
-from dslc.training.checkpoints import read_checkpoint
+from dslc.storage.checkpoints import read_checkpoint
 from tests.runs.driving import Witness, lines_of, opened, trained
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ import pytest
 
 import dslc
 from dslc.cli import main
-from dslc.training.outside import IndexFailure
+from dslc.engine.outside import IndexFailure
 
 ROWS = [f"{i % 4},{i % 3},{i % 5}" for i in range(40)]
 DATA = """data d {
@@ -148,8 +148,8 @@ def test_a_model_says_which_indices_it_takes() -> None:
 
 def test_the_step_does_not_check_fields_again() -> None:
     """Fields are checked once, when they are read: a step takes no longer for it, and evaluation takes new data."""
-    from dslc.graph.indices import marked
     from dslc.graph.model import load_model
+    from dslc.graph.ops.indices import marked
 
     assert trained(spec("mean(w)")) == 0
     counts = [len(marked(load_model(Path("run", f"{name}.onnx").read_bytes()))) for name in ("train", "eval", "model")]
@@ -171,7 +171,7 @@ def test_ignored_targets_pass_in_the_graph_too() -> None:
 def test_failures_carry_what_was_wrong() -> None:
     assert trained(spec("mean(w)")) == 0
     run = dslc.open_run("run")
-    from dslc.training.evaluation import Predictor
+    from dslc.engine.evaluation import Predictor
 
     with pytest.raises(IndexFailure) as caught:
         Predictor(run.read("model.onnx"), run.settings).run({"user": np.array([0, 9]), "place": np.array([0, 0])})

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from dslc.diagnostics import CODES, Problem
-from dslc.training import loop
-from dslc.training.folder import RunFolder, occupied
-from dslc.training.log import Log
-from dslc.training.progress import Progress
-from dslc.training.run_files import RunFiles
+from dslc.run import loop
+from dslc.run.progress import Progress
+from dslc.run.run_files import RunFiles
+from dslc.storage.folder import RunFolder, occupied
+from dslc.storage.log import Log
 from tests.runs.driving import (
     DATA,
     MODEL,
@@ -57,7 +57,7 @@ def child(spec: Path, folder: Path) -> None:
 def processes() -> ForkServerContext:
     """Starts processes that have imported everything already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["onnxruntime", "dslc.training.fields", "dslc.training.step_graph", __name__])
+    context.set_forkserver_preload(["onnxruntime", "dslc.data.fields", "dslc.compile.step", __name__])
     return context
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import opened, trained
 
 ROWS, PIXELS = 100_003, 8
@@ -65,8 +65,8 @@ def test_sums_of_a_large_batch_lose_nothing(figure: str, expected: float, run: R
 
 def test_counts_beyond_what_float32_holds_are_not_rounded_first() -> None:
     from dslc.graph import Builder
-    from dslc.library.operations import Context
-    from dslc.library.words import FUNCTIONS
+    from dslc.library.operation import Context
+    from dslc.library.word import FUNCTIONS
     from dslc.types import FLOAT32, INT64, TensorType
     from tests.library.graphs import compiled
 

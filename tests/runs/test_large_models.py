@@ -107,7 +107,7 @@ from pathlib import Path
 import numpy as np
 from dslc.export import external
 from dslc.graph import Builder
-from dslc.training.artifacts import write_model
+from dslc.compile.artifacts import write_model
 from dslc.types import FLOAT32, TensorType, symbol
 
 def peak():  # getrusage's would count the parent's, from before exec

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import opened, trained
 
 SPEC = """\

@@ -14,7 +14,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import compile_spec
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import Witness, opened, trained
 
 TABLE = """\

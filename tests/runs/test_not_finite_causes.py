@@ -11,14 +11,14 @@ import pytest
 
 from dslc import graph as g
 from dslc.diagnostics import CODES, Problem
+from dslc.engine.evaluation import Predictor
+from dslc.engine.onnxruntime.session import Settings
 from dslc.graph import Builder
 from dslc.graph.model import load_model, save_model
 from dslc.graph.probes import probed
 from dslc.render import render
-from dslc.training.causes import cause_of
-from dslc.training.evaluation import Predictor
-from dslc.training.session import Settings
-from dslc.training.tracing import trace
+from dslc.run.explaining.causes import cause_of
+from dslc.run.explaining.tracing import trace
 from dslc.types import FLOAT32, TensorType
 from tests.runs.driving import trained
 

@@ -9,7 +9,7 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import RUN_FAILED
-from dslc.training.tracing import LaidOpen
+from dslc.run.explaining.tracing import LaidOpen
 from tests.runs.driving import trained
 
 DATA = """\
@@ -97,8 +97,8 @@ def test_a_run_that_was_resumed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_no_checkpoint_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a checkpoint after every batch, those that are left are of steps before the one that failed."""
-    monkeypatch.setattr("dslc.training.loop.CHECKPOINT_SECONDS", 0)
-    monkeypatch.setattr("dslc.training.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("dslc.run.loop.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("dslc.run.loop.CHECKPOINT_SHARE", 1e9)
     found = failed(write(tmp_path, RARE.format(rate="0.01", body="")))
     step = int(found.message.split("in step ")[1].split(",")[0])
     saved = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))

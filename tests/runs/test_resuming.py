@@ -12,8 +12,8 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.render import render_all
-from dslc.training import loop
-from dslc.training.progress import Progress
+from dslc.run import loop
+from dslc.run.progress import Progress
 from tests.runs.driving import MODEL, Witness, lines_of, outcome, spec_of, trained, write_spec
 
 PLAIN = spec_of("minimize cross_entropy(logits, label) using Adam(lr = 1e-2) epochs 6 batch 8 seed 3")

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import CODES, Failure, Problem
-from dslc.training.run import Run
+from dslc.run.finished import Run
 from tests.runs.driving import opened, spec_of, trained, write_spec
 
 HOUSES = """\

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from dslc.pipeline import Options, compile_spec, reopen
-from dslc.training.loop import RunResult, train
-from dslc.training.run import Run
+from dslc.run.finished import Run
+from dslc.run.loop import RunResult, train
 from tests.conftest import SPECS
 
 

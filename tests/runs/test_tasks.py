@@ -15,8 +15,8 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.pipeline import Options, compile_spec, reopen
-from dslc.training.loop import train
-from dslc.training.run import Run
+from dslc.run.finished import Run
+from dslc.run.loop import train
 from tests.conftest import SPECS
 
 Columns = dict[str, list[str]]

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import Options, compile_spec
-from dslc.training.checkpoints import read_checkpoint
+from dslc.storage.checkpoints import read_checkpoint
 from tests.runs.driving import (
     MODEL,
     Witness,

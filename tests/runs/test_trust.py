@@ -19,9 +19,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from dslc.diagnostics import Problem
+from dslc.engine.onnxruntime import bounded
 from dslc.errors.runs import BEYOND_BOUNDS
 from dslc.export.foreign import is_emitted
-from dslc.training import bounded
 from tests.cli.conftest import Done, Dslc, codes, dslc, trained
 from tests.hostile import within
 from tests.runs.damaging import sign

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dslc.check.core.known import REGISTRIES
 from dslc.diagnostics import CODES, Diagnostics
-from dslc.library.operations import Operation, operands_of
-from dslc.library.words import options_of
-from dslc.model.known import REGISTRIES
+from dslc.library.operation import Operation, operands_of
+from dslc.library.word import options_of
 from dslc.source import Source
 from dslc.syntax import parse, tree
 

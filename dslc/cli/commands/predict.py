@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, and write what came out."""
     from dslc.api import open_run
-    from dslc.training.data.predictions import find_not_finite, write_predictions
-    from dslc.training.outputs import check_output
+    from dslc.data.predictions import find_not_finite, write_predictions
+    from dslc.storage.outputs import check_output
 
     if (options.input is None) is (options.split is None):
         raise UsageError("error: dslc predict takes the new data as INPUT, or a --split of the run's own")

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Show it."""
     from dslc.api import Spec
     from dslc.report.drawing import PICTURE
-    from dslc.training.outputs import write_output
+    from dslc.storage.outputs import write_output
 
     spec = Spec(options.file, compiler_options(options))
     overviews = spec.overviews()

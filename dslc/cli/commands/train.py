@@ -26,7 +26,7 @@ from dslc.cli.options import (
 
 if TYPE_CHECKING:
     from dslc.pipeline import Compilation
-    from dslc.training.loop import RunResult
+    from dslc.run.loop import RunResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from functools import partial
 
     from dslc.api import Spec
-    from dslc.training.run_folders import in_folder
+    from dslc.run.run_folders import in_folder
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
     """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.training.loop import train
+    from dslc.run.loop import train
 
     watcher = follower(quiet=options.json)
     try:

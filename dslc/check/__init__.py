@@ -1,0 +1,109 @@
+"""From tree to checked model: names, arguments, shapes, and all errors at once."""
+
+from __future__ import annotations
+
+import dslc.library  # noqa: F401 - declares every word
+from dslc.check.core.bodies import bind_formals, elaborate_alone
+from dslc.check.core.builtins import BUILTINS, classes_of
+from dslc.check.core.elaboration import CLASS_COUNT, Elaboration, Exhausted
+from dslc.check.core.expressions import Evaluator
+from dslc.check.core.forms import check_form
+from dslc.check.core.program import Loader, Program, resolve_program
+from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.check.data.dataset import check_data
+from dslc.check.train.block import check_train
+from dslc.diagnostics import Diagnostics, Problem
+from dslc.errors import names
+from dslc.limits import Limits
+from dslc.plan.checked import CheckedData, CheckedTrain, Facts
+from dslc.plan.values import POISON
+from dslc.syntax import tree
+
+__all__ = [
+    "CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data",
+    "resolve_program",
+]  # fmt: skip
+
+
+def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
+    return Elaboration(diagnostics, limits, functions=dict(BUILTINS))
+
+
+def check_train_block(
+    program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
+) -> CheckedTrain | None:
+    """Check one train block with what is known of its data; None where it can't be compiled."""
+    return _train(program, name, diagnostics, limits, facts or Facts(), set())
+
+
+def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limits: Limits) -> CheckedData | None:
+    """Check the data set that a train block reads; None where it reads none."""
+    node, file = program.scope.trains[name]
+    used = next((s.name for s in node.body if isinstance(s, tree.UseData)), None)
+    if used not in file.data:
+        return None
+    declaration, scope = file.data[used]
+    return check_data(declaration, scope, _elaboration(diagnostics, limits), Facts())
+
+
+def _train(
+    program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts, applied: set[int]
+) -> CheckedTrain | None:
+    node, file = program.scope.trains[name]
+    found = Diagnostics()
+    elaboration = _elaboration(found, limits)
+    checked = None
+    try:
+        checked = check_train(node, file, elaboration, facts)
+    except Exhausted as exhausted:
+        found.add(exhausted.problem)
+    applied |= elaboration.elaborated
+    # a misfit that hangs on a number of categories is judged when the data has told it
+    diagnostics.extend(d for d in found if facts.known or CLASS_COUNT not in d.message)
+    return checked
+
+
+def check_program(
+    program: Program, diagnostics: Diagnostics, limits: Limits | None = None
+) -> dict[str, CheckedTrain | None]:
+    """Check everything that a spec declares, as far as that goes without its data; return its train blocks."""
+    limits = limits or Limits()
+    applied: set[int] = set()
+    used_data: set[int] = set()
+    trains: dict[str, CheckedTrain | None] = {}
+    for name, (node, file) in program.scope.trains.items():
+        trains[name] = _train(program, name, diagnostics, limits, Facts(), applied)
+        used = {s.name for s in node.body if isinstance(s, tree.UseData)}
+        used_data |= {id(file.data[key][0]) for key in used if key in file.data}
+    elaboration = _elaboration(diagnostics, limits)
+    try:
+        for entry in program.scope.data.values():
+            if id(entry[0]) not in used_data:
+                elaboration.functions["classes"] = classes_of(check_data(*entry, elaboration, Facts()), Facts())
+        elaboration.functions.setdefault("classes", classes_of(None, Facts()))
+        for block in program.scope.blocks.values():
+            if id(block) not in applied and block.node.kind == "model":
+                _alone(elaboration, block)
+    except Exhausted as exhausted:
+        diagnostics.add(exhausted.problem)
+    applied |= elaboration.elaborated
+    unused = [block for block in program.scope.blocks.values() if id(block) not in applied and not block.damaged]
+    well_formed = [block for block in unused if not check_form(block.node, diagnostics)]
+    if not diagnostics.has_errors:  # what is wrong may well be the application
+        for block in well_formed:
+            message = f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
+            diagnostics.add(names.UNUSED_BLOCK(message).at(block.node.name_span))
+    return trains
+
+
+def _alone(elaboration: Elaboration, block: BlockDeclaration) -> None:
+    """Check a model that no ``train`` uses with its default arguments, if it has one for each."""
+    if block.damaged or any(formal.default is None for formal in block.node.formals):
+        return
+    evaluator = Evaluator(elaboration, Scope(block.file))
+    try:
+        arguments = bind_formals(evaluator, block, [], block.node.name_span)
+        if arguments is not POISON:
+            elaborate_alone(evaluator, block, arguments, block.node.name)
+    except Problem as problem:
+        elaboration.report(problem, block.node.name_span)

@@ -1,0 +1,123 @@
+"""Compile-time arithmetic: numbers, sizes, texts and lists, within bounds."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable
+from typing import Any
+
+from dslc.errors import names
+from dslc.plan.values import is_number, kind_of
+from dslc.types import Symbolic, same_value
+
+__all__ = ["bounded", "compute", "work_of"]
+
+LARGEST = 2**63 - 1
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
+}  # fmt: skip
+_LONGEST = 100_000
+"""How many items a list may have."""
+_ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
+
+
+def work_of(value: Any) -> int:
+    """Return how much work an operand makes, in operations on single numbers."""
+    if isinstance(value, Symbolic):
+        return len(value.terms) * (1 + len(value.terms) // 10)
+    return len(value) // 20 if isinstance(value, (list, tuple, str)) else 0
+
+
+def compute(sign: str, left: Any, right: Any) -> Any:
+    """Compute an operator of compile-time values.
+
+    Raises:
+        Problem: it does not work on such values, or the result is too large.
+    """
+    if sign in ("==", "!="):
+        return _equal(left, right) is (sign == "==")
+    numeric = is_number(left) and is_number(right)
+    if sign in _ORDER and (numeric or (isinstance(left, str) and isinstance(right, str))):
+        return _ORDER[sign](left, right)
+    if numeric and (isinstance(left, Symbolic) or isinstance(right, Symbolic)):
+        left, right = _of_sizes(sign, left, right)
+    if sign in _ARITHMETIC and numeric:
+        return bounded(lambda: _ARITHMETIC[sign](left, right))
+    if sign == "**" and numeric:
+        return bounded(lambda: _power(left, right))
+    if sign == "+" and isinstance(left, list) and isinstance(right, list):
+        if len(left) + len(right) > _LONGEST:
+            raise names.BAD_ARITHMETIC(f"this list would have more than {_LONGEST:,} items")
+        return left + right
+    raise names.BAD_ARITHMETIC(f"'{sign}' does not work on {kind_of(left)} and {kind_of(right)}")
+
+
+def _equal(left: Any, right: Any) -> bool:
+    numeric = is_number(left) and is_number(right)
+    sized = isinstance(left, Symbolic) or isinstance(right, Symbolic)
+    if numeric and sized and not isinstance(left, float) and not isinstance(right, float):
+        same = same_value(left, right)
+        if same is None:
+            raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
+        return same
+    items = [item for side in (left, right) if isinstance(side, (list, tuple)) for item in side]
+    if any(isinstance(item, (list, tuple)) for item in items):
+        raise names.BAD_ARITHMETIC("lists of lists are not compared")
+    if not (numeric or type(left) is type(right) or None in (left, right)):
+        raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
+    return bool(left == right)
+
+
+def _of_sizes(sign: str, left: Any, right: Any) -> tuple[Any, Any]:
+    """Return operands of which one is a size known at run time only, so that the other is a whole number."""
+    size, other = (left, right) if isinstance(left, Symbolic) else (right, left)
+    if sign == "/":
+        raise names.BAD_ARITHMETIC(
+            f"'{size}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
+        )
+    if not isinstance(other, float):
+        return left, right
+    if not other.is_integer():
+        raise names.BAD_ARITHMETIC(
+            f"'{size}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
+            hint="divide with '//', which rounds down",
+        )
+    return (left, int(right)) if right is other else (int(left), right)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(exponent, Symbolic) or (
+        isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)
+    ):
+        raise names.BAD_ARITHMETIC("a dimension can be raised to a small whole number only")
+    if isinstance(base, int) and isinstance(exponent, int):
+        if exponent >= 0 and abs(base) > 1 and exponent * (abs(base).bit_length() - 1) > 64:
+            raise OverflowError
+        if exponent > 64:
+            return base**2 if exponent % 2 == 0 else base  # 0, 1 and -1
+    return base**exponent
+
+
+def bounded(computation: Callable[[], Any]) -> Any:
+    """Run compile-time arithmetic inside its bounds.
+
+    Raises:
+        Problem: it divides by zero, leaves the real numbers, or grows beyond 64 bits.
+    """
+    try:
+        result = computation()
+    except ZeroDivisionError:
+        raise names.BAD_ARITHMETIC("this divides by zero") from None
+    except OverflowError:
+        raise names.BAD_ARITHMETIC("this number is too large") from None
+    except (ValueError, TypeError):
+        raise names.BAD_ARITHMETIC("this has no value") from None
+    if isinstance(result, complex):
+        raise names.BAD_ARITHMETIC("the result is not a real number")
+    if isinstance(result, int) and abs(result) > LARGEST:
+        raise names.BAD_ARITHMETIC("this number is too large")
+    if isinstance(result, float) and not abs(result) < float("inf"):
+        raise names.BAD_ARITHMETIC("the result is not a finite number")
+    return result

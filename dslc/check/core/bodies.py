@@ -1,0 +1,458 @@
+"""Blocks and shared layers: bodies elaborated for the tensors that flow in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from dslc.check.core.arguments import Given, as_initializer, bind
+from dslc.check.core.builtins import count_of
+from dslc.check.core.forms import check_form
+from dslc.check.core.matching import Silent, declared_type, match_type
+from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import matching, names, objectives
+from dslc.library.operation import Initializer, Layer, Role, Variable
+from dslc.plan.values import POISON, Outputs, ParameterRecord, Value, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.check.core.elaboration import Elaboration
+    from dslc.check.core.expressions import Evaluator
+
+__all__ = ["LayerInstance", "apply_block", "bind_formals", "elaborate", "elaborate_alone", "unpacked"]
+
+
+# --- blocks ----------------------------------------------------------------------------------------
+
+
+def apply_block(
+    outer: Evaluator,
+    block: BlockDeclaration,
+    given: Sequence[Given],
+    operands: Sequence[Value],
+    span: Span,
+    path: tuple[str, ...],
+) -> Any:
+    """Apply a block (or a model, as a block) to tensors; its parameters live under ``path``."""
+    if block.damaged:
+        return POISON
+    arguments = bind_formals(outer, block, given, span)
+    if arguments is POISON:
+        return POISON
+    return elaborate(outer, block, arguments, list(operands), span, path, outer.network)
+
+
+def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span) -> Any:
+    """Return the values of a block's arguments by name, POISON where they do not fit."""
+    diagnostics = outer.elaboration.diagnostics
+    if block.damaged:
+        return POISON
+    formals = [f.name for f in block.node.formals]
+    bound = bind(given, formals, (), of=block.node.name, diagnostics=diagnostics)
+    failed = bound.failed
+    scope = Scope(block.file)
+    inner = replace(outer, scope=scope, bound=(), components={})
+    for formal in block.node.formals:
+        if formal.name in bound.by_name:
+            value = bound.by_name[formal.name].value
+        elif formal.default is not None:
+            value = inner.evaluate(formal.default)
+        else:
+            diagnostics.add(
+                names.MISSING_ARGUMENT(f"{block.node.name} needs '{formal.name}'").at(
+                    span, Label(formal.span, "declared here, without a default")
+                )
+            )
+            value = POISON
+        if isinstance(value, Value):
+            diagnostics.add(
+                names.NOT_KNOWN_YET(
+                    f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
+                    hint=f"tensors flow in: (a, b) -> {block.node.name}",
+                ).at(bound.by_name[formal.name].span)
+            )
+            value = POISON
+        failed |= value is POISON
+        scope.values[formal.name] = value
+    return POISON if failed else dict(scope.values)
+
+
+def elaborate(
+    outer: Evaluator,
+    block: BlockDeclaration,
+    arguments: Mapping[str, Any],
+    operands: list[Value] | dict[str, Value] | None,
+    span: Span,
+    path: tuple[str, ...],
+    network: str,
+) -> Any:
+    """Elaborate a body for operands (by position or by input name; None: for its declared types).
+
+    Returns its output, an :class:`Outputs` if it has several, or POISON.
+    """
+    outer.elaboration.elaborated.add(id(block))
+    if block.damaged:
+        return POISON
+    scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
+    body = _Body(
+        evaluator=replace(outer, scope=scope, network=network, prefix=path, bound=(), components=block.components),
+        block=block,
+        operands=operands,
+        span=span,
+    )
+    for doubt in block.doubts:
+        outer.elaboration.report(block.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
+    with outer.elaboration.nested(span, applied=operands is not None):
+        outer.elaboration.count_execution(span, cost=10)
+        return body.run()
+
+
+def elaborate_alone(outer: Evaluator, block: BlockDeclaration, arguments: Mapping[str, Any], name: str) -> Any:
+    """Elaborate a model for its declared input types, symbols left free: the network as it ships."""
+    return elaborate(outer, block, arguments, None, block.node.name_span, (name,), name)
+
+
+@dataclass
+class _Body:
+    """One elaboration of a block's body."""
+
+    evaluator: Evaluator
+    block: BlockDeclaration
+    operands: list[Value] | dict[str, Value] | None
+    span: Span
+    outputs: dict[str | None, Any] = field(default_factory=dict)
+    output_spans: dict[str | None, Span] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    input_statements: dict[str, tree.Input] = field(default_factory=dict)
+    """The first of each name."""
+
+    @property
+    def elaboration(self) -> Elaboration:
+        return self.evaluator.elaboration
+
+    def run(self) -> Any:
+        node = self.block.node
+        if not self.block.well_formed:
+            check_form(node, self.elaboration.diagnostics)
+            return POISON
+        inputs = [s for s in node.body if isinstance(s, tree.Input)]
+        if self.operands is not None:
+            self._distribute(inputs)
+        for statement in inputs:
+            earlier = self.input_statements.setdefault(statement.name, statement)
+            if earlier is not statement:
+                self.elaboration.report(
+                    names.DUPLICATE(f"the input '{statement.name}' is declared twice"),
+                    statement.name_span,
+                    Label(earlier.name_span, "first declared here"),
+                )
+        self.statements(node.body, self.evaluator.scope, (), top=True)
+        found = list(self.outputs.values())
+        if not found:
+            raise names.MISSING_STATEMENT(
+                f"no output of {node.kind} {node.name} is reached",
+                hint="each stands in a branch that is not taken, or in a loop that does not run",
+            ).at(node.name_span)
+        if POISON in found:
+            return POISON
+        if len(found) == 1:
+            return found[0]
+        return Outputs({str(name): value for name, value in self.outputs.items()}, node.name)
+
+    def _distribute(self, inputs: Sequence[tree.Input]) -> None:
+        """Give the operands to the inputs."""
+        node, operands = self.block.node, self.operands
+        assert operands is not None
+        if isinstance(operands, list):
+            if len(operands) != len(inputs):
+                takes = f"{len(inputs)} tensor{'s' * (len(inputs) != 1)} ({', '.join(i.name for i in inputs)})"
+                raise matching.WRONG_COUNT(
+                    f"{node.name} takes {takes}, and {len(operands)} flow{'s' * (len(operands) == 1)} into it",
+                    hint=f"write ({', '.join(i.name for i in inputs)}) -> {node.name}" if len(inputs) > 1 else None,
+                ).at(self.span)
+            operands = {i.name: o for i, o in zip(inputs, operands, strict=True)}
+        self.inputs = dict(operands)
+
+    # --- statements ----------------------------------------------------------------------------
+
+    def statements(
+        self, statements: Sequence[tree.BodyStatement], scope: Scope, indices: tuple[str, ...], *, top: bool = False
+    ) -> None:
+        """Carry out statements in their order; what fails is reported, and what it binds is poison."""
+        for statement in statements:
+            self.elaboration.count_execution(statement.span)
+            try:
+                self.statement(statement, replace(self.evaluator, scope=scope), indices, top)
+            except Problem as problem:
+                self.elaboration.report(problem, statement.span)
+                self._poison(statement, scope)
+            except Silent:
+                self._poison(statement, scope)
+
+    def _poison(self, statement: tree.BodyStatement, scope: Scope) -> None:
+        """Bind what a failed statement would have bound, so that its uses stay silent."""
+        match statement:
+            case tree.Bind(targets=targets):
+                for target in targets:
+                    scope.bind(target.name, POISON)
+            case tree.Input(name=name) | tree.ParameterDeclaration(name=name):
+                scope.bind(name, POISON)
+            case tree.LayerDeclaration(name=name):
+                scope.callables.setdefault(name, POISON)
+            case tree.Output(name=name):
+                self.outputs.setdefault(name, POISON)
+            case tree.If(body=body, otherwise=otherwise):
+                self.poison_all((*body, *otherwise), scope)
+            case tree.For(body=body):
+                self.poison_all(body, scope)
+
+    def poison_all(self, statements: Sequence[tree.BodyStatement], scope: Scope) -> None:
+        """Poison what statements would have bound that can't be carried out."""
+        for statement in statements:
+            self._poison(statement, scope)
+
+    def statement(self, s: tree.BodyStatement, evaluator: Evaluator, indices: tuple[str, ...], top: bool) -> None:
+        scope = evaluator.scope
+        match s:
+            case tree.Input():
+                self._input(s, evaluator, top)
+            case tree.Output():
+                self._output(s, replace(evaluator, bound=(s.name or "output", *indices)))
+            case tree.Bind():
+                value = replace(evaluator, bound=(s.targets[0].name, *indices)).evaluate(s.value)
+                self._bind(s, value, scope)
+            case tree.LayerDeclaration():
+                scope.check_shadowing(s.name, s.name_span)
+                self._layer(s, evaluator, indices)
+            case tree.ParameterDeclaration():
+                self._parameter(s, evaluator, indices)
+            case tree.If():
+                chosen = evaluator.condition(s.condition, "'if'")
+                if chosen is POISON:
+                    self._poison(s, scope)
+                else:
+                    self.statements(s.body if chosen else s.otherwise, scope, indices)
+            case tree.For():
+                self._for(s, evaluator, indices)
+
+    def _input(self, s: tree.Input, evaluator: Evaluator, top: bool) -> None:
+        if not top:
+            raise names.MISPLACED_STATEMENT("inputs stand at the top level of a block", hint="move it up").at(s.span)
+        scope = evaluator.scope
+        formal = next((f for f in self.block.node.formals if f.name == s.name), None)
+        if formal is not None:
+            raise names.DUPLICATE(
+                f"'{s.name}' is an argument of {self.block.node.name} already", hint="choose another name"
+            ).at(s.name_span, Label(formal.span, "the argument"))
+        if s.default is not None:
+            raise names.NOT_AVAILABLE(
+                f"the input '{s.name}' is optional, which this version does not build yet",
+                hint="leave the default away",
+            ).at(s.default.span)
+        if self.operands is None:
+            type = declared_type(s.type, scope, evaluator.evaluate)
+            self.elaboration.check_size(type, s.type.span)
+            value: Any = self.elaboration.placeholder(s.name, type, s.name_span)
+        else:
+            value = self.inputs.get(s.name, POISON)
+            if isinstance(value, Value):
+                match_type(
+                    s.type,
+                    value.type,
+                    scope,
+                    evaluator.evaluate,
+                    what=f"the input '{s.name}' of {self.block.node.name}",
+                    span=self.span,
+                    origin=value.span,
+                )
+        scope.values[s.name] = value
+
+    def _output(self, s: tree.Output, evaluator: Evaluator) -> None:
+        node = self.block.node
+        if s.name is None and node.kind == "model":
+            raise names.MISPLACED_STATEMENT("a model names its outputs", hint="write: output name = ...").at(s.span)
+        twin = self.input_statements.get(s.name) if s.name is not None else None
+        if twin is not None and node.kind == "model":
+            raise objectives.NAME_CLASH(
+                f"the output '{s.name}' is named like an input of {node.name}",
+                hint=f"choose another name for the output: 'predicted_{s.name}', say",
+            ).at(s.name_span or s.span, Label(twin.name_span, "the input"))
+        if s.name in self.outputs:
+            what = f"the output '{s.name}' is" if s.name else "the unnamed output is"
+            hint, labels = None if s.name else "name the outputs: output a = ..., output b = ...", []
+            first = self.output_spans.get(s.name)
+            if first == s.span:
+                raise names.DUPLICATE(
+                    f"{what} given in each turn of the loop", hint="bind a name in the loop, and put that out behind it"
+                ).at(s.name_span or s.span)
+            if first is not None:
+                labels = [Label(first, "first given here")]
+            raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span or s.span)
+        if self.outputs and (s.name is None) != (None in self.outputs):
+            raise names.MISPLACED_STATEMENT(
+                "an unnamed output is the only one of its block", hint="name the outputs"
+            ).at(s.span)
+        self.output_spans[s.name] = s.span
+        value = evaluator.evaluate(s.value)
+        if value is not POISON and not isinstance(value, Value):
+            hint = "read one of them by name" if isinstance(value, Outputs) else None
+            self.elaboration.report(
+                matching.NOT_A_TENSOR(f"an output is a tensor, and this is {kind_of(value)}", hint=hint), s.value.span
+            )
+            value = POISON
+        self.outputs[s.name] = value
+        if s.name is not None:
+            evaluator.scope.values.setdefault(s.name, value)
+
+    def _bind(self, s: tree.Bind, value: Any, scope: Scope) -> None:
+        for target in s.targets:
+            layer = scope.callables.get(target.name)
+            if isinstance(layer, LayerInstance):
+                raise names.SHADOWED(f"'{target.name}' is a layer already", hint="choose another name").at(target.span)
+        for name, part in unpacked(s.targets, value, s.value.span).items():
+            scope.bind(name, part)
+
+    def _for(self, s: tree.For, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
+        iterable = evaluator.evaluate(s.iterable)
+        if iterable is POISON:
+            self._poison(s, evaluator.scope)
+            return
+        if not isinstance(iterable, (range, list, tuple)):
+            problem = names.NOT_KNOWN_YET if isinstance(iterable, Value) else names.BAD_ARITHMETIC
+            count = s.iterable.span.text if isinstance(iterable, int) else "n"
+            raise problem(
+                f"'for' runs over a range or a list, not {kind_of(iterable)}",
+                hint=f"write: for {s.variable.name} in range({count})",
+            ).at(s.iterable.span)
+        self.elaboration.count_iterations(count_of(iterable), s.iterable.span)
+        found = len(self.elaboration.diagnostics)
+        for number, item in enumerate(iterable):
+            if len(self.elaboration.diagnostics) > found:
+                break  # a mistake in one turn is a mistake in all
+            scope = Scope(evaluator.scope.file, evaluator.scope, values={s.variable.name: item})
+            self.statements(s.body, scope, (*indices, str(item if isinstance(iterable, range) else number)))
+
+    def _layer(self, s: tree.LayerDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
+        target = s.value
+        callee = target.function if isinstance(target, tree.Call) else target
+        if not isinstance(callee, (tree.Name, tree.Member)):
+            raise names.NOT_APPLICABLE(
+                "'layer' makes a layer without applying it", hint=f"for example: layer {s.name} = Dense(10)"
+            ).at(target.span)
+        found = evaluator.resolve(callee, role="layer")
+        given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
+        if any(g.value is POISON for g in given):
+            raise Silent
+        path = (*evaluator.prefix, *indices, s.name)
+        if isinstance(found, BlockDeclaration):
+            arguments = bind_formals(evaluator, found, given, target.span)
+            instance = LayerInstance(s.name, found, arguments, path, s.name_span)
+        elif isinstance(found, type) and issubclass(found, Layer):
+            word = evaluator.make_layer(found, given, target.span)
+            instance = LayerInstance(s.name, word, {}, path, s.name_span)
+        else:
+            raise names.NOT_APPLICABLE(
+                f"'{callee.span.text}' is no layer and no block",
+                hint=f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies",
+            ).at(callee.span)
+        if instance.word is POISON or instance.arguments is POISON:
+            raise Silent
+        for scope in evaluator.scope.chain():
+            known = scope.callables.get(s.name)
+            if isinstance(known, LayerInstance):
+                raise names.DUPLICATE(f"the layer '{s.name}' is declared twice", hint="choose another name").at(
+                    s.name_span, Label(known.span, "first declared here")
+                )
+        evaluator.scope.callables[s.name] = instance
+
+    def _parameter(self, s: tree.ParameterDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
+        type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
+        initializer = evaluator.evaluate(s.value)
+        if initializer is POISON:
+            raise Silent
+        initializer = as_initializer(initializer)
+        if not isinstance(initializer, Initializer):
+            raise names.WRONG_KIND(
+                f"a parameter starts from an initializer, not {kind_of(initializer)}", hint="for example: normal(0.02)"
+            ).at(s.value.span)
+        if not type.element.is_float:
+            raise matching.BAD_TYPE(f"a trainable parameter is of floating point, not {type.element}").at(s.type.span)
+        path = ".".join((*evaluator.prefix, *indices, s.name))
+        variable = Variable(s.name, type.shape, initializer, Role.KERNEL, element=type.element)
+        record = self.elaboration.own(
+            ParameterRecord(path, variable, evaluator.network, s.name_span, ()), f"the parameter '{s.name}'"
+        )
+        evaluator.scope.bind(s.name, self.elaboration.parameter(record, s.name_span))
+
+
+def unpacked(targets: Sequence[tree.Target], value: Any, span: Span) -> dict[str, Any]:
+    """Return what each of the names on the left gets of a value.
+
+    Raises:
+        Problem: there are more or fewer parts than names.
+    """
+    if len(targets) == 1:
+        if isinstance(value, tuple) and any(isinstance(v, Value) for v in value):
+            raise names.BAD_UNPACKING(
+                f"{len(value)} tensors are given to one name", hint=f"write: a, b = ...  for {len(value)} names"
+            ).at(targets[0].span)
+        return {targets[0].name: value}
+    parts: Sequence[Any]
+    if value is POISON:
+        parts = [POISON] * len(targets)
+    elif isinstance(value, Outputs):
+        parts = list(value.values.values())
+    elif isinstance(value, (tuple, list)):
+        parts = value
+    else:
+        raise names.BAD_UNPACKING(f"{kind_of(value)} cannot be unpacked into {len(targets)} names").at(span)
+    if len(parts) != len(targets):
+        raise names.BAD_UNPACKING(f"{len(parts)} values are unpacked into {len(targets)} names").at(span)
+    return {target.name: part for target, part in zip(targets, parts, strict=True)}
+
+
+# --- shared layers ----------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class LayerInstance:
+    """A layer or block made by ``layer name = ...``; each application shares its parameters."""
+
+    name: str
+    word: Any
+    """The configured operation, or the block's declaration."""
+    arguments: Any
+    path: tuple[str, ...]
+    span: Span
+
+    @property
+    def described(self) -> str:
+        """How messages call it."""
+        return f"the layer '{self.name}'"
+
+    def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
+        """Apply it to tensors."""
+        if isinstance(self.word, BlockDeclaration):
+            return elaborate(evaluator, self.word, self.arguments, list(operands), span, self.path, evaluator.network)
+        evaluator.count_operands(type(self.word), operands, span)
+        return evaluator.elaboration.apply(
+            self.word, operands, span, path=".".join(self.path), network=evaluator.network
+        )
+
+    def member(self, evaluator: Evaluator, e: tree.Member) -> Value:
+        """Read one of its parameters."""
+        parameters = evaluator.elaboration.parameters
+        prefix = ".".join(self.path) + "."
+        record = parameters.get(prefix + e.name)
+        if record is None:
+            own = [path[len(prefix) :] for path in parameters if path.startswith(prefix)]
+            hint = did_you_mean(e.name, own) or (
+                f"it has {', '.join(own)}" if own else "its parameters exist from its first application on"
+            )
+            raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(
+                e.name_span
+            )
+        return evaluator.elaboration.parameter(record, e.span)

@@ -1,0 +1,433 @@
+"""What one elaboration of a spec shares: findings, limits, parameters, and how words meet tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from dslc.check.data.widening import Widening, refuse_zero
+from dslc.diagnostics import Diagnostics, Label, Problem
+from dslc.errors import matching, names, objectives, types
+from dslc.library.kernels import need_kernels
+from dslc.library.operation import Operation
+from dslc.library.word import FUNCTIONS
+from dslc.limits import Limits
+from dslc.plan.columns import RawColumn
+from dslc.plan.examples import is_batch
+from dslc.plan.values import (
+    POISON,
+    Application,
+    DimensionOf,
+    Literal,
+    Outputs,
+    ParameterOf,
+    ParameterRecord,
+    Placeholder,
+    Value,
+    kind_of,
+)
+from dslc.source import Span
+from dslc.types import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    BroadcastError,
+    ElementType,
+    Shape,
+    Symbolic,
+    TensorType,
+    Undecided,
+    bounds,
+    same_value,
+    shape_text,
+    symbols_of,
+)
+
+__all__ = ["Elaboration", "Exhausted"]
+
+
+class Exhausted(Exception):
+    """A limit of the whole spec is reached, so that nothing more can be told of it; ``problem`` says which."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+@dataclass
+class Elaboration:
+    """The state of one elaboration.
+
+    ``class_counts`` are the numbers of categories found in the data, by field; before data is read they are
+    symbols. ``frozen`` says which parameter paths are not trained: their layers stay in evaluation mode.
+    """
+
+    diagnostics: Diagnostics
+    limits: Limits = field(default_factory=Limits)
+    training: bool = False
+    frozen: Callable[[str], bool] = lambda _: False
+    parameters: dict[str, ParameterRecord] = field(default_factory=dict)
+    applications: int = 0
+    iterations: int = 0
+    executions: int = 0
+    work: int = 0
+    depth: int = 0
+    calls: tuple[Span, ...] = ()
+    """Where the blocks around the statement at hand are applied, outermost first."""
+    asked_for_parameters: bool = False
+    """Something depended on all parameters of a network, so they must be known beforehand."""
+    widening: Widening | None = None
+    """How numbers of several types meet; None: not at all."""
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    """Compile-time functions that every expression knows: ``range``, ``classes``."""
+    elaborated: set[int] = field(default_factory=set)
+    """Identities of the blocks that were applied."""
+    _sites: dict[str, int] = field(default_factory=dict)
+    _bounds: dict[Symbolic, tuple[float, float]] = field(default_factory=dict)
+    """Of the symbolic sizes so far; few differ."""
+
+    # --- findings ------------------------------------------------------------------------------
+
+    def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
+        """Record a problem at a place; the poison it leaves is the expression's value."""
+        shown = {span, problem.diagnostic.span, *(label.span for label in problem.diagnostic.labels)}
+        if self.calls and problem.diagnostic.code.id.startswith(("E03", "E0512")) and self.calls[-1] not in shown:
+            labels = (*labels, Label(self.calls[-1], "in what is applied here"))
+        self.diagnostics.add(problem.at(span, *labels))
+        if len(self.diagnostics) >= MOST_FINDINGS:
+            raise Exhausted(names.TOO_MANY(f"{MOST_FINDINGS} mistakes were found, and no more are looked for").at(span))
+        return POISON
+
+    @contextmanager
+    def graph(self, *, training: bool) -> Iterator[None]:
+        """Elaborate for one graph: in training mode or not; random sites are counted anew."""
+        before = self.training, self._sites
+        self.training, self._sites = training, {}
+        try:
+            yield
+        finally:
+            self.training, self._sites = before
+
+    @contextmanager
+    def nested(self, span: Span, *, applied: bool = True) -> Iterator[None]:
+        """Go one block deeper; ``applied`` where the spec says so at the place."""
+        before = self.calls
+        self.calls = (*before, span) if applied else before
+        try:
+            if len(self.calls) > self.limits.nesting:
+                raise Exhausted(
+                    names.LIMIT_REACHED(
+                        f"blocks are applied inside one another more than {self.limits.nesting} deep",
+                        hint="does a block apply itself without end? '--limit nesting=N' raises the limit",
+                    ).at(span)
+                )
+            yield
+        finally:
+            self.calls = before
+
+    def check_depth(self, span: Span) -> None:
+        """Refuse expressions that nest too deep, those of all the blocks around taken together."""
+        if self.depth > DEPTHS * self.limits.nesting:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
+                    hint="name intermediate results, or raise the limit with '--limit nesting=N'",
+                ).at(span)
+            )
+
+    def count_execution(self, span: Span, cost: int = 1) -> None:
+        """Count a statement carried out: blocks that apply others twice each grow without a single loop."""
+        self.executions += cost
+        if self.executions > EXECUTIONS * self.limits.loop_iterations:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    "the loops and blocks of this spec come to more than "
+                    f"{EXECUTIONS * self.limits.loop_iterations:,} statements",
+                    hint="'--limit loop_iterations=N' raises the limit in proportion",
+                ).at(span)
+            )
+
+    def count_work(self, span: Span, amount: int = 1) -> None:
+        """Count what evaluating takes, in operations on single numbers: a turn of a loop can hold thousands."""
+        self.work += amount
+        if self.work > WORK * self.limits.loop_iterations:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the expressions of this spec come to more than {WORK * self.limits.loop_iterations:,} operations "
+                    "when it is compiled",
+                    hint="'--limit loop_iterations=N' raises the limit in proportion",
+                ).at(span)
+            )
+
+    def count_iterations(self, turns: int, span: Span) -> None:
+        """Count the turns of a compile-time loop that begins."""
+        self.iterations += turns
+        if self.iterations > self.limits.loop_iterations:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
+                    hint="'--limit loop_iterations=N' raises the limit",
+                ).at(span)
+            )
+
+    # --- values --------------------------------------------------------------------------------
+
+    def placeholder(self, key: str, type: TensorType, span: Span | None) -> Value:
+        """Return a tensor that is given from outside."""
+        return self._leaf(Placeholder(key, type), type, span)
+
+    def parameter(self, record: ParameterRecord, span: Span | None) -> Value:
+        """Return a parameter as a tensor."""
+        return self._leaf(ParameterOf(record.path, record.type), record.type, span)
+
+    def literal(self, number: Any, element: ElementType, span: Span | None) -> Value:
+        """Return a number (or a dimension) as a scalar tensor of an element type.
+
+        Raises:
+            Problem: the number does not fit the element type.
+        """
+        type = TensorType(element)
+        if isinstance(number, Symbolic):
+            return self._leaf(DimensionOf(number, type), type, span)
+        if not isinstance(number, bool) and not _representable(number, element):
+            raise matching.BAD_LITERAL(
+                f"the number {number} does not fit a tensor of {element}",
+                hint="convert the tensor first: cast(x, float32)" if not element.is_float else None,
+            ).at(span)
+        return self._leaf(Literal(np.asarray(number, element.numpy), type), type, span)
+
+    def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
+        application = Application(operation, (), span, self._next_number(span))
+        value = Value(type, application, span)
+        application.outputs = (value,)
+        return value
+
+    def _next_number(self, span: Span | None) -> int:
+        self.applications += 1
+        if self.applications > self.limits.graph_nodes:
+            raise Exhausted(
+                names.LIMIT_REACHED(
+                    f"the network has more than {self.limits.graph_nodes:,} operations",
+                    hint="'--limit graph_nodes=N' raises the limit",
+                ).at(span)
+            )
+        return self.applications
+
+    def tensors(self, values: Sequence[Any], spans: Sequence[Span]) -> list[Value]:
+        """Return operands as tensors: a number takes the element type of the tensors beside it.
+
+        Raises:
+            Problem: one of them can't be a tensor.
+        """
+        values = [
+            value.tensor(span) if isinstance(value, RawColumn) else value
+            for value, span in zip(values, spans, strict=True)
+        ]
+        types = [v.type.element for v in values if isinstance(v, Value)]
+        numeric = [t for t in types if t is not BOOL]
+        element = numeric[0] if numeric else BOOL if types else FLOAT32
+        found: list[Value] = []
+        for value, span in zip(values, spans, strict=True):
+            if isinstance(value, Value):
+                found.append(value)
+            elif isinstance(value, bool):
+                found.append(self.literal(value, BOOL, span))
+            elif isinstance(value, (int, float, Symbolic)):
+                adopted = element if element is not BOOL else (INT64 if isinstance(value, int) else FLOAT32)
+                if self.widening is not None and not isinstance(value, Symbolic) and not _representable(value, adopted):
+                    adopted = FLOAT64
+                found.append(self.literal(value, adopted, span))
+            else:
+                hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
+                raise matching.NOT_A_TENSOR(f"a tensor is needed here, not {kind_of(value)}", hint=hint).at(span)
+        return found
+
+    # --- application -----------------------------------------------------------------------------
+
+    def apply(
+        self,
+        operation: Operation,
+        operands: Sequence[Value],
+        span: Span,
+        *,
+        path: str = "",
+        network: str = "",
+        sign: str = "",
+    ) -> Value | tuple[Value, ...]:
+        """Apply a word to tensors: check types, own its variables under ``path``.
+
+        ``sign`` is the operator by which the spec says it, for messages.
+
+        Raises:
+            Problem: the operands do not fit.
+        """
+        written = operands
+        if self.widening is not None:
+            operands = self.widening(self, operation, operands, span)
+        types = [operand.type for operand in operands]
+        try:
+            refuse_zero(operation, written, span)
+            result = operation.type(*types)
+            need_kernels(operation, *types)
+            variables = operation.variables(*types)
+        except Problem as problem:
+            found = problem.diagnostic
+            if sign and found.message.startswith(operation.name):
+                message = f"'{sign}'{found.message.removeprefix(operation.name)}"
+                problem = Problem(replace(found, message=message))
+            known = {label.span for label in found.labels}
+            raise problem.at(span, *(o for o in _origins(operands, span) if o.span not in known)) from None
+        except Undecided as undecided:
+            raise matching.UNDECIDED(str(undecided)).at(span, *_origins(operands, span)) from None
+        except BroadcastError as mismatch:
+            raise matching.WRONG_TYPE(
+                f"{operation.name} of {' and '.join(map(str, types))} does not fit: {mismatch}"
+            ).at(span, *_origins(operands, span)) from None
+        results = (result,) if isinstance(result, TensorType) else result
+        for type in results:
+            self.check_size(type, span)
+        paths: dict[str, str] = {}
+        for variable in variables:
+            paths[variable.name] = f"{path}.{variable.name}"
+            self.own(ParameterRecord(paths[variable.name], variable, network, span, tuple(types)), operation.name)
+        site = path
+        if operation.random:
+            self._sites[path] = self._sites.get(path, 0) + 1
+            if self._sites[path] > 1:
+                site = f"{path}#{self._sites[path]}"
+        application = Application(
+            operation,
+            tuple(operands),
+            span,
+            self._next_number(span),
+            site,
+            paths,
+            training=self.training and not (path and self.frozen(path)),
+        )
+        application.outputs = tuple(Value(type, application, span) for type in results)
+        return application.outputs[0] if isinstance(result, TensorType) else application.outputs
+
+    def over_examples(self, value: Value, span: Span) -> Value:
+        """Return a loss or metric as one number: a tensor over the examples is averaged over all its elements."""
+        return self.call("mean", [value], span) if is_batch(value) else value
+
+    def call(self, name: str, operands: Sequence[Value], span: Span, **options: Any) -> Value:
+        """Apply a library function by name."""
+        result = self.apply(FUNCTIONS[name](**options), operands, span)
+        assert isinstance(result, Value)
+        return result
+
+    def check_size(self, type: TensorType, span: Span) -> None:
+        """Refuse a tensor that is larger than the limits allow, and one with an axis that is always empty.
+
+        A sum over nothing is 0 and a mean of nothing no number at all; runtimes differ even in the shapes they give.
+        """
+        if type.rank > MOST_AXES:
+            raise matching.BAD_TYPE(f"a tensor has at most {MOST_AXES} axes, and this one would have {type.rank:,}").at(
+                span
+            )
+        least = 1
+        for axis, dimension in enumerate(type.shape):
+            if isinstance(dimension, Symbolic) and dimension not in self._bounds:
+                self._bounds[dimension] = bounds(dimension)
+            low, high = self._bounds[dimension] if isinstance(dimension, Symbolic) else (dimension, dimension)
+            if high < 1:
+                whatever = ", whatever the symbols are" if isinstance(dimension, Symbolic) else ""
+                raise types.EMPTY(f"the result would be {type}, with no entries on axis {axis}{whatever}").at(span)
+            least *= max(1, int(low)) if low > 0 else 1
+        if least > self.limits.tensor_elements:
+            size = f"{least:,}" if least < 2**63 else f"{float(2**63):.0e} or more"
+            raise names.LIMIT_REACHED(
+                f"a tensor {type} has {size} elements, more than {self.limits.tensor_elements:,}",
+                hint="'--limit tensor_elements=N' raises the limit",
+            ).at(span)
+
+    def own(self, record: ParameterRecord, word: str) -> ParameterRecord:
+        """File a parameter under its path; a second use must have the same shape.
+
+        Raises:
+            Problem: it has another one, or its size depends on a symbol.
+        """
+        span = record.span
+        if not record.network:
+            raise objectives.OWNER_NEEDED(
+                f"{word} has parameters, and stands outside of a model",
+                hint="move it into a model, and call that: Net(image)",
+            ).at(span)
+        known = self.parameters.get(record.path)
+        if known is not None:
+            if not _same_shape(known.variable.shape, record.variable.shape):
+                raise self._misfit(known, record, word).at(span)
+            return known
+        assert span is not None
+        self.check_size(record.type, span)
+        free = {s for d in record.variable.shape for s in symbols_of(d) if not s.startswith(CLASS_COUNT)}
+        if free:
+            whose = f"the {record.variable.name} of {word}" if record.operands else word
+            raise matching.UNDECIDED(
+                f"{whose} would have the shape {shape_text(record.variable.shape)}, and "
+                f"{', '.join(sorted(free))} is known at run time only",
+                hint="parameters have fixed sizes: write a number in place of the symbol",
+            ).at(span)
+        record.calls = self.calls
+        self.parameters[record.path] = record
+        return record
+
+    def _misfit(self, known: ParameterRecord, record: ParameterRecord, word: str) -> Problem:
+        """A shared parameter that a second use needs in another shape: both places are named."""
+        first, second = (" and ".join(map(str, r.operands)) for r in (known, record))
+        labels = []
+        # inside a shared block both uses stand at one place; what tells them apart is where the block is applied
+        here, there = next(((a, b) for a, b in zip(self.calls, known.calls) if a != b), (record.span, known.span))  # noqa: B905
+        if here != record.span and here is not None:
+            labels.append(Label(here, f"applied here, where it would work on {second}"))
+        if there is not None:
+            turn = ", in an earlier turn of the loop" if there == here else ""
+            labels.append(Label(there, f"first used here, on {first}{turn}"))
+        return matching.SHARED_MISFIT(
+            f"{word} shares its {record.variable.name} {shape_text(known.variable.shape)} with its first use, "
+            f"and {second} would need {shape_text(record.variable.shape)}",
+            hint="make a layer of its own for this input, or bring both inputs to one shape",
+            labels=labels,
+        )
+
+
+CLASS_COUNT = "classes("
+"""How the name of a symbol begins that stands for a number of categories until the data is read."""
+
+
+MOST_AXES = 64
+"""As many as NumPy's arrays have."""
+DEPTHS = 5
+"""How many levels of expressions, on average, each of the blocks in one another may have."""
+EXECUTIONS = 10
+"""How many statements, on average, the turns of loops may have."""
+WORK = 20
+"""How many operations of compile-time expressions, on average, the turns of loops may have."""
+MOST_FINDINGS = 1000
+"""After so many findings nobody reads on."""
+
+
+def _origins(operands: Sequence[Value], span: Span) -> list[Label]:
+    """Label where operands come from with their types."""
+    found = (Label(o.span, f"this is {o.type}") for o in operands if o.span is not None and o.span != span)
+    return list(dict.fromkeys(found))
+
+
+def _same_shape(a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) and all(same_value(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _representable(number: float, element: ElementType) -> bool:
+    """Can a tensor of the element type hold the number, up to rounding?"""
+    if element.is_float:
+        return abs(number) <= float(np.finfo(element.value).max)
+    if not element.is_integer or not float(number).is_integer():
+        return False
+    limits = np.iinfo(element.value)
+    return bool(limits.min <= number <= limits.max)

@@ -1,0 +1,205 @@
+"""Params: defaults, domains, and the values that the command line sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dslc.check.core.elaboration import Elaboration, Exhausted
+from dslc.check.core.expressions import Evaluator
+from dslc.check.core.matching import names_in
+from dslc.check.core.scope import FileScope, Scope
+from dslc.diagnostics import Code, Diagnostics, Label, did_you_mean
+from dslc.errors import names as errors
+from dslc.plan.values import POISON, is_number, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+
+__all__ = ["Params"]
+
+_TYPES = {
+    "int": "int", "float": "float", "bool": "bool", "string": "string", "str": "string",
+    "int32": "int", "int64": "int", "float32": "float", "float64": "float",
+}  # fmt: skip
+
+
+@dataclass
+class Params:
+    """The params of a spec and of what it imports, with ``settings`` from the command line, as text."""
+
+    elaboration: Elaboration
+    settings: Mapping[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Where findings go."""
+        return self.elaboration.diagnostics
+
+    def resolve(self, scope: FileScope, params: Sequence[tree.Param]) -> None:
+        """Evaluate the params of one file; a default may use params declared before or after it."""
+        waiting = {p.name: p for p in params if scope.spans.get(p.name) == p.name_span}
+        uses = {
+            name: [used for used in dict.fromkeys(names_in(p.default)) if used in waiting]
+            for name, p in waiting.items()
+        }
+        evaluator = Evaluator(self.elaboration, Scope(scope))
+        for name in waiting:
+            scope.params.pop(name, None)
+        try:
+            self._resolve(waiting, uses, scope, evaluator)
+        except Exhausted as exhausted:
+            self.diagnostics.add(exhausted.problem)
+            scope.params.update(dict.fromkeys(waiting, POISON))
+
+    def _resolve(
+        self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
+    ) -> None:
+        users: dict[str, list[str]] = {name: [] for name in waiting}
+        for name, used in uses.items():
+            for other in used:
+                users[other].append(name)
+        lacking = {name: len(used) for name, used in uses.items()}
+        order = {name: place for place, name in enumerate(waiting)}
+        ready = [name for name, count in lacking.items() if not count]
+        while ready:
+            freed = []
+            for name in ready:
+                scope.params[name] = self.param(waiting.pop(name), evaluator)
+                if scope.params[name] is not POISON:
+                    self.values[name] = scope.params[name]
+                for user in users[name]:
+                    lacking[user] -= 1
+                    if not lacking[user]:
+                        freed.append(user)
+            ready = sorted(freed, key=order.__getitem__)
+        if waiting:
+            self.report_cycle([waiting[name] for name in _cycle(uses, waiting)])
+            scope.params.update(dict.fromkeys(waiting, POISON))
+
+    def report_cycle(self, cycle: Sequence[tree.Param]) -> None:
+        """Say once which params depend on each other."""
+        first, *others = sorted(cycle, key=lambda param: param.span.start)
+        message = f"the param '{first.name}' depends on itself"
+        if others:
+            named = ", ".join(f"'{param.name}'" for param in (first, *others[:-1]))
+            message = f"the params {named} and '{others[-1].name}' depend on each other"
+        labels = [Label(param.default.span, "and this") for param in others]
+        self.diagnostics.add(errors.BAD_PARAM(message, labels=labels).at(first.default.span))
+
+    def report_unused(self) -> None:
+        """Report the settings that no param takes."""
+        for name in self.settings:
+            if name not in self.used:
+                known = sorted(self.values)
+                hint = did_you_mean(name, known) or (
+                    f"its params are {', '.join(known)}" if known else "it declares none"
+                )
+                message = f"--set {name}=...: the spec has no param '{name}'"
+                self.diagnostics.add(errors.UNKNOWN_PARAM(message, hint=hint).at(None))
+
+    def param(self, param: tree.Param, evaluator: Evaluator) -> Any:
+        """Return a param's value, POISON (reported) where it has none."""
+        kind = param.type.element
+        if kind not in _TYPES or param.type.dims is not None:
+            self.used.add(param.name)
+            self.diagnostics.add(
+                errors.BAD_PARAM(
+                    f"a param is of type int, float, bool or string, not {param.type.span.text}",
+                    hint=f"write: param {param.name}: int = ...",
+                ).at(param.type.span)
+            )
+            return POISON
+        value = evaluator.evaluate(param.default)
+        domain = self.domain(param, evaluator)
+        if value is not POISON:
+            value = self.fit(param, kind, value, param.default.span)
+        if value is not POISON:
+            self.check_domain(param, domain, value, param.default.span)
+        if param.name in self.settings:
+            self.used.add(param.name)
+            text = self.settings[param.name]
+            given = _parse_setting(kind, text)
+            if given is POISON:  # the default stands, so that nothing that depends on it seems wrong as well
+                self.diagnostics.add(
+                    errors.BAD_SETTING(
+                        f"--set {param.name}={text}: '{param.name}' is of type {kind}",
+                        hint=f"for example: --set {param.name}={param.default.span.text}",
+                    ).at(param.name_span)
+                )
+            else:
+                value = given
+                self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
+        return value
+
+    def fit(self, param: tree.Param, kind: str, value: Any, span: Span) -> Any:
+        """Return a default in its type, POISON (reported) where it is of another."""
+        fits = {
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "float": is_number(value),
+            "bool": isinstance(value, bool),
+            "string": isinstance(value, str),
+        }[_TYPES[kind]]
+        if not fits:
+            message = f"the default of '{param.name}' must be of type {kind}, not {kind_of(value)}"
+            self.diagnostics.add(errors.BAD_PARAM(message).at(span))
+            return POISON
+        return float(value) if _TYPES[kind] == "float" else value
+
+    def domain(self, param: tree.Param, evaluator: Evaluator) -> Any:
+        """Return a list of choices, the two ends of a range, None without a domain, or POISON."""
+        if isinstance(param.domain, tree.Choice):
+            return [evaluator.evaluate(item) for item in param.domain.items]
+        if isinstance(param.domain, tree.Interval):
+            low, high = evaluator.evaluate(param.domain.low), evaluator.evaluate(param.domain.high)
+            if POISON in (low, high):
+                return POISON
+            if not is_number(low) or not is_number(high) or low > high or (param.domain.log and low <= 0):
+                least = "above zero and " if param.domain.log else ""
+                message = f"the ends of a range are numbers, {least}the lower one first"
+                self.diagnostics.add(errors.BAD_PARAM(message).at(param.domain.span))
+                return POISON
+            return (low, high)
+        return None
+
+    def check_domain(
+        self, param: tree.Param, domain: Any, value: Any, span: Span, code: Code = errors.OUT_OF_RANGE
+    ) -> None:
+        """Report a value outside of its param's domain."""
+        if domain is None or domain is POISON or (isinstance(domain, list) and POISON in domain):
+            return
+        inside = value in domain if isinstance(domain, list) else is_number(value) and domain[0] <= value <= domain[1]
+        if not inside:
+            assert param.domain is not None
+            shown = f"{value:g}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else value
+            self.diagnostics.add(
+                code(f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}").at(
+                    span, Label(param.domain.span, "the domain")
+                )
+            )
+
+
+def _cycle(uses: Mapping[str, Sequence[str]], waiting: Mapping[str, tree.Param]) -> list[str]:
+    """Follow what params use until one comes again."""
+    path = [next(iter(waiting))]
+    while path.count(path[-1]) < 2:
+        path.append(next(used for used in uses[path[-1]] if used in waiting))
+    return path[path.index(path[-1]) : -1]
+
+
+def _parse_setting(kind: str, text: str) -> Any:
+    kind = _TYPES[kind]
+    try:
+        if kind == "int":
+            value = int(text)
+            return value if abs(value) < 2**63 else POISON
+        if kind == "float":
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            return number if abs(number) < float("inf") else POISON  # nan is not less than anything
+    except ValueError:
+        return POISON
+    if kind == "bool":
+        return {"true": True, "false": False}.get(text, POISON)
+    return text

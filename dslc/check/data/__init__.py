@@ -1,0 +1,1 @@
+"""Checking ``data``: sources, fields and splits."""

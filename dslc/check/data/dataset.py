@@ -1,0 +1,222 @@
+"""Checking ``data``: sources, splits, and fields as expressions of raw columns.
+
+Before the data is read, the shape per row of most columns is not known. A field that reads one is then checked on the
+assumption that the column fits its declared type; where that leads to a misfit of shapes, judgement waits for the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
+from dslc.check.core.expressions import Evaluator
+from dslc.check.core.matching import Silent, declared_type
+from dslc.check.core.scope import FileScope, Scope
+from dslc.check.data.fields import FieldChecker
+from dslc.check.data.splits import check_split, read_split
+from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
+from dslc.elsewhere import word_hint
+from dslc.errors import matching, names, objectives
+from dslc.library.sources import DataSource, check_path, require_available
+from dslc.library.word import SOURCES
+from dslc.plan.checked import CheckedData, CheckedField, Facts, SplitPlan
+from dslc.plan.columns import ColumnUse
+from dslc.plan.values import POISON
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import FLOAT32, STRING, Symbolic, TensorType, symbol
+
+__all__ = ["DataChecker", "check_data", "class_count"]
+
+
+def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> CheckedData:
+    """Check a data set; findings go to the elaboration's diagnostics."""
+    return DataChecker(node, file, elaboration, facts).check()
+
+
+def class_count(data: CheckedData, name: str, facts: Facts) -> int | Symbolic:
+    """Return how many categories a field has: a symbol until the data is read.
+
+    Raises:
+        Problem: there is no such field, or it has no categories.
+    """
+    if name not in data.fields:
+        raise names.UNKNOWN_NAME(
+            f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
+        )
+    checked = data.fields[name]
+    if not any(fit.kind == "category" for fit in checked.fits):
+        raise objectives.BAD_FITTED(
+            f"the field '{name}' has no categories",
+            hint=f'declare it as: field {name}: int64 = category(column("..."))',
+        )
+    return facts.class_counts[name] if name in facts.class_counts else symbol(f"{CLASS_COUNT}{name})")
+
+
+@dataclass
+class DataChecker:
+    """The state of checking one data set."""
+
+    node: tree.Data
+    file: FileScope
+    elaboration: Elaboration
+    facts: Facts
+    columns: dict[str, ColumnUse] = field(default_factory=dict)
+    uses: dict[Hashable, ColumnUse] = field(default_factory=dict)
+    """The same by what they are, whoever reads them."""
+    fields: dict[str, CheckedField] = field(default_factory=dict)
+    sources: dict[str | None, Any] = field(default_factory=dict)
+    source_spans: dict[str | None, Span] = field(default_factory=dict)
+    marks: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = field(default_factory=dict)
+    """Texts that mark a missing value, by the columns as written and whether they are many."""
+    written: dict[tuple[tuple[str, ...], bool], Span] = field(default_factory=dict)
+    """Where each column is first asked for."""
+    split_is_wrong: bool = False
+
+    @cached_property
+    def field_names(self) -> frozenset[str]:
+        """The names of all fields, the wrong ones too."""
+        return frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Where findings go."""
+        return self.elaboration.diagnostics
+
+    def check(self) -> CheckedData:
+        """Check every statement; what is wrong is left out of the result."""
+        for s in self.node.body:
+            if isinstance(s, tree.SourceStatement):
+                self.guard(s, self.source)
+        if not any(isinstance(s, tree.SourceStatement) for s in self.node.body):
+            self.diagnostics.add(
+                names.MISSING_STATEMENT(
+                    f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")'
+                ).at(self.node.name_span)
+            )
+        if not any(isinstance(s, tree.Field) for s in self.node.body):
+            self.diagnostics.add(
+                names.MISSING_STATEMENT(
+                    f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")'
+                ).at(self.node.name_span)
+            )
+        split: SplitPlan | None = None
+        entries: dict[str, Span] = {}
+        for s in self.node.body:
+            match s:
+                case tree.Field():
+                    self.guard(s, self.field)
+                case tree.Split():
+                    if split is not None:
+                        self.diagnostics.add(
+                            names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
+                                s.span, *([Label(split.span, "the first one")] if split.span else [])
+                            )
+                        )
+                        continue
+                    split = read_split(self, s)
+                    entries = {entry.name: entry.span for entry in s.entries if entry.name}
+                case tree.Augment():
+                    self.diagnostics.add(
+                        names.NOT_AVAILABLE(
+                            "augmentation is not built in this version", hint="prepare the data outside for now"
+                        ).at(s.span)
+                    )
+        if split is None:
+            split = SplitPlan({}, 0, None, None, None, None)
+            if None in self.sources and self.source_spans:
+                split = SplitPlan({"train": 1.0}, 0, None, None, None, None)
+        check_split(self, split, entries)
+        return CheckedData(
+            self.node.name,
+            self.node.name_span,
+            self.sources,
+            self.source_spans,
+            self.fields,
+            self.columns,
+            self.written,
+            split,
+            self.node.doc,
+            self.marks,
+        )
+
+    def guard(self, statement: Any, check: Callable[[Any], None]) -> None:
+        """Check one statement and report what it raises."""
+        try:
+            check(statement)
+        except Silent:
+            pass
+        except Problem as problem:
+            self.diagnostics.add(problem.at(statement.span))
+
+    def evaluator(self, functions: dict[str, Callable[..., Any]] | None = None) -> Evaluator:
+        """Return an evaluator in the scope of the file, with words that only this place knows."""
+        return Evaluator(self.elaboration, Scope(self.file, functions=functions or {}))
+
+    # --- sources ----------------------------------------------------------------------
+
+    def source(self, s: tree.SourceStatement) -> None:
+        """Check a source.
+
+        Raises:
+            Problem: it is of no kind that can be read, or stands beside one that it can't be with.
+        """
+        if s.name in self.sources:
+            what = f"a source named '{s.name}'" if s.name else "an unnamed source"
+            raise names.DUPLICATE(
+                f"there is {what} already", hint="name the sources: source train = ..., source test = ..."
+            ).at(s.name_span or s.span, Label(self.source_spans[s.name], "the first one"))
+        if self.sources and (s.name is None or None in self.sources):
+            raise names.MISPLACED_STATEMENT(
+                "an unnamed source is the only one", hint="name both: source train = ..., source test = ..."
+            ).at(s.span)
+        self.source_spans[s.name] = s.value.span
+        self.sources[s.name] = POISON
+        name = s.value.function.span.text
+        if name not in SOURCES:
+            raise names.UNKNOWN_LAYER(
+                f"there is no kind of source '{name}'",
+                hint=word_hint(name, SOURCES) or did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}",
+            ).at(s.value.function.span)
+        evaluator = self.evaluator()
+        evaluator.scope.unknown_hint = lambda name: f'paths stand in quotes: {s.value.function.span.text}("{name}.csv")'
+        value = evaluator.evaluate(s.value)
+        try:
+            require_available(SOURCES[name])
+            if isinstance(value, DataSource):
+                self.sources[s.name] = value
+                for path in value.paths:
+                    check_path(path)
+        except Problem as problem:
+            raise problem.at(s.value.span) from None
+
+    # --- fields --------------------------------------------------------------------------------
+
+    def field(self, s: tree.Field) -> None:
+        """Check a field.
+
+        Raises:
+            Problem: its name or type is wrong; what is wrong with its expression is reported.
+        """
+        if s.name in self.fields:
+            raise names.DUPLICATE(f"the field '{s.name}' is declared twice").at(
+                s.name_span, Label(self.fields[s.name].span, "first declared here")
+            )
+        evaluator = self.evaluator()
+        self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
+        type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
+        if type.symbols:
+            raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(
+                s.type.span
+            )
+        if type.element is STRING:
+            raise matching.BAD_TYPE(
+                "a field is made of numbers; text columns are coded",
+                hint=f'write: field {s.name}: int64 = category(column("..."))',
+            ).at(s.type.span)
+        self.elaboration.check_size(type, s.type.span)
+        self.fields[s.name] = CheckedField(s.name, type, None, s.name_span, s.doc, (), None)
+        self.fields[s.name] = FieldChecker(self, s, type).check()

@@ -1,0 +1,155 @@
+"""The columns that a field's expression reads, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from typing import TYPE_CHECKING, Any
+
+from dslc.check.core.arguments import Given
+from dslc.check.core.expressions import CallSite
+from dslc.errors import names
+from dslc.plan.columns import ColumnFact, ColumnUse, Form, RawColumn
+from dslc.plan.measures import BATCH
+from dslc.plan.values import POISON, Placeholder, Value, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType, TensorType, symbol
+
+if TYPE_CHECKING:
+    from dslc.check.data.dataset import DataChecker
+
+__all__ = ["FieldColumns"]
+
+
+@dataclass
+class FieldColumns:
+    """What the expression of one field reads of the source."""
+
+    data: DataChecker
+    node: tree.Field
+    type: TensorType
+    """The declared one, of an example."""
+    assumed: bool = False
+    """A column's shape was assumed, because the data is not read yet."""
+
+    def column(self, call: CallSite) -> Any:
+        """``column("name")``, ``column("name", missing = "-999")``: a text, or several, that mark a missing value."""
+        return self.raw(call, many=False)
+
+    def many_columns(self, call: CallSite) -> Any:
+        """``columns("p*", "q*")``; ``missing`` as of :meth:`column`."""
+        return self.raw(call, many=True)
+
+    def raw(self, call: CallSite, *, many: bool) -> Any:
+        """Return a raw column that is not known yet as what it is read."""
+        if any(a.value is POISON for a in call.arguments):
+            return POISON
+        given = [a for a in call.arguments if a.name != "missing"]
+        if not given or (not many and len(given) != 1):
+            code, hint = names.MISSING_ARGUMENT, f'write: {call.name}("name")'
+            if given:
+                code, hint = names.TOO_MANY_ARGUMENTS, 'several are read side by side with columns("a", "b")'
+            what = "names of columns" if many else "the name of one column"
+            raise code(f"{call.name} takes {what} in quotes", hint=hint).at(call.span)
+        for argument in given:
+            if argument.name is not None or not isinstance(argument.value, str):
+                raise names.WRONG_KIND(
+                    f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
+                    hint=f'write: {call.name}("name")',
+                ).at(argument.span)
+        raw = RawColumn(tuple(a.value for a in given), many, call.span, self.number)
+        self.data.written.setdefault((raw.patterns, many), call.span)
+        for argument in call.arguments:
+            if argument.name == "missing":
+                self.mark(raw, argument)
+        return raw
+
+    def mark(self, raw: RawColumn, argument: Given) -> None:
+        """Take note of texts that mark a missing value; they do so wherever the column is read.
+
+        Raises:
+            Problem: they are no texts.
+        """
+        marks = argument.value if isinstance(argument.value, (list, tuple)) else [argument.value]
+        if not marks or not all(isinstance(mark, str) for mark in marks):
+            raise names.WRONG_KIND(
+                f"'missing' is a text or a list of texts, not {kind_of(argument.value)}",
+                hint='for example: column("age", missing = ["?", "-999"])',
+            ).at(argument.span)
+        known = self.data.marks.get((raw.patterns, raw.many), ())
+        self.data.marks[raw.patterns, raw.many] = tuple(dict.fromkeys((*known, *marks)))
+
+    def number(self, raw: RawColumn, span: Span) -> Value:
+        """Return the values of a raw column: whole numbers as int64, others as float64, truth as bool.
+
+        Whole numbers that a field of floating point is made of are float64 as well where that holds them exactly: a
+        later file may lack some of them, or have fractions.
+        """
+        fact = self.fact(raw)
+        element = fact.element
+        if element is STRING:  # what in it is no number is told when it is read
+            element = BOOL if fact.is_truth else INT64 if self.type.element.is_integer else FLOAT64
+        if element in (INT64, ElementType.UINT64):
+            element = FLOAT64 if self.type.element.is_float and fact.fits_double else INT64
+        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
+
+    def fraction(self, raw: RawColumn, span: Span) -> Value:
+        """Return the values of a raw column as numbers of which some may be missing."""
+        fact = self.fact(raw)
+        element = fact.element if fact.element.is_float else FLOAT64
+        return self.placeholder(raw, Form.NUMBER, element, fact.shape, span)
+
+    def as_whole(self, value: Value) -> Value | None:
+        """Return whole numbers that :meth:`number` gave as float64 as int64, for what takes nothing else."""
+        operation = value.application.operation
+        use = self.data.columns.get(operation.key) if isinstance(operation, Placeholder) else None
+        if use is None or use.form is not Form.NUMBER or use.element is not FLOAT64:
+            return None
+        raw = RawColumn(use.patterns, use.many, use.span, self.number)
+        fact = self.fact(raw)
+        if not (self.data.facts.known and fact.element.is_integer) and not self.is_guess(raw):
+            return None
+        return self.placeholder(raw, Form.NUMBER, INT64, fact.shape, value.span or use.span)
+
+    def placeholder(
+        self, raw: RawColumn, form: Form, element: ElementType, shape: tuple[int, ...], span: Span, **more: str | None
+    ) -> Value:
+        """Return what stands for a raw column in the form that it is used in: numbers as int64, float64 or bool."""
+        use = ColumnUse(
+            "", raw.patterns, raw.many, form, element, shape, more.get("fit"), more.get("format"), self.node.name,
+            raw.span,
+        )  # fmt: skip
+        same = (use.patterns, use.many, form, element, shape, use.fit, use.format)
+        known = self.data.uses.get(same)
+        if known is None:
+            known = replace(use, key=self.new_key(use))
+            self.data.columns[known.key] = self.data.uses[same] = known
+        elaboration = self.data.elaboration
+        value = elaboration.placeholder(known.key, TensorType(element, (symbol(BATCH), *shape)), span)
+        wide = BOOL if element is BOOL else INT64 if element.is_integer else FLOAT64
+        return value if element is wide else elaboration.call("cast", [value], span, element=wide)
+
+    def new_key(self, use: ColumnUse) -> str:
+        """Return a name for an input of the fields graph that neither another one nor a field has."""
+        columns, fields = self.data.columns, self.data.field_names
+        name = ", ".join(use.patterns)
+        what = use.element if use.form is Form.NUMBER else use.form.value
+        candidates = chain((name, f"{name} as {what}"), (f"{name} as {what} {number}" for number in count(2)))
+        return next(candidate for candidate in candidates if candidate not in columns and candidate not in fields)
+
+    def is_guess(self, raw: RawColumn) -> bool:
+        """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
+        return (raw.patterns, raw.many) not in self.data.facts.columns
+
+    def fact(self, raw: RawColumn) -> ColumnFact:
+        """Return what is known of a column, or before the data is read, what the declared type lets expect."""
+        if not self.is_guess(raw):
+            return self.data.facts.columns[raw.patterns, raw.many]
+        target = self.type.element
+        element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
+        kinds = {type(source).__name__ for source in self.data.sources.values()}
+        if not raw.many and kinds == {"csv"} and element is not BOOL:  # which may be compared from numbers
+            return ColumnFact(element, ())
+        self.assumed = True
+        return ColumnFact(element, tuple(int(d) for d in self.type.shape))

@@ -1,0 +1,1 @@
+"""Checking ``train``: objectives, groups, settings and what ships."""

@@ -1,0 +1,61 @@
+"""Paths of parameters as ``over``, ``freeze`` and ``load`` write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dslc.diagnostics import Problem, did_you_mean
+from dslc.errors import objectives
+from dslc.library.sources import check_path
+from dslc.plan.paths import LoadFile, PathPattern, patterns_of, prefixes_of
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.check.train.block import TrainChecker
+
+
+def matched_paths(train: TrainChecker, paths: tree.Paths) -> list[tuple[PathPattern, list[str] | None]]:
+    """Return each written path with the parameter paths that it means, None (reported) if it means none."""
+    found: list[tuple[PathPattern, list[str] | None]] = []
+    for pattern in patterns_of(paths):
+        matches = pattern.among(train.elaboration.parameters)
+        if not matches:
+            relation = "matches" if pattern.glob else "begins with"
+            train.report(
+                objectives.NO_SUCH_PATH(
+                    f"no parameter's path {relation} '{pattern.text}'",
+                    hint=did_you_mean(pattern.text, prefixes_of(train.elaboration.parameters)),
+                ),
+                pattern.span,
+            )
+        found.append((pattern, matches or None))
+    return found
+
+
+def frozen_by(freezes: list[tree.Freeze]) -> Callable[[str], bool]:
+    """Return what says whether a parameter path is frozen."""
+    patterns = [pattern for freeze in freezes for pattern in patterns_of(freeze.paths)]
+    return lambda path: any(pattern.among((path,)) for pattern in patterns)
+
+
+def frozen_paths(train: TrainChecker, freezes: list[tree.Freeze]) -> frozenset[str]:
+    """Return every frozen path; one that means nothing is reported."""
+    return frozenset(p for f in freezes for _, matches in matched_paths(train, f.paths) for p in matches or ())
+
+
+def files_to_load(train: TrainChecker) -> tuple[LoadFile, ...]:
+    """Return what ``load`` reads; paths of files that no set of folders can make valid are reported.
+
+    What it takes must be in the network; what it leaves out need not be.
+    """
+    for s in train.statements(tree.Load):
+        try:
+            check_path(s.path.value)
+        except Problem as problem:
+            train.report(problem, s.path.span)
+        matched_paths(train, s.only or ())
+    return tuple(
+        LoadFile(s.path.value, None if s.only is None else patterns_of(s.only), patterns_of(s.excluded), s.path.span)
+        for s in train.statements(tree.Load)
+    )

@@ -1,0 +1,297 @@
+"""Checking ``minimize``: losses, optimizers, and which parameters each group updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dslc.check.core.known import described, unknown_word
+from dslc.check.core.matching import Silent
+from dslc.check.core.scope import MISSING, BlockDeclaration
+from dslc.check.train.groups import matched_paths
+from dslc.check.train.scales import check_scales
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import names, objectives
+from dslc.library.operation import Role
+from dslc.library.optimizers import Optimizer
+from dslc.library.schedules import Chain, plateau
+from dslc.library.word import OPTIMIZERS, options_of
+from dslc.plan.checked import Group, Objective
+from dslc.plan.measures import BATCH, applications_of, measure
+from dslc.plan.samples import normalizing
+from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
+from dslc.plan.values import POISON, ParameterOf, Value, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import ElementType
+
+if TYPE_CHECKING:
+    from dslc.check.train.block import TrainChecker
+
+
+def objective_of(
+    train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
+) -> Objective | None:
+    """Check one ``minimize``; None (reported) where it is wrong."""
+    name = m.name or "loss"
+    if len(all_of_them) > 1:
+        first = train.first(tree.Minimize, m.name)
+        if m.name is None:
+            if m is first:
+                nameless = [o for o in all_of_them if o.name is None]
+                problem = objectives.NEEDS_NAME(
+                    "of several objectives each has a name", hint="write: minimize name = ..."
+                )
+                train.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
+            return None
+        if first is not m:
+            problem = names.DUPLICATE(
+                f"there are two objectives '{m.name}'", hint="choose another name for one of them"
+            )
+            train.report(problem, m.name_span or m.span, Label(first.name_span or first.span, "the first one"))
+            return None
+    value = train.as_tensor(value, m.value.span, "an objective")
+    optimizers = [optimizer_of(train, group) for group in m.groups]
+    if value is POISON:
+        return None
+    if value.type.rank and value.type.element.is_float and BATCH in value.type.symbols:
+        value = train.elaboration.call("mean", [value], m.value.span)  # a bare tensor is averaged over its elements
+    if value.type.rank or not value.type.element.is_float:
+        train.report(
+            objectives.NOT_SCALAR(
+                f"an objective is one number of floating point, and this is {value.type}",
+                hint="reduce it with mean or sum",
+            ),
+            m.value.span,
+        )
+        return None
+    check_scales(value, train.diagnostics)
+    groups = groups_of(train, m, value, optimizers)
+    evaluated = train.figure(name, m.value, training=False, what="an objective")
+    if evaluated is POISON or groups is None:
+        return None
+    try:
+        taken_apart = measure(name, train.elaboration.over_examples(evaluated, m.value.span), m.value.span)
+    except Problem as problem:
+        train.report(problem, m.value.span)
+        return None
+    if taken_apart.direction is None:
+        taken_apart.direction = "lowest"
+    networks = {train.elaboration.parameters[p].network for g in groups for p in g.paths}
+    applied = {path for a in applications_of(value) if a.training for path in a.variables.values()}
+    statistics = tuple(
+        path
+        for path, record in train.elaboration.parameters.items()
+        if record.variable.role is Role.STATISTIC
+        and record.network in networks
+        and not train.elaboration.frozen(path)
+        and path in applied
+    )
+    return Objective(name, value, groups, statistics, taken_apart, m.value.span)
+
+
+def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], span: Span) -> None:
+    """Refuse what several batches in turn can't add up to; warn of statistics of single batches and of late updates."""
+    trained: dict[str, str] = {}
+    for objective in found:
+        if objective is None:
+            continue
+        applications = applications_of(objective.loss)
+        looked_at = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
+        looked_at |= {path for a in applications for path in a.variables.values()}
+        earlier = next((path for path in trained if path in looked_at), None)
+        if earlier is not None:
+            train.diagnostics.add(
+                objectives.OBJECTIVES_IN_TURN(
+                    f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
+                    "all batches of a group but the last see it before its update",
+                    hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
+                    labels=[Label(objective.span, "this objective")],
+                ).at(span)
+            )
+        trained |= {path: objective.name for group in objective.groups for path in group.paths}
+        if terms_of(objective.loss) is None:
+            for site in statistics_of(objective.loss):
+                if not joins_batches(site):
+                    train.report(
+                        objectives.NOT_ACCUMULATED(
+                            f"'accumulate' can't make one large batch of several here: the gradient of "
+                            f"'{site.operation.name}' over all examples does not follow from those over each batch",
+                            hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
+                        ),
+                        span,
+                        *([Label(site.span, "this looks at all examples together")] if site.span else []),
+                    )
+        layers = normalizing([objective.loss])
+        if layers:
+            train.diagnostics.add(
+                objectives.STATISTICS_PER_BATCH(
+                    f"{layers[0].operation.name} normalizes by the examples of a single batch, also where 'accumulate' "
+                    "makes one update of several",
+                    hint="LayerNorm looks at each example by itself",
+                    labels=[Label(layers[0].span, "in training")] if layers[0].span else [],
+                ).at(span)
+            )
+
+
+def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
+    """Return a group's optimizer, POISON (reported) where it is none."""
+    evaluator = train.evaluator()
+    written = group.optimizer
+    callee = written.function if isinstance(written, tree.Call) else written
+    if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
+        try:
+            found = evaluator.resolve(callee, missing_ok=True)
+        except Silent:  # a block or model with mistakes of its own
+            train.failed = True
+            return POISON
+        if found is MISSING:
+            train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
+            return POISON
+        if isinstance(found, (type, BlockDeclaration)):
+            train.report(
+                names.WRONG_KIND(
+                    f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
+                    hint="for example: using Adam(lr = 1e-3)",
+                ),
+                callee.span,
+            )
+            return POISON
+    value = evaluator.evaluate(written)
+    if value is POISON:
+        train.failed = True
+    elif not isinstance(value, Optimizer):
+        train.report(
+            names.WRONG_KIND(
+                f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
+            ),
+            written.span,
+        )
+        return POISON
+    else:
+        check_watched(train, value, written.span)
+    return value
+
+
+def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None:
+    """Refuse a schedule that looks at a figure which is not there."""
+    if train.data is None:
+        return
+    watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
+    figures = [
+        *(m.name or "loss" for m in train.statements(tree.Minimize)),
+        *(m.name for m in train.statements(tree.Metric)),
+    ]
+    for name in sorted(watched):
+        if "validation" not in train.data.split_names:
+            train.report(
+                objectives.BAD_CONDITION(
+                    "plateau looks at validation figures, and there is no validation split",
+                    hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
+                ),
+                span,
+            )
+        elif name not in figures:
+            hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
+            train.report(
+                objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span
+            )
+
+
+def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
+    """Deal the parameters that a gradient reaches to the groups."""
+    reached = [p for p in reached_by(train, loss) if not train.elaboration.frozen(p)]
+    taken: dict[str, tree.Group] = {}
+    dealt: list[list[str]] = [[] for _ in m.groups]
+    rests = [number for number, group in enumerate(m.groups) if group.paths is None]
+    if len(rests) > 1:
+        train.report(
+            objectives.GROUPS_OVERLAP(
+                "only one group can take the rest", hint="say 'over' which parameters the others take"
+            ),
+            m.groups[rests[1]].span,
+            Label(m.groups[rests[0]].span, "this one takes the rest already"),
+        )
+        return None
+    ok = True
+    for number, group in enumerate(m.groups):
+        for pattern, matched in matched_paths(train, group.paths or ()):
+            ok = ok and matched is not None
+            trainable = [
+                p for p in matched or () if train.elaboration.parameters[p].variable.role is not Role.STATISTIC
+            ]
+            hit = [p for p in trainable if p in reached]
+            if matched is not None and not hit:
+                why = (
+                    "it is frozen"
+                    if trainable and all(map(train.elaboration.frozen, trainable))
+                    else "the objective does not depend on it"
+                )
+                train.report(
+                    objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{pattern.span.text}': {why}"),
+                    pattern.span,
+                )
+                ok = False
+            for path in hit:
+                if path in taken and taken[path] is not group:
+                    train.report(
+                        objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"),
+                        pattern.span,
+                        Label(taken[path].span, "the other one"),
+                    )
+                    ok = False
+                    break
+                if path not in taken:
+                    taken[path] = group
+                    dealt[number].append(path)
+    for number in rests:
+        dealt[number] = [p for p in reached if p not in taken]
+        if not dealt[number]:
+            what = "the other groups take all parameters"
+            if not reached:
+                what = "the objective does not depend on any parameter in a way that has a gradient"
+                if reached_by(train, loss):
+                    what = "all parameters that the objective depends on are frozen"
+            train.report(objectives.NO_GRADIENT_REACHES(f"there is nothing to train: {what}"), m.groups[number].span)
+            ok = False
+    ok = refuse_half_weights(train, [p for paths in dealt for p in paths]) and ok
+    if not ok or POISON in optimizers:
+        return None
+    order = {path: i for i, path in enumerate(train.elaboration.parameters)}
+    return tuple(
+        Group(o, tuple(sorted(paths, key=order.__getitem__))) for o, paths in zip(optimizers, dealt, strict=True)
+    )
+
+
+def refuse_half_weights(train: TrainChecker, paths: Sequence[str]) -> bool:
+    """Report float16 among the weights to be trained, once for each place that makes some; return whether none is."""
+    records = [r for p in paths if (r := train.elaboration.parameters[p]).type.element is ElementType.FLOAT16]
+    for span, record in {r.span: r for r in reversed(records)}.items():
+        train.report(
+            objectives.HALF_WEIGHTS(
+                f"'{record.path}' is {record.type}, and float16 weights can't be trained",
+                hint="keep weights in float32: `cast(..., float32)` before the layer",
+            ),
+            span,
+        )
+    return not records
+
+
+def reached_by(train: TrainChecker, loss: Value) -> list[str]:
+    """Return the parameters that a gradient of the loss reaches, in the order of their making."""
+    found = reached_paths(loss)
+    records = train.elaboration.parameters
+    return [p for p in records if p in found and records[p].variable.role is not Role.STATISTIC]
+
+
+def parts_of(schedule: Any) -> list[plateau]:
+    """Return the schedules in a hyper-parameter that look at figures."""
+    found: list[plateau] = []
+    open_ = [schedule]
+    while open_:
+        part = open_.pop()
+        if isinstance(part, plateau):
+            found.append(part)
+        elif isinstance(part, Chain):
+            open_ += [part.before, part.after]
+    return found

@@ -1,0 +1,203 @@
+"""What ships: outputs, or each network alone; names of inputs, outputs, state and files that can be told apart."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from dslc.check.core.bodies import elaborate_alone
+from dslc.check.core.forms import flat
+from dslc.diagnostics import Label, Problem
+from dslc.errors import names, objectives
+from dslc.plan.constants import FITTED
+from dslc.plan.examples import BATCH, across
+from dslc.plan.measures import applications_of
+from dslc.plan.values import POISON, Outputs, Placeholder, Value
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import symbols_of
+
+if TYPE_CHECKING:
+    from dslc.check.core.expressions import Evaluator
+    from dslc.check.core.networks import Network
+    from dslc.check.train.block import TrainChecker
+
+__all__ = ["check_names", "networks_alone", "outputs_of"]
+
+SEED = "seed"
+"""The input of every graph that draws random numbers."""
+
+
+def outputs_of(train: TrainChecker) -> Mapping[str, Value] | None:
+    """Return what ``output`` statements ship, None where there are none."""
+    statements: list[tree.Output] = train.statements(tree.Output)
+    if not statements:
+        return None
+    found: dict[str, Value] = {}
+    for s in statements:
+        if s.name is None:
+            train.report(
+                names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."), s.span
+            )
+            continue
+        if s.name in found:
+            first = next(o for o in statements if o.name == s.name)
+            train.report(
+                names.DUPLICATE(f"the output '{s.name}' is given twice"),
+                s.name_span or s.span,
+                Label(first.name_span or first.span, "first given here"),
+            )
+            continue
+        value = train.figure(s.name, s.value, training=False, what="an output")
+        if value is not POISON:
+            found[s.name] = value
+            _check_examples(train, s.name, value, s.value.span, BATCH)
+    return found
+
+
+def _check_examples(train: TrainChecker, name: str, value: Value, span: Span, batch: str) -> None:
+    """Report an output whose entries for one example hang on others."""
+    joining = across(applications_of(value), batch) if batch in value.type.symbols else None
+    known = {finding.span for finding in train.diagnostics if finding.code == objectives.NOT_EXACT}
+    if joining is not None and joining.span not in known:
+        train.report(
+            objectives.ACROSS_EXAMPLES(
+                f"the output '{name}' of one example hangs on the others that are given with it: "
+                f"'{joining.operation.name}' joins them",
+                hint="reduce over another axis, or say in 'train' what ships: output name = ...",
+            ),
+            joining.span or span,
+        )
+
+
+def networks_alone(train: TrainChecker) -> dict[str, dict[str, Value]]:
+    """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
+    declared = [s.name for s in train.statements(tree.Net) if s.name in train.networks]
+    order = dict.fromkeys([*declared, *train.networks])
+    evaluator = train.evaluator()
+    found = {name: _alone(train, evaluator, train.networks[name]) for name in order}
+    return {name: values for name, values in found.items() if values}
+
+
+def _alone(train: TrainChecker, evaluator: Evaluator, network: Network) -> dict[str, Value]:
+    """Return a network's outputs, none (reported) where they can't be."""
+    with train.elaboration.graph(training=False):
+        try:
+            value = elaborate_alone(evaluator, network.declaration, network.arguments, network.name)
+        except Problem as problem:
+            train.report(problem, network.span)
+            return {}
+    if value is POISON:
+        train.failed = True
+        return {}
+    return _named(network, value)
+
+
+def _check_networks(train: TrainChecker, networks: Mapping[str, Mapping[str, Value]]) -> None:
+    """Report outputs of networks that ship as they are whose entries for one example hang on others."""
+    for name, values in networks.items():
+        spans = _output_spans(train.networks[name])
+        for output, value in values.items():
+            placeholders = [a for a in applications_of(value) if isinstance(a.operation, Placeholder)]
+            first = {a.outputs[0].type.shape[:1] for a in placeholders}
+            examples = [symbols_of(shape[0]) for shape in first if shape]
+            if len(examples) == 1 and len(examples[0]) == 1:
+                _check_examples(train, output, value, spans[output], next(iter(examples[0])))
+
+
+def _named(network: Network, value: Value | Outputs) -> dict[str, Value]:
+    if isinstance(value, Outputs):
+        return dict(value.values)
+    output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
+    return {output.name or "output": value}
+
+
+def check_names(
+    train: TrainChecker, outputs: Mapping[str, Value] | None, networks: Mapping[str, Mapping[str, Value]]
+) -> None:
+    """Report names that would clash in the training graphs, in what ships, or as names of files.
+
+    What ships is ``outputs``, or, where that is None, ``networks``.
+    """
+    _check_fields(train)
+    if outputs is None:
+        _check_networks(train, networks)
+        for name, values in networks.items():
+            _check_model(train, values, _output_spans(train.networks[name]))
+        files = ((name, train.networks[name].span) for name in networks)
+        _check_files(train, files, "networks", "model.{}.onnx")
+    else:
+        spans = {s.name: s.name_span or s.span for s in train.statements(tree.Output)}
+        _check_model(train, outputs, spans)
+    objectives_ = ((m.name, m.name_span) for m in train.statements(tree.Minimize) if m.name)
+    _check_files(train, objectives_, "objectives", "train.{}.onnx")
+
+
+def _check_fields(train: TrainChecker) -> None:
+    """Fields are inputs of the training step's graphs, beside state and its successors."""
+    if train.data is None:
+        return
+    reserved = {SEED, "loss", *train.elaboration.parameters, *(f"{p}.next" for p in train.elaboration.parameters)}
+    reserved |= {m.name for m in train.statements(tree.Minimize) if m.name}
+    for name, checked in train.data.fields.items():
+        if name in reserved:
+            train.report(
+                objectives.NAME_CLASH(
+                    f"a field cannot be called '{name}', which is a name in the training graph",
+                    hint="choose another name for the field",
+                ),
+                checked.span,
+            )
+
+
+def _check_model(train: TrainChecker, outputs: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
+    """An ONNX model has one set of names for its inputs and outputs."""
+    applications = applications_of(*outputs.values())
+    inputs = {a.operation.key: a.span for a in applications if isinstance(a.operation, Placeholder)}
+    inputs = {key: span for key, span in inputs.items() if not key.startswith(FITTED)}
+    draws = any(a.operation.draws(a.training) for a in applications)
+    for name in outputs:
+        if name in inputs:
+            found = inputs[name]
+            train.report(
+                objectives.NAME_CLASH(
+                    f"the output '{name}' is named like an input of the model that ships",
+                    hint=f"choose another name for the output: 'predicted_{name}', say",
+                ),
+                spans.get(name),
+                *([Label(found, "this becomes the input")] if found else []),
+            )
+    if draws and SEED in {*outputs, *inputs}:
+        what = "output" if SEED in outputs else "input"
+        train.report(
+            objectives.NAME_CLASH(
+                f"what ships draws random numbers, so that it has an input '{SEED}' of its own, and this {what} is "
+                "called so too",
+                hint=f"choose another name for the {what}",
+            ),
+            spans.get(SEED) if what == "output" else inputs[SEED],
+        )
+
+
+def _output_spans(network: Network) -> dict[str | None, Span]:
+    """Return where each output of a network is declared."""
+    statements = [s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output)]
+    return {s.name: s.name_span or s.span for s in statements}
+
+
+def _check_files(train: TrainChecker, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
+    """Some systems take file names that differ in case, or in how an accent is encoded, for one."""
+    seen: dict[str, tuple[str, Span | None]] = {}
+    for name, span in named:
+        other, place = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), (name, span))
+        if other != name:
+            train.report(
+                objectives.NAME_CLASH(
+                    f"the {what} '{other}' and '{name}' would have the files {file.format(other)} and "
+                    f"{file.format(name)}, which are one file on some systems",
+                    hint="let their names differ in more than capitals and the encoding of accents",
+                ),
+                span,
+                *([Label(place, "the other one")] if place else []),
+            )

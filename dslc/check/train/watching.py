@@ -1,0 +1,90 @@
+"""Checking ``stop when`` and ``keep``: which figures there are, and which way is better."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dslc.check.core.matching import Silent
+from dslc.check.train.settings import only_one
+from dslc.diagnostics import Problem
+from dslc.errors import objectives
+from dslc.plan.checked import Keep, Measure, Objective
+from dslc.plan.conditions import Condition, check_condition, figure_direction
+from dslc.plan.values import POISON
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.check.train.block import TrainChecker
+
+
+def directions_of(
+    train: TrainChecker, found: list[Objective | None], metrics: list[Measure | None]
+) -> dict[str, str | None]:
+    """Return which way each figure is better, None where that is not known."""
+    directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
+    minimizes = train.statements(tree.Minimize)
+    directions.update({m.name or "loss": "lowest" for m in minimizes})
+    for s, m in zip(train.statements(tree.Metric), metrics, strict=True):
+        # What has failed, or can't be told before the data is read, brings no second error here; a matrix, such as that
+        # of confusion, is no figure.
+        if m is None or not m.value.type.rank:
+            directions[s.name] = "highest" if m is None else m.direction
+    return directions
+
+
+def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> tuple[Condition | None, Keep | None]:
+    """Check ``stop when`` and ``keep``."""
+    stop_node, keep_node = only_one(train, tree.StopWhen), only_one(train, tree.Keep)
+    splits = train.data.split_names if train.data else ()
+    losses = [m.name or "loss" for m in train.statements(tree.Minimize)]
+    figures = ["epoch", "step", *(f"train.{name}" for name in losses)]
+    if "validation" in splits:
+        figures += [f"validation.{name}" for name in directions]
+
+    def number(e: tree.Expression) -> Any:
+        value = train.evaluator().evaluate(e)
+        if value is POISON:
+            raise Silent
+        return value
+
+    def checked(e: tree.Expression) -> Condition | None:
+        if any(name in train.broken for name in re.findall(r"\w+", e.span.text)):
+            return None  # what it watches could not be taken, which is reported
+        try:
+            return check_condition(e, figures=figures, directions=directions, number=number)
+        except Silent:
+            train.failed = True
+        except Problem as problem:
+            train.report(problem, e.span)
+        return None
+
+    stop = checked(stop_node.condition) if stop_node else None
+    if stop is not None and not stop.boolean:
+        train.report(
+            objectives.BAD_CONDITION(
+                "'stop when' needs something that is true or false", hint="for example: validation.loss < 0.05"
+            ),
+            stop.span,
+        )
+    keep = None
+    if keep_node is not None:
+        figure = checked(keep_node.value)
+        if figure is not None:
+            highest = keep_node.mode == "highest"
+            if keep_node.mode == "best":
+                direction = figure_direction(figure.text.replace(" ", ""), directions)
+                if direction is None:
+                    train.report(
+                        objectives.BAD_CONDITION(
+                            f"whether '{figure.text}' is better high or low is not known",
+                            hint=f"write: keep highest {figure.text}  or: keep lowest {figure.text}",
+                        ),
+                        figure.span,
+                    )
+                highest = direction == "highest"
+            if figure.boolean:
+                train.report(objectives.BAD_CONDITION("'keep' needs a figure, not a condition"), figure.span)
+            keep = Keep(figure, highest, figure.span)
+    return stop, keep

@@ -1,0 +1,166 @@
+"""``eval.onnx`` and ``metrics.onnx``: losses and metrics, exact over a split whatever the batches.
+
+The first maps parameters, a batch and accumulators to accumulators; the second accumulators to values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dslc import graph as g
+from dslc.compile.lowering import Lowering, origin_of
+from dslc.graph import Builder, Tensor
+from dslc.graph.model import Model
+from dslc.graph.random import Randomness
+from dslc.library.operation import Context, Statistic
+from dslc.plan.checked import CheckedTrain, Measure
+from dslc.plan.constants import FittedConstants
+from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.values import Application, Literal, ParameterOf, Placeholder, Value
+from dslc.types import INT64, TensorType, symbol
+
+__all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
+
+
+@dataclass(frozen=True)
+class EvaluationGraphs:
+    """The two graphs."""
+
+    accumulate: Model
+    finish: Model
+
+
+def measures_of(train: CheckedTrain) -> list[Measure]:
+    """Return what is measured: the objectives, then the metrics."""
+    return [*(o.measure for o in train.objectives), *train.metrics]
+
+
+def values_of(train: CheckedTrain) -> list[Value]:
+    """Return all that a train block computes from its data: losses, metrics and what it ships."""
+    shipped = train.outputs.values() if train.outputs is not None else ()
+    return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
+
+
+def evaluation_graphs(train: CheckedTrain, constants: FittedConstants) -> EvaluationGraphs:
+    """Compile the losses and metrics of a train block."""
+    measures = measures_of(train)
+    accumulators: dict[str, TensorType] = {}
+    accumulate = _accumulation(train, measures, constants, accumulators)
+    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants))
+
+
+def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:
+    for measure in measures:
+        for number, site in enumerate(measure.sites):
+            yield f"accumulator/{measure.name}/{number}", site
+
+
+def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
+    for measure in measures:
+        for number, value in enumerate(measure.carried):
+            yield f"accumulator/{measure.name}/carried_{number}", value
+
+
+def _accumulation(
+    train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
+) -> Model:
+    builder = Builder(f"{train.name}.eval")
+    operands = [operand for _, site in _sites(measures) for operand in site.operands]
+    carried = [value for _, value in _carried(measures)]
+    applications = applications_of(*operands, *carried)
+    fields: dict[str, Tensor] = {}
+    keys = {a.operation.key for a in applications if isinstance(a.operation, Placeholder)}
+    for name, checked in train.data.fields.items():
+        if name in keys:
+            fields[name] = builder.input(
+                name, TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape)), checked.doc
+            )
+    used = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
+    used |= {path for a in applications for path in a.variables.values()}
+    parameters = {p: builder.input(p, record.type) for p, record in train.parameters.items() if p in used}
+    random = any(a.operation.draws(a.training) for a in applications)
+    randomness = (
+        Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if random else None
+    )
+
+    def given(key: str) -> Tensor:
+        return fields[key] if key in fields else constants.tensor(builder, key)
+
+    lowering = Lowering(builder, given, parameters.__getitem__, randomness)
+    lowering.emit(*operands, *carried)
+    for name, site in _sites(measures):
+        statistic = site.operation
+        assert isinstance(statistic, Statistic)
+        context = lowering.context(site)
+        with builder.scope(name, origin_of(site.span)):
+            batch = {k: _widened(v) for k, v in statistic.of_batch(context, *lowering.operands(site)).items()}
+            total = {}
+            for key, tensor in batch.items():
+                accumulators[f"{name}/{key}"] = tensor.type
+                total[key] = builder.input(f"{name}/{key}", tensor.type)
+            for key, tensor in statistic.merge(context, total, batch).items():
+                builder.output(f"{name}/{key}.next", tensor)
+    for name, value in _carried(measures):
+        tensor = _widened(lowering.tensor(value))
+        accumulators[name] = tensor.type
+        builder.input(name, tensor.type)
+        builder.output(f"{name}.next", tensor)
+    return builder.model(doc=train.doc)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """Floats are carried across batches in float64, so that a long split loses nothing."""
+    return g.widened(tensor) if tensor.element.is_float else tensor
+
+
+def _finish(
+    train: CheckedTrain, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants
+) -> Model:
+    builder = Builder(f"{train.name}.metrics")
+    inputs = {name: builder.input(name, type) for name, type in accumulators.items()}
+    sites = {id(site): (name, site) for name, site in _sites(measures)}
+    carried = {id(value): name for name, value in _carried(measures)}
+    emitted: dict[int, Tensor] = {}
+    lowering = Lowering(builder, lambda key: constants.tensor(builder, key), lambda path: inputs[path])
+
+    def value_of(value: Value) -> Tensor:
+        if id(value) in carried:
+            return g.cast(inputs[carried[id(value)]], value.type.element)
+        return emitted[id(value)]
+
+    for measure in measures:
+        for application in _finished(measure, set(carried), set(sites)):
+            if id(application) in sites:
+                name, site = sites[id(application)]
+                found = {k.removeprefix(f"{name}/"): t for k, t in inputs.items() if k.startswith(f"{name}/")}
+                output = site.outputs[0]
+                assert isinstance(site.operation, Statistic)
+                with builder.scope(name, origin_of(site.span)):
+                    emitted[id(output)] = site.operation.finish(Context(builder), found, output.type.element)
+                continue
+            if isinstance(application.operation, (Literal, Placeholder)):
+                lowering.emit(*application.outputs)
+                emitted[id(application.outputs[0])] = lowering.tensor(application.outputs[0])
+                continue
+            with builder.scope(application.operation.name, origin_of(application.span)):
+                result = application.operation.emit(Context(builder), *map(value_of, application.operands))
+            tensors = (result,) if isinstance(result, Tensor) else result
+            for output, tensor in zip(application.outputs, tensors, strict=True):
+                emitted[id(output)] = tensor
+        builder.output(measure.name, value_of(measure.value))
+    return builder.model(doc=train.doc)
+
+
+def _finished(measure: Measure, carried: set[int], sites: set[int]) -> list[Application]:
+    """Return what happens after accumulation, in order."""
+    found: dict[int, Application] = {}
+    open_ = [] if id(measure.value) in carried else [measure.value.application]
+    while open_:
+        application = open_.pop()
+        if id(application) in found:
+            continue
+        found[id(application)] = application
+        if id(application) not in sites:
+            open_.extend(o.application for o in application.operands if id(o) not in carried)
+    return sorted(found.values(), key=lambda application: application.number)

@@ -1,0 +1,51 @@
+"""``fields.onnx``: from raw columns to fields, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dslc.compile.lowering import Lowering
+from dslc.graph import Builder
+from dslc.graph.model import Model
+from dslc.plan.checked import EXACT, CheckedData
+from dslc.plan.constants import FittedConstants
+from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.values import Placeholder, Value
+from dslc.types import TensorType, symbol
+
+__all__ = ["fields_graph", "graph_of_values"]
+
+
+def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
+    """Compile raw columns to fields; what was fitted is inside.
+
+    Where the conversion to a field's type may lose something, what is converted is an output too.
+    """
+    values: dict[str, Value] = {}
+    docs: dict[str, str | None] = {}
+    for name, checked in data.fields.items():
+        if checked.value is not None and checked.exact is not None:
+            values[name], docs[name] = checked.value, checked.doc
+            if checked.exact is not checked.value:
+                values[name + EXACT] = checked.exact
+            values |= checked.unsound.outputs(name)
+    return graph_of_values(data, constants, values, docs)
+
+
+def graph_of_values(
+    data: CheckedData, constants: FittedConstants, values: Mapping[str, Value],
+    docs: Mapping[str, str | None] | None = None,
+) -> Model:  # fmt: skip
+    """Compile raw columns to values of fields; ``docs`` are what is said of these."""
+    builder = Builder(f"{data.name}.fields")
+    keys = {a.operation.key for a in applications_of(*values.values()) if isinstance(a.operation, Placeholder)}
+    inputs = {
+        use.key: builder.input(use.key, TensorType(use.element, (symbol(BATCH), *use.shape)))
+        for use in data.columns.values() if use.key in keys
+    }  # fmt: skip
+    lowering = Lowering(
+        builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), lambda path: inputs[path]
+    )
+    for name, tensor in zip(values, lowering.emit(*values.values()), strict=True):
+        builder.output(name, tensor, (docs or {}).get(name))
+    return builder.model(doc=data.doc)

@@ -1,0 +1,124 @@
+"""From the checked model to ONNX: every application emits itself, in the order of elaboration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+from dslc.graph import Builder, Tensor, cast, from_0_up, in_range, reshape
+from dslc.graph.random import Randomness
+from dslc.library.operation import Context
+from dslc.plan.indices import indexes_of, weight_of
+from dslc.plan.measures import applications_of
+from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Placeholder, Value
+from dslc.source import Span
+
+__all__ = ["Lowering", "origin_of"]
+
+
+def origin_of(span: Span | None) -> str | None:
+    """Return the place of a span as nodes carry it: ``digits.dl:12:14``, without the folders of one machine."""
+    if span is None:
+        return None
+    line, column = span.first
+    return f"{PurePath(span.source.name).name}:{line}:{column}"
+
+
+@dataclass
+class Lowering:
+    """Emits values into one graph, each application once.
+
+    ``given`` finds what placeholders stand for, ``parameters`` the variables by path. New values of running
+    statistics gather in ``updates``, by path. ``checked`` tells indices and weights whose range has been checked
+    already; all others are by the graph.
+    """
+
+    builder: Builder
+    given: Callable[[str], Tensor]
+    parameters: Callable[[str], Tensor]
+    randomness: Randomness | None = None
+    site_prefix: str = ""
+    updates: dict[str, Tensor] = field(default_factory=dict)
+    checked: Callable[[Value], bool] = field(default=lambda value: False)  # noqa: ARG005
+    _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def emit(self, *values: Value) -> list[Tensor]:
+        """Return the tensors of values."""
+        for application in applications_of(*values):
+            if id(application) not in self._emitted:
+                self._emitted[id(application)] = self._emit(application, self.operands(application))
+        return [self.tensor(value) for value in values]
+
+    def tensor(self, value: Value) -> Tensor:
+        """Return the tensor of a value that has been emitted."""
+        outputs = value.application.outputs
+        return self._emitted[id(value.application)][next(i for i, o in enumerate(outputs) if o is value)]
+
+    def operands(self, application: Application) -> list[Tensor]:
+        """Return the tensors of an application's operands, which have been emitted; indices and weights in range."""
+        tensors = [self.tensor(operand) for operand in application.operands]
+        for use in indexes_of(application):
+            operand = application.operands[use.operand]
+            if not operand.type.element.is_integer or (isinstance(use.count, int) and self.checked(operand)):
+                continue
+            word = application.operation.name
+            with self.builder.scope(application.site or word, origin_of(application.span)):
+                tensors[use.operand] = in_range(
+                    tensors[use.operand], use.count, word, ignored=use.ignored, looks_up=use.looks_up
+                )
+        place = weight_of(application)
+        if place is not None and not self.checked(application.operands[place]):
+            word = application.operation.name
+            with self.builder.scope(application.site or word, origin_of(application.span)):
+                tensors[place] = from_0_up(tensors[place], word)
+        return tensors
+
+    def put(self, application: Application, tensors: Sequence[Tensor]) -> None:
+        """Say what an application's outputs are, in place of its emission."""
+        self._emitted[id(application)] = tuple(tensors)
+
+    def without(self, applications: set[int]) -> Lowering:
+        """Return one that has emitted the same but for some applications, given by their ids."""
+        kept = {known: tensors for known, tensors in self._emitted.items() if known not in applications}
+        return replace(self, updates={}, _emitted=kept)
+
+    def context(self, application: Application) -> Context:
+        """Return what an application has at hand while it emits itself.
+
+        Where a layer is applied twice, the second application moves the statistics that the first one left.
+        """
+        variables: Mapping[str, Tensor] = {
+            name: self.updates[path] if path in self.updates else self.parameters(path)
+            for name, path in application.variables.items()
+        }
+        return Context(
+            builder=self.builder,
+            training=application.training,
+            variables=variables,
+            site=self.site_prefix + application.site,
+            randomness=self.randomness,
+        )
+
+    def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:
+        operation = application.operation
+        match operation:
+            case Placeholder(key=key):
+                return (self.given(key),)
+            case ParameterOf(path=path):
+                return (self.parameters(path),)
+            case Literal(array=array):
+                return (self.builder.constant(array),)
+            case DimensionOf(dimension=dimension):
+                return (cast(reshape(self.builder.dimension(dimension), ()), operation.given.element),)
+        context = self.context(application)
+        name = application.site or operation.name
+        with self.builder.scope(name, origin_of(application.span)):
+            result = operation.emit(context, *operands)
+        for own, tensor in context.updates.items():
+            self.updates[application.variables[own]] = tensor
+        tensors = (result,) if isinstance(result, Tensor) else result
+        expected = [output.type for output in application.outputs]
+        if [t.type for t in tensors] != expected:
+            raise AssertionError(f"{operation.name} promised {expected} and emitted {[t.type for t in tensors]}")
+        return tuple(tensors)

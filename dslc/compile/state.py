@@ -1,0 +1,98 @@
+"""The state of a training run: its tensors, their names, roles and first values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from math import prod
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from dslc.library.operation import Role, Variable
+from dslc.plan.checked import CheckedTrain
+from dslc.plan.values import ParameterRecord
+from dslc.types import INT64, TensorType, evaluate
+
+__all__ = [
+    "COUNTER_BATCH",
+    "COUNTER_STEP",
+    "FLUSH",
+    "MOVED",
+    "TOTAL",
+    "StateRole",
+    "StateTensor",
+    "average_name",
+    "initial_parameters",
+]
+
+COUNTER_STEP = "counter/step"
+"""Updates done, int64."""
+COUNTER_BATCH = "counter/batch"
+"""Batches seen, int64; only where several make one update."""
+MOVED = "counter/moved"
+"""1 where an objective before the last one has made an update in this step, int64; only where all may make none."""
+TOTAL = "host/total_steps"
+"""Updates in the whole training, int64, set by the host."""
+FLUSH = "host/flush"
+"""1 where this batch completes an update early, int64, set by the host."""
+
+
+class StateRole(Enum):
+    """What a state tensor is for, as the manifest says it."""
+
+    PARAMETER = "parameter"
+    STATISTIC = "statistic"
+    MOMENT = "moment"
+    COUNTER = "counter"
+    AVERAGE = "average"
+    HOST = "host"
+
+
+@dataclass(frozen=True)
+class StateTensor:
+    """One tensor of the state with its first value (None: that of the parameter it belongs to)."""
+
+    name: str
+    type: TensorType
+    role: StateRole
+    initial: Any
+
+    def first(self) -> np.ndarray:
+        """Return the first value as an array."""
+        shape = tuple(int(d) for d in self.type.shape)
+        return np.full(shape, self.initial, self.type.element.numpy)
+
+
+def average_name(path: str) -> str:
+    """Return the name of a parameter's average."""
+    return f"average/{path}"
+
+
+def initial_parameters(records: Mapping[str, ParameterRecord], seed: int) -> dict[str, np.ndarray]:
+    """Draw the first value of every parameter; each has a generator of its own, seeded by its path."""
+    return {path: _sample(record.variable, path, seed) for path, record in records.items()}
+
+
+def _sample(variable: Variable, path: str, seed: int) -> np.ndarray:
+    shape = tuple(evaluate(d, {}) for d in variable.shape)
+    fan_in = variable.fan_in if variable.fan_in is not None else (prod(shape[:-1]) if len(shape) > 1 else prod(shape))
+    fan_out = variable.fan_out if variable.fan_out is not None else (shape[-1] if shape else 1)
+    generator = np.random.default_rng([seed, crc32(path.encode())])
+    drawn = variable.initializer.sample(generator, shape, max(evaluate(fan_in, {}), 1), max(evaluate(fan_out, {}), 1))
+    with np.errstate(over="ignore"):  # what is beyond the type ends the training with an error that names it
+        return np.asarray(drawn).astype(variable.element.numpy).reshape(shape)
+
+
+def parameter_tensors(train: CheckedTrain) -> Iterable[StateTensor]:
+    """Yield the parameters and statistics of a train block."""
+    for path, record in train.parameters.items():
+        role = StateRole.STATISTIC if record.variable.role is Role.STATISTIC else StateRole.PARAMETER
+        yield StateTensor(path, record.type, role, None)
+
+
+def counter(name: str) -> StateTensor:
+    """Return a counter that starts from 0."""
+    return StateTensor(name, TensorType(INT64), StateRole.COUNTER, 0)

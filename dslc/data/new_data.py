@@ -1,0 +1,209 @@
+"""New data for a model that is trained: opened, and prepared as the contract says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dslc.data import Table, where_in
+from dslc.data.checks import check_sound
+from dslc.data.conversion import Conversion
+from dslc.data.convert import EXACT as WHOLE
+from dslc.data.field_values import run_fields, telling_of_rows
+from dslc.data.readers.array_table import ArrayTable
+from dslc.data.reading import read_columns
+from dslc.data.table import MEMORY
+from dslc.diagnostics import Problem
+from dslc.engine.onnxruntime.session import Settings
+from dslc.errors import data as errors
+from dslc.errors.runs import DAMAGED_FILE
+from dslc.export.shipping import only_outputs
+from dslc.plan.checked import CONDITIONS, EXACT
+from dslc.plan.contract import Contract
+from dslc.types import ElementType
+
+__all__ = ["compute_fields", "table_of"]
+
+GIVEN = "what was given"
+"""What messages call a table that has no file."""
+
+
+def compute_fields(
+    graph: bytes, fields: Mapping[str, Mapping[str, Any]], contract: Contract, table: Table, names: Sequence[str],
+    settings: Settings,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Compute fields of every row of a table, by the graph that prepared them in training.
+
+    Args:
+        graph: the fields graph.
+        fields: the element type of each field, as the manifest has it.
+        contract: how the table is read.
+        table: raw columns.
+        names: which fields.
+        settings: how the graph runs.
+
+    Raises:
+        Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
+    """
+    from dslc.graph.model import load_model, ports_of
+
+    _, outputs = ports_of(load_model(graph))
+    known = {port["name"] for port in outputs}
+    of_output = {name + EXACT if name + EXACT in known else name: name for name in names}
+    conversions = {
+        output: Conversion(
+            name,
+            ElementType(fields[name]["type"]),
+            where_in(table, contract.columns_of(name), prod(fields[name]["shape"])),
+            contract.of_fields[name],
+        )
+        for output, name in of_output.items()
+    }
+    conditions = [name + suffix for name in names for suffix in CONDITIONS if name + suffix in known]
+    model = only_outputs(graph, [*of_output, *conditions])
+    inputs, _ = ports_of(load_model(model))
+    columns = read_columns(contract, table, [port["name"] for port in inputs])
+    with telling_of_rows(table, contract):
+        found = run_fields(model, columns, settings, conversions)
+    for conversion in conversions.values():
+        check_sound(conversion.name, found, conversion.where)
+        conversion.raise_misfits()
+    result = {}
+    for output, name in of_output.items():
+        array = found[output]
+        shape = tuple(fields[name]["shape"])
+        if prod(array.shape[1:]) != prod(shape):
+            raise DAMAGED_FILE(f"the fields graph gives '{name}' {list(array.shape[1:])}, not {list(shape)}")
+        result[name] = array.reshape(len(array), *shape)
+    return result
+
+
+def table_of(data: object, contract: Contract, needed: Sequence[str]) -> Table:
+    """Return columns that are in memory as a table.
+
+    Args:
+        data: arrays or lists by column, a data frame, or one array where the model reads but one column.
+        contract: what they are for.
+        needed: the columns that the model reads.
+
+    Raises:
+        Problem: E0417, E0424, they are no columns.
+    """
+    columns = _columns(data)
+    if columns is None:
+        columns = _unnamed(np.asarray(data), contract, needed)
+    read = {name for one in contract.inputs for name in one.columns}
+    arrays: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        try:
+            arrays[str(name)] = _array(str(name), values)
+        except Problem:
+            if name in read:  # others may be anything
+                raise
+    if not arrays:
+        raise errors.UNSUPPORTED_ARRAY("what was given has no columns", hint='for example {"x": [1.5, 2.0]}')
+    return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
+
+
+def _unnamed(array: np.ndarray, contract: Contract, needed: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return one array as the only column that is needed, or as the columns that lie side by side in it.
+
+    Raises:
+        Problem: E0417, E0424, it is neither.
+    """
+    wanted = {(one.columns, one.many) for one in contract.inputs if set(one.columns) <= set(needed)}
+    if len(wanted) != 1 or array.dtype.hasobject or not array.ndim:
+        listed = "{" + ", ".join(f'"{name}": ...' for name in needed[:3]) + "}"
+        raise errors.UNSUPPORTED_ARRAY("what was given has no names of columns", hint=f"give them by name: {listed}")
+    ((names, many),) = wanted
+    if not many:
+        return {names[0]: array}
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise errors.SHAPES_DIFFER(f"an array of shape {list(array.shape)} is not {len(names)} columns side by side")
+    return {name: array[:, number] for number, name in enumerate(names)}
+
+
+def _columns(data: Any) -> Mapping[Any, Any] | None:
+    """Return what has columns with names as a mapping: a dictionary, a data frame of any kind, a structured array."""
+    if isinstance(data, Mapping):
+        return data
+    if isinstance(data, np.ndarray):
+        return {name: data[name] for name in data.dtype.names} if data.dtype.names else None
+    if hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        return {name: data[name] for name in data.columns}
+    if hasattr(data, "column_names") and hasattr(data, "column"):  # a table of Arrow
+        return {name: data.column(name) for name in data.column_names}
+    return None
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    """Return a column as an array of numbers or texts; a missing text is ''.
+
+    Raises:
+        Problem: E0407, E0417, it is neither.
+    """
+    values = list(values) if isinstance(values, Iterator) else values
+    if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
+        gone, values = np.ma.getmaskarray(values), np.array(np.ma.getdata(values), object)
+        values[gone] = None
+    try:
+        array = np.asarray(values)
+        if not isinstance(values, np.ndarray) and (array.dtype.kind in "US" or _has_large(array)):
+            array = np.array(values, object)  # as NumPy makes the text 'nan' of a gap, and rounds whole numbers
+    except (ValueError, TypeError, OverflowError) as error:
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' can't be made an array: {error}") from None
+    if array.dtype.kind == "M":
+        return np.where(np.isnat(array), "", np.datetime_as_string(array.astype("datetime64[us]")))
+    if array.dtype.kind in "OT":
+        flat = array.reshape(-1).tolist()
+        missing = [value is None or value != value or str(value) in ("<NA>", "NaT") for value in flat]  # noqa: PLR0124
+        present = [value for value, gone in zip(flat, missing, strict=True) if not gone]
+        if all(isinstance(value, (bool, int, float, np.number)) for value in present) and present:
+            if not all(map(_is_exact, present)) and not _all_in_int64(flat):
+                texts = ["" if gone else str(value) for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(texts, np.str_).reshape(array.shape)  # as in a csv
+            elif any(missing):
+                numbers = [np.nan if gone else value for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(numbers, float).reshape(array.shape)
+            else:
+                array = np.array(flat).reshape(array.shape)
+        elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
+            texts = ["" if gone else _text(value, name) for value, gone in zip(flat, missing, strict=True)]
+            array = np.array(texts, np.str_).reshape(array.shape)
+    if not array.ndim or not len(array):
+        what = "one value, and no list of them" if not array.ndim else "no values"
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {what}", hint='for example {"x": [1.5, 2.0]}')
+    if array.dtype.kind not in "biufUS":
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {array.dtype}, which is neither numbers nor text")
+    return array
+
+
+def _has_large(array: np.ndarray) -> bool:
+    """Are there numbers so large that they may have been whole ones which float64 does not hold?"""
+    return array.dtype.kind == "f" and bool((np.abs(array) >= WHOLE).any())
+
+
+def _is_exact(value: Any) -> bool:
+    """Does float64 hold a number?"""
+    if not isinstance(value, (int, np.integer)):
+        return True
+    try:
+        return int(float(value)) == int(value)
+    except OverflowError:
+        return False
+
+
+def _all_in_int64(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (int, np.integer)) and -(2**63) <= int(v) < 2**63 for v in values)
+
+
+def _text(value: Any, name: str) -> str:
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError:
+        raise errors.NOT_UTF8(f"{value!r} in column '{name}' is not UTF-8") from None

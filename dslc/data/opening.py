@@ -1,0 +1,161 @@
+"""From a source to its table."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from dslc.data.paths import locate
+from dslc.data.readers.array_files import read_idx, read_npy, read_npz
+from dslc.data.readers.array_table import ArrayTable
+from dslc.data.readers.csv_table import open_csv
+from dslc.data.scratch import MEMORY, make_room
+from dslc.data.table import Table
+from dslc.diagnostics import Problem
+from dslc.errors import data as errors
+from dslc.library import sources
+from dslc.library.sources import DataSource, require_available
+from dslc.library.word import SOURCES, describe
+
+__all__ = ["STANDARD_INPUT", "open_inputs", "open_table"]
+
+STANDARD_INPUT = Path("-")
+STREAM_LIMIT = 1 << 30
+"""Bytes that are taken from standard input."""
+PIECE = 1 << 20
+
+
+def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEMORY) -> Table:
+    """Open a spec's source, found in ``folders`` (see :func:`~dslc.data.paths.locate`).
+
+    Beyond ``memory`` bytes of data, columns live in temporary files.
+
+    Raises:
+        Problem, Failure: E0401 to E0417, E0426, E0427.
+    """
+    require_available(type(source))
+    return _open(source, {path: locate(path, folders) for path in source.paths}, memory)
+
+
+def open_inputs(
+    path: Path, source: DataSource | None = None, *, described: bool = False, needed: Sequence[str] = (),
+    memory: int = MEMORY,
+) -> Table:  # fmt: skip
+    """Open a file that the user named on the command line, as the source of a run says; ``-`` is standard input.
+
+    The kind is told by the file's suffix, else it is the source's, and a file of its kind is read by its options; a
+    source that is ``described`` for this file tells its kind.
+    A file that holds one array is the column that the source reads from a file of that name, else the only one of its
+    columns that is among those ``needed``; without a source it is called as the file without its suffix.
+
+    Raises:
+        Problem, Failure: E0401 to E0417, E0421, E0426, E0427, E0429, E0453.
+    """
+    if path == STANDARD_INPUT:
+        if described and not isinstance(source, sources.csv):
+            raise errors.BAD_SOURCE(
+                f"standard input is read as csv, and --source says {getattr(source, 'name', 'nothing')}",
+                hint="give the data as a file",
+            )
+        spooled = _spooled(getattr(sys.stdin, "buffer", None))
+        try:
+            table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
+        except BaseException:
+            spooled.unlink()
+            raise
+        weakref.finalize(table.reread, spooled.unlink, missing_ok=True)  # texts of numbers are read from it again
+        return table
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise errors.UNREADABLE(
+            f"'{path}' is a pipe or a device, not a file",
+            hint="csv is read from standard input where the file is called -",
+        )
+    name = path.name or str(path)
+    kind: type[Any] = type(source) if described and source is not None else _kind(path, source)
+    require_available(kind)
+    if kind.keywords:
+        column = _column_of(path, source if isinstance(source, kind) else None, needed)
+        found: DataSource = kind(files=((column, name),))
+    else:
+        found = _with_path(kind, source, name)
+    return _open(found, {name: path}, memory)
+
+
+def _kind(path: Path, source: DataSource | None) -> type[Any]:
+    kind = next((word for word in SOURCES.values() if _plain(path).endswith(word.suffixes or "\0")), None)
+    if kind is None and source is not None:
+        return type(source)
+    if kind is None:
+        known = ", ".join(s for word in SOURCES.values() if word.available for s in word.suffixes)
+        raise errors.UNKNOWN_FORMAT(f"the suffix of '{path.name}' tells no known format", hint=f"known are {known}")
+    return kind
+
+
+def _with_path(kind: type[Any], source: DataSource | None, path: str) -> Any:
+    """Return a source of one file, with the options of another one of its kind."""
+    options = {**describe(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
+    if kind is sources.csv and _plain(path).endswith(".tsv") and options.get("delimiter", ",") == ",":
+        options["delimiter"] = "\t"
+    return kind(**options)
+
+
+def _plain(path: Path | str) -> str:
+    return Path(path).name.removesuffix(".gz")
+
+
+def _column_of(path: Path, source: DataSource | None, needed: Sequence[str]) -> str:
+    files: Mapping[str, str] = dict(getattr(source, "files", ()))
+    if not files:
+        return _plain(path).split(".")[0]
+    named = [column for column, file in files.items() if _plain(file) == _plain(path)]
+    wanted = [column for column in files if column in needed] if needed else list(files)
+    for candidates in (named, wanted):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise errors.UNKNOWN_COLUMN(
+        f"'{path.name}' holds one array, and the run reads {', '.join(wanted or files)}",
+        hint=f"give an npz whose keys are {', '.join(wanted or files)}",
+    )
+
+
+def _spooled(stream: IO[bytes] | None) -> Path:
+    """Copy standard input to a temporary file, and return its path.
+
+    Raises:
+        Problem: E0404, it is closed; E0426, E0429, it is too large.
+    """
+    if stream is None:
+        raise errors.UNREADABLE("standard input is closed")
+    size = 0
+    with make_room(STREAM_LIMIT), tempfile.NamedTemporaryFile("wb", prefix="dslc-", delete=False) as file:
+        path = Path(file.name)
+        try:
+            while piece := stream.read(PIECE):
+                size += len(piece)
+                if size > STREAM_LIMIT:
+                    raise errors.TOO_MUCH(f"standard input holds more than {STREAM_LIMIT >> 20} MiB")
+                file.write(piece)
+        except BaseException:
+            path.unlink()
+            raise
+    return path
+
+
+def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
+    if isinstance(source, sources.csv):
+        return open_csv(found[source.path], source, source.path, memory)
+    if isinstance(source, sources.npz):
+        arrays, fingerprint = read_npz(found[source.path], source.path, memory)
+        readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
+        unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
+        files = dict.fromkeys(arrays, source.path)
+        return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
+    assert isinstance(source, (sources.npy, sources.idx))
+    read = read_npy if isinstance(source, sources.npy) else read_idx
+    columns = {column: read(found[path], path, memory) for column, path in source.files}
+    fingerprints = {path: columns[column][1] for column, path in source.files}
+    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)

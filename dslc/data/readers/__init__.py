@@ -1,0 +1,1 @@
+"""Readers of data files: csv, npy, npz and idx."""

@@ -1,0 +1,305 @@
+"""Reading csv in one pass: each block of rows is parsed, typed per column and packed into 8 bytes a cell."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice, zip_longest
+from pathlib import Path
+
+import numpy as np
+from typing_extensions import override
+
+from dslc.data.convert import EXACT, HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
+from dslc.data.paths import reading
+from dslc.data.readers.csv_cells import (
+    CELL,
+    DTYPES,
+    INTEGER,
+    NUMBER,
+    TEXT,
+    Block,
+    Blocks,
+    Codes,
+    beyond,
+    marked,
+    pack,
+    together,
+    typed,
+)
+from dslc.data.readers.csv_records import Lines, Records, decodable
+from dslc.data.scratch import MEMORY, allocate
+from dslc.data.spellings import Spelling
+from dslc.data.streams import Fingerprint, open_stream
+from dslc.data.table import Table, Text
+from dslc.diagnostics import Diagnostic, Failure, Problem
+from dslc.errors import data as errors
+from dslc.garbage import nothing_collected
+from dslc.library.sources import csv as Csv  # noqa: N812 - beside the module csv
+from dslc.types import FLOAT64, INT64, STRING, ElementType
+
+__all__ = ["CsvTable", "open_csv"]
+
+CODE = re.compile(r"[+-]?0\d")
+ELEMENTS = {INTEGER: INT64, NUMBER: FLOAT64, TEXT: STRING}
+
+
+@dataclass(frozen=True)
+class CsvTable(Table):
+    """A parsed csv file."""
+
+    title: str
+    names: tuple[str, ...]
+    fingerprints: Mapping[str, Fingerprint]
+    positions: tuple[int, ...]
+    blocks: tuple[Block, ...]
+    large: Array
+    """Which columns hold a whole number beyond 2^53."""
+    plain: Array
+    """Which columns are whole numbers spelled in as few characters as they need, or text."""
+    vocabularies: tuple[tuple[str, ...], ...]
+    lines: Lines
+    memory: int
+    source: Csv
+    missing: Mapping[str, tuple[str, ...]]
+    """Further marks for missing values, by column."""
+    reread: Callable[[int], Iterator[Sequence[str]]]
+    """Pass over the file again for the texts of one column, block by block."""
+
+    @property
+    @override
+    def rows(self) -> int:
+        return self.blocks[-1].stop
+
+    @override
+    def row_shape(self, name: str) -> tuple[int, ...]:
+        self.require(name)
+        return ()
+
+    @override
+    def element(self, name: str) -> ElementType:
+        return ELEMENTS[self._kind(name)]
+
+    @override
+    def origin(self, row: int, name: str) -> Origin:
+        return Origin(self.title, name, line=self.lines[row])
+
+    @override
+    def select(self, names: Sequence[str]) -> CsvTable:
+        return replace(self, names=tuple(names), positions=tuple(self._position(name) for name in names))
+
+    @override
+    def marking(self, missing: Mapping[str, Sequence[str]]) -> CsvTable:
+        marks = {
+            self.require(name): (*self.missing.get(name, ()), *texts)
+            for name, texts in missing.items()
+            if not {*texts} <= {*self.source.missing}
+        }
+        return replace(self, missing={**self.missing, **marks})
+
+    @override
+    def is_spelled(self, name: str) -> bool:
+        return True
+
+    def _position(self, name: str) -> int:
+        return self.positions[self.places[self.require(name)]]
+
+    @override
+    def spelling(self, name: str) -> Spelling:
+        return self._marking.get(name, self._spelling)
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling.of(self.source)
+
+    @cached_property
+    def _marking(self) -> dict[str, Spelling]:
+        """What cells mean in the columns that have marks of their own."""
+        return {name: Spelling.of(self.source, more) for name, more in self.missing.items()}
+
+    @cached_property
+    def _kinds(self) -> Array:
+        """The kind of each column of the file, (columns,)."""
+        kinds: Array = np.max([block.kinds for block in self.blocks], axis=0)
+        return np.where(self.large & (kinds == NUMBER), TEXT, kinds)
+
+    def _kind(self, name: str) -> int:
+        position, spelling = self._position(name), self._marking.get(name)
+        if spelling is None:
+            return int(self._kinds[position])
+        large, kinds = False, set[int]()
+        for block in self.blocks:
+            kind, cells = self._cells(block, position)
+            if kind != TEXT:
+                gone = marked(cells, spelling)
+                kinds |= {NUMBER if gone.any() else kind}
+                large |= kind == INTEGER and bool(beyond(cells[~gone]).any())
+            elif TEXT not in kinds:
+                kinds.add(TEXT)
+        if TEXT in kinds:
+            kind, more = typed(self.vocabularies[position], spelling)
+            kinds, large = kinds - {TEXT} | {kind}, large or more
+        return together(kinds, large)
+
+    @staticmethod
+    def _cells(block: Block, position: int) -> tuple[int, Array]:
+        kind = int(block.kinds[position])
+        return kind, block.cells[position].view(DTYPES[kind])
+
+    @override
+    def read(self, name: str, element: ElementType | None = None) -> Array:
+        if (element or self.element(name)) is STRING:
+            return self.text(name).strings()
+        block = self.read_block((name,), element)
+        return block.reshape(self.rows)
+
+    @override
+    def read_block(self, names: Sequence[str], element: ElementType | None = None) -> Array:
+        element = element or max((self.element(name) for name in names), key=list(ELEMENTS.values()).index)
+        if element is STRING:
+            return np.stack([self.text(name).strings() for name in names], axis=1)
+        positions = np.array([self._position(name) for name in names])
+        result = allocate((self.rows, len(names)), element.numpy, self.memory)
+        total, bad = 0, list[tuple[int, int]]()
+        for block in self.blocks:
+            for kind in sorted(set(block.kinds[positions].tolist())):
+                among = np.flatnonzero(block.kinds[positions] == kind)
+                values, unfit = self._converted(block, [names[place] for place in among.tolist()], kind, element)
+                result[block.start : block.stop, among] = values.T
+                if unfit.any():
+                    total += int(unfit.sum())
+                    rows, columns = np.nonzero(unfit.T)
+                    first = islice(zip(rows.tolist(), columns.tolist(), strict=True), HANDFUL)
+                    bad += [(block.start + row, int(among[column])) for row, column in first]
+        if total:
+            raise_some(total, (self._complaint(row, names[column], element) for row, column in sorted(bad)))
+        return result
+
+    def _converted(self, block: Block, names: Sequence[str], kind: int, element: ElementType) -> tuple[Array, Array]:
+        """Return some columns of a block, all of one kind, in another type, and which values do not fit it."""
+        positions = [self._position(name) for name in names]
+        cells = block.cells[positions].view(DTYPES[kind])
+        if kind != TEXT:
+            values, unfit = convert(cells, element)
+            for row in (row for row, name in enumerate(names) if name in self._marking):
+                gone = marked(cells[row], self._marking[names[row]])
+                unfit[row] = np.where(gone, not element.is_float, unfit[row])
+                if element.is_float and gone.any():
+                    values = values.copy() if values.base is not None else values
+                    values[row, gone] = np.nan
+            return values, unfit
+        values, unfit = np.empty(cells.shape, element.numpy), np.empty(cells.shape, bool)
+        for row, (position, name) in enumerate(zip(positions, names, strict=True)):
+            used, where = np.unique(cells[row], return_inverse=True)
+            texts = [self.vocabularies[int(position)][code] for code in used.tolist()]
+            known, wrong = convert_texts(texts, element, self.spelling(name))
+            values[row], unfit[row] = known[where], wrong[where]
+        return values, unfit
+
+    @override
+    def has_codes(self, name: str) -> bool:
+        return not self.plain[self._position(name)] and any(map(CODE.match, self.text(name).vocabulary))
+
+    def _complaint(self, row: int, name: str, element: ElementType) -> Problem:
+        position, spelling = self._position(name), self.spelling(name)
+        block = self.blocks[bisect_right([block.start for block in self.blocks], row) - 1]
+        kind, cells = self._cells(block, position)
+        cell = cells[row - block.start]
+        value: object = self.vocabularies[position][int(cell)] if kind == TEXT else cell
+        if kind != TEXT and marked(cells[row - block.start : row - block.start + 1], spelling)[0]:
+            value = np.float64(np.nan)
+        return complaint(value, element, self.origin(row, name), spelling)
+
+    @override
+    def text(self, name: str) -> Text:
+        position, spelling = self._position(name), self.spelling(name)
+        found = Codes(spelling)
+        codes = allocate((self.rows,), CELL, self.memory)
+        if all(block.kinds[position] == TEXT for block in self.blocks):
+            vocabulary = self.vocabularies[position]
+            for block in self.blocks:
+                codes[block.start : block.stop] = block.cells[position]
+            if name not in self._marking:
+                return Text(codes, vocabulary)
+            new = found.of(vocabulary)
+            codes[:] = new[codes]
+        else:
+            for block, texts in zip(self.blocks, self.reread(position), strict=True):
+                codes[block.start : block.stop] = found.of(texts)
+        return Text(codes, found.vocabulary)
+
+
+def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTable:
+    """Parse a csv file under the name that messages give it.
+
+    Raises:
+        Failure: what is wrong with the file's form (E0404 to E0410, E0426, E0427), the first few findings together.
+    """
+    found: list[Diagnostic] = []
+    with nothing_collected(), reading(name), open_stream(path, name) as stream:
+        records = Records(stream.file, source, name)
+        blocks, spelling, start = Blocks(memory), Spelling.of(source), 0
+        codes = [Codes(spelling) for _ in records.names]
+        large, plain = np.zeros(len(records.names), bool), np.ones(len(records.names), bool)
+        for columns in records:
+            block = Block(start, np.empty((len(columns), len(columns[0])), CELL), np.empty(len(columns), np.uint8))
+            for position, texts in enumerate(columns):
+                known = len(codes[position])
+                kind, values, says_all = pack(texts, codes[position], spelling)
+                plain[position] &= says_all
+                block.kinds[position], block.cells[position] = kind, values.view(CELL)
+                large[position] |= kind == INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
+                new = "".join(codes[position].since(known)) if len(codes[position]) > known else ""
+                if len(found) < HANDFUL and not decodable(new):
+                    found += records.undecodable(texts, records.names[position], start)
+            blocks.add(block)
+            start = block.stop
+            if len(found) + len(records.found) >= HANDFUL:
+                break
+        found = sorted(records.found + found, key=lambda diagnostic: diagnostic.code.id)
+        if found:
+            raise Failure(found[:HANDFUL])
+        if not start:
+            raise errors.EMPTY(f"'{name}' has a header and no rows")
+        fingerprint = stream.fingerprint()
+    packed, everything = blocks.all(), tuple(range(len(records.names)))
+    return CsvTable(
+        name, records.names, {source.path: fingerprint}, everything, packed, large, plain,
+        tuple(column.vocabulary for column in codes), records.lines, memory, source, {},
+        _Again(path, source, name, fingerprint, tuple(block.stop for block in packed)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A second pass over a file, which must be the same as at the first."""
+
+    path: Path
+    source: Csv
+    name: str
+    fingerprint: Fingerprint
+    stops: tuple[int, ...]
+    """Where each block ended."""
+
+    def __call__(self, position: int) -> Iterator[Sequence[str]]:
+        """Yield the texts of one column, block by block.
+
+        Raises:
+            Problem: E0428, the file is another one.
+        """
+        changed = errors.CHANGED(f"'{self.name}' was changed while it was read")
+        try:
+            with nothing_collected(), reading(self.name), open_stream(self.path, self.name) as stream:
+                stop = 0
+                for columns, due in zip_longest(Records(stream.file, self.source, self.name), self.stops):
+                    if columns is None or due is None or position >= len(columns) or stop + len(columns[0]) != due:
+                        raise changed
+                    stop = due
+                    yield columns[position]
+                if stream.fingerprint() != self.fingerprint:
+                    raise changed
+        except (Problem, Failure):
+            raise changed from None

@@ -1,0 +1,192 @@
+"""A table: named columns of equally many rows, read without requiring that a file fits in memory."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dslc.data.convert import Array, Origin, clipped, convert_texts
+from dslc.data.scratch import MEMORY, allocate
+from dslc.data.spellings import Spelling, delimiter_hint
+from dslc.data.streams import Fingerprint
+from dslc.diagnostics import Failure, did_you_mean
+from dslc.errors import data as errors
+from dslc.plan.columns import is_pattern, pattern_of
+from dslc.types import BOOL, STRING, ElementType
+
+__all__ = ["MEMORY", "Table", "Text", "allocate", "as_written", "chunks"]
+
+CHUNK = 8 << 20
+"""Bytes that one step of a pass over an array takes."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A column of text: for each row the position of its value in a vocabulary of distinct values."""
+
+    codes: Array
+    vocabulary: tuple[str, ...]
+
+    def strings(self) -> Array:
+        """Return the values as an array of Python strings (equal ones are one object)."""
+        texts: Array = np.array(self.vocabulary, object)[self.codes]
+        return texts
+
+
+def as_written(table: Table, name: str) -> Array:
+    """Return a column to be passed on: numbers, or text where the numbers would not say what is written (``007``)."""
+    array = table.read(name)
+    if array.dtype.kind == "O":
+        return array.astype(np.str_)
+    if array.ndim != 1 or array.dtype.kind == "b":
+        return array
+    text = table.text(name)
+    if all(_says(written) for written in text.vocabulary):
+        return array
+    return text.strings().astype(np.str_)
+
+
+def _says(text: str) -> bool:
+    """Does a number say all that a text does?"""
+    try:
+        float(text or "nan")
+    except ValueError:  # 3,5 %
+        return False
+    return re.match(r"[+-]?0[0-9]", text) is None
+
+
+def chunks(array: Array) -> Iterator[slice]:
+    """Cut the first axis into pieces of about :data:`CHUNK` bytes."""
+    row = max(1, array.nbytes // max(1, len(array)))
+    step = max(1, CHUNK // row)
+    return (slice(start, min(start + step, len(array))) for start in range(0, len(array), step))
+
+
+class Table(ABC):
+    """Columns read from files. Names keep the file's order.
+
+    ``row_shape`` is the shape of one row of a column: ``()`` for a number per row, ``(28, 28)`` for an image.
+    """
+
+    title: str
+    """What messages call the table: the names of its files."""
+    names: tuple[str, ...]
+    fingerprints: Mapping[str, Fingerprint]
+    """Size and hash of each file, by its path in the spec: of the very bytes that were read."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """How many rows every column has; columns that differ are an error (E0416)."""
+
+    @abstractmethod
+    def row_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one row of a column."""
+
+    @abstractmethod
+    def element(self, name: str) -> ElementType:
+        """Return the element type that the column has by itself."""
+
+    @abstractmethod
+    def read(self, name: str, element: ElementType | None = None) -> Array:
+        """Return a column, (rows, *row_shape), as ``element``, or as its own type; text as an array of objects.
+
+        A missing value is NaN where ``element`` is a float.
+
+        Raises:
+            Failure: values that do not fit (E0412 to E0415), the first few with their places.
+        """
+
+    @abstractmethod
+    def read_block(self, names: Sequence[str], element: ElementType | None = None) -> Array:
+        """Return several columns side by side, (rows, elements of a row): the values of ``columns(...)``."""
+
+    @abstractmethod
+    def text(self, name: str) -> Text:
+        """Return a column as text, however it looks; a missing value is ''."""
+
+    @abstractmethod
+    def origin(self, row: int, name: str) -> Origin:
+        """Return where a row of a column stands."""
+
+    @abstractmethod
+    def select(self, names: Sequence[str]) -> Table:
+        """Return the table of these columns only, in the given order."""
+
+    @abstractmethod
+    def marking(self, missing: Mapping[str, Sequence[str]]) -> Table:
+        """Return the table in which these texts mark a missing value, too, each in the column it is given for.
+
+        Raises:
+            Problem: E0411, there is no such column.
+        """
+
+    @abstractmethod
+    def spelling(self, name: str) -> Spelling:
+        """Return what the texts of a column mean as numbers, and which of them mark a missing value."""
+
+    def is_spelled(self, name: str) -> bool:
+        """Is a column's text what the file has, so that numbers may have been made of it?"""
+        return self.element(name) is STRING
+
+    @abstractmethod
+    def has_codes(self, name: str) -> bool:
+        """Is a number spelled with zeros in front, as codes are (``02138``), so that the column's texts say more?"""
+
+    def is_truth(self, name: str) -> bool:
+        """Does a column of text say true or false wherever it says anything?"""
+        said = [text for text in self.text(name).vocabulary if text]
+        _, unfit = convert_texts(said, BOOL, self.spelling(name))
+        return bool(said) and not unfit.any()
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where in ``names`` each column stands."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    def require(self, name: str) -> str:
+        """Return the name if there is such a column; else raise E0411 with what was probably meant."""
+        if name not in self.places:
+            raise errors.UNKNOWN_COLUMN(
+                f"there is no column '{name}' in {self.title}", hint=did_you_mean(name, self.names) or self._listed()
+            )
+        return name
+
+    def _listed(self) -> str:
+        if (hint := delimiter_hint(self.names)) is not None:
+            return hint
+        return f"the columns are {', '.join(map(clipped, self.names[:12]))}{', ...' if len(self.names) > 12 else ''}"
+
+    def match(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that match any of the patterns, in the file's order.
+
+        Raises:
+            Failure: patterns that match nothing (E0411).
+        """
+        found = {pattern: list(filter(pattern_of(pattern).fullmatch, self.names)) for pattern in patterns}
+        idle = [pattern for pattern, names in found.items() if not names]
+        if idle:
+            raise Failure(
+                errors.UNKNOWN_COLUMN(
+                    f"no column of {self.title} matches '{pattern}'"
+                    if is_pattern(pattern)
+                    else f"there is no column '{pattern}' in {self.title}",
+                    hint=did_you_mean(pattern.strip("*"), self.names) or self._listed(),
+                ).diagnostic
+                for pattern in idle
+            )
+        chosen = {name for names in found.values() for name in names}
+        return tuple(name for name in self.names if name in chosen)
+
+
+def common_rows(counts: Mapping[str, int]) -> int:
+    """Return the one number of rows, or raise E0416 with all of them."""
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"'{name}' has {count:,}" for name, count in counts.items())
+        raise errors.ROW_COUNTS(f"columns have different numbers of rows: {listed}")
+    return next(iter(counts.values()))

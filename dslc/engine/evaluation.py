@@ -1,0 +1,164 @@
+"""Losses and metrics over a split, and predictions, by running the shipped graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dslc.engine.onnxruntime.runtime import runtime_errors
+from dslc.engine.onnxruntime.session import Graph, Model, Settings
+from dslc.engine.onnxruntime.stateful import NEXT, Recurrence
+from dslc.engine.outside import IndexFailure
+from dslc.errors.environment import INPUT_MISFIT
+
+__all__ = ["Evaluator", "Predictor"]
+
+COUNTS = ("weight", "present", "true", "predicted")
+"""The accumulators that are 0 where all targets are ignored or have a weight of 0, and only there."""
+
+
+def _run(graph: Graph, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a graph once.
+
+    Raises:
+        Problem: E0604, E0605, E0607.
+    """
+    symbols: dict[str, int] = {}
+    for name, port in graph.inputs.items():
+        port.match(arrays[name], symbols)
+    feeds = {name: arrays[name] for name in graph.inputs}
+    session = graph.session(symbols)
+    try:
+        return dict(zip(graph.outputs, session.run(list(graph.outputs), feeds), strict=True))
+    except runtime_errors() as error:
+        raise graph.failure(error, feeds) from error
+
+
+class Evaluator:
+    """Losses and metrics that are exact over a split, however it is cut into batches.
+
+    Args:
+        eval_model: accumulators (``NAME`` in, ``NAME.next`` out), state and fields to accumulators; any other
+            output is collected over the batches and joined along its first axis.
+        metrics_model: accumulators to values.
+        settings: how to run them.
+
+    Raises:
+        Problem: E0605, a model can't be read.
+    """
+
+    def __init__(self, eval_model: Model, metrics_model: Model, settings: Settings) -> None:
+        self._settings = settings
+        self._graph = Graph(eval_model, settings)
+        self._metrics = Graph(metrics_model, settings)
+        names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
+        self._zeros = {name: np.zeros(_size(self._graph, name), self._graph.inputs[name].dtype) for name in names}
+        self._collects = len(names) < len(self._graph.outputs)
+        self.unmeasured: Sequence[str] = ()
+        """What the last split had nothing to measure of: all of its targets are ignored, or all weights 0."""
+
+    @property
+    def inputs(self) -> Collection[str]:
+        """What the graph reads of a batch and of the state."""
+        return self._graph.inputs
+
+    def run(
+        self, batches: Iterable[Mapping[str, np.ndarray]], state: Mapping[str, Any], seed: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Return the metrics over all batches, and what was collected.
+
+        A figure that there is nothing to measure of is not a number; ``unmeasured`` names it.
+
+        Args:
+            batches: fields by name.
+            state: arrays, or the buffers that :meth:`Recurrence.lend` gives, which are read in place; names that
+                the graph does not read are ignored.
+            seed: of what is random, if anything is; each batch gets the next one.
+
+        Raises:
+            Problem: E0604 to E0607; E0540, E0551, an index or a weight is outside of its range.
+        """
+        read = {name: value for name, value in state.items() if name in self._graph.inputs and name not in self._zeros}
+        loop = Recurrence([self._graph], {**read, **self._zeros}, self._settings)
+        collected: dict[str, list[np.ndarray]] = {}
+        row = 0
+        for index, batch in enumerate(batches):
+            size = max((len(batch[name]) for name in loop.fields if name in batch), default=0)
+            try:
+                loop.step(batch, seed + index)
+            except IndexFailure as failure:
+                raise failure.of_rows(range(row, row + size)) from None
+            row += size
+            if self._collects:
+                for name, array in loop.results().items():
+                    collected.setdefault(name, []).append(np.atleast_1d(array))
+        joined = {name: np.concatenate(parts) for name, parts in collected.items()}
+        totals = loop.state()
+        found = _run(self._metrics, totals)
+        numbers = [name for name, value in found.items() if value.ndim == 0 and value.dtype.kind == "f"]
+        self.unmeasured = [name for name in numbers if _is_empty(name, totals)]
+        return found | {name: np.full_like(found[name], np.nan) for name in self.unmeasured} | joined
+
+
+def _is_empty(name: str, totals: Mapping[str, np.ndarray]) -> bool:
+    """Did nothing count in any of the statistics that a figure is made of?"""
+    sites: dict[str, list[bool]] = {}
+    for key, total in totals.items():
+        if key.startswith(f"accumulator/{name}/"):
+            site, is_statistic, what = key.removeprefix(f"accumulator/{name}/").partition("/")
+            counted = sites.setdefault(site, []) if is_statistic else []  # others don't hang on the examples
+            if what in COUNTS:
+                counted.append(bool(total.any()))
+    return bool(sites) and all(counted and not any(counted) for counted in sites.values())
+
+
+def _size(graph: Graph, name: str) -> tuple[int, ...]:
+    return tuple(d for d in graph.inputs[name].shape if isinstance(d, int))
+
+
+class Predictor:
+    """Runs a shipped model over many examples, a chunk at a time."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.graph = Graph(model, settings)
+        ports = self.graph.inputs.values()
+        first = {port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)}
+        self._examples = next(iter(first)) if len(first) == 1 else None
+        """The symbol that counts examples, if one does."""
+
+    def run(self, arrays: Mapping[str, np.ndarray], chunk: int = 1024) -> dict[str, np.ndarray]:
+        """Return the model's outputs for all examples; numbers are converted to the types that the inputs have.
+
+        A model with an output that has no dimension of examples runs on all of them at once.
+
+        Raises:
+            Problem: E0604, E0607.
+        """
+        inputs = {name: self._converted(name, arrays) for name in self.graph.inputs}
+        outputs = self.graph.outputs.values()
+        cut = [n for n, p in self.graph.inputs.items() if p.shape and self._examples and p.shape[0] == self._examples]
+        for name in cut:
+            self.graph.inputs[name].match(inputs[name], {})
+        sizes = {len(inputs[name]) for name in cut}
+        if len(sizes) != 1 or any(port.shape[:1] != (self._examples,) for port in outputs):
+            return _run(self.graph, inputs)
+        (size,) = sizes
+        parts = []
+        for start in range(0, max(size, 1), chunk):
+            piece = {name: inputs[name][start : start + chunk] for name in cut}
+            try:
+                parts.append(_run(self.graph, {**inputs, **piece}))
+            except IndexFailure as failure:
+                raise failure.of_rows(range(start, start + chunk)) from None
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.graph.outputs}
+
+    def _converted(self, name: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        if name not in arrays:
+            raise INPUT_MISFIT(f"the model's input '{name}' is missing", hint=f"given are {', '.join(arrays)}")
+        array, dtype = arrays[name], self.graph.inputs[name].dtype
+        fits = array.dtype.kind in "OUS" if dtype.kind == "O" else np.can_cast(array.dtype, dtype, "same_kind")
+        if not fits:
+            raise INPUT_MISFIT(f"'{name}' is {array.dtype}, but the model takes {dtype}")
+        return array.astype(dtype, copy=False)

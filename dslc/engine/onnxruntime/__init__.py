@@ -1,0 +1,1 @@
+"""ONNX Runtime as the engine: sessions, buffers and providers."""

@@ -1,0 +1,378 @@
+"""Sessions of ONNX Runtime, their buffers, and what their failures mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dslc.diagnostics import Diagnostic, Problem
+from dslc.engine.environment import has_unlike_cores, places_of_workers, thread_count
+from dslc.engine.onnxruntime.bounded import BoundedSession
+from dslc.engine.onnxruntime.runtime import (
+    FLUSH_OPTION,
+    Provider,
+    choose_provider,
+    flushes_subnormals,
+    not_loadable,
+    runtime,
+    runtime_errors,
+)
+from dslc.engine.outside import Outside, find_outside
+from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
+
+__all__ = [
+    "Graph", "Model", "NodeFailure", "Port", "Settings", "allocate", "element_dtype", "lend", "place",
+]  # fmt: skip
+
+Model = bytes | Path
+"""A serialized ONNX model or the file that holds one."""
+SPIN_VARIABLE = "DSLC_SPIN"
+LARGEST_BLOCK = 4_000_000
+"""Numbers in all tensors of a run that is laid out in one block."""
+_FUSED = "com.microsoft."
+"""The domain of the operators that only the runtime's own optimizer writes."""
+ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
+"""Operators of ONNX that compute each element of the result from those at the same place."""
+
+
+def _source(path: Path) -> str | bytes:
+    """Return what ONNX Runtime opens a file by; it knows no names but UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.read_bytes()
+    return str(path)
+
+
+# --- Sessions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How sessions run. ``Settings.of`` fills in what this machine offers."""
+
+    provider: Provider
+    threads: int
+    """Threads that compute within one operator."""
+    deterministic: bool = False
+    """Choose deterministic kernels where a provider has faster ones that are not (CUDA)."""
+    arena: bool = True
+    """Keep freed memory for reuse; without, memory peaks lower and runs are slower."""
+    spin: bool = True
+    """Let idle threads wait awake. On cores of one's own, small graphs run up to 1.6 times as fast by it; where other
+    programs want the cores too, half as fast."""
+    static_shapes: int = 4
+    """For how many sizes of batches a session of its own is made."""
+    bounded: bool = False
+    """Give up (E0636) on what takes too much memory or time: the graphs may be anybody's."""
+
+    @classmethod
+    def of(
+        cls, provider: Provider | str | None = None, threads: int | None = None, *, deterministic: bool = False,
+        bounded: bool = False,
+    ) -> Settings:  # fmt: skip
+        """Return the settings for a provider (None: the best) and threads (None: one per core).
+
+        The environment variable DSLC_SPIN=0 is for machines that are shared, see :attr:`spin`.
+
+        Raises:
+            Problem: E0601 to E0603, E0611.
+        """
+        spin = os.environ.get(SPIN_VARIABLE) != "0"
+        return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin, bounded=bounded)
+
+    @property
+    def halves(self) -> bool:
+        """Does each of two threads keep to its half of every tensor, which it has in its cache?
+
+        Of more parts than two, one whose thread comes late goes to others in pieces that depend on timing, and so would
+        the last bits of a logarithm; on unlike cores the runtime makes more parts than there are threads.
+        """
+        return len(places_of_workers(self.threads)) == 1 and self.spin and not has_unlike_cores()
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a graph; a symbolic dimension is its symbol."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | str, ...]
+
+    def match(self, array: np.ndarray, symbols: dict[str, int]) -> None:
+        """Check an array against the type; record in ``symbols`` what the symbolic dimensions are.
+
+        Raises:
+            Problem: E0607.
+        """
+        if array.dtype != self.dtype:
+            raise INPUT_MISFIT(f"'{self.name}' is {array.dtype}, but the graph takes {self.dtype}")
+        fits = array.ndim == len(self.shape)
+        for dimension, size in zip(self.shape, array.shape, strict=False):
+            fits &= size == (symbols.setdefault(dimension, size) if isinstance(dimension, str) else dimension)
+        if not fits:
+            known = {name: size for name, size in symbols.items() if name in self.shape}
+            wanted = ", ".join(str(known.get(d, d) if isinstance(d, str) else d) for d in self.shape)
+            raise INPUT_MISFIT(f"'{self.name}' has shape {list(array.shape)}, but the graph takes [{wanted}]")
+
+
+@dataclass
+class Graph:
+    """A model and its sessions, one for each of the first few assignments of its symbolic dimensions.
+
+    Static shapes let the runtime plan memory and fold the arithmetic on shapes.
+
+    Raises:
+        Problem: E0605 on construction or by :meth:`session`, the model can't be loaded.
+    """
+
+    model: Model
+    settings: Settings
+    inputs: dict[str, Port] = field(init=False)
+    outputs: dict[str, Port] = field(init=False)
+    _sessions: dict[tuple[tuple[str, int], ...], Any] = field(init=False, default_factory=dict)
+    _operands: dict[str, set[str]] = field(init=False, default_factory=dict)
+    """What the node that computes an output takes; nothing if that does not work element by element."""
+    _read: dict[str, set[str]] = field(init=False, default_factory=dict)
+    """What is computed directly from an input."""
+    _shapes: list[tuple[int | str, ...]] = field(init=False)
+    """Of the tensors that are computed on the way, as far as the model tells."""
+
+    def __post_init__(self) -> None:
+        proto = self._proto()
+        weights = {tensor.name for tensor in proto.graph.initializer}
+        self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
+        self.outputs = {v.name: _port(v) for v in proto.graph.output}
+        self._shapes = [_shape(v) for v in proto.graph.value_info]
+        for node in _nodes(proto.graph):
+            is_safe = node.op_type in ARITHMETIC
+            for name in node.output:
+                if name in self.outputs:
+                    self._operands[name] = set(node.input) if is_safe else set()
+            for name in node.input:
+                if name in self.inputs:
+                    # the name itself, which no node computes, stands for a result that is never among the operands
+                    self._read.setdefault(name, set()).update(node.output if is_safe else [name])
+
+    def may_overwrite(self, output: str, input: str) -> bool:
+        """May an output be written where an input lies, since all that is computed from the input comes before?
+
+        Looks no further than the operands of the node that computes the output. That node and those that read the input
+        work element by element: none hands the input's memory on, and fused into one they would still read each
+        element before they write it.
+        """
+        return self._read.get(input, {output}) <= self._operands[output]
+
+    def session(self, symbols: Mapping[str, int]) -> Any:
+        """Return the ``InferenceSession`` for these sizes of the symbolic dimensions."""
+        key = tuple(sorted(symbols.items()))
+        if key not in self._sessions and (len(self._sessions) >= self.settings.static_shapes or 0 in symbols.values()):
+            key = ()
+        if key not in self._sessions:
+            self._sessions[key] = self._open(dict(key))
+        return self._sessions[key]
+
+    def falls_back(self) -> bool:
+        """Whether the provider leaves nodes of the graph to the processor."""
+        if self.settings.provider is Provider.CPU:
+            return False
+        try:
+            self._open({}, fallback=False)
+        except Problem:
+            return True
+        return False
+
+    def _options(self, symbols: Mapping[str, int]) -> Any:
+        """Return the ``SessionOptions`` for these sizes of the symbolic dimensions."""
+        options = runtime().SessionOptions()
+        options.intra_op_num_threads = self.settings.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.use_deterministic_compute = self.settings.deterministic
+        options.enable_cpu_mem_arena = self.settings.arena
+        options.enable_mem_pattern = self._lays_out(symbols)
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))
+        options.add_session_config_entry(FLUSH_OPTION, str(int(flushes_subnormals())))
+        if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
+            text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
+            options.add_session_config_entry("session.intra_op_thread_affinities", text)
+        if self.settings.halves:
+            options.add_session_config_entry("session.dynamic_block_base", "1")
+        for name, size in symbols.items():
+            options.add_free_dimension_override_by_name(name, size)
+        return options
+
+    def _lays_out(self, symbols: Mapping[str, int]) -> bool:
+        """Shall the first run lay out the memory of those that follow, so that they need not ask for each tensor's?
+
+        On the processor only where that is a share of the time, with tensors so small that the memory of the first
+        run, which stays beside the block, is small too. DirectML can't.
+        """
+        if self.settings.provider is not Provider.CPU:
+            return self.settings.provider is Provider.CUDA
+        is_static = all(isinstance(d, int) or d in symbols for port in self.inputs.values() for d in port.shape)
+        count = sum(prod(symbols.get(d, 1) if isinstance(d, str) else d for d in shape) for shape in self._shapes)
+        return is_static and self.settings.arena and 0 < count <= LARGEST_BLOCK
+
+    def _open(self, symbols: Mapping[str, int], *, level: str = "ORT_ENABLE_ALL", fallback: bool = True) -> Any:
+        ort, provider, options = runtime(), self.settings.provider, self._options(symbols)
+        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+        names = dict.fromkeys(
+            (provider.runtime_name, Provider.CPU.runtime_name) if fallback else (provider.runtime_name,)
+        )
+        if not fallback:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        source = self.model if isinstance(self.model, bytes) else _source(self.model)
+
+        def make() -> Any:
+            return ort.InferenceSession(source, options, providers=list(names))
+
+        try:
+            session = BoundedSession(self._title, make) if self.settings.bounded else make()
+        except runtime_errors() as error:
+            if level == "ORT_ENABLE_ALL" and _FUSED in str(error):  # 1.19 fuses float64 into what it has no kernel of
+                return self._open(symbols, level="ORT_ENABLE_BASIC", fallback=fallback)
+            raise GRAPH_REFUSED(f"ONNX Runtime refuses {self._title}: {_plain(str(error))}") from error
+        if provider.runtime_name not in session.get_providers():
+            raise not_loadable(provider)
+        return session
+
+    @property
+    def _title(self) -> str:
+        return "a graph" if isinstance(self.model, bytes) else str(self.model)
+
+    def _proto(self) -> Any:
+        import onnx
+        from google.protobuf.message import DecodeError
+
+        try:
+            if isinstance(self.model, bytes):
+                return onnx.load_model_from_string(self.model)
+            return onnx.load(self.model, load_external_data=False)
+        except (OSError, DecodeError) as error:
+            raise GRAPH_REFUSED(f"{self._title} can't be read: {error}") from error
+
+    def failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> Problem:
+        """Return what to raise when a run on ``feeds`` ended with ``error``.
+
+        That is an IndexFailure where an index was outside of its range, else a NodeFailure; the node's name and origin
+        are found.
+        """
+        if (outside := self._outside(feeds)) is not None:
+            return outside.failure
+        nodes = {node.name: node for node in _nodes(self._proto().graph)}
+        kind, name, text = _parse(error)
+        if name not in nodes:  # an optimized graph has fused nodes: the plain one fails in a node that we made
+            try:
+                self._open({}, level="ORT_DISABLE_ALL").run(None, dict(feeds))
+            except runtime_errors() as plain:
+                kind, name, text = _parse(plain)
+        node = nodes.get(name)
+        origin = None
+        if node is not None:
+            origin = next((entry.value for entry in node.metadata_props if entry.key == "origin"), None)
+        return NodeFailure.of(kind, name, origin, text)
+
+    def _outside(self, feeds: Mapping[str, np.ndarray]) -> Outside | None:
+        def run(data: bytes, needed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            found: list[np.ndarray] = Graph(data, self.settings).session({}).run(None, dict(needed))
+            return found
+
+        failures: tuple[type[Exception], ...] = (OSError, Problem, *runtime_errors())
+        try:
+            data = self.model if isinstance(self.model, bytes) else self.model.read_bytes()
+            return find_outside(data, feeds, run)
+        except failures:  # what goes wrong for another reason is told as that
+            return None
+
+
+class NodeFailure(Problem):
+    """E0604 with the node that failed and its origin, the text that the compiler left in its metadata."""
+
+    node: str = ""
+    origin: str | None = None
+
+    @classmethod
+    def of(cls, operator: str, node: str, origin: str | None, text: str) -> NodeFailure:
+        """Make the failure of one node."""
+        place = f" from {origin}" if origin else f" in '{node}'" if node else ""
+        subject = f"{operator}{place} failed" if operator else "the run failed"
+        failure = cls(Diagnostic(RUN_FAILED, f"{subject}: {text}"))
+        failure.node, failure.origin = node, origin
+        return failure
+
+
+FAILED_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
+
+
+def _parse(error: Exception) -> tuple[str, str, str]:
+    """Return operator, node name and reason of a run's failure, empty where ONNX Runtime does not say."""
+    found = FAILED_NODE.search(str(error))
+    return (found[1], found[2], _plain(found[3])) if found else ("", "", _plain(str(error)))
+
+
+def _plain(message: str) -> str:
+    """Return a message of ONNX Runtime without its code, its source lines and its signatures."""
+    message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
+    message = re.sub(r"\S+\.(?:cc|h|cu|cuh):\d+ (?:[^()\n]*\([^()\n]*\)(?: const| mutable)? (?=\S))?", "", message)
+    return " ".join(message.split())
+
+
+def _nodes(graph: Any) -> list[Any]:
+    """Return the nodes of a graph and of the graphs inside of them."""
+    found = []
+    for node in graph.node:
+        found.append(node)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found += _nodes(inner)
+    return found
+
+
+def _port(value: Any) -> Port:
+    return Port(value.name, element_dtype(value.type.tensor_type.elem_type), _shape(value))
+
+
+def _shape(value: Any) -> tuple[int | str, ...]:
+    return tuple(
+        d.dim_value if d.HasField("dim_value") else d.dim_param or f"{value.name}:{axis}"
+        for axis, d in enumerate(value.type.tensor_type.shape.dim)
+    )
+
+
+def element_dtype(code: int) -> np.dtype[Any]:
+    """Return the NumPy type of ONNX's code of an element type."""
+    from onnx import helper
+
+    return np.dtype(helper.tensor_dtype_to_np_dtype(code))
+
+
+# --- Buffers ---------------------------------------------------------------------------------
+
+
+def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], provider: Provider) -> Any:
+    """Return an ``OrtValue`` with memory of the provider's own.
+
+    Kernels sum in an order that depends on where in memory a tensor begins; the runtime's own memory is
+    always aligned alike, so that equal runs give equal bits.
+    """
+    return runtime().OrtValue.ortvalue_from_shape_and_type(list(shape), dtype.type, provider.device, 0)
+
+
+def place(array: np.ndarray, provider: Provider) -> Any:
+    """Return an ``OrtValue`` that holds a copy of an array."""
+    value = allocate(array.shape, array.dtype, provider)
+    value.update_inplace(np.require(array, requirements="C"))
+    return value
+
+
+def lend(array: np.ndarray) -> Any:
+    """Return an ``OrtValue`` on the processor that reads an array (C-contiguous) where it lies."""
+    return runtime().OrtValue.ortvalue_from_numpy(array)

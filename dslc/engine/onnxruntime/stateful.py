@@ -1,0 +1,314 @@
+"""Running graphs whose outputs become their inputs: the training step, and evaluation with accumulators.
+
+State lives on the device in two sets of buffers. A graph reads a tensor ``NAME`` from the one and writes
+``NAME.next`` to the other, so nothing is copied and nothing crosses to Python between steps. A tensor that the
+graph has read for the last time before it writes the next one, as an optimizer's moments, needs but one. Whatever
+number of graphs change a tensor within one step, after two steps it is back where it began: two sets of
+bindings serve all steps.
+
+Fields are copied into buffers of the runtime's: binding NumPy's memory instead measured no faster, since the
+copy warms the cache, and would make the last bits depend on where an array happens to lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dslc.engine.onnxruntime.runtime import runtime_errors
+from dslc.engine.onnxruntime.session import Graph, Model, Settings, allocate, element_dtype, place
+from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
+
+__all__ = ["NEXT", "SEED", "Feed", "Recurrence", "TrainStep"]
+
+NEXT = ".next"
+SEED = "seed"
+MOST_FEEDS = 64
+"""Buffers for batches of different sizes that are kept."""
+HOST = (np.ndarray, np.generic)
+"""What lies in NumPy's memory; arithmetic on 0-d arrays gives scalars of the second kind."""
+
+
+@dataclass
+class _Run:
+    """One graph with its inputs and outputs bound, in one phase."""
+
+    graph: Graph
+    session: Any
+    binding: Any
+    inputs: dict[str, Any]
+    """The bound ``OrtValue`` of each input."""
+    scalars: dict[str, Any]
+    """The bound ``OrtValue`` of each result that is one number."""
+
+
+@dataclass
+class Feed:
+    """Input buffers for one batch: fill ``arrays`` (fields by name), then run it."""
+
+    arrays: dict[str, np.ndarray]
+    staged: list[tuple[np.ndarray, Any]]
+    """Arrays that are copied to a device's buffers; on the CPU, ``arrays`` are the buffers themselves."""
+    phases: tuple[list[_Run], list[_Run]]
+    """The runs of even and of odd steps."""
+
+
+class Recurrence:
+    """Graphs run in order over batches, on a state that they change.
+
+    The inputs of a graph are, by name, tensors of the state, ``seed``, and else fields of the batch; its output
+    ``NAME.next`` is the new value of the state's ``NAME``, all others are results.
+
+    Args:
+        graphs: the graphs, in the order in which they run within a step.
+        state: the initial state: arrays, which are copied, or ``OrtValue`` on loan from another recurrence, which
+            no graph may change.
+        settings: how to run them.
+        constants: further inputs (``OrtValue``) that graphs read and that are not part of the state.
+
+    Raises:
+        Problem: E0606, a graph does not fit the state.
+    """
+
+    def __init__(
+        self,
+        graphs: Sequence[Graph],
+        state: Mapping[str, Any],
+        settings: Settings,
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._constants = dict(constants or {})
+        self.graphs = graphs
+        self._changed = [
+            [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)] for graph in self.graphs
+        ]
+        changing = {name for names in self._changed for name in names}
+        self._buffers: dict[str, tuple[Any, Any]] = {}
+        for name, given in state.items():
+            value = place(np.asarray(given), settings.provider) if isinstance(given, HOST) else given
+            alternates = name in changing and not self._overwrites(name)
+            other = allocate(tuple(value.shape()), _dtype(given), settings.provider) if alternates else value
+            self._buffers[name] = (value, other)
+        self._check(state)
+        self.fields = {
+            port.name: port
+            for graph in self.graphs
+            for port in graph.inputs.values()
+            if port.name != SEED and port.name not in state and port.name not in self._constants
+        }
+        self._seed = place(np.array(0, np.int64), settings.provider)
+        self._parity = dict.fromkeys(state, 0)
+        self._phase = 0
+        self._seed_value = 0
+        self._feeds: dict[tuple[Any, ...], Feed] = {}
+        self._last: list[_Run] = []
+
+    def _overwrites(self, name: str) -> bool:
+        """Is one buffer enough for a tensor, because the graph has done with it before it writes the next one?
+
+        With several graphs a step's beginning must be there in full until its end, see :meth:`TrainStep.before`.
+        """
+        return len(self.graphs) == 1 and self.graphs[0].may_overwrite(name + NEXT, name)
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        for graph, changed in zip(self.graphs, self._changed, strict=True):
+            for name in changed:
+                if name not in state:
+                    raise STATE_MISFIT(f"the state lacks '{name}', which a graph changes")
+            for port in graph.inputs.values():
+                if port.name in state:
+                    shape, dtype = tuple(self._buffers[port.name][0].shape()), _dtype(state[port.name])
+                    if (shape, dtype) != (port.shape, port.dtype):
+                        raise STATE_MISFIT(
+                            f"'{port.name}' is {dtype}{list(shape)}, but the graph takes {port.dtype}{list(port.shape)}"
+                        )
+
+    # --- running -------------------------------------------------------------------------------
+
+    def step(self, batch: Mapping[str, np.ndarray], seed: int = 0) -> None:
+        """Run every graph once on a batch (fields by name; those that no graph reads are ignored).
+
+        After a failure the state holds parts of both steps; go on from a checkpoint.
+
+        Raises:
+            Problem: E0607, the batch does not fit; E0604 (:class:`~dslc.engine.onnxruntime.session.NodeFailure`).
+        """
+        for name in self.fields:
+            if name not in batch:
+                raise INPUT_MISFIT(f"the batch lacks the field '{name}'")
+        feed = self.feed({name: batch[name].shape for name in self.fields})
+        for name, target in feed.arrays.items():
+            if batch[name].dtype != target.dtype:
+                self.fields[name].match(batch[name], {})
+            np.copyto(target, batch[name])
+        self.run(feed, seed)
+
+    def feed(self, shapes: Mapping[str, tuple[int, ...]], number: int = 0) -> Feed:
+        """Return the buffers for fields of certain shapes; different numbers give different buffers.
+
+        While one feed runs, others may be filled by another thread.
+
+        Raises:
+            Problem: E0607, the shapes do not fit.
+        """
+        key = (number, *(shapes[name] for name in self.fields))
+        if key not in self._feeds:
+            if len(self._feeds) > MOST_FEEDS:  # sizes beyond number: keep no buffers for them
+                self._feeds.popitem()
+            self._feeds[key] = self._prepare(shapes)
+        return self._feeds[key]
+
+    def run(self, feed: Feed, seed: int = 0) -> None:
+        """Run every graph once on what a feed holds.
+
+        Raises:
+            Problem: E0604 (:class:`~dslc.engine.onnxruntime.session.NodeFailure`).
+        """
+        for array, value in feed.staged:
+            value.update_inplace(array)
+        if seed != self._seed_value:
+            self._seed.update_inplace(np.array(seed, np.int64))
+            self._seed_value = seed
+        self._last = feed.phases[self._phase]
+        try:
+            for run in self._last:
+                run.session.run_with_iobinding(run.binding)
+        except runtime_errors() as error:
+            raise run.graph.failure(error, {name: value.numpy() for name, value in run.inputs.items()}) from error
+        self._phase ^= 1
+
+    def results(self, graph: int = 0) -> dict[str, np.ndarray]:
+        """Return copies of what a graph put out in the last step besides state."""
+        run = self._last[graph]
+        names = [name for name in run.graph.outputs if not name.endswith(NEXT)]
+        return {name: np.array(value.numpy()) for name, value in zip(names, run.binding.get_outputs(), strict=False)}
+
+    def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> Feed:
+        """Make and bind buffers for fields of certain shapes."""
+        symbols: dict[str, int] = {}
+        provider = self.settings.provider
+        values: dict[str, Any] = {}
+        for name, port in self.fields.items():
+            port.match(np.broadcast_to(np.zeros((), port.dtype), shapes[name]), symbols)
+            values[name] = allocate(shapes[name], port.dtype, provider)
+        is_host = provider.device == "cpu"
+        arrays = {n: v.numpy() if is_host else np.empty(shapes[n], self.fields[n].dtype) for n, v in values.items()}
+        parity = dict.fromkeys(self._buffers, 0)
+        phases: tuple[list[_Run], list[_Run]] = ([], [])
+        for phase in phases:
+            for graph, changed in zip(self.graphs, self._changed, strict=True):
+                phase.append(self._bind(graph, changed, symbols, values, parity))
+                for name in changed:
+                    parity[name] ^= 1
+        return Feed(arrays, [] if is_host else [(arrays[n], v) for n, v in values.items()], phases)
+
+    def _bind(
+        self, graph: Graph, changed: list[str], symbols: dict[str, int], fields: dict[str, Any], parity: dict[str, int]
+    ) -> _Run:
+        used = {name: size for name, size in symbols.items() if any(name in p.shape for p in graph.inputs.values())}
+        session = graph.session(used)
+        binding = session.io_binding()
+        given = {SEED: self._seed, **self._constants, **fields}
+        inputs: dict[str, Any] = {}
+        scalars: dict[str, Any] = {}
+        for name in graph.inputs:
+            state = self._buffers.get(name)
+            inputs[name] = state[parity[name]] if state else given[name]
+            binding.bind_ortvalue_input(name, inputs[name])
+        for name in graph.outputs:
+            if name.endswith(NEXT):
+                continue
+            port = graph.outputs[name]
+            if port.shape == ():  # a loss: reading it from a buffer of its own costs next to nothing
+                scalars[name] = allocate((), port.dtype, self.settings.provider)
+                binding.bind_ortvalue_output(name, scalars[name])
+            else:  # results come first, so that their places among the outputs are known
+                binding.bind_output(name, self.settings.provider.device)
+        for name in changed:
+            binding.bind_ortvalue_output(name + NEXT, self._buffers[name][parity[name] ^ 1])
+        return _Run(graph, session, binding, inputs, scalars)
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def _place_of(self, name: str) -> int:
+        """Return which of its two buffers holds a tensor now."""
+        flips = sum(name in changed for changed in self._changed)
+        return flips & self._phase & 1
+
+    def lend(self) -> dict[str, Any]:
+        """Return the buffers (``OrtValue``) that hold the state now, for reading, until the next step."""
+        return {name: pair[self._place_of(name)] for name, pair in self._buffers.items()}
+
+    def value(self, name: str) -> np.ndarray:
+        """Return one tensor of the state for reading, until the next step."""
+        array: np.ndarray = self._buffers[name][self._place_of(name)].numpy()
+        return array
+
+    def view(self) -> dict[str, np.ndarray]:
+        """Return the state for reading, until the next step; where it lies if that is the processor's memory."""
+        return {name: value.numpy() for name, value in self.lend().items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return a copy of the state."""
+        return {name: np.array(array) for name, array in self.view().items()}
+
+    def set_state(self, name: str, array: np.ndarray) -> None:
+        """Overwrite one tensor of the state.
+
+        Raises:
+            Problem: E0606, its type or shape differs.
+        """
+        value = self.lend()[name]
+        shape, dtype = tuple(value.shape()), _dtype(value)
+        if (array.shape, array.dtype) != (shape, dtype):
+            raise STATE_MISFIT(f"'{name}' is {dtype}{list(shape)}, not {array.dtype}{list(array.shape)}")
+        value.update_inplace(np.require(array, requirements="C"))
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    return value.dtype if isinstance(value, HOST) else element_dtype(value.element_type())
+
+
+class TrainStep(Recurrence):
+    """The training step: one graph, or several that each minimize something, on shared state.
+
+    Raises:
+        Problem: E0605, a model can't be read; E0606, it does not fit the state.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        state: Mapping[str, np.ndarray],
+        settings: Settings,
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__([Graph(model, settings) for model in models], state, settings, constants)
+
+    def losses(self, graph: int = 0) -> dict[str, float]:
+        """Return the loss of the last step and its named terms; asking for it is what fetches it."""
+        return {name: float(value) for name, value in self.results(graph).items() if value.ndim == 0}
+
+    def loss(self, graph: int = 0) -> float:
+        """Return the loss of the last step, of one of the graphs."""
+        return self.scalar("loss", graph)
+
+    def scalar(self, name: str, graph: int = 0) -> float:
+        """Return a result of the last step that is one number."""
+        return float(self._last[graph].scalars[name].numpy())
+
+    def before(self) -> dict[str, np.ndarray]:
+        """Return a copy of the state before the last step, to find out what went wrong in it.
+
+        A tensor that several graphs of a step change is returned as the last but one of them left it, and one that
+        is overwritten in place, which no loss depends on, as it is now.
+        """
+        changed = {name for names in self._changed for name in names}
+        return {
+            name: np.array(pair[self._place_of(name) ^ (name in changed)].numpy())
+            for name, pair in self._buffers.items()
+        }

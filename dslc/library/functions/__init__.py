@@ -1,0 +1,1 @@
+"""Functions: words that are called on tensors."""

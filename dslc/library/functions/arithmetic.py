@@ -1,0 +1,385 @@
+"""The operators of the language as functions: arithmetic, comparisons, logic, the matrix product."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dslc import graph as g
+from dslc.library.checks import (
+    agree,
+    broadcast_shapes,
+    compute,
+    need_bool,
+    need_float,
+    need_number,
+    need_rank,
+    same_elements,
+)
+from dslc.library.operation import Context, Function, function
+from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, Symbolic, TensorType, Undecided, broadcast, same_value
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__: list[str] = []
+
+
+def power_of(base: Any, exponent: Any) -> Any:
+    """``base ** exponent`` for numbers and dimensions, refusing what would be astronomically large."""
+    if isinstance(base, Symbolic) or isinstance(exponent, Symbolic):
+        if not isinstance(exponent, int) or not 0 <= exponent <= 8:
+            raise Undecided(f"'{base} ** {exponent}' is not known before run time")
+        return base**exponent
+    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > 4096:
+        raise OverflowError
+    return base**exponent
+
+
+class _Arithmetic(Function):
+    """Element by element, with broadcasting; both sides have one element type."""
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        same_elements(self.name, a, b)
+        need_number(self.name, a)
+        return TensorType(a.element, broadcast_shapes(self.name, a, b))
+
+
+@function
+class add(_Arithmetic):
+    """``a + b``, element by element, with NumPy's broadcasting."""
+
+    symbol = "+"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.add, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+
+@function
+class subtract(_Arithmetic):
+    """``a - b``, element by element, with NumPy's broadcasting."""
+
+    symbol = "-"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.sub, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+
+@function
+class multiply(_Arithmetic):
+    """``a * b``, element by element, with NumPy's broadcasting."""
+
+    symbol = "*"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        if not all(isinstance(v, (int, float, Symbolic)) for v in (a, b)):  # Python repeats lists and texts
+            a = b = None
+        return compute(cls.name, operator.mul, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+
+@function
+class divide(_Arithmetic):
+    """``a / b``, element by element; integers give float32."""
+
+    symbol = "/"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        def quotient(a: Any, b: Any) -> Any:
+            if isinstance(a, Symbolic) or isinstance(b, Symbolic):
+                raise Undecided(f"'{a} / {b}' is not known before run time; `//` divides sizes")
+            return a / b
+
+        return compute(cls.name, quotient, a, b)
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        result = TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, a, b))
+        if a.element in (BOOL, STRING):
+            need_number(self.name, a)
+        return result if a.element.is_float else result.with_element(FLOAT32)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return a / b if a.element.is_float else g.cast(a, FLOAT32) / g.cast(b, FLOAT32)
+
+
+@function
+class floor_divide(_Arithmetic):
+    """``a // b``: the quotient rounded down, towards minus infinity."""
+
+    symbol = "//"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.floordiv, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        if a.element.is_float:
+            return g.floor(a / b)
+        return (a - g.modulo(a, b)) / b  # ONNX's integer Div rounds towards zero; of a multiple it is exact
+
+
+@function
+class remainder(_Arithmetic):
+    """``a % b``: what ``a // b`` leaves, ``a - b * (a // b)``; it has the sign of b."""
+
+    symbol = "%"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        if isinstance(a, str):  # Python would format it
+            b = None
+        return compute(cls.name, operator.mod, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return a - g.floor(a / b) * b if a.element.is_float else g.modulo(a, b)
+
+
+@function
+class pow(_Arithmetic):
+    """``a ** b``, element by element."""
+
+    symbol = "**"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, power_of, a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        exponent = g.constant_of(b)
+        if exponent is not None and exponent.size == 1 and b.rank <= a.rank:
+            value = exponent.item()
+            if value == 1:
+                return a
+            if value == 2:
+                return a * a
+            if value == 0.5:
+                return g.sqrt(a)
+            if value == -1 and a.element.is_float:
+                return g.reciprocal(a)
+        return g.exact_power(a, b) if a.element is INT64 else a**b
+
+
+@function
+class negative(Function):
+    """``-x``, element by element."""
+
+    symbol = "-"
+
+    @classmethod
+    def number(cls, x: Any) -> Any:
+        return compute(cls.name, operator.neg, x)
+
+    def type(self, x: TensorType) -> TensorType:
+        need_number(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return -x
+
+
+# --- comparisons -------------------------------------------------------------------------------------
+
+
+class _Comparison(Function):
+    operator: ClassVar[str]
+    """The ONNX operator."""
+    ordered: ClassVar[bool] = True
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        element = same_elements(self.name, a, b)
+        if element is STRING or (element is BOOL and self.ordered):
+            need_number(self.name, a)
+        return TensorType(BOOL, broadcast_shapes(self.name, a, b))
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        if a.element.is_integer:  # not every width has kernels
+            a, b = g.cast(a, INT64), g.cast(b, INT64)
+        return g.binary(self.operator, a, b)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Are two compile-time values equal? Undecided where that hangs on a symbol."""
+    if not (isinstance(a, Symbolic) or isinstance(b, Symbolic)):
+        return bool(a == b)
+    if not (isinstance(a, (int, Symbolic)) and isinstance(b, (int, Symbolic))):
+        return False
+    answer = same_value(a, b)
+    if answer is None:
+        raise Undecided(f"whether '{a}' equals '{b}' is not known before run time")
+    return answer
+
+
+@function
+class equal(_Comparison):
+    """``a == b``, element by element."""
+
+    symbol = "=="
+    operator = "Equal"
+    ordered = False
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, same, a, b)
+
+
+@function
+class not_equal(_Comparison):
+    """``a != b``, element by element."""
+
+    symbol = "!="
+    operator = "Equal"
+    ordered = False
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, lambda a, b: not same(a, b), a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_not(super().emit(context, a, b))
+
+
+@function
+class less(_Comparison):
+    """``a < b``, element by element."""
+
+    symbol = "<"
+    operator = "Less"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.lt, a, b)
+
+
+@function
+class less_equal(_Comparison):
+    """``a <= b``, element by element."""
+
+    symbol = "<="
+    operator = "LessOrEqual"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.le, a, b)
+
+
+@function
+class greater(_Comparison):
+    """``a > b``, element by element."""
+
+    symbol = ">"
+    operator = "Greater"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.gt, a, b)
+
+
+@function
+class greater_equal(_Comparison):
+    """``a >= b``, element by element."""
+
+    symbol = ">="
+    operator = "GreaterOrEqual"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.ge, a, b)
+
+
+# --- logic -------------------------------------------------------------------------------------------
+
+
+class _Logic(Function):
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        need_bool(self.name, a)
+        need_bool(self.name, b)
+        return TensorType(BOOL, broadcast_shapes(self.name, a, b))
+
+
+@function
+class logical_and(_Logic):
+    """``a and b``, element by element, of booleans."""
+
+    symbol = "and"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return a and b
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_and(a, b)
+
+
+@function
+class logical_or(_Logic):
+    """``a or b``, element by element, of booleans."""
+
+    symbol = "or"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return a or b
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_or(a, b)
+
+
+@function
+class logical_not(Function):
+    """``not x``, element by element, of booleans."""
+
+    symbol = "not"
+
+    @classmethod
+    def number(cls, x: Any) -> Any:
+        return not x
+
+    def type(self, x: TensorType) -> TensorType:
+        need_bool(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return g.logical_not(x)
+
+
+# --- the matrix product ------------------------------------------------------------------------------
+
+
+@function
+class matmul(Function):
+    """``a @ b``: the matrix product over the last two axes, the axes before them broadcast.
+
+    A vector on the left counts as a row, on the right as a column, and its axis disappears from the result.
+    """
+
+    symbol = "@"
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        same_elements(self.name, a, b)
+        need_float(self.name, a)
+        need_rank(self.name, a, 1)
+        need_rank(self.name, b, 1)
+        agree(f"{a} @ {b}", a.shape[-1], b.shape[-2 if b.rank > 1 else 0], "the inner dimensions")
+        broadcast_shapes(self.name, a.with_shape(a.shape[:-2]), b.with_shape(b.shape[:-2]))
+        outer = broadcast(a.shape[:-2], b.shape[:-2])
+        rows = a.shape[-2:-1]
+        columns = b.shape[-1:] if b.rank > 1 else ()
+        return a.with_shape((*outer, *rows, *columns))
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.matmul(a, b)
+
+    def multiply_adds(self, a: TensorType, b: TensorType) -> Dimension:
+        return self.type(a, b).count * a.shape[-1]

@@ -1,0 +1,159 @@
+"""Functions of real numbers, element by element."""
+# ruff: noqa: PLW0108 - a lambda, because dslc.graph is loaded when it is first used
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dslc import graph as g
+from dslc.errors.types import COMBINATION
+from dslc.library.checks import compute, need_float, need_number
+from dslc.library.operation import Context, Function, function, option
+from dslc.types import Symbolic, TensorType, Undecided
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__: list[str] = []
+
+
+class _Real(Function):
+    """A function of floating-point numbers that is one operator, and a function of numbers."""
+
+    emission: ClassVar[Callable[..., Any]]
+    value: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def number(cls, x: Any) -> Any:
+        return compute(cls.name, cls.value, x)
+
+    def type(self, x: TensorType) -> TensorType:
+        need_float(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        result: Tensor = self.emission(x)
+        return result
+
+
+class _Signed(_Real):
+    """The same for integers too."""
+
+    def type(self, x: TensorType) -> TensorType:
+        need_number(self.name, x)
+        return x
+
+
+@function
+class exp(_Real):
+    """The exponential function, e to the power of x."""
+
+    emission, value = staticmethod(lambda x: g.exp(x)), staticmethod(math.exp)
+
+
+@function
+class log(_Real):
+    """The natural logarithm."""
+
+    emission, value = staticmethod(lambda x: g.log(x)), staticmethod(math.log)
+
+
+@function
+class sqrt(_Real):
+    """The square root."""
+
+    emission, value = staticmethod(lambda x: g.sqrt(x)), staticmethod(math.sqrt)
+
+
+@function
+class sin(_Real):
+    """The sine, of radians."""
+
+    emission, value = staticmethod(lambda x: g.sin(x)), staticmethod(math.sin)
+
+
+@function
+class cos(_Real):
+    """The cosine, of radians."""
+
+    emission, value = staticmethod(lambda x: g.cos(x)), staticmethod(math.cos)
+
+
+@function
+class erf(_Real):
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
+
+    emission, value = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
+
+    def operators(self) -> Sequence[str]:
+        return ("Erf",)
+
+
+@function
+class floor(_Real):
+    """The largest whole number that is not above x; the gradient is zero."""
+
+    emission, value = staticmethod(lambda x: g.floor(x)), staticmethod(math.floor)
+
+
+@function
+class ceil(_Real):
+    """The smallest whole number that is not below x; the gradient is zero."""
+
+    emission, value = staticmethod(lambda x: g.ceil(x)), staticmethod(math.ceil)
+
+
+@function
+class round(_Real):
+    """The nearest whole number, the even one of two; the gradient is zero."""
+
+    emission, value = staticmethod(lambda x: g.round_half_even(x)), staticmethod(round)
+
+
+def _sign(x: float) -> int:
+    return (x > 0) - (x < 0)
+
+
+@function
+class sign(_Signed):
+    """-1, 0 or 1; the gradient is zero."""
+
+    emission, value = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
+
+
+def _absolute(x: float) -> float:
+    if isinstance(x, Symbolic):
+        raise Undecided(f"the sign of '{x}' is not known before run time")
+    return x if x >= 0 else -x
+
+
+@function
+class abs(_Signed):
+    """The absolute value."""
+
+    emission, value = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
+
+
+@function
+class clip(Function):
+    """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
+
+    carries = True
+
+    min: float | int | None = option("The lower limit; none for no limit.", default=None)
+    max: float | int | None = option("The upper limit; none for no limit.", default=None)
+
+    def type(self, x: TensorType) -> TensorType:
+        need_number(self.name, x)
+        if self.min is None and self.max is None:
+            raise COMBINATION("clip without a limit", hint="give `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise COMBINATION(f"clip: the lower limit, {self.min}, is above the upper one, {self.max}")
+        if x.element.is_integer and any(isinstance(limit, float) for limit in (self.min, self.max)):
+            raise COMBINATION(f"clip of {x} takes whole numbers as limits")
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return g.clip(x, self.min, self.max)

@@ -1,0 +1,1 @@
+"""Layers: words that tensors flow into."""

@@ -1,0 +1,1 @@
+"""Metrics: figures over a split, exact in whatever batches it comes."""

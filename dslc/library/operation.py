@@ -1,0 +1,313 @@
+"""Layers and functions: words that are applied to tensors.
+
+Both are an :class:`Operation`: a type rule (what comes out, checked when the spec is compiled) and an emission
+(the ONNX that computes it). The type that the emission really has is checked against the rule.
+
+Operands are the parameters of ``type`` beside ``self``: ``def type(self, x, y=None)`` takes one tensor and
+perhaps a second one; ``def type(self, *parts)`` takes any number. Options are the fields.
+A layer takes its operands from the flow (``x -> Dense(3)``, ``(a, b) -> Attention``) and may own variables.
+A function takes them as arguments, before its options, by position or by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+import numpy as np
+
+from dslc import graph as g
+from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, per_word, word_decorator
+from dslc.types import Dimension, ElementType, Shape, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Builder, Tensor
+    from dslc.graph.random import Randomness
+
+    Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
+
+__all__ = [
+    "EXAMPLES", "SUM", "Context", "Function", "IndexUse", "Initializer", "Layer", "Operation", "Role", "Scale",
+    "Statistic", "Typed", "Types", "Variable", "function", "initializer", "layer", "operands_of", "option",
+    "word_of_symbol",
+]  # fmt: skip
+
+Types = TensorType | tuple[TensorType, ...]
+
+
+class Initializer(Word):
+    """How a parameter starts."""
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
+        """Draw an array (float64; the caller casts). Fans are those of the variable, see :class:`Variable`."""
+        raise NotImplementedError
+
+
+initializer = word_decorator("initializer", INITIALIZERS)
+
+
+class Role(Enum):
+    """What a variable is for; decides what regularizers and optimizers do with it."""
+
+    KERNEL = "kernel"
+    """A weight that ``l2`` and ``l1`` count."""
+    EMBEDDING = "embedding"
+    """A table; counted by ``l2`` and ``l1`` too."""
+    BIAS = "bias"
+    SCALE = "scale"
+    """Scales and shifts of normalization layers."""
+    STATISTIC = "statistic"
+    """A running statistic: state that no optimizer touches."""
+
+    @property
+    def regularized(self) -> bool:
+        return self in (Role.KERNEL, Role.EMBEDDING)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A tensor that a layer owns. Fans default to those of a kernel of shape (in, out)."""
+
+    name: str
+    shape: Shape
+    initializer: Initializer
+    role: Role
+    fan_in: Dimension | None = None
+    fan_out: Dimension | None = None
+    element: ElementType = ElementType.FLOAT32
+
+
+@dataclass(frozen=True)
+class IndexUse:
+    """An operand of integers that pick from ``count`` things; any other than 0 to count - 1 ends the run.
+
+    The operand itself is checked, whatever the operation does: it need not look after that. One of floats, a target of
+    two classes, lies from 0 to 1; that is checked of what follows from the data.
+    """
+
+    operand: int
+    """Its place among the operands."""
+    count: Dimension
+    what: str
+    """What there is to pick from, after the word's name: ``has 4 rows``."""
+    ignored: int | None = None
+    """A value beside these that stands for none."""
+    looks_up: bool = True
+    """Does Gather or GatherElements take it, which fail on indices that are too large?"""
+
+
+@dataclass
+class Context:
+    """What an operation has at hand while it emits itself.
+
+    ``context["weight"]`` is its variable of that name. Where ``training`` holds, it behaves as in
+    training (dropout, batch statistics). ``site`` tells one application from all others.
+    """
+
+    builder: Builder
+    training: bool = False
+    variables: Mapping[str, Tensor] = field(default_factory=dict)
+    updates: dict[str, Tensor] = field(default_factory=dict)
+    """New values of running statistics, by variable name; filled by the emission."""
+    site: str = ""
+    randomness: Randomness | None = None
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.variables[name]
+
+    def uniform(self, type: TensorType) -> Tensor:
+        """Draw from [0, 1), anew each step, reproducibly from the seed, the step and the site."""
+        assert self.randomness is not None
+        return self.randomness.uniform(type, self.site)
+
+    def normal(self, type: TensorType) -> Tensor:
+        """Draw from the standard normal distribution, as :meth:`uniform` does."""
+        assert self.randomness is not None
+        return self.randomness.normal(type, self.site)
+
+    def chance(self, type: TensorType, probability: float) -> Tensor:
+        """Draw 1 with that probability and 0 otherwise, as :meth:`uniform` does."""
+        assert self.randomness is not None
+        return self.randomness.chance(type, self.site, probability)
+
+
+class Scale(Enum):
+    """What numbers say of classes; losses and metrics take one of them."""
+
+    LOGIT = "logits"
+    PROBABILITY = "probabilities"
+    LOGARITHM = "logarithms of probabilities"
+
+
+class Operation(Word):
+    """A layer or a function."""
+
+    leading: ClassVar[tuple[str, ...]] = ()
+    """Options that stand before the operands where they are given by position: ``einsum("ij->ji", x)``."""
+    rest: ClassVar[str | None] = None
+    """The option, a list, that takes all further arguments given by position: ``Reshape(1, 8, 8)``."""
+    keywords: ClassVar[str | None] = None
+    """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
+    random: ClassVar[bool] = False
+    """May it draw random numbers? See :meth:`draws`."""
+    differentiable: ClassVar[bool] = True
+    """Does a gradient go back through it?"""
+    of_shapes: ClassVar[bool] = False
+    """Does its result follow from the operands' shapes alone, whatever they hold?"""
+    carries: ClassVar[bool] = False
+    """Are its results its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged?"""
+    scale: ClassVar[Scale | None] = None
+    """What its results say of classes, if that is known."""
+
+    def type(self, *operands: TensorType) -> Types:
+        """Return the result's type; raise a Problem where the operands do not fit."""
+        raise NotImplementedError
+
+    def variables(self, *operands: TensorType) -> Sequence[Variable]:
+        """Return the tensors that it owns when it is first applied to such operands."""
+        return ()
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensors:
+        """Build the nodes that compute it."""
+        raise NotImplementedError
+
+    def joined_axes(self, *operands: TensorType) -> Sequence[int]:
+        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays."""
+        return ()
+
+    def operators(self) -> Sequence[str]:
+        """Return those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
+        return ()
+
+    def sample(self, *operands: TensorType) -> Dimension | None:
+        """Return how many values each variance is taken of in training; None where none is taken."""
+        return None
+
+    def indexes(self, *operands: TensorType) -> Sequence[IndexUse]:
+        """Return which operands are indices, and of what."""
+        return ()
+
+    def draws(self, training: bool) -> bool:
+        """Does it draw random numbers: a layer in training, a function always?"""
+        return self.random and (training or self.family == "function")
+
+    def multiply_adds(self, *operands: TensorType) -> Dimension:
+        """Return how many multiply-add operations one application takes; element-wise work is not counted."""
+        return 0
+
+
+class Layer(Operation):
+    """An operation that is configured on the right of ``->``."""
+
+
+class Function(Operation):
+    """An operation of tensors that owns nothing."""
+
+    symbol: ClassVar[str | None] = None
+    """The operator that means it: ``+``, ``and``; see :func:`word_of_symbol`."""
+
+    @classmethod
+    def number(cls, *values: Any) -> Any:
+        """Compute it for compile-time numbers; functions that can't be are not for numbers."""
+        raise NotImplementedError
+
+    @classmethod
+    def folds(cls) -> bool:
+        """Can it be computed for compile-time numbers?"""
+        return any("number" in vars(base) for base in cls.__mro__ if base is not Function)
+
+
+class Typed(Hashable, Protocol):
+    """What stands for a tensor while no graph is there: equal if and only if it is the same tensor."""
+
+    @property
+    def type(self) -> TensorType:
+        """Its type."""
+
+
+EXAMPLES, SUM = "examples", "sum"
+"""How the values of several batches are joined, see :meth:`Statistic.weighting`."""
+
+
+class Statistic(Function):
+    """A function that reduces over examples, taken apart so that it is exact over a split in any batches.
+
+    ``value = finish(merge(accumulate(batch 1), accumulate(batch 2), ...))``; in a single batch it is
+    ``finish(accumulate(batch))``. Counts are int64, everything else float32 inside a batch; the compiler
+    carries float accumulators in float64 across batches.
+    """
+
+    direction: ClassVar[str | None] = None
+    """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
+
+    def takes(self, *operands: TensorType) -> Scale | None:
+        """Return what its first operand says of classes: given anything else, its value means nothing."""
+        return None
+
+    def over_examples(self, *operands: TensorType) -> bool:
+        """Does it reduce over the first axis, so that it can and must be taken apart?"""
+        return True
+
+    def has_columns(self, *operands: TensorType) -> bool:
+        """Are its accumulators of several columns each, and its value a number all the same?"""
+        return False
+
+    def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
+        raise NotImplementedError
+
+    def of_batch(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch, of float16 in float32: its numbers end where sums and counts go on."""
+        half = ElementType.FLOAT16
+        wide = (g.cast(o, ElementType.FLOAT32) if o.element is half else o for o in operands)
+        return self.accumulate(context, *wide)
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        """Return by which weights the values of several batches are averaged, given the operands.
+
+        :data:`EXAMPLES` where every example counts alike, :data:`SUM` where the values add up; None where they are
+        joined in another way. Anything else stands for weights that vary, whose sum in a batch is the accumulator
+        "weight": statistics with equal answers have weights that differ by a constant factor at most.
+        """
+        return None
+
+    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
+        return {name: total[name] + batch[name] for name in total}
+
+    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+        """Return the value, in the element type of the result; accumulators may be float32 or float64."""
+        raise NotImplementedError
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+        result = self.type(*(o.type for o in operands))
+        assert isinstance(result, TensorType)
+        return self.finish(context, self.of_batch(context, *operands), result.element)
+
+
+layer = word_decorator("layer", LAYERS)
+function = word_decorator("function", FUNCTIONS)
+
+
+@dataclass(frozen=True)
+class OperandSpec:
+    """One tensor that an operation takes. ``variadic`` ones take any number, at least one."""
+
+    name: str
+    required: bool
+    variadic: bool
+
+
+@per_word
+def operands_of(word: type[Any]) -> tuple[OperandSpec, ...]:
+    """Return the operands of an operation, read off the signature of its ``type`` method."""
+    parameters = list(inspect.signature(word.type).parameters.values())[1:]
+    return tuple(OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL) for p in parameters)
+
+
+def word_of_symbol(symbol: str, operands: int) -> type[Function]:
+    """Return the function that an operator means: ``("-", 2)`` is ``subtract``, ``("-", 1)`` ``negative``."""
+    return next(word for word in FUNCTIONS.values() if word.symbol == symbol and len(operands_of(word)) == operands)

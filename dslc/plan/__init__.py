@@ -1,0 +1,1 @@
+"""The checked program as plain data: what every later stage is given."""

@@ -1,0 +1,238 @@
+"""A spec after checking: what the later stages compile, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dslc.library.operation import Statistic
+from dslc.plan.columns import ColumnFact, ColumnUse
+from dslc.plan.paths import LoadFile
+from dslc.plan.values import Application, ParameterRecord, Value
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import TensorType
+
+if TYPE_CHECKING:
+    from dslc.check.core.networks import Network
+    from dslc.plan.conditions import Condition
+
+__all__ = [
+    "CheckedData", "CheckedField", "CheckedTrain", "Facts", "Fit", "Group", "Keep", "Measure", "Objective", "SplitPlan",
+    "Unsound",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only the data can tell, by data set; empty while no data has been read."""
+
+    columns: Mapping[tuple[tuple[str, ...], bool], ColumnFact] = field(default_factory=dict)
+    """What the training table has for ``column`` or ``columns``, by the names written and whether they are many."""
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    """Number of categories, by field."""
+
+    @property
+    def known(self) -> bool:
+        """Has the data been read?"""
+        return bool(self.columns)
+
+
+@dataclass(eq=False)
+class Fit:
+    """A step of a field that is fitted on the training split."""
+
+    key: str
+    """``town/category``, ``price/standardize``; the name under which its constants are kept."""
+    kind: str
+    """``standardize``, ``minmax``, ``impute`` or ``category``."""
+    field: str
+    operand: Value | None
+    """What it is fitted on; None for a category, which codes a raw column."""
+    column: str | None
+    """Key of the raw column that a category codes."""
+    fill: str | float | None
+    """What ``impute`` puts in: "mean", "median" or a number."""
+    unknown: bool
+    """Has a category a number of its own for values that training did not see?"""
+    missing: bool
+    """Has a category one for the missing value?"""
+    span: Span
+    over: tuple[int, ...] = ()
+    """Axes of one example that are taken together."""
+
+    def constant_of(self, batch: TensorType) -> TensorType:
+        """Return the type of its constants: that of one example, of size 1 along what is taken together."""
+        shape = (1 if axis in self.over else size for axis, size in enumerate(batch.shape[1:]))
+        return TensorType(batch.element, tuple(shape))
+
+
+EXACT = "/exact"
+"""How an output of the fields graph is called, behind the field's name, that is the field before its conversion."""
+CONDITIONS = WRAPPED, MISSING, DIVIDED = "/wrapped", "/missing", "/divided"
+"""How outputs of the fields graph are called, behind the field's name, that are true where it is not what it says."""
+
+
+@dataclass(frozen=True)
+class Unsound:
+    """Conditions, bool [batch, ...], that are true where an example's field is not what its expression says."""
+
+    wrapped: Value | None = None
+    """A whole number left its type."""
+    missing: Value | None = None
+    """A missing value was compared, or converted to a type that has no mark for it."""
+    divided: Value | None = None
+    """A whole number was divided by zero."""
+
+    def outputs(self, field: str) -> dict[str, Value]:
+        """Return those that there are, by what the outputs of the fields graph are called that they are."""
+        found = {WRAPPED: self.wrapped, MISSING: self.missing, DIVIDED: self.divided}
+        return {field + suffix: value for suffix, value in found.items() if value is not None}
+
+
+@dataclass(eq=False)
+class CheckedField:
+    """A field of a data set; ``type`` is per example, ``value`` has the batch axis."""
+
+    name: str
+    type: TensorType
+    value: Value | None
+    """None where the expression can be checked with the data at hand only, or is wrong."""
+    span: Span
+    doc: str | None
+    fits: tuple[Fit, ...]
+    outermost: Fit | None
+    """The fitted step that the whole expression is."""
+    has_type: bool = True
+    """False where the declared type is wrong, and ``type`` stands for any."""
+    exact: Value | None = None
+    """The value before it is converted to the declared element type."""
+    unsound: Unsound = Unsound()
+    """Where it is not what the expression says."""
+    scaled: tuple[Fit, ...] = ()
+    """The steps standardize and minmax that the whole expression ends in, the last first: what ``original`` undoes."""
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How rows are split; ``fractions`` are empty where named sources give the splits."""
+
+    fractions: Mapping[str, float]
+    seed: int
+    by: str | None
+    order: str | None
+    group: str | None
+    span: Span | None
+
+
+@dataclass(eq=False)
+class CheckedData:
+    """A data set."""
+
+    name: str
+    span: Span
+    sources: Mapping[str | None, Any]
+    """Source words; None is the one that ``split`` cuts."""
+    source_spans: Mapping[str | None, Span]
+    fields: Mapping[str, CheckedField]
+    columns: Mapping[str, ColumnUse]
+    written: Mapping[tuple[tuple[str, ...], bool], Span]
+    """Where each column is first asked for, by the names as the spec writes them and whether they are many."""
+    split: SplitPlan
+    doc: str | None
+    marks: Mapping[tuple[tuple[str, ...], bool], tuple[str, ...]]
+    """Texts that mark a missing value, by the columns as the spec writes them and whether they are many."""
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """Return the names of all splits, training first."""
+        found = [*(n for n in self.sources if n), *self.split.fractions]
+        return tuple(sorted(dict.fromkeys(found), key=lambda n: (n != "train", n == "test")))
+
+
+@dataclass(eq=False)
+class Measure:
+    """A scalar (or a confusion matrix) over a split, taken apart into accumulators.
+
+    ``sites`` are the applications of statistics whose accumulators are carried across batches;
+    ``carried`` are values that do not depend on the batch and are carried as they are.
+    """
+
+    name: str
+    value: Value
+    sites: tuple[Application, ...]
+    carried: tuple[Value, ...]
+    direction: str | None
+    span: Span
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The operations of the sites."""
+        return tuple(site.operation for site in self.sites)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that one optimizer updates, by path."""
+
+    optimizer: Any
+    paths: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Objective:
+    """One ``minimize``: ``loss`` in training mode, ``measure`` over a split in evaluation mode."""
+
+    name: str
+    loss: Value
+    groups: tuple[Group, ...]
+    statistics: tuple[str, ...]
+    """Paths of the running statistics that its step updates."""
+    measure: Measure
+    span: Span
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which checkpoint becomes the model: the one where ``figure`` is highest, or lowest."""
+
+    figure: Condition
+    highest: bool
+    span: Span
+
+
+@dataclass(eq=False)
+class CheckedTrain:
+    """A ``train`` block, ready to be compiled."""
+
+    name: str
+    node: tree.Train
+    doc: str | None
+    data: CheckedData
+    networks: Mapping[str, Network]
+    parameters: Mapping[str, ParameterRecord]
+    frozen: frozenset[str]
+    """Paths of the parameters and statistics that do not change."""
+    objectives: tuple[Objective, ...]
+    metrics: tuple[Measure, ...]
+    outputs: Mapping[str, Value] | None
+    """What ``output`` statements ship, None where every network ships as it is."""
+    shipped: Mapping[str, Mapping[str, Value]]
+    """Outputs of each network elaborated alone, by network, where there are no ``output`` statements."""
+    epochs: int | None
+    steps: int | None
+    batch: int
+    shuffle: bool
+    drop_last: bool
+    evaluate_every: int | None
+    stop: Condition | None
+    keep: Keep | None
+    clip_norm: float | None
+    clip_value: float | None
+    accumulate: int
+    average: float | None
+    load: tuple[LoadFile, ...]
+    seed: int
+    file: Any
+    """The file's scope, which resolves the paths of ``load``."""

@@ -1,0 +1,29 @@
+"""Constants that were fitted on the training split, as graphs use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dslc.graph import Builder, Tensor
+
+
+__all__ = ["FITTED", "FittedConstants"]
+
+FITTED = "fitted:"
+"""How the key of a placeholder begins that stands for a constant fitted on the training split."""
+
+
+@dataclass(frozen=True)
+class FittedConstants:
+    """Arrays by the key of the placeholder that stands for them in the checked model."""
+
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def tensor(self, builder: Builder, key: str) -> Tensor:
+        """Return a constant of a graph."""
+        return builder.constant(self.arrays[key.removeprefix(FITTED)])

@@ -1,0 +1,131 @@
+"""Which operations keep the examples of a batch apart, although the batch stays an axis of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+import numpy as np
+
+from dslc.dimensions import evaluate
+from dslc.library.functions.notation import einsum, rearrange
+from dslc.library.functions.shaping import concat, reshape
+from dslc.plan.values import Application, Value
+from dslc.types import Dimension, Shape, Symbolic, TensorType, symbols_of
+
+__all__ = ["BATCH", "across", "is_batch", "mixing"]
+
+BATCH = "batch"
+"""The symbol of the number of examples in a batch."""
+EXAMPLES, OTHERS = 3, 2
+"""What symbols stand for where shapes are tried out: that of the batch, and any other."""
+LARGEST = 10_000_000
+"""Elements of a shape that is tried out."""
+
+_Order = tuple[int, ...]
+"""To which example each entry along the axis of the batch belongs."""
+
+
+def is_batch(value: Value) -> bool:
+    """Has it the examples of a batch among its dimensions?"""
+    return BATCH in value.type.symbols
+
+
+def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset[Application]:
+    """Return those of some applications, given in topological order, whose results for one example hang on others.
+
+    ``batch`` is the symbol that counts the examples.
+    """
+    applications = list(applications)
+    if not any(isinstance(application.operation, (reshape, rearrange)) for application in applications):
+        return frozenset(a for a in applications if _mixes(a, batch))  # every order is that of the fields
+    orders: dict[int, _Order] = {}
+    found = []
+    for application in applications:
+        given = [orders[id(o)] for o in application.operands if id(o) in orders]
+        order = given[0] if given else None
+        operation = application.operation
+        if isinstance(operation, (reshape, rearrange)) and order is not None:
+            order = _moved(application, order, batch)
+            apart = order is not None
+        else:
+            apart = len({len(order) for order in given}) == len(set(given))
+        result = application.outputs[0].type
+        if isinstance(operation, concat) and operation.axis % result.rank == _axis(result, batch):
+            order = tuple(example for operand in given for example in operand)
+        if not apart or _mixes(application, batch):
+            found.append(application)
+        for output in application.outputs:
+            own = _order_of(output.type, batch)
+            if own is not None:
+                orders[id(output)] = order if order is not None and len(order) == len(own) else own
+    return frozenset(found)
+
+
+def across(applications: Iterable[Application], batch: str = BATCH) -> Application | None:
+    """Return the first of some applications that joins examples, be it that nothing of the single ones is left."""
+    applications = list(applications)
+    mixed = mixing(applications, batch)
+    for application in applications:
+        joins = not application.operation.of_shapes and all(batch not in o.type.symbols for o in application.outputs)
+        if any(batch in o.type.symbols for o in application.operands) and (application in mixed or joins):
+            return application
+    return None
+
+
+def _axis(type: TensorType, batch: str) -> int | None:
+    """Return the axis of the examples, where one is."""
+    axes = [axis for axis, size in enumerate(type.shape) if batch in symbols_of(size)]
+    return axes[0] if len(axes) == 1 else None
+
+
+def _tried(shape: Shape, batch: str) -> tuple[int, ...]:
+    """Return a shape with numbers for its symbols."""
+    return tuple(evaluate(d, {s: EXAMPLES if s == batch else OTHERS for s in symbols_of(d)}) for d in shape)
+
+
+def _order_of(type: TensorType, batch: str) -> _Order | None:
+    """Return the order of the examples where each has its entries one behind the other."""
+    axis = _axis(type, batch)
+    if axis is None or not _counts_examples(type.shape[axis], batch):
+        return None
+    each = _tried(type.shape, batch)[axis] // EXAMPLES
+    return tuple(np.repeat(np.arange(EXAMPLES), max(each, 0)).tolist())
+
+
+def _moved(application: Application, order: _Order, batch: str) -> _Order | None:
+    """Return the order of the examples behind a reshape or a rearrange; None where an entry has several of them."""
+    (operand,), (output,) = application.operands[:1], application.outputs
+    axis, target = _axis(operand.type, batch), _axis(output.type, batch)
+    shape, result = _tried(operand.type.shape, batch), _tried(output.type.shape, batch)
+    if axis is None or target is None or prod(shape) != prod(result) or not 0 < prod(shape) <= LARGEST:
+        return order
+    upright = np.array(order).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    elements = np.broadcast_to(upright, shape)
+    if isinstance(application.operation, rearrange):
+        plan = application.operation.plan(operand.type)
+        elements = elements.reshape(_tried(plan.split, batch)).transpose(plan.order)
+    rows = np.moveaxis(elements.reshape(result), target, 0).reshape(result[target], -1)
+    return tuple(rows[:, 0].tolist()) if (rows == rows[:, :1]).all() else None
+
+
+def _mixes(application: Application, batch: str) -> bool:
+    operation, operands = application.operation, application.operands
+    types = [operand.type for operand in operands]
+    if operation.of_shapes:
+        return any(batch in output.type.symbols for output in application.outputs)
+    if any(batch in symbols_of(types[0].shape[axis]) for axis in operation.joined_axes(*types)):
+        return True
+    if isinstance(operation, einsum) and any(batch in output.type.symbols for output in application.outputs):
+        return not operation.keeps_apart(types, batch)
+    sizes = [d for output in application.outputs for d in output.type.shape if batch in symbols_of(d)]
+    if not all(_counts_examples(size, batch) for size in sizes):
+        return True  # a slice of the batch, say
+    axes = [sum(batch in symbols_of(d) for d in output.type.shape) for output in application.outputs]
+    before = [sum(batch in symbols_of(d) for d in type.shape) for type in types]
+    return max(axes, default=0) > max(before, default=0) > 0
+
+
+def _counts_examples(size: Dimension, batch: str) -> bool:
+    """Is a size so many for each example of the batch?"""
+    return isinstance(size, Symbolic) and all([str(a) for a in m].count(batch) == 1 for m in size.terms)

@@ -1,0 +1,155 @@
+"""Taking losses and metrics apart, so that they are exact over a split whatever the batches.
+
+A value is *per batch* if it has the batch among its dimensions, or derives from such a value other than through
+a statistic over the examples. It is *finished* if it derives from such statistics. Everything else (a penalty on
+the weights, say) does not depend on the batch, and is carried along as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from dslc.diagnostics import Problem
+from dslc.errors import objectives as errors
+from dslc.library.operation import Statistic
+from dslc.plan.checked import Measure
+from dslc.plan.examples import BATCH, is_batch, mixing
+from dslc.plan.values import Application, DimensionOf, Literal, Value
+from dslc.source import Span
+from dslc.types import symbols_of
+
+__all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
+
+
+class _Kind(Enum):
+    FIXED = 0
+    BATCH = 1
+    FINISHED = 2
+
+
+def applications_of(*values: Value) -> list[Application]:
+    """Return everything that values derive from, in topological order."""
+    found: dict[int, Application] = {}
+    open_ = [value.application for value in values]
+    while open_:
+        application = open_.pop()
+        if id(application) in found:
+            continue
+        found[id(application)] = application
+        open_.extend(operand.application for operand in application.operands)
+    return sorted(found.values(), key=lambda application: application.number)
+
+
+def measure(name: str, value: Value, span: Span) -> Measure:
+    """Take a loss or metric apart.
+
+    Raises:
+        Problem: it reduces over the examples in a way that batches can't be joined in.
+    """
+    kinds = _kinds_of(value, span)
+    finished, sites = _finished(kinds), _sites(kinds)
+    if kinds[id(value.application)][1] is _Kind.BATCH:
+        raise errors.NOT_EXACT(
+            "this depends on single examples, and is no mean, loss or metric over them",
+            hint="reduce with mean, sum, min, max or var over the examples",
+        ).at(span)
+    carried: dict[int, Value] = {}
+    if kinds[id(value.application)][1] is _Kind.FIXED:
+        carried[id(value)] = value
+    joined = [operand for a in finished if a not in sites for operand in a.operands]
+    for operand in joined:
+        source = operand.application
+        if kinds[id(source)][1] is _Kind.FIXED and not isinstance(source.operation, Literal):
+            carried[id(operand)] = operand
+    operation = value.application.operation
+    direction = operation.direction if isinstance(operation, Statistic) else None
+    return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+
+
+_Kinds = dict[int, tuple[Application, _Kind]]
+
+
+def _kinds_of(value: Value, span: Span | None = None) -> _Kinds:
+    kinds: _Kinds = {}
+    applications = applications_of(value)
+    mixed = mixing(applications)
+    for application in applications:
+        operands = [kinds[id(operand.application)][1] for operand in application.operands]
+        try:
+            kinds[id(application)] = application, _kind(application, operands, mixes=application in mixed)
+        except Problem as problem:
+            raise problem.at(application.span or span) from None
+    return kinds
+
+
+def _finished(kinds: _Kinds) -> list[Application]:
+    return [application for application, kind in kinds.values() if kind is _Kind.FINISHED]
+
+
+def _sites(kinds: _Kinds) -> list[Application]:
+    return [a for a in _finished(kinds) if any(kinds[id(o.application)][1] is _Kind.BATCH for o in a.operands)]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a figure is a formula of."""
+
+    finished: Sequence[Application]
+    """All that follows from statistics over the examples, these included, in topological order."""
+    sites: Sequence[Application]
+    """The statistics."""
+
+
+def formula_of(value: Value) -> Formula:
+    """Return what a figure that can be taken apart (see :func:`measure`) is a formula of."""
+    kinds = _kinds_of(value)
+    return Formula(_finished(kinds), _sites(kinds))
+
+
+def _kind(application: Application, operands: list[_Kind], *, mixes: bool) -> _Kind:
+    """Say what an application gives, by what its operands are.
+
+    Raises:
+        Problem: it joins examples in a way that batches can't be joined in.
+    """
+    operation = application.operation
+    if isinstance(operation, DimensionOf) and BATCH in symbols_of(operation.dimension):
+        raise errors.NOT_EXACT(
+            "this is the number of examples in a batch, and a value over a whole split does not hang on it",
+            hint="divide by it with mean, which counts the examples of the whole split",
+        )
+    if _Kind.BATCH not in operands:
+        if _Kind.FINISHED in operands:
+            if application.variables or operation.draws(application.training):
+                raise errors.NOT_EXACT(
+                    f"'{operation.name}' is applied to figures over the whole split",
+                    hint="layers look at each example by itself; reduce over the examples behind them",
+                )
+            return _Kind.FINISHED
+        return _Kind.BATCH if any(map(is_batch, application.outputs)) else _Kind.FIXED
+    word = operation.name
+    if _Kind.FINISHED in operands:
+        raise errors.NOT_EXACT(
+            f"'{word}' joins figures over the whole split with single examples",
+            hint="reduce each over the examples first, then join the results",
+        )
+    if mixes:
+        raise errors.NOT_EXACT(
+            f"'{word}' compares the examples of a batch with one another, and its value over a whole split does not "
+            "follow from its values over batches",
+            hint="metrics and the losses watched over a split look at each example by itself, then reduce",
+        )
+    if not any(map(is_batch, application.outputs)):
+        if operation.of_shapes:
+            return _Kind.FIXED
+        if isinstance(operation, Statistic):
+            return _Kind.FINISHED
+        if any(map(is_batch, application.operands)):
+            raise errors.NOT_EXACT(
+                f"'{word}' looks across the examples of a batch, and its value over a whole split does not follow from "
+                "its values over batches",
+                hint="reduce with mean, sum, min, max or var, or with a loss or metric of the library",
+            )
+    return _Kind.BATCH

@@ -1,0 +1,1 @@
+"""Passes that make finished graphs smaller or faster without changing what they compute."""

@@ -1,0 +1,180 @@
+"""Explaining a training that has met a number that is not finite: the step, the expression, and what it was of.
+
+The loop looks at every loss, and at the state before it is measured, saved or shipped. Where either is not finite,
+the batches since the last state that was saved run again, each followed by a look at the whole state, and the first
+that leaves a number that is not finite is taken apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dslc.compile.artifacts import Artifacts
+from dslc.compile.lowering import origin_of
+from dslc.compile.state import StateRole
+from dslc.diagnostics import Failure, Label, Problem
+from dslc.engine.finite import all_finite, is_finite
+from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.onnxruntime.stateful import NEXT, SEED, TrainStep
+from dslc.errors.environment import DAMAGED_CHECKPOINT
+from dslc.errors.objectives import LOSS_NOT_FINITE
+from dslc.graph.probes import ProbedNode
+from dslc.plan.checked import CheckedTrain
+from dslc.plan.measures import applications_of
+from dslc.plan.values import Value
+from dslc.run.explaining.causes import GRADIENT, SCALE, Cause, cause_of
+from dslc.run.explaining.tracing import Birth, LaidOpen, reach, trace
+from dslc.run.progress import Progress, progress_of
+from dslc.source import Span
+from dslc.storage.entries import Entry
+
+if TYPE_CHECKING:
+    from dslc.run.loop import TrainingRun
+
+__all__ = ["explained", "span_of"]
+
+GROWN = 100.0
+"""How many times as large as at first the largest weight is where the training is said to have diverged."""
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What a step made that is not finite."""
+
+    objective: int
+    target: str
+    """``loss``, or the name of a tensor of the state."""
+    birth: Birth
+    cause: Cause
+
+
+def explained(run: TrainingRun) -> Problem:
+    """Return the error for a run that has met a number that is not finite, with its cause."""
+    train, course = run.train, run.course
+    first, state, progress = _last_good(run)
+    place = train.objectives[0].span
+    for name in sorted(state):
+        if not is_finite(state[name]):
+            return LOSS_NOT_FINITE(
+                f"'{name}' is not finite before the first step", hint="its first values are those of its initializer"
+            ).at(place)
+    step = run.progress.step + bool(run.progress.pending)
+    for feed, before in course.again(state, progress):
+        losses = [course.step.loss(number) for number in range(len(train.objectives))]
+        if np.isfinite(losses).all() and all_finite(course.step.view()):
+            continue
+        step = course.progress.step + bool(course.progress.pending)
+        batch = course.feeder.batch(feed)
+        host = _host(course.step, before)
+        try:
+            fault = _fault(train, run.artifacts, dict(before), batch, run.seed, run.settings, host)
+        except (MemoryError, Problem):  # all values at once may not fit into memory
+            fault = None
+        if fault is None:
+            break
+        return _told(train, run.artifacts, fault, step, _growth(train, first, before))
+    # the device does not compute the same twice, or the graph with all values as outputs not the same as without
+    hint = f"{_slower(train)}; {SCALE}"
+    return LOSS_NOT_FINITE(f"a loss or a weight is not finite in step {step}", hint=hint).at(place)
+
+
+def _last_good(run: TrainingRun) -> tuple[Arrays, Arrays, Progress]:
+    """Return the run's first state, and the last one that was saved with where it stands."""
+    found, _ = run.files.checkpoints.latest()
+    if found is None:
+        first = run.artifacts.first_state()
+        return first, first, Progress()
+    try:
+        first = run.artifacts.first_state()
+    except (Failure, Problem):  # a file of 'load' is gone since: how far the weights have grown is not known, then
+        first = found.tensors
+    return first, found.tensors, progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
+
+
+def _host(step: TrainStep, before: Arrays) -> Arrays:
+    """Return what the host has set between a state and the step that followed."""
+    return {name: np.array(step.value(name)) for name in before if name.startswith("host/")}
+
+
+def _fault(
+    train: CheckedTrain, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
+    settings: Settings, host: Arrays,
+) -> _Fault | None:  # fmt: skip
+    """Run a step's graphs on the state before it, with all that they compute laid open."""
+    state |= host
+    for number, file in enumerate(artifacts.step_files):
+        graph = LaidOpen(artifacts.models[file], settings)
+        values = graph.run({**state, **batch, SEED: np.asarray(seed, np.int64)})
+        changed = [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)]
+        changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))
+        for target, value in {"loss": "loss", **{name: name + NEXT for name in changed}}.items():
+            if not is_finite(values[value]):
+                birth = trace(graph.probes, values, value)
+                return _Fault(number, target, birth, cause_of(birth, graph.probes, values))
+        state |= {name: values[name + NEXT] for name in changed}
+    return None
+
+
+# --- in words ----------------------------------------------------------------------------------------
+
+
+def _told(train: CheckedTrain, artifacts: Artifacts, fault: _Fault, step: int, growth: str | None) -> Problem:
+    objective, node = train.objectives[fault.objective], fault.birth.node
+    cause = fault.cause
+    if growth is not None and cause.overflows:
+        cause = Cause(f"{cause.text}; {growth}", _slower(train), overflows=True)
+    elif _is_update(node) and not cause.text.startswith("the square"):
+        cause = Cause(cause.text, _slower(train), overflows=True)
+    what, although = _subject(train, artifacts, fault)
+    problem = LOSS_NOT_FINITE(f"{what} is not finite in step {step}{although}: {cause.text}", hint=cause.hint)
+    span = span_of(objective.loss, node)
+    if span is None or span == objective.span:
+        return problem.at(objective.span)
+    return problem.at(span, *([Label(objective.span, "in this objective")] if objective.span is not None else []))
+
+
+def _slower(train: CheckedTrain) -> str:
+    return "lower the learning rate" + ("" if train.clip_norm else ", or clip the gradients' norm: 'clip norm 1.0'")
+
+
+def _subject(train: CheckedTrain, artifacts: Artifacts, fault: _Fault) -> tuple[str, str]:
+    """Return what is not finite, and what still is."""
+    target = fault.target
+    name = train.objectives[fault.objective].name
+    loss = f"the loss of '{name}'" if len(train.objectives) > 1 else "the loss"
+    if target == "loss":
+        return loss, ""
+    role = artifacts.state[target].role
+    if role is StateRole.STATISTIC:
+        return f"the running statistic '{target}'", f", although {loss} is"
+    path = next((p for p in sorted(train.parameters, key=len, reverse=True) if p in target), target)
+    if not _is_update(fault.birth.node):
+        return f"the gradient of '{path}'", f", although {loss} is"
+    words = {StateRole.MOMENT: "what the optimizer keeps", StateRole.AVERAGE: "the average"}
+    return f"{words.get(role, 'the update')} of '{path}'", ", although its gradient is"
+
+
+def _is_update(node: ProbedNode | None) -> bool:
+    return node is not None and node.origin is None and GRADIENT not in node.name
+
+
+def _growth(train: CheckedTrain, first: Arrays, before: Arrays) -> str | None:
+    """Say how far the weights have grown, where they have grown far."""
+    paths = {path for objective in train.objectives for group in objective.groups for path in group.paths}
+    old, new = (max((abs(reach(state[path])) for path in paths), default=0.0) for state in (first, before))
+    return f"the weights have grown from {old:.2g} to {new:.2g}" if new > GROWN * (old or 1.0) else None
+
+
+def span_of(value: Value, node: ProbedNode | None) -> Span | None:
+    """Return the span of the application, of those that a value derives from, that a node comes from."""
+    if node is None or node.origin is None:
+        return None
+    found = [a for a in applications_of(value) if a.span is not None and origin_of(a.span) == node.origin]
+    named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
+    return next((a.span for a in [*named, *found]), None)

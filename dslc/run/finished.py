@@ -1,0 +1,396 @@
+"""A finished run: its shipped model measured, asked and exported again, from its folder alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
+from dslc.data.indices import check_new
+from dslc.data.new_data import compute_fields, table_of
+from dslc.data.spellings import Spelling, marks_of
+from dslc.diagnostics import Failure, Problem
+from dslc.engine.evaluation import Evaluator, Predictor
+from dslc.engine.onnxruntime.session import Settings
+from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
+from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
+from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
+from dslc.export.columns import Marks
+from dslc.export.external import SUFFIX, located
+from dslc.export.shipping import with_fields
+from dslc.graph.model import is_ours, save_model
+from dslc.plan.contract import Contract
+from dslc.plan.tables import class_names_of
+from dslc.run.resuming import Job, changed_files
+from dslc.run.run_reader import RunReader
+from dslc.storage.manifest import Manifest, RunRecord
+from dslc.storage.outputs import Kind, check_output, output, write_output
+
+__all__ = ["Reopen", "Run"]
+
+NEW_DATA = "new data"
+"""What takes the place of a split's name."""
+
+MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)))
+
+COPIED = 1 << 22
+"""Bytes that are copied at a time."""
+
+Reopen = Callable[[Path, RunRecord, Sequence[Path], bool], Job]
+"""Compiles a run's spec again: its path, the manifest's ``run``, further folders for data; are its graphs bounded?"""
+
+
+def _is_missing(error: Problem | Failure) -> bool:
+    """Does an error say that a file is not there?"""
+    found = [error.diagnostic] if isinstance(error, Problem) else error.diagnostics
+    return any(diagnostic.code == FILE_MISSING for diagnostic in found)
+
+
+@dataclass(eq=False)
+class Run:
+    """The folder of a finished run."""
+
+    folder: Path
+    reader: RunReader
+    reopen: Reopen
+    data: Sequence[Path] = ()
+    trust: bool = False
+    """Run its graphs without bounds, wherever they come from."""
+
+    @classmethod
+    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = (), *, trust: bool = False) -> Run:
+        """Open a run's folder.
+
+        Raises:
+            Problem: E0613, it is not the folder of a finished run; E0625, its manifest is damaged.
+        """
+        return cls(folder, RunReader.open(folder), reopen, data, trust)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the folder says of itself."""
+        return self.reader.manifest
+
+    @cached_property
+    def settings(self) -> Settings:
+        """How its graphs run here."""
+        return Settings.of("cpu", bounded=self.is_bounded)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Do its graphs run within bounds of memory and time? They do where it was not made here."""
+        return not (self.trust or self.reader.is_home)
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The shipped parameters and statistics, by path."""
+        return self.reader.weights
+
+    def read(self, name: str) -> bytes:
+        """Read one of the run's files.
+
+        Raises:
+            Problem: E0626, it is missing or damaged.
+        """
+        return self.reader.read(name)
+
+    @cached_property
+    def job(self) -> Job:
+        """The run's spec, compiled again.
+
+        Raises:
+            Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
+        """
+        known = self.reader.data_folders()
+        job = self.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
+        try:
+            _ = job.fingerprints
+        except (Problem, Failure) as error:
+            if known or not _is_missing(error):
+                raise
+            named = " ".join(f"--data {folder}" for folder in self.reader.run.folders)
+            raise FOREIGN_DATA(
+                f"the run in {self.folder} was not made here, or was copied since, and its data is in no folder that "
+                "was named", hint=f"it was trained with {named}",
+            ) from error  # fmt: skip
+        return job
+
+    # --- measuring -------------------------------------------------------------------------------
+
+    def evaluate(self, split: str | None = None, *, data: object = None, source: str | None = None) -> dict[str, Any]:
+        """Return losses and metrics of the shipped weights: ``{"split", "examples", "loss", "metrics"}``.
+
+        Args:
+            split: of the run's own data; test, then validation, then train by default.
+            data: new data in its place, labels among them, all of which are measured; see :meth:`table`.
+            source: how a file of new data is read, where that is not as training has read.
+
+        Returns:
+            With several objectives, ``loss`` maps their names to values; ``split`` is "new data" for such. Where
+            metrics are tables of classes that have names, ``classes`` are these, as :attr:`class_names` has them.
+
+        Raises:
+            Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
+        """
+        evaluator = Evaluator(*self.reader.evaluation(), self.settings)
+        if data is not None:
+            wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
+            fields = self.fields(self.table(data, source), wanted)
+            dataset = Dataset({NEW_DATA: Split(fields)})
+            return self._measured(evaluator, dataset, NEW_DATA, self.reader.run.batch)
+        self._require_data()
+        dataset = self.job.dataset
+        chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
+        if chosen not in dataset.splits:
+            raise UNKNOWN_SPLIT(f"there is no split '{chosen}'", hint=f"the splits are {', '.join(dataset.splits)}")
+        return self._measured(evaluator, dataset, chosen, self.job.train.batch)
+
+    def _require_data(self) -> None:
+        """Refuse data that is not what the run was trained on.
+
+        Raises:
+            Problem: E0425.
+        """
+        for path in changed_files(self.manifest, self.job):
+            raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
+
+    def _measured(self, evaluator: Evaluator, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
+        batches = dataset.batches(split, batch, shuffle=False, seed=0, epoch=0)
+        found = evaluator.run(batches, self.weights, self.manifest.seed)
+        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        result = self.reader.result
+        losses = {name: values[name] for name in result.losses}
+        measured = {
+            "split": split,
+            "examples": dataset.examples(split),
+            "loss": next(iter(losses.values())) if len(losses) == 1 else losses,
+            "metrics": {name: values[name] for name in result.metrics},
+        }
+        return measured | ({"classes": self.class_names} if self.class_names else {})
+
+    # --- predicting ------------------------------------------------------------------------------
+
+    def model_file(self, net: str | None = None) -> str:
+        """Return the file of the shipped model, or of one of several networks.
+
+        Raises:
+            Problem: E0615, there is none of that name, or several and none was named.
+        """
+        files = list(self.reader.models)
+        by_net = {file.removeprefix("model.").removesuffix("onnx").rstrip("."): file for file in files}
+        if net is None and len(files) == 1:
+            return str(files[0])
+        if net is not None and net in by_net:
+            return str(by_net[net])
+        known = ", ".join(name for name in by_net if name) or "one model only"
+        what = f"no network '{net}'" if net else "more than one network"
+        raise UNKNOWN_NET(f"the run ships {what}", hint=f"it ships {known}; choose with --net NAME")
+
+    @property
+    def contract(self) -> Contract:
+        """How training has read its data."""
+        return self.manifest.contract
+
+    @cached_property
+    def class_names(self) -> dict[str, list[str]]:
+        """What the classes of each table among the metrics are called, where these are categories of a field."""
+        return class_names_of(self.manifest.figures, self.contract)
+
+    @cached_property
+    def marks(self) -> dict[str, tuple[str, ...]]:
+        """What marks a missing value in each column, in any form of data: in training's source, or in the column."""
+        everywhere = marks_of(self.contract.reader())
+        read = (name for one in self.contract.inputs for name in one.columns)
+        return {name: (*self.contract.marks.get(name, ()), *everywhere) for name in read}
+
+    def table(self, data: object, source: str | None = None) -> Table:
+        """Open new data: a file's path, arrays or lists by column, a data frame, or one array.
+
+        A file is read by the options of the training source, unless ``source`` describes another:
+        ``'csv(delimiter = ";")'``. What marks a missing value in training does so in any form of data.
+
+        Raises:
+            Problem, Failure: E04xx, it can't be read.
+        """
+        if isinstance(data, Table):
+            return data
+        fed = {name for model in self.reader.models.values() for name in model.fields.values()}
+        needed = list(dict.fromkeys(column for name in sorted(fed) for column in self.contract.columns_of(name)))
+        if isinstance(data, (str, os.PathLike)):
+            from dslc.check.data.described_source import read_described
+
+            reader = self.contract.reader() if source is None else read_described(source)
+            found = open_inputs(Path(data), reader, described=source is not None, needed=needed)
+        else:
+            found = table_of(data, self.contract, needed)
+        return found.marking({name: marks for name, marks in self.marks.items() if name in found.names})
+
+    def predict(
+        self, data: object = None, net: str | None = None, *, split: str | None = None, keep: str | Sequence[str] = (),
+        prepared: bool = False, source: str | None = None,
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """Run the shipped model on new data, or on the examples of a split of the run's own.
+
+        Args:
+            data: raw columns as training read them: see :meth:`table`. They are found by name.
+            net: which network, where the run ships several.
+            split: in place of new data.
+            keep: a column, or several, to return as they are, before what is predicted.
+            prepared: the data are the model's inputs themselves, and are not prepared again.
+            source: how a file is read, where that is not as training has read: ``'csv(delimiter = ";")'``.
+
+        Returns:
+            The model's outputs, (examples, ...) each.
+
+        Raises:
+            Problem, Failure: E0614, there is no such split; E0642, a kept column is called like an output; E04xx, the
+                data does not fit.
+            ValueError: it takes either data or a split; ``prepared`` and ``source`` are said of data.
+        """
+        if (data is None) is (split is None) or (split is not None and (prepared or source is not None)):
+            raise ValueError("predict takes new data, or the split of the run's own data alone")
+        keep = [keep] if isinstance(keep, str) else keep
+        if split is not None:
+            outputs = self._predict_split(split, net)
+            kept = self._kept_of(split, keep)
+        else:
+            table = self.table(data, source)
+            outputs = self._predict_table(table, net, prepared=prepared)
+            kept = self._kept(table, keep)
+        for name in keep:
+            if name in outputs:
+                raise KEPT_IS_OUTPUT(
+                    f"'{name}' is what the model predicts, and a column of that name can't be kept beside it",
+                    hint="leave it out, or call one of the two something else",
+                )
+        return kept | outputs
+
+    def _predict_table(self, table: Table, net: str | None, *, prepared: bool) -> dict[str, np.ndarray]:
+        file = self.model_file(net)
+        predictor = Predictor(self.reader.runnable(file), self.settings)
+        inputs = [name for name in predictor.graph.inputs if name != "seed"]
+        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
+        if prepared:
+            return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
+        fields = self.reader.models[file].fields
+        missing = [name for name in inputs if name not in fields]
+        if missing:
+            raise UNKNOWN_COLUMN(
+                f"the model's input '{missing[0]}' is fed by no field of the data",
+                hint="give an npz keyed by the model's inputs, and say --prepared",
+            )
+        computed = self.fields(table, sorted({fields[name] for name in inputs}))
+        return self._named(file, predictor.run({**{name: computed[fields[name]] for name in inputs}, **seed}))
+
+    def _predict_split(self, split: str, net: str | None) -> dict[str, np.ndarray]:
+        self._require_data()
+        dataset = self.job.dataset
+        if split not in dataset.splits:
+            raise UNKNOWN_SPLIT(f"there is no split '{split}'", hint=f"the splits are {', '.join(dataset.splits)}")
+        file = self.model_file(net)
+        predictor = Predictor(self.reader.runnable(file), self.settings)
+        fed_by = self.reader.models[file].fields
+        inputs = [name for name in predictor.graph.inputs if name != "seed"]
+        strange = [name for name in inputs if name not in fed_by]
+        if strange:
+            raise UNKNOWN_COLUMN(f"the model's input '{strange[0]}' is fed by no field of the data")
+        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
+        places = np.arange(dataset.examples(split))
+        found = dataset.splits[split].take(places, sorted({fed_by[name] for name in inputs}))
+        return self._named(file, predictor.run({**{name: found[fed_by[name]] for name in inputs}, **seed}))
+
+    def examples(self, split: str) -> int:
+        """Return how many examples a split of the run's own data has."""
+        return self.job.dataset.examples(split)
+
+    def _named(self, file: str, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Add the name of the class with the highest score, under the name of the field whose classes these are.
+
+        Where a score is NaN it is no class: ''.
+        """
+        for scores, field in self.reader.models[file].classes.items():
+            names = self.contract.class_names(field)
+            if names is not None and field not in outputs and scores in outputs:
+                named = np.array(names, np.str_)[np.argmax(outputs[scores], axis=1)]
+                outputs[field] = np.where(np.isnan(outputs[scores]).any(axis=1), "", named)
+        return outputs
+
+    def labels(self, net: str | None = None) -> dict[str, Sequence[str]]:
+        """Return what the elements of outputs are called: the classes that an output has a score for."""
+        classes = self.reader.models[self.model_file(net)].classes
+        return {scores: names for scores, field in classes.items() if (names := self.contract.class_names(field))}
+
+    def _kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of new data as they are."""
+        return {table.require(name): as_written(table, name) for name in names}
+
+    def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return columns of the examples of a split of the run's own data, as they are."""
+        source, rows = self.job.raw.rows[split]
+        whole = self._kept(self.job.raw.tables[source], names)
+        return whole if rows is None else {name: array[rows] for name, array in whole.items()}
+
+    def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Compute fields from raw columns, by the graph that prepared them in training.
+
+        Raises:
+            Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
+        """
+        graph = self.reader.fields_graph()
+        found = compute_fields(graph, self.manifest.fields, self.contract, table, names, self.settings)
+        for name, values in found.items():
+            check_new(self.manifest.indices, name, values, where_in(table, self.contract.columns_of(name)))
+        return found
+
+    # --- exporting -------------------------------------------------------------------------------
+
+    def export(self, *, opset: int | None = None, fields: bool = False, net: str | None = None) -> bytes:
+        """Return the model to ship: as it is, in another operator set, or behind the fields' graph.
+
+        Of a model whose weights lie in a file of their own it has references to that file; see :meth:`export_to`.
+
+        Raises:
+            Problem: E0615; E0616, the operator set can't express it.
+        """
+        file = self.model_file(net)
+        data = self.reader.model(file)
+        if fields:
+            shipped = self.reader.models[file]
+            front = self.reader.fields_graph()
+            marks = {name: Marks(texts, tuple(Spelling(texts).numbers)) for name, texts in self.marks.items()}
+            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract, marks))
+        if opset is None:
+            return data
+        from dslc.export.operator_sets import converted
+
+        return converted(data, opset)
+
+    def export_to(self, path: Path, *, overwrite: bool = False, **options: Any) -> list[Path]:
+        """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
+
+        Args:
+            path: where to; a model that dslc has written is replaced.
+            overwrite: replace whatever is there.
+            options: of :meth:`export`.
+
+        Raises:
+            Problem: E0609, E0610, E0615, E0616; E0619, E0622, E0623, something would be lost; E0626, E0627.
+        """
+        kind = None if overwrite else MODEL
+        target = check_output(path, kind=kind)
+        weights = path.with_name(path.name + SUFFIX)
+        of_weights = None if overwrite else Kind(f"the weights of {MODEL.what}", lambda _: target.exists())
+        apart = self.reader.apart(self.model_file(options.get("net")))
+        data, _ = located(self.export(**options), weights.name)
+        if apart is not None:
+            with apart.open("rb") as source, output(weights, [apart], of_weights) as written:
+                shutil.copyfileobj(source, written, COPIED)
+        write_output(path, data, kind=kind)
+        return [path] if apart is None else [path, weights]

@@ -1,0 +1,339 @@
+"""The training loop: batches in, figures and checkpoints out, and the trained model at the end.
+
+Everything that follows from a seed does so through counters, so a run that was killed goes on from its last
+checkpoint and ends bit for bit like one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dslc.compile.accumulation import term_name
+from dslc.compile.artifacts import Artifacts, shipped_weights
+from dslc.engine.evaluation import Evaluator
+from dslc.engine.finite import NotFinite, all_finite
+from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.onnxruntime.stateful import SEED, Feed
+from dslc.errors.environment import RUN_EXISTS
+from dslc.errors.runs import BEST_LOST
+from dslc.plan.checked import CheckedTrain
+from dslc.run.beginning import COMPLETE, begun, resumed
+from dslc.run.course import Course, is_complete
+from dslc.run.figures import FigureWarnings, check_kept
+from dslc.run.observing import Observer, Plan, RunResult
+from dslc.run.progress import Progress
+from dslc.run.resuming import Job
+from dslc.run.run_files import RunFiles
+from dslc.run.schedule import steps_per_epoch
+from dslc.run.weighting import nothing_to_learn, weighting_of
+from dslc.storage.folder import RunFolder, holds_something, occupied, run_in
+from dslc.storage.manifest import Result
+
+__all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
+
+LOG_EVERY = 100
+"""Batches between lines of ``metrics.jsonl`` within an epoch."""
+CHECKPOINT_SECONDS = 5.0
+"""Least time between checkpoints; the last state is always saved."""
+CHECKPOINT_SHARE = 0.05
+"""Most of a run's time that goes into writing them, where the state is large."""
+
+
+def train(
+    job: Job,
+    folder: Path,
+    *,
+    provider: str | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Train a compiled spec into a folder; returns the figures of the model that was shipped.
+
+    Raises:
+        Problem, Failure: E0612 where the folder holds a run, E0621 where one is going on; E04xx, E05xx, E06xx for what
+            goes wrong.
+    """
+    observer = observer or Observer()
+    goes_on = resume or overwrite
+    if not goes_on:
+        _check_new(folder)
+    settings = Settings.of(provider, threads)
+    with occupied(folder) as place:
+        if not goes_on:
+            _check_new(folder)
+        before = run_in(folder, without_manifest=resume)
+        run = TrainingRun(job, place, settings, observer)
+        try:
+            return resumed(run, before) if resume else begun(run, before)
+        except NotFinite:
+            from dslc.run.explaining.failures import explained
+
+            raise explained(run) from None
+
+
+def _check_new(folder: Path) -> None:
+    if holds_something(folder):
+        raise RUN_EXISTS(
+            f"{folder} exists already",
+            hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN",
+        )
+
+
+class TrainingRun:
+    """One run of the loop."""
+
+    def __init__(self, job: Job, place: RunFolder, settings: Settings, observer: Observer) -> None:
+        self.job = job
+        self.folder = place.path
+        self.settings = settings
+        self.observer = observer
+        self.train: CheckedTrain = job.train
+        self.dataset = job.dataset
+        self.artifacts: Artifacts = job.artifacts
+        self.seed = job.seed
+        self.progress = Progress()
+        self.files = RunFiles(place, job)
+        self.best_weights: dict[str, np.ndarray] | None = None
+        self.best_saved = True
+        self.save_at = time.monotonic() + CHECKPOINT_SECONDS
+        self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
+        self.total_steps = job.total_steps
+        self.resumed_at: int | None = None
+        self.checked_at: int | None = None
+        """The batch after which the state was last found to be finite."""
+        self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
+        self.figure_warnings = FigureWarnings(self.train, self.artifacts.models, settings, observer)
+        self.names = [objective.name for objective in self.train.objectives]
+
+    # --- beginning -------------------------------------------------------------------------------
+
+    def prepare(self, state: Mapping[str, np.ndarray]) -> None:
+        """Open the step's graphs on a state."""
+        self.course = Course(self.job, self.settings, self.weighting, self.batches_per_epoch, state, self.progress)
+        self.step = self.course.step
+
+    # --- the loop ----------------------------------------------------------------------------------
+
+    def run(self) -> RunResult:
+        """Train to the end, or until the run stops."""
+        self.observer.started(self.plan())
+        reason: str | None = None
+        progress = self.progress
+        while reason is None:
+            if self.is_complete():
+                reason = COMPLETE[0] if self.train.steps is None else COMPLETE[1]
+                break
+            with closing(self.course.feeds()) as feeds:
+                for feed in feeds:
+                    reason = self.one(feed)
+                    if reason is not None or self.is_complete():
+                        break
+                else:
+                    self.course.next_weights()  # of batches with nothing to learn from at the end
+                    if not self.progress.examples or self.course.stands_still:
+                        raise nothing_to_learn(self.train.objectives[0])
+                    reason = self.evaluate(ends_epoch=True)
+        if not progress.step:
+            raise nothing_to_learn(self.train.objectives[0])
+        if not progress.history or progress.history[-1]["step"] != progress.step:
+            self.evaluate(ends_epoch=False)
+        return self.finish(reason)
+
+    def plan(self) -> Plan:
+        """Return what is about to happen."""
+        records = self.train.parameters
+        trained = {path for o in self.train.objectives for group in o.groups for path in group.paths}
+        loaded = self.artifacts.loaded
+        taken = {name for file in loaded for name in file.taken}
+        return Plan(
+            self.train.name, self.folder, self.settings.provider.value, self.settings.threads, self.train.epochs,
+            self.total_steps, self.batches_per_epoch, {s: self.dataset.examples(s) for s in self.dataset.splits},
+            sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
+            loaded, [path for path in records if loaded and path not in taken],
+        )  # fmt: skip
+
+    def is_complete(self) -> bool:
+        """Has the run come to its end?"""
+        return is_complete(self.train, self.progress)
+
+    def one(self, feed: Feed) -> str | None:
+        """Run one batch; return why the run ends, if it does."""
+        progress = self.progress
+        weights = self.course.run(feed)
+        size = len(next(iter(feed.arrays.values()))) if feed.arrays else 1
+        progress.examples += size
+        for number, (name, graph) in enumerate(zip(self.names, self.artifacts.steps, strict=True)):
+            loss = self.step.loss(number)
+            if not isfinite(loss):
+                raise NotFinite
+            terms = [self.step.scalar(term_name(term), number) for term in range(graph.terms)]
+            for term, value in enumerate(terms):
+                progress.add(f"{name}/{term + 1}", value, weights[number][term])
+            progress.add(name, loss - sum(terms), size if terms else weights[number][0])
+        self.observer.stepped(progress)
+        every = self.train.evaluate_every
+        if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
+            return self.evaluate(ends_epoch=False)
+        if progress.batches % LOG_EVERY == 0 and progress.batch < self.batches_per_epoch:
+            self.write_line(self.place() | self.running())
+        if time.monotonic() >= self.save_at:
+            self.save()
+        return None
+
+    def place(self) -> dict[str, Any]:
+        """Return where the run stands, as each line of figures begins."""
+        progress = self.progress
+        done = progress.epoch + progress.batch / self.batches_per_epoch
+        epoch: float = int(done) if done == int(done) else round(done, 4)
+        return {"epoch": epoch, "step": progress.step, "batch": progress.batches}
+
+    def running(self) -> dict[str, float]:
+        """Return the losses of the epoch so far, as each line of figures has them."""
+        return {f"train.{name}": mean for name, mean in self.progress.losses().items()}
+
+    # --- evaluation --------------------------------------------------------------------------------
+
+    def figures(self, split: str, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Measure weights on a split; tell of figures that are not finite."""
+
+        def batches() -> Iterator[Mapping[str, np.ndarray]]:
+            return self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
+
+        def feeds() -> Iterator[Mapping[str, np.ndarray]]:
+            arrays = {path: np.asarray(w if isinstance(w, np.ndarray) else w.numpy()) for path, w in weights.items()}
+            for number, batch in enumerate(batches()):
+                yield {**arrays, **batch, SEED: np.asarray(self.seed + number, np.int64)}
+
+        found = self.evaluator.run(batches(), weights, self.seed)
+        self.figure_warnings.tell(split, found, self.evaluator.unmeasured, self.progress.step, feeds)
+        return found
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Measures weights on a split."""
+        models = self.artifacts.models
+        return Evaluator(models["eval.onnx"], models["metrics.onnx"], self.settings)
+
+    def evaluate(self, *, ends_epoch: bool) -> str | None:
+        """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""
+        progress = self.progress
+        self.check_finite()
+        record: dict[str, float] = dict(self.place())
+        if progress.examples:
+            record |= self.running()
+        if "validation" in self.dataset.splits:
+            found = self.figures("validation", shipped_weights(self.train, self.step.lend()))
+            record |= {f"validation.{name}": float(value) for name, value in found.items() if value.ndim == 0}
+        progress.history.append(record)
+        self.write_line(record)
+        if ends_epoch:
+            progress.per_epoch.append(len(progress.history) - 1)
+            self.course.end_epoch()
+        self.keep_best(record)
+        self.observer.evaluated(record)
+        stop = self.train.stop
+        if stop is not None and stop(progress.history):
+            progress.reason = f"stopped: {stop.text}"
+        if time.monotonic() >= self.save_at:
+            self.save()
+        return progress.reason
+
+    def write_line(self, record: Mapping[str, Any]) -> None:
+        """Append a line to ``metrics.jsonl``."""
+        self.files.place.check_there()
+        self.files.log.append(record, sync=time.monotonic() >= self.save_at)
+
+    def keep_best(self, record: Mapping[str, float]) -> None:
+        """Keep the weights if they are the best so far."""
+        keep, progress = self.train.keep, self.progress
+        if keep is None:
+            return
+        value = float(keep.figure(progress.history))
+        known = progress.best["figure"] if progress.best is not None else None
+        if isfinite(value) and (known is None or (value > known if keep.highest else value < known)):
+            progress.best = {"figure": value, **record}
+            weights = shipped_weights(self.train, self.step.lend())
+            self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
+            self.best_saved = False
+
+    def check_finite(self) -> None:
+        """Refuse a state that is not finite, before it is measured, saved or shipped.
+
+        Raises:
+            NotFinite: it is not.
+        """
+        if self.progress.batches != self.checked_at:
+            if not all_finite(self.step.view()):
+                raise NotFinite
+            self.checked_at = self.progress.batches
+
+    def save(self) -> None:
+        """Write a checkpoint, and the best weights if they changed since the last one."""
+        self.check_finite()
+        progress, began = self.progress, time.monotonic()
+        if not self.best_saved and self.best_weights is not None:
+            self.files.save_best(int(progress.best["step"]) if progress.best else 0, self.best_weights)
+            self.best_saved = True
+        self.files.save(progress, self.step.view())
+        now = time.monotonic()
+        self.save_at = now + max(CHECKPOINT_SECONDS, (now - began) / CHECKPOINT_SHARE)
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def finish(self, reason: str) -> RunResult:
+        """Ship the chosen weights, measure them, and write the last of the folder."""
+        self.progress.reason = reason
+        check_kept(self.train, self.progress)
+        weights = self.chosen_weights()
+        shipped = self.job.inference(weights)
+        result = self.result(reason, weights, [model.file for model in shipped])
+        self.files.write_weights(weights)
+        self.files.write_models(shipped, self.job.write_model)
+        self.save()
+        lost = self.progress.lost if self.lost_better() else None
+        if lost is not None:
+            self.observer.warned(
+                BEST_LOST(f"the weights of epoch {lost['epoch']} were better than those kept, and are lost").diagnostic
+            )
+        self.files.finish(shipped, Result(
+            result.split, result.losses, result.metrics, result.epochs, result.steps, reason, result.best, lost
+        ))  # fmt: skip
+        self.observer.finished(result)
+        return result
+
+    def chosen_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights to ship: the best where ``keep`` chose some, else the last."""
+        if self.best_weights is not None:
+            return self.best_weights
+        lent = shipped_weights(self.train, self.step.lend())
+        return {path: np.array(value.numpy()) for path, value in lent.items()}
+
+    def lost_better(self) -> bool:
+        """Were the weights that are lost better than the best of those that followed?"""
+        best, lost = self.progress.best, self.progress.lost
+        if lost is None or best is None or self.train.keep is None:
+            return lost is not None
+        return lost["figure"] > best["figure"] if self.train.keep.highest else lost["figure"] < best["figure"]
+
+    def result(self, reason: str, weights: Mapping[str, np.ndarray], models: Sequence[str]) -> RunResult:
+        """Measure the chosen weights."""
+        progress = self.progress
+        split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
+        found = self.figures(split, weights)
+        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        losses = {name: values[name] for name in self.names}
+        metrics = {metric.name: values[metric.name] for metric in self.train.metrics}
+        return RunResult(
+            self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
+            progress.step, reason, progress.best, models,
+        )  # fmt: skip

@@ -1,0 +1,295 @@
+"""What a run was started with, and whether what is to go on is the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any, Protocol
+
+from dslc.compile.artifacts import Artifacts
+from dslc.compile.inference import InferenceModel
+from dslc.data import Dataset
+from dslc.data.raw import RawData
+from dslc.diagnostics import Diagnostic, Diagnostics
+from dslc.errors.environment import NO_RUN
+from dslc.errors.objectives import RESUME_DIFFERS
+from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
+from dslc.graph.model import Model
+from dslc.library.schedules import Schedule
+from dslc.library.word import options_of
+from dslc.plan.checked import CheckedTrain
+from dslc.rewrite.passes import text_of
+from dslc.run.progress import Progress
+from dslc.source import Source
+from dslc.storage.folder import read_file
+from dslc.storage.manifest import SPEC, Manifest, RunRecord, as_json
+from dslc.syntax import parse, tree
+
+__all__ = [
+    "Job", "changed_files", "changed_length", "changed_rates", "check_not_passed", "check_unchanged", "copied",
+    "cut_short", "essence", "length_of", "run_of", "run_record",
+]  # fmt: skip
+
+
+class Job(Protocol):
+    """What the loop needs of a compiled spec; each part is computed when it is asked for."""
+
+    name: str
+
+    @property
+    def train(self) -> CheckedTrain:
+        """The checked train block."""
+
+    @property
+    def raw(self) -> RawData:
+        """The tables that the examples come from."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The examples of every split."""
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The graphs, and the first state."""
+
+    @property
+    def seed(self) -> int:
+        """What everything random follows from."""
+
+    @property
+    def total_steps(self) -> int:
+        """Updates in the whole training."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every spec file, the first one first."""
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """Their paths from the first one's folder."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The values of all params."""
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """Where data may come from."""
+
+    @property
+    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]:
+        """Size and hash of every data file, by its path in the spec."""
+
+    @property
+    def passes(self) -> Sequence[str] | None:
+        """The passes over its graphs that were asked for, None for all."""
+
+    def write_model(self, path: Path, model: Model) -> None:
+        """Write a graph with its weights."""
+
+    def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
+        """Compile what is shipped, with these weights inside."""
+
+
+def run_record(job: Job, identity: str) -> RunRecord:
+    """Return what a run is made of, for the manifest."""
+    return RunRecord(
+        id=identity, train=job.name, spec=tuple(job.source_paths), params=dict(job.params), seed=job.seed,
+        epochs=job.train.epochs, steps=job.train.steps, passes=None if job.passes is None else tuple(job.passes),
+        batch=job.train.batch,
+        folders=tuple(str(folder.resolve()) for folder in job.folders),
+    )  # fmt: skip
+
+
+def essence(job: Job) -> str:
+    """Return a hash of all that decides over a run's steps: specs, params, seed, passes, data."""
+    parts = {
+        "train": job.name, "params": dict(job.params), "seed": job.seed,
+        "passes": None if job.passes is None else list(job.passes),
+        "spec": [[path, source.text] for path, source in zip(job.source_paths, job.sources, strict=True)],
+        "sources": {path: dict(job.fingerprints[path]) for path in sorted(job.fingerprints)},
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
+    """Return the record of a run that can be resumed.
+
+    Raises:
+        Problem: E0521, something has changed since it began; E0613, it is no run; E0626, its files are damaged.
+    """
+    before = run_of(manifest, folder)
+    now = run_record(job, before.id)
+    for name in ("train", "seed"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            raise RESUME_DIFFERS(f"the {'train block' if name == 'train' else name} was {old}, and is {new} now")
+    old, new = text_of(before.passes), text_of(now.passes)
+    if old != new:  # the last bits may differ
+        raise RESUME_DIFFERS(
+            f"the passes were {old}, and are {new} now", hint=f"--passes {old}, or begin anew with --overwrite"
+        )
+    for name in {**before.params, **now.params}:
+        old, new = before.params.get(name), now.params.get(name)
+        if old != new:
+            raise RESUME_DIFFERS(
+                f"the param '{name}' was {old}, and is {new} now",
+                hint=f"--set {name}={old}, or begin anew with --overwrite",
+            )
+    if (before.epochs is None) != (now.epochs is None):
+        unit, number = ("steps", before.steps) if before.epochs is None else ("epochs", before.epochs)
+        raise RESUME_DIFFERS(
+            f"the run's length was {length_of(before)}, and is {length_of(now)} now", hint=f"--{unit} {number}"
+        )
+    for source, path in zip(job.sources, job.source_paths, strict=True):
+        if path not in before.spec:
+            raise RESUME_DIFFERS(f"the run did not read '{path}'")
+        if _meaning(copied(folder, path)) != _meaning(source):
+            raise RESUME_DIFFERS(
+                f"the spec '{path}' has changed since the run began",
+                hint="only epochs and steps may differ; begin anew with --overwrite",
+            )
+    for path in changed_files(manifest, job):
+        raise RESUME_DIFFERS(
+            f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite"
+        )
+    return before
+
+
+def run_of(manifest: Manifest, folder: Path) -> RunRecord:
+    """Return what a run was started with.
+
+    Raises:
+        Problem: E0613, the folder holds compiled artifacts only.
+    """
+    if manifest.run is None:
+        raise NO_RUN(f"{folder} holds compiled artifacts, but no run", hint="train first: dslc train FILE")
+    return manifest.run
+
+
+def copied(folder: Path, path: str) -> Source:
+    """Return a run's copy of one of its spec's files.
+
+    Raises:
+        Problem: E0626, it is missing or no text.
+    """
+    name = f"{SPEC}/{path}"
+    try:
+        return Source(path, read_file(folder, name).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DAMAGED_FILE(f"{folder / name} is damaged: byte {error.start + 1} is not UTF-8") from None
+
+
+def changed_files(manifest: Manifest, job: Job) -> list[str]:
+    """Return the data files that are not what they were when the run began."""
+    known = {path: as_json(fingerprint) for path, fingerprint in manifest.sources.items()}
+    return [path for path, fingerprint in job.fingerprints.items() if known.get(path) != dict(fingerprint)]
+
+
+def check_not_passed(train: CheckedTrain, folder: Path, done: float, *, pending: int = 0) -> None:
+    """Refuse a length that a run has passed already.
+
+    Args:
+        train: what goes on.
+        folder: the run's.
+        done: epochs, or steps where the length is in these.
+        pending: batches since the last update, which the end of a run of that length would have made.
+
+    Raises:
+        Problem: E0521.
+    """
+    unit, due = ("steps", train.steps) if train.steps is not None else ("epochs", train.epochs)
+    assert due is not None
+    if done < due or (done == due and not pending):
+        return
+    begun = f", and {pending} batches of the next update" if done == due else ""
+    more = ceil(done) + due
+    raise RESUME_DIFFERS(
+        f"the run in {folder} has done {_number(done)} {unit}{begun}, and is to end after {due:,}",
+        hint=f"{unit} count from the run's beginning: --{unit} {more} trains for {due:,} more; a shorter run has to "
+        "begin anew: --new, or --overwrite",
+    )
+
+
+def _number(done: float) -> str:
+    return f"{int(done):,}" if done == int(done) else f"{done:,.2f}"
+
+
+def changed_length(before: RunRecord, train: CheckedTrain) -> list[Diagnostic]:
+    """Return a warning where a run is to end earlier than it was to when it began."""
+    unit, old, new = ("steps", before.steps, train.steps) if before.steps else ("epochs", before.epochs, train.epochs)
+    if old is None or new is None or new >= old:
+        return []
+    return [ENDS_EARLIER(
+        f"the run was to end after {length_of(before)}, and ends after {new:,} now",
+        hint=f"to have it go on to where it was to end: --{unit} {old}",
+    ).diagnostic]  # fmt: skip
+
+
+def changed_rates(
+    train: CheckedTrain, step: int, before: int, now: int, host: Mapping[Schedule, float]
+) -> list[Diagnostic]:
+    """Return a warning for each schedule that depends on how long the training is, where that has changed.
+
+    Args:
+        train: what goes on.
+        step: updates done.
+        before: updates in the whole training, as it was.
+        now: as it is.
+        host: what the schedules that the host drives stand at.
+    """
+    if before == now or not step:
+        return []
+    found = []
+    for objective in train.objectives:
+        lasting = [
+            (group, option.name, value)
+            for group in objective.groups
+            for option in options_of(type(group.optimizer))
+            if isinstance(value := getattr(group.optimizer, option.name), Schedule) and value.needs_total
+        ]
+        for group, name, value in lasting:
+            whose = f" of '{objective.name}'" if len(train.objectives) > 1 else ""
+            if len(objective.groups) > 1:
+                whose += f" over '{group.paths[0]}'" + f" and {len(group.paths) - 1} more" * (len(group.paths) > 1)
+            old, new = float(value.at(step - 1, before, host)), float(value.at(step, now, host))
+            jump = f"it goes on with {new:.3g} at step {step:,}, and was {old:.3g} one step before"
+            if new == float(value.at(step, before, host)):
+                jump = f"it is {new:.3g} at step {step:,} all the same, and differs later"
+            found.append(RATE_CHANGES(
+                f"the schedule of '{name}'{whose} lasts to the end of training, which has moved from step {before:,} "
+                f"to {now:,}: {jump}",
+                hint="a run of the new length would be there too; 'steps' in the schedule gives it a length of its own",
+            ).diagnostic)  # fmt: skip
+    return found
+
+
+def cut_short(train: CheckedTrain, progress: Progress) -> list[Diagnostic]:
+    """Return a warning if the end of the training, as it was, has cut a group of accumulated batches short."""
+    if progress.step * train.accumulate <= progress.batches:
+        return []
+    return [GROUP_CUT_SHORT(
+        f"the run had come to its end, which made update {progress.step:,} of fewer batches than 'accumulate "
+        f"{train.accumulate}' says",
+        hint="a run of the new length from the start would not have; begin anew with --overwrite to get that one",
+    ).diagnostic]  # fmt: skip
+
+
+def length_of(run: RunRecord) -> str:
+    """Return how long a run is, in words."""
+    return f"{run.epochs:,} epochs" if run.epochs is not None else f"{run.steps:,} steps"
+
+
+def _meaning(source: Source) -> object:
+    """Return a spec without its layout, comments and lengths of training."""
+    parsed = parse(source, Diagnostics())
+    return [
+        dataclasses.replace(d, body=tuple(s for s in d.body if not isinstance(s, (tree.Epochs, tree.Steps))))
+        if isinstance(d, tree.Train)
+        else d
+        for d in parsed.declarations
+    ]

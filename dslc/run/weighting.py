@@ -1,0 +1,126 @@
+"""How much the examples of the training split count in the objectives, known before training begins.
+
+Weights, class weights and ignored targets follow from data fields alone, as a rule. Then running figures can be
+weighted as the loss itself is, and batches with nothing to learn from left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dslc.compile.lowering import Lowering
+from dslc.data import Split
+from dslc.diagnostics import Problem
+from dslc.engine.evaluation import Predictor
+from dslc.engine.onnxruntime.session import Settings
+from dslc.errors.objectives import NOTHING_TO_LEARN
+from dslc.graph import Builder, Tensor
+from dslc.graph.model import save_model
+from dslc.library.losses import Mean
+from dslc.plan.checked import CheckedTrain, Objective
+from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.terms import fields_only, terms_of, varying_sites
+from dslc.plan.values import Application, Placeholder
+from dslc.types import TensorType, symbol
+
+__all__ = ["Weighting", "nothing_to_learn", "weighting_of"]
+
+CHUNK = 1 << 16
+"""Examples of which the weights are computed at a time."""
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The weights of a split's examples in the terms of each objective."""
+
+    terms: Sequence[Sequence[np.ndarray | None]]
+    """By objective and term, the weight of each example (float64); None where all count alike."""
+
+    def of(self, places: np.ndarray) -> list[list[float]]:
+        """Return the sum of the weights of a batch's examples, by objective and term."""
+        return [
+            [float(len(places)) if weights is None else float(weights[places].sum()) for weights in terms]
+            for terms in self.terms
+        ]
+
+
+def weighting_of(train: CheckedTrain, split: Split, settings: Settings) -> Weighting:
+    """Return how much each example counts.
+
+    Raises:
+        Problem: E0524, an objective has nothing to learn from in any of them.
+    """
+    known: dict[Hashable, np.ndarray | None] = {}
+    found: list[list[np.ndarray | None]] = []
+    for objective in train.objectives:
+        terms = terms_of(objective.loss)
+        weights = [
+            _known_weights(train, term.site, split, settings, known) if term.varies else None
+            for term in (terms.terms if terms else ())
+        ]
+        sites = varying_sites(objective.loss)
+        each = weights if terms else [_known_weights(train, site, split, settings, known) for site in sites]
+        if sites and all(one is not None and not one.any() for one in each):
+            raise nothing_to_learn(objective)
+        found.append(weights or [None])
+    return Weighting(found)
+
+
+def nothing_to_learn(objective: Objective) -> Problem:
+    """Return the error for an objective that no batch has a gradient of."""
+    what = f"'{objective.name}'" if objective.name != "loss" else "the objective"
+    return NOTHING_TO_LEARN(
+        f"every target that {what} looks at in the training split is ignored or has a weight of 0",
+        hint="is 'ignore_index' the index of a class, or a column of weights empty?",
+    ).at(objective.span)
+
+
+def _known_weights(
+    train: CheckedTrain, site: Application, split: Split, settings: Settings,
+    known: dict[Hashable, np.ndarray | None],
+) -> np.ndarray | None:  # fmt: skip
+    """Return what :func:`_weights` does, which it computes once for equal weights."""
+    assert isinstance(site.operation, Mean)
+    weighting = site.operation.weighting(site.operands) or id(site)
+    if weighting not in known:
+        known[weighting] = _weights(train, site, split, settings)
+    return known[weighting]
+
+
+def _weights(train: CheckedTrain, site: Application, split: Split, settings: Settings) -> np.ndarray | None:
+    """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
+    operation, operands = site.operation, site.operands[1:]
+    if not isinstance(operation, Mean) or not fields_only(*operands) or not _known(operands_of(site), split):
+        return None
+    source = operands[0].application.operation
+    ignored = getattr(operation, "ignore_index", None)
+    if (
+        isinstance(source, Placeholder) and len(operands) == 1 and ignored is not None
+        and getattr(operation, "class_weight", None) is None and not (split.fields[source.key] == ignored).any()
+    ):  # fmt: skip
+        return None  # the usual case
+    builder = Builder(f"{train.name}.weights")
+    inputs: dict[str, Tensor] = {}
+    for key in operands_of(site):
+        type = train.data.fields[key].type
+        inputs[key] = builder.input(key, TensorType(type.element, (symbol(BATCH), *type.shape)))
+    lowering = Lowering(builder, inputs.__getitem__, inputs.__getitem__)
+    tensors = lowering.emit(*operands)
+    builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
+    weights = Predictor(save_model(builder.model()), settings).run({key: split.fields[key] for key in inputs}, CHUNK)
+    found = weights["weights"].astype(np.float64)
+    return None if len(found) and found[0] and (found == found[0]).all() else found
+
+
+def operands_of(site: Application) -> list[str]:
+    """Return the data fields that a statistic's weights follow from."""
+    sources = (a.operation for a in applications_of(*site.operands[1:]))
+    return list(dict.fromkeys(source.key for source in sources if isinstance(source, Placeholder)))
+
+
+def _known(keys: Sequence[str], split: Split) -> bool:
+    fields: Mapping[str, np.ndarray] = split.fields
+    return all(key in fields for key in keys)

@@ -1,0 +1,1 @@
+"""Files that are whole or known not to be: checkpoints, tensors, manifests, logs."""

@@ -1,1 +1,0 @@
-"""Data, the train step, the session, the loop and checkpoints."""
