@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dslc.check import (
-    CheckedTrain,
     Program,
+    TrainPlan,
     check_program,
     check_train_block,
     check_train_data,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from dslc.data import Dataset
     from dslc.data.raw import RawData
     from dslc.graph.model import Model
-    from dslc.plan.checked import CheckedData
     from dslc.plan.constants import FittedConstants
     from dslc.plan.contract import Contract
+    from dslc.plan.data import DataPlan
     from dslc.storage.manifest import RunRecord
 
 __all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
@@ -73,7 +73,7 @@ class Checked(NamedTuple):
 
     program: Program
     findings: Diagnostics
-    trains: Mapping[str, CheckedTrain | None]
+    trains: Mapping[str, TrainPlan | None]
     """The train blocks; None for one that is wrong."""
 
 
@@ -173,7 +173,7 @@ class Compilation:
         return data_folders(self.path.parent, self.options.data)
 
     @cached_property
-    def data(self) -> CheckedData:
+    def data(self) -> DataPlan:
         """The data set as checked without reading it."""
         found = check_train_data(self.program, self.name, Diagnostics(), self.options.limits)
         assert found is not None
@@ -230,13 +230,13 @@ class Compilation:
         return True
 
     @cached_property
-    def _checked_alone(self) -> CheckedTrain | None:
+    def _checked_alone(self) -> TrainPlan | None:
         """The train block, checked without its data; None where a size hangs on that."""
         train = self.checked.trains[self.name]
         return None if train is None else self._as_asked(train)
 
     @cached_property
-    def train(self) -> CheckedTrain:
+    def train(self) -> TrainPlan:
         """The train block, checked with its data.
 
         Raises:
@@ -249,7 +249,7 @@ class Compilation:
         assert found is not None
         return self._as_asked(found)
 
-    def _as_asked(self, train: CheckedTrain) -> CheckedTrain:
+    def _as_asked(self, train: TrainPlan) -> TrainPlan:
         """Let the options say how long to train."""
         for name in ("epochs", "steps"):
             if getattr(self.options, name) is not None:
@@ -290,7 +290,7 @@ class Compilation:
         return dataset
 
     @cached_property
-    def compiled(self) -> CheckedTrain:
+    def compiled(self) -> TrainPlan:
         """The train block that the graphs are made of: checked with its data only where they depend on it."""
         alone = self._checked_alone
         return self.train if alone is None or self.needs_data else alone
@@ -300,7 +300,7 @@ class Compilation:
         """What everything random follows from."""
         return self._seed_of(self.train)
 
-    def _seed_of(self, train: CheckedTrain) -> int:
+    def _seed_of(self, train: TrainPlan) -> int:
         return train.seed if self.options.seed is None else self.options.seed
 
     @cached_property
@@ -380,7 +380,7 @@ class Compilation:
         return self.program.params
 
 
-def _needs_total(train: CheckedTrain) -> list[bool]:
+def _needs_total(train: TrainPlan) -> list[bool]:
     from dslc.library.schedules import Schedule
     from dslc.library.word import options_of
 

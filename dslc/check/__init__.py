@@ -15,12 +15,13 @@ from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
 from dslc.limits import Limits
-from dslc.plan.checked import CheckedData, CheckedTrain, Facts
+from dslc.plan.data import DataPlan, Facts
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import POISON
 from dslc.syntax import tree
 
 __all__ = [
-    "CheckedTrain", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data",
+    "TrainPlan", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data",
     "resolve_program",
 ]  # fmt: skip
 
@@ -31,12 +32,12 @@ def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
 
 def check_train_block(
     program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
-) -> CheckedTrain | None:
+) -> TrainPlan | None:
     """Check one train block with what is known of its data; None where it can't be compiled."""
     return _train(program, name, diagnostics, limits, facts or Facts(), set())
 
 
-def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limits: Limits) -> CheckedData | None:
+def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limits: Limits) -> DataPlan | None:
     """Check the data set that a train block reads; None where it reads none."""
     node, file = program.scope.trains[name]
     used = next((s.name for s in node.body if isinstance(s, tree.UseData)), None)
@@ -48,7 +49,7 @@ def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limi
 
 def _train(
     program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts, applied: set[int]
-) -> CheckedTrain | None:
+) -> TrainPlan | None:
     node, file = program.scope.trains[name]
     found = Diagnostics()
     elaboration = _elaboration(found, limits)
@@ -65,12 +66,12 @@ def _train(
 
 def check_program(
     program: Program, diagnostics: Diagnostics, limits: Limits | None = None
-) -> dict[str, CheckedTrain | None]:
+) -> dict[str, TrainPlan | None]:
     """Check everything that a spec declares, as far as that goes without its data; return its train blocks."""
     limits = limits or Limits()
     applied: set[int] = set()
     used_data: set[int] = set()
-    trains: dict[str, CheckedTrain | None] = {}
+    trains: dict[str, TrainPlan | None] = {}
     for name, (node, file) in program.scope.trains.items():
         trains[name] = _train(program, name, diagnostics, limits, Facts(), applied)
         used = {s.name for s in node.body if isinstance(s, tree.UseData)}

@@ -18,12 +18,12 @@ from dslc.compile.step import StepGraph, step_graphs
 from dslc.export.external import SUFFIX, held_apart, is_too_large
 from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, ports_of, save_model
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.indices import ranges_of
 from dslc.plan.paths import LoadedFile
 from dslc.plan.tables import field_of_classes
+from dslc.plan.training import TrainPlan
 from dslc.rewrite.passes import simplify
 from dslc.storage.files import Buffer, write_atomically
 from dslc.storage.manifest import FORMAT, PRODUCER, STATE
@@ -120,7 +120,7 @@ def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Se
 
 
 def compile_artifacts(
-    train: CheckedTrain, contract: Contract, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
+    train: TrainPlan, contract: Contract, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
     load: Callable[[], tuple[Mapping[str, np.ndarray], Sequence[LoadedFile]]] = lambda: ({}, ()),
     passes: Sequence[str] | None = None,
 ) -> Artifacts:  # fmt: skip
@@ -163,7 +163,7 @@ def _first(tensor: StateTensor, drawn: Mapping[str, np.ndarray], total_steps: in
     return tensor.first()
 
 
-def shipped_weights(train: CheckedTrain, state: Mapping[str, Any]) -> dict[str, Any]:
+def shipped_weights(train: TrainPlan, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters and statistics that are evaluated and shipped: averages where there are any."""
     return {path: state.get(average_name(path), state[path]) for path in train.parameters}
 
@@ -172,7 +172,7 @@ def shipped_weights(train: CheckedTrain, state: Mapping[str, Any]) -> dict[str, 
 
 
 def _manifest(
-    train: CheckedTrain, contract: Contract, artifacts: Artifacts, graphs: Mapping[str, Model], seed: int, opset: int
+    train: TrainPlan, contract: Contract, artifacts: Artifacts, graphs: Mapping[str, Model], seed: int, opset: int
 ) -> dict[str, Any]:
     from dslc.engine.environment import environment
 

@@ -14,9 +14,9 @@ from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.library.operation import Context, Statistic
-from dslc.plan.checked import CheckedTrain, Measure
 from dslc.plan.constants import FittedConstants
 from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.training import Measure, TrainPlan
 from dslc.plan.values import Application, Literal, ParameterOf, Placeholder, Value
 from dslc.types import INT64, TensorType, symbol
 
@@ -31,18 +31,18 @@ class EvaluationGraphs:
     finish: Model
 
 
-def measures_of(train: CheckedTrain) -> list[Measure]:
+def measures_of(train: TrainPlan) -> list[Measure]:
     """Return what is measured: the objectives, then the metrics."""
     return [*(o.measure for o in train.objectives), *train.metrics]
 
 
-def values_of(train: CheckedTrain) -> list[Value]:
+def values_of(train: TrainPlan) -> list[Value]:
     """Return all that a train block computes from its data: losses, metrics and what it ships."""
     shipped = train.outputs.values() if train.outputs is not None else ()
     return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
 
 
-def evaluation_graphs(train: CheckedTrain, constants: FittedConstants) -> EvaluationGraphs:
+def evaluation_graphs(train: TrainPlan, constants: FittedConstants) -> EvaluationGraphs:
     """Compile the losses and metrics of a train block."""
     measures = measures_of(train)
     accumulators: dict[str, TensorType] = {}
@@ -63,7 +63,7 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
 
 
 def _accumulation(
-    train: CheckedTrain, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
+    train: TrainPlan, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
 ) -> Model:
     builder = Builder(f"{train.name}.eval")
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
@@ -115,7 +115,7 @@ def _widened(tensor: Tensor) -> Tensor:
 
 
 def _finish(
-    train: CheckedTrain, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants
+    train: TrainPlan, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants
 ) -> Model:
     builder = Builder(f"{train.name}.metrics")
     inputs = {name: builder.input(name, type) for name, type in accumulators.items()}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dslc.compile.lowering import Lowering
 from dslc.graph import Builder
 from dslc.graph.model import Model
-from dslc.plan.checked import EXACT, CheckedData
 from dslc.plan.constants import FittedConstants
+from dslc.plan.data import EXACT, DataPlan
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.values import Placeholder, Value
 from dslc.types import TensorType, symbol
@@ -16,7 +16,7 @@ from dslc.types import TensorType, symbol
 __all__ = ["fields_graph", "graph_of_values"]
 
 
-def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
+def fields_graph(data: DataPlan, constants: FittedConstants) -> Model:
     """Compile raw columns to fields; what was fitted is inside.
 
     Where the conversion to a field's type may lose something, what is converted is an output too.
@@ -33,7 +33,7 @@ def fields_graph(data: CheckedData, constants: FittedConstants) -> Model:
 
 
 def graph_of_values(
-    data: CheckedData, constants: FittedConstants, values: Mapping[str, Value],
+    data: DataPlan, constants: FittedConstants, values: Mapping[str, Value],
     docs: Mapping[str, str | None] | None = None,
 ) -> Model:  # fmt: skip
     """Compile raw columns to values of fields; ``docs`` are what is said of these."""

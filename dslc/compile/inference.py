@@ -13,10 +13,10 @@ from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
 from dslc.graph.random import Randomness
 from dslc.library.operation import Statistic
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import Placeholder, Value
 from dslc.syntax import tree
 from dslc.types import INT64, TensorType
@@ -36,7 +36,7 @@ class InferenceModel:
     """For outputs with a score per class, (examples, classes), the field whose classes these are."""
 
 
-def shipped_files(train: CheckedTrain) -> list[str]:
+def shipped_files(train: TrainPlan) -> list[str]:
     """Return the files' names of what a train block ships: one model, or a network each."""
     if train.outputs is not None or len(train.shipped) == 1:
         return ["model.onnx"]
@@ -44,7 +44,7 @@ def shipped_files(train: CheckedTrain) -> list[str]:
 
 
 def inference_models(
-    train: CheckedTrain,
+    train: TrainPlan,
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
     class_names: Mapping[str, Sequence[str]] | None = None,
@@ -93,7 +93,7 @@ def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output])
     return found
 
 
-def _classes(train: CheckedTrain, outputs: Mapping[str, Value]) -> dict[str, str]:
+def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
     """Return the outputs with a score for each class of a field: of the one with so many that a loss or metric takes.
 
     That is told by their shape, (examples, classes); where two such fields have equally many, by none.

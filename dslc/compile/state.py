@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from dslc.library.operation import Role, Variable
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord
 from dslc.types import INT64, TensorType, evaluate
 
@@ -86,7 +86,7 @@ def _sample(variable: Variable, path: str, seed: int) -> np.ndarray:
         return np.asarray(drawn).astype(variable.element.numpy).reshape(shape)
 
 
-def parameter_tensors(train: CheckedTrain) -> Iterable[StateTensor]:
+def parameter_tensors(train: TrainPlan) -> Iterable[StateTensor]:
     """Yield the parameters and statistics of a train block."""
     for path, record in train.parameters.items():
         role = StateRole.STATISTIC if record.variable.role is Role.STATISTIC else StateRole.PARAMETER

@@ -30,11 +30,11 @@ from dslc.graph.random import Randomness
 from dslc.library.optimizers import Update
 from dslc.library.schedules import Schedule
 from dslc.library.word import options_of
-from dslc.plan.checked import CheckedTrain, Group, Objective
 from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import field_of, follows_from_examples
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.terms import known_by_fields, varying_sites
+from dslc.plan.training import Group, Objective, TrainPlan
 from dslc.plan.values import ParameterOf, Placeholder, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
@@ -70,7 +70,7 @@ class StepGraph:
     """Does it say itself whether the step has made an update? Else every one does that completes its batches."""
 
 
-def step_graphs(train: CheckedTrain, constants: FittedConstants) -> list[StepGraph]:
+def step_graphs(train: TrainPlan, constants: FittedConstants) -> list[StepGraph]:
     """Compile every objective of a train block."""
     return [
         _StepBuilder(train, objective, constants, is_last=objective is train.objectives[-1]).build()
@@ -80,7 +80,7 @@ def step_graphs(train: CheckedTrain, constants: FittedConstants) -> list[StepGra
 
 @dataclass
 class _StepBuilder:
-    train: CheckedTrain
+    train: TrainPlan
     objective: Objective
     constants: FittedConstants
     is_last: bool

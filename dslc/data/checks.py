@@ -12,7 +12,7 @@ from dslc.data.convert import HANDFUL, Array, Origin, raise_some
 from dslc.data.table import Table, chunks
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.plan.checked import DIVIDED, MISSING, WRAPPED
+from dslc.plan.data import DIVIDED, MISSING, WRAPPED
 
 __all__ = ["Where", "check_range", "check_sound", "where_in"]
 

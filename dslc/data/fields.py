@@ -27,16 +27,16 @@ from dslc.diagnostics import Diagnostic
 from dslc.engine.onnxruntime.session import Settings
 from dslc.errors.data import NOT_FINITE
 from dslc.graph.model import Model, save_model
-from dslc.plan.checked import CheckedData, Fit
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
+from dslc.plan.data import DataPlan, Fit
 from dslc.plan.measures import applications_of
 from dslc.types import ElementType
 
 __all__ = ["compute_fields", "fit_constants", "make_dataset"]
 
 
-def fit_constants(data: CheckedData, raw: RawData, contract: Contract, settings: Settings) -> FittedConstants:
+def fit_constants(data: DataPlan, raw: RawData, contract: Contract, settings: Settings) -> FittedConstants:
     """Fit standardize, minmax and impute on the training rows, in the order of the text."""
     arrays: dict[str, np.ndarray] = {}
     constants = FittedConstants(arrays)
@@ -88,7 +88,7 @@ def _fitted(fit: Fit, values: np.ndarray, rows: np.ndarray | None) -> dict[str, 
     return {"fill": fit_mean(values, rows, fit.over)}
 
 
-def _read(data: CheckedData, contract: Contract, table: Table, model: Model) -> dict[str, np.ndarray]:
+def _read(data: DataPlan, contract: Contract, table: Table, model: Model) -> dict[str, np.ndarray]:
     """Read what a fields graph takes, each misfit told at the place where the spec reads it."""
     found: dict[str, np.ndarray] = {}
     for value in model.graph.inputs:
@@ -99,7 +99,7 @@ def _read(data: CheckedData, contract: Contract, table: Table, model: Model) -> 
 
 
 def compute_fields(
-    data: CheckedData, constants: FittedConstants, contract: Contract, table: Table, settings: Settings
+    data: DataPlan, constants: FittedConstants, contract: Contract, table: Table, settings: Settings
 ) -> tuple[dict[str, np.ndarray], list[Diagnostic]]:
     """Compute every field of every row of a table; return them, and what the conversion to their types rounded.
 
@@ -135,7 +135,7 @@ def compute_fields(
 
 
 def make_dataset(
-    data: CheckedData, constants: FittedConstants, raw: RawData, contract: Contract, settings: Settings
+    data: DataPlan, constants: FittedConstants, raw: RawData, contract: Contract, settings: Settings
 ) -> Dataset:
     """Compute the examples of every split.
 

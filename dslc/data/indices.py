@@ -26,11 +26,11 @@ from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN, WEIGHT_B
 from dslc.graph import Builder
 from dslc.graph.model import save_model
 from dslc.library.operation import IndexUse
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.indices import field_of, follows_from_examples, indexes_of, weight_of
 from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.types import TensorType, symbol
@@ -67,7 +67,7 @@ def _unignored(values: np.ndarray, count: int, ignored: int | None) -> np.ndarra
     return values if ignored is None or 0 <= ignored < count else np.where(values == ignored, 0, values)
 
 
-def check_indices(train: CheckedTrain, given: Given) -> None:
+def check_indices(train: TrainPlan, given: Given) -> None:
     """Refuse an index outside of what it chooses from, with file, row and column, before training starts.
 
     Raises:
@@ -147,7 +147,7 @@ def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
 # --- computed from fields -------------------------------------------------------------------------------
 
 
-def _check_computed(choice: _Choice, train: CheckedTrain, given: Given) -> None:
+def _check_computed(choice: _Choice, train: TrainPlan, given: Given) -> None:
     for names, found, origin in given.computed(choice.value, train):
         values = choice.unignored(found)
         wrong = np.argwhere((values < 0) | (values >= choice.count))
@@ -176,7 +176,7 @@ class Given:
         split = next(s for s, (of, _) in self.raw.rows.items() if of == source)
         return self.dataset.splits[split].fields[name]
 
-    def computed(self, value: Value, train: CheckedTrain) -> Iterator[Computed]:
+    def computed(self, value: Value, train: TrainPlan) -> Iterator[Computed]:
         """Yield what a value that follows from fields is for all rows of all sources, some at a time.
 
         With it come the fields, and where a row of the piece stands. Nothing comes of a value that is of no field.
@@ -202,7 +202,7 @@ def _keys(value: Value) -> set[str]:
     return {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
 
 
-def _graph(value: Value, names: Sequence[str], train: CheckedTrain, constants: FittedConstants) -> bytes:
+def _graph(value: Value, names: Sequence[str], train: TrainPlan, constants: FittedConstants) -> bytes:
     """Compile what follows from fields."""
     builder = Builder(f"{train.name}.value")
     inputs = {}
@@ -225,7 +225,7 @@ def _listed(names: Sequence[str]) -> str:
 # --- weights --------------------------------------------------------------------------------------------
 
 
-def check_weights(train: CheckedTrain, given: Given) -> None:
+def check_weights(train: TrainPlan, given: Given) -> None:
     """Refuse a weight below 0, or that is not a number, with file, row and column, before training starts.
 
     Raises:

@@ -13,8 +13,8 @@ from dslc.data.paths import reading
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors.data import BROKEN
 from dslc.errors.objectives import LOAD_MISFIT, NO_SUCH_PATH
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.paths import LoadedFile, LoadFile, prefixes_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord
 
 __all__ = ["load_weights", "loaded_from", "some_of"]
@@ -26,7 +26,7 @@ ELEMENTS = {
 """The format's words for element types that NumPy has too."""
 
 
-def load_weights(train: CheckedTrain, folders: Sequence[Path]) -> tuple[dict[str, np.ndarray], list[LoadedFile]]:
+def load_weights(train: TrainPlan, folders: Sequence[Path]) -> tuple[dict[str, np.ndarray], list[LoadedFile]]:
     """Return the parameters and statistics that the files of ``load`` give, and what each file gave.
 
     Files are found as data files are.
@@ -75,7 +75,7 @@ MOST_MISFITS = 5
 """So many tensors of a file are told one by one."""
 
 
-def loaded_from(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, str]:
+def loaded_from(train: TrainPlan, folders: Sequence[Path]) -> dict[str, str]:
     """Return which file of ``load`` each parameter or statistic starts from; those that start elsewhere are not in it.
 
     Raises:
@@ -84,7 +84,7 @@ def loaded_from(train: CheckedTrain, folders: Sequence[Path]) -> dict[str, str]:
     return {name: file.path for file in load_weights(train, folders)[1] for name in file.taken}
 
 
-def _idle_patterns(file: LoadFile, tensors: Iterable[str], train: CheckedTrain) -> Iterator[Problem]:
+def _idle_patterns(file: LoadFile, tensors: Iterable[str], train: TrainPlan) -> Iterator[Problem]:
     """Yield patterns that mean nothing: to be taken, nothing in the file; to be left, nothing in the network either."""
     for pattern in file.only or ():
         if not pattern.among(tensors):
@@ -145,7 +145,7 @@ def _read(path: str, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray
     return dict(sorted(found.items()))
 
 
-def _misfit(name: str, element: str, array: np.ndarray, train: CheckedTrain) -> str | None:
+def _misfit(name: str, element: str, array: np.ndarray, train: TrainPlan) -> str | None:
     if name not in train.parameters:
         return f"no parameter has the path '{name}'"
     record: ParameterRecord = train.parameters[name]

@@ -21,8 +21,8 @@ from dslc.engine.onnxruntime.session import Settings
 from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.shipping import only_outputs
-from dslc.plan.checked import CONDITIONS, EXACT
 from dslc.plan.contract import Contract
+from dslc.plan.data import CONDITIONS, EXACT
 from dslc.types import ElementType
 
 __all__ = ["compute_fields", "table_of"]

@@ -17,9 +17,9 @@ from dslc.data.spellings import marks_of
 from dslc.data.times import doubtful_order, read_times, usual_formats
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
-from dslc.plan.checked import CheckedData, CheckedField, Facts
 from dslc.plan.columns import ColumnFact, Form
 from dslc.plan.contract import Categories, Contract, Input, source_options
+from dslc.plan.data import DataPlan, Facts, FieldPlan
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Placeholder
 from dslc.source import Span
@@ -59,7 +59,7 @@ class RawData:
         source, rows = self.rows["train"]
         return self.tables[source], rows
 
-    def facts(self, data: CheckedData) -> Facts:
+    def facts(self, data: DataPlan) -> Facts:
         """Return what checking the spec again can use."""
         table, _ = self.training
         columns = {pattern: _fact(table, names, many=pattern[1]) for pattern, names in self.columns.items()}
@@ -84,7 +84,7 @@ def _fact(table: Table, names: Sequence[str], *, many: bool) -> ColumnFact:
     return ColumnFact(element, shape, fits_double=all(bool(fits_double(table.read(name)).all()) for name in wide))
 
 
-def read_raw(data: CheckedData, folders: Sequence[Path]) -> RawData:
+def read_raw(data: DataPlan, folders: Sequence[Path]) -> RawData:
     """Open the sources, find the columns in the training table, deal the rows to the splits, find the categories.
 
     Raises:
@@ -136,7 +136,7 @@ def _raise(findings: Sequence[Diagnostic]) -> None:
 
 
 def _columns(
-    data: CheckedData, tables: Mapping[str | None, Table], train: str | None, findings: list[Diagnostic]
+    data: DataPlan, tables: Mapping[str | None, Table], train: str | None, findings: list[Diagnostic]
 ) -> dict[Pattern, tuple[str, ...]]:
     """Find in the training table what the spec asks for, and see that all other tables have it, in like shapes."""
     found: dict[Pattern, tuple[str, ...]] = {}
@@ -157,7 +157,7 @@ def _columns(
     return found
 
 
-def _marks(data: CheckedData, columns: Mapping[Pattern, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _marks(data: DataPlan, columns: Mapping[Pattern, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Return the texts that mark a missing value, by column."""
     found: dict[str, tuple[str, ...]] = {}
     for pattern, marks in data.marks.items():
@@ -177,7 +177,7 @@ def _row_shape(table: Table, names: Sequence[str], *, many: bool) -> tuple[int, 
 
 
 def _deal(
-    data: CheckedData,
+    data: DataPlan,
     tables: Mapping[str | None, Table],
     lengths: Mapping[str | None, int],
     columns: Mapping[Pattern, tuple[str, ...]],
@@ -204,7 +204,7 @@ def _deal(
 
 
 def _split_values(
-    data: CheckedData, table: Table, columns: Mapping[Pattern, tuple[str, ...]], name: str, mode: str
+    data: DataPlan, table: Table, columns: Mapping[Pattern, tuple[str, ...]], name: str, mode: str
 ) -> Array:
     """Return the values that a split goes by: of a column, or of the one column that a field is made of."""
     format = None
@@ -254,7 +254,7 @@ def _complete(values: Array, table: Table, name: str, mode: str) -> Array:
 # --- columns ---------------------------------------------------------------------------------------------
 
 
-def inputs_of(data: CheckedData, checked: CheckedField) -> list[str]:
+def inputs_of(data: DataPlan, checked: FieldPlan) -> list[str]:
     """Return the keys of the inputs of the fields graph that a field is made of."""
     if checked.value is None:
         return []
@@ -262,7 +262,7 @@ def inputs_of(data: CheckedData, checked: CheckedField) -> list[str]:
     return [o.key for o in operations if isinstance(o, Placeholder) and o.key in data.columns]
 
 
-def _categories(data: CheckedData, raw: RawData) -> Iterator[tuple[str, Categories]]:
+def _categories(data: DataPlan, raw: RawData) -> Iterator[tuple[str, Categories]]:
     table, rows = raw.training
     for checked in data.fields.values():
         for fit in checked.fits:
@@ -279,7 +279,7 @@ def _categories(data: CheckedData, raw: RawData) -> Iterator[tuple[str, Categori
                     yield fit.key, Categories(values, fit.missing, fit.unknown)
 
 
-def contract_of(data: CheckedData, raw: RawData | None) -> Contract:
+def contract_of(data: DataPlan, raw: RawData | None) -> Contract:
     """Return how the data was read: of a data set that was checked with the facts of these tables.
 
     Where the data was not needed (None), columns are those that the spec names.

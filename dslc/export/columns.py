@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from dslc.graph.model import load_model, save_model, with_outputs
-from dslc.plan.checked import CONDITIONS, EXACT
 from dslc.plan.columns import Form, is_pattern
 from dslc.plan.contract import Categories, Input
+from dslc.plan.data import CONDITIONS, EXACT
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
 __all__ = ["Marks", "RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]

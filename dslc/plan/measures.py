@@ -14,8 +14,8 @@ from enum import Enum
 from dslc.diagnostics import Problem
 from dslc.errors import objectives as errors
 from dslc.library.operation import Statistic
-from dslc.plan.checked import Measure
 from dslc.plan.examples import BATCH, is_batch, mixing
+from dslc.plan.training import Measure
 from dslc.plan.values import Application, DimensionOf, Literal, Value
 from dslc.source import Span
 from dslc.types import symbols_of

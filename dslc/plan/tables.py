@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dslc.plan.checked import CheckedData, Measure
 from dslc.plan.contract import Contract
+from dslc.plan.data import DataPlan
+from dslc.plan.training import Measure
 from dslc.plan.values import Placeholder
 
 __all__ = ["class_names_of", "field_of_classes"]
 
 
-def field_of_classes(measure: Measure, data: CheckedData) -> str | None:
+def field_of_classes(measure: Measure, data: DataPlan) -> str | None:
     """Return the field that names a table's classes, or the labels of a table for each; None of any other measure."""
     if measure.value.type.rank not in (2, 3):
         return None

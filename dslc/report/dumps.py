@@ -9,8 +9,8 @@ from typing import Any
 from dslc.diagnostics import Diagnostics
 from dslc.graph.model import load_model
 from dslc.limits import Limits
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.measures import applications_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, Value
 from dslc.report.spelling import spelled
 from dslc.source import Source
@@ -44,7 +44,7 @@ def _node(value: Any, label: str, depth: int) -> Iterator[str]:
         yield f"{indent}{value!r}"
 
 
-def model_text(train: CheckedTrain) -> str:
+def model_text(train: TrainPlan) -> str:
     """Return the checked model: everything that is applied, for each objective, the figures, and what is shipped."""
     lines: list[str] = []
     for objective in train.objectives:

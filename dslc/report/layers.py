@@ -16,8 +16,8 @@ from dslc.diagnostics import Diagnostics, Failure, Problem
 from dslc.library.operation import Layer, Role
 from dslc.limits import Limits
 from dslc.pipeline import Compilation
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.measures import applications_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
@@ -103,7 +103,7 @@ def of_train(compilation: Compilation) -> Overview:
     )  # fmt: skip
 
 
-def checked_train(compilation: Compilation) -> CheckedTrain:
+def checked_train(compilation: Compilation) -> TrainPlan:
     """Check a train block without its data if that is possible."""
     diagnostics = Diagnostics()
     found = check_train_block(compilation.program, compilation.name, diagnostics, compilation.options.limits, Facts())
@@ -111,7 +111,7 @@ def checked_train(compilation: Compilation) -> CheckedTrain:
     return found or compilation.train
 
 
-def _with_sizes(compilation: Compilation) -> tuple[CheckedTrain, list[str]]:
+def _with_sizes(compilation: Compilation) -> tuple[TrainPlan, list[str]]:
     """Check a train block, with its data where a size hangs on it; where that can't be read, without, and say why."""
     train = checked_train(compilation)
     types = [record.type for record in train.parameters.values()]
@@ -135,7 +135,7 @@ def _first_message(error: Problem | Failure) -> str:
     return error.diagnostic.message if isinstance(error, Problem) else error.diagnostics[0].message
 
 
-def _applications(train: CheckedTrain) -> list[Application]:
+def _applications(train: TrainPlan) -> list[Application]:
     """Return what is applied in evaluation mode: for losses and metrics, and whatever else is shipped."""
     measured = [o.measure.value for o in train.objectives] + [metric.value for metric in train.metrics]
     found = applications_of(*measured)
@@ -258,7 +258,7 @@ def _number(dimension: Dimension) -> int | str:
 # --- settings -----------------------------------------------------------------------------------------
 
 
-def _settings(train: CheckedTrain, compilation: Compilation) -> dict[str, str]:
+def _settings(train: TrainPlan, compilation: Compilation) -> dict[str, str]:
     found: dict[str, str] = {}
     for objective in train.objectives:
         groups = [f"{spelled(g.optimizer)} over {len(g.paths)} tensors" for g in objective.groups]

@@ -16,7 +16,7 @@ import numpy as np
 from dslc.compile.state import COUNTER_STEP, FLUSH, TOTAL
 from dslc.engine.onnxruntime.session import Settings
 from dslc.engine.onnxruntime.stateful import Feed
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.run.feeding import Feeder
 from dslc.run.progress import Progress
 from dslc.run.resuming import Job
@@ -26,7 +26,7 @@ from dslc.run.weighting import Weighting
 __all__ = ["Course", "is_complete"]
 
 
-def is_complete(train: CheckedTrain, progress: Progress) -> bool:
+def is_complete(train: TrainPlan, progress: Progress) -> bool:
     """Has a training come to its end?"""
     if train.steps is not None:
         return progress.step >= train.steps

@@ -9,7 +9,7 @@ import numpy as np
 from dslc.diagnostics import Diagnostic
 from dslc.engine.onnxruntime.session import Settings
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.run.observing import Observer
 from dslc.run.progress import Progress
 
@@ -26,9 +26,7 @@ class FigureWarnings:
         observer: whom to tell.
     """
 
-    def __init__(
-        self, train: CheckedTrain, models: Mapping[str, bytes], settings: Settings, observer: Observer
-    ) -> None:
+    def __init__(self, train: TrainPlan, models: Mapping[str, bytes], settings: Settings, observer: Observer) -> None:
         self._train, self._models, self._settings, self._observer = train, models, settings, observer
         self._told: set[tuple[str, str]] = set()
 
@@ -70,7 +68,7 @@ def _unmeasured(split: str, name: str) -> Diagnostic:
     ).diagnostic
 
 
-def check_kept(train: CheckedTrain, progress: Progress) -> None:
+def check_kept(train: TrainPlan, progress: Progress) -> None:
     """Refuse to ship where ``keep`` has found nothing to keep.
 
     Raises:

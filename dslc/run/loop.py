@@ -24,7 +24,7 @@ from dslc.engine.onnxruntime.session import Settings
 from dslc.engine.onnxruntime.stateful import SEED, Feed
 from dslc.errors.environment import RUN_EXISTS
 from dslc.errors.runs import BEST_LOST
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.run.beginning import COMPLETE, begun, resumed
 from dslc.run.course import Course, is_complete
 from dslc.run.figures import FigureWarnings, check_kept
@@ -97,7 +97,7 @@ class TrainingRun:
         self.folder = place.path
         self.settings = settings
         self.observer = observer
-        self.train: CheckedTrain = job.train
+        self.train: TrainPlan = job.train
         self.dataset = job.dataset
         self.artifacts: Artifacts = job.artifacts
         self.seed = job.seed

@@ -21,7 +21,7 @@ from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_C
 from dslc.graph.model import Model
 from dslc.library.schedules import Schedule
 from dslc.library.word import options_of
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.rewrite.passes import text_of
 from dslc.run.progress import Progress
 from dslc.source import Source
@@ -41,7 +41,7 @@ class Job(Protocol):
     name: str
 
     @property
-    def train(self) -> CheckedTrain:
+    def train(self) -> TrainPlan:
         """The checked train block."""
 
     @property
@@ -190,7 +190,7 @@ def changed_files(manifest: Manifest, job: Job) -> list[str]:
     return [path for path, fingerprint in job.fingerprints.items() if known.get(path) != dict(fingerprint)]
 
 
-def check_not_passed(train: CheckedTrain, folder: Path, done: float, *, pending: int = 0) -> None:
+def check_not_passed(train: TrainPlan, folder: Path, done: float, *, pending: int = 0) -> None:
     """Refuse a length that a run has passed already.
 
     Args:
@@ -219,7 +219,7 @@ def _number(done: float) -> str:
     return f"{int(done):,}" if done == int(done) else f"{done:,.2f}"
 
 
-def changed_length(before: RunRecord, train: CheckedTrain) -> list[Diagnostic]:
+def changed_length(before: RunRecord, train: TrainPlan) -> list[Diagnostic]:
     """Return a warning where a run is to end earlier than it was to when it began."""
     unit, old, new = ("steps", before.steps, train.steps) if before.steps else ("epochs", before.epochs, train.epochs)
     if old is None or new is None or new >= old:
@@ -231,7 +231,7 @@ def changed_length(before: RunRecord, train: CheckedTrain) -> list[Diagnostic]:
 
 
 def changed_rates(
-    train: CheckedTrain, step: int, before: int, now: int, host: Mapping[Schedule, float]
+    train: TrainPlan, step: int, before: int, now: int, host: Mapping[Schedule, float]
 ) -> list[Diagnostic]:
     """Return a warning for each schedule that depends on how long the training is, where that has changed.
 
@@ -268,7 +268,7 @@ def changed_rates(
     return found
 
 
-def cut_short(train: CheckedTrain, progress: Progress) -> list[Diagnostic]:
+def cut_short(train: TrainPlan, progress: Progress) -> list[Diagnostic]:
     """Return a warning if the end of the training, as it was, has cut a group of accumulated batches short."""
     if progress.step * train.accumulate <= progress.batches:
         return []

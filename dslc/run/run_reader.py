@@ -15,7 +15,7 @@ from dslc.errors.environment import NO_RUN
 from dslc.errors.runs import DAMAGED_FILE, DAMAGED_MANIFEST
 from dslc.export.external import SUFFIX
 from dslc.export.foreign import Ports, check_model
-from dslc.plan.checked import EXACT
+from dslc.plan.data import EXACT
 from dslc.run.resuming import run_of
 from dslc.storage.folder import fingerprint_in, inner_file, read_file, read_manifest
 from dslc.storage.manifest import MANIFEST, SPEC, WEIGHTS, Manifest, Result, RunRecord, Seal, Shipped

@@ -8,19 +8,19 @@ from dslc.data import batch_bounds
 from dslc.diagnostics import Diagnostic
 from dslc.errors.data import EMPTY_SPLIT
 from dslc.errors.objectives import FEWER_UPDATES
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.samples import normalizes_examples, single_samples
+from dslc.plan.training import TrainPlan
 from dslc.syntax import tree
 
 __all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
 
 
-def merges_single(train: CheckedTrain) -> bool:
+def merges_single(train: TrainPlan) -> bool:
     """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
     return normalizes_examples(objective.loss for objective in train.objectives)
 
 
-def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
+def steps_per_epoch(train: TrainPlan, examples: int) -> int:
     """Return how many batches an epoch has.
 
     Raises:
@@ -41,7 +41,7 @@ def steps_per_epoch(train: CheckedTrain, examples: int) -> int:
     return len(bounds)
 
 
-def rare_updates(train: CheckedTrain, examples: int) -> list[Diagnostic]:
+def rare_updates(train: TrainPlan, examples: int) -> list[Diagnostic]:
     """Return a warning where several epochs, or the whole training, make a single update."""
     batches = steps_per_epoch(train, examples)
     if train.accumulate <= batches:
@@ -60,7 +60,7 @@ def rare_updates(train: CheckedTrain, examples: int) -> list[Diagnostic]:
     ]  # fmt: skip
 
 
-def total_updates(train: CheckedTrain, examples: int) -> int:
+def total_updates(train: TrainPlan, examples: int) -> int:
     """Return the number of updates in the whole training."""
     if train.steps is not None:
         return train.steps

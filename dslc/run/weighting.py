@@ -20,9 +20,9 @@ from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.library.losses import Mean
-from dslc.plan.checked import CheckedTrain, Objective
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.terms import fields_only, terms_of, varying_sites
+from dslc.plan.training import Objective, TrainPlan
 from dslc.plan.values import Application, Placeholder
 from dslc.types import TensorType, symbol
 
@@ -47,7 +47,7 @@ class Weighting:
         ]
 
 
-def weighting_of(train: CheckedTrain, split: Split, settings: Settings) -> Weighting:
+def weighting_of(train: TrainPlan, split: Split, settings: Settings) -> Weighting:
     """Return how much each example counts.
 
     Raises:
@@ -79,7 +79,7 @@ def nothing_to_learn(objective: Objective) -> Problem:
 
 
 def _known_weights(
-    train: CheckedTrain, site: Application, split: Split, settings: Settings,
+    train: TrainPlan, site: Application, split: Split, settings: Settings,
     known: dict[Hashable, np.ndarray | None],
 ) -> np.ndarray | None:  # fmt: skip
     """Return what :func:`_weights` does, which it computes once for equal weights."""
@@ -90,7 +90,7 @@ def _known_weights(
     return known[weighting]
 
 
-def _weights(train: CheckedTrain, site: Application, split: Split, settings: Settings) -> np.ndarray | None:
+def _weights(train: TrainPlan, site: Application, split: Split, settings: Settings) -> np.ndarray | None:
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
     if not isinstance(operation, Mean) or not fields_only(*operands) or not _known(operands_of(site), split):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from dslc.check import CheckedTrain, Facts, Program, check_program, check_train_block, resolve_program
+from dslc.check import Facts, Program, TrainPlan, check_program, check_train_block, resolve_program
 from dslc.check.core.bodies import bind_formals, elaborate_alone
 from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
@@ -55,7 +55,7 @@ def parameters_of(text: str, **files: str) -> list[str]:
     return list(elaborated(text, **files)[1].parameters)
 
 
-def train_of(text: str, facts: Facts | None = None) -> CheckedTrain:
+def train_of(text: str, facts: Facts | None = None) -> TrainPlan:
     """A train block, checked. Raises Failure."""
     program = program_of(text)
     diagnostics = Diagnostics()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Problem
 from dslc.errors import names
-from dslc.plan.checked import CheckedData, Facts
+from dslc.plan.data import DataPlan, Facts
 from dslc.plan.values import POISON, kind_of, whole_number
 from dslc.types import Symbolic
 
@@ -89,7 +89,7 @@ def takes_names(*positions: int) -> Callable[[ContextFunction], ContextFunction]
     return mark
 
 
-def classes_of(data: CheckedData | None, facts: Facts) -> ContextFunction:
+def classes_of(data: DataPlan | None, facts: Facts) -> ContextFunction:
     """Return ``classes(field)``: how many categories a field of the data set has."""
 
     @takes_names(0)

@@ -22,8 +22,8 @@ from dslc.elsewhere import word_hint
 from dslc.errors import matching, names, objectives
 from dslc.library.sources import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
-from dslc.plan.checked import CheckedData, CheckedField, Facts, SplitPlan
 from dslc.plan.columns import ColumnUse
+from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.plan.values import POISON
 from dslc.source import Span
 from dslc.syntax import tree
@@ -32,12 +32,12 @@ from dslc.types import FLOAT32, STRING, Symbolic, TensorType, symbol
 __all__ = ["DataChecker", "check_data", "class_count"]
 
 
-def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> CheckedData:
+def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan:
     """Check a data set; findings go to the elaboration's diagnostics."""
     return DataChecker(node, file, elaboration, facts).check()
 
 
-def class_count(data: CheckedData, name: str, facts: Facts) -> int | Symbolic:
+def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
     """Return how many categories a field has: a symbol until the data is read.
 
     Raises:
@@ -67,7 +67,7 @@ class DataChecker:
     columns: dict[str, ColumnUse] = field(default_factory=dict)
     uses: dict[Hashable, ColumnUse] = field(default_factory=dict)
     """The same by what they are, whoever reads them."""
-    fields: dict[str, CheckedField] = field(default_factory=dict)
+    fields: dict[str, FieldPlan] = field(default_factory=dict)
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
     marks: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class DataChecker:
         """Where findings go."""
         return self.elaboration.diagnostics
 
-    def check(self) -> CheckedData:
+    def check(self) -> DataPlan:
         """Check every statement; what is wrong is left out of the result."""
         for s in self.node.body:
             if isinstance(s, tree.SourceStatement):
@@ -130,7 +130,7 @@ class DataChecker:
             if None in self.sources and self.source_spans:
                 split = SplitPlan({"train": 1.0}, 0, None, None, None, None)
         check_split(self, split, entries)
-        return CheckedData(
+        return DataPlan(
             self.node.name,
             self.node.name_span,
             self.sources,
@@ -206,7 +206,7 @@ class DataChecker:
                 s.name_span, Label(self.fields[s.name].span, "first declared here")
             )
         evaluator = self.evaluator()
-        self.fields[s.name] = CheckedField(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
+        self.fields[s.name] = FieldPlan(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
         if type.symbols:
             raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(
@@ -218,5 +218,5 @@ class DataChecker:
                 hint=f'write: field {s.name}: int64 = category(column("..."))',
             ).at(s.type.span)
         self.elaboration.check_size(type, s.type.span)
-        self.fields[s.name] = CheckedField(s.name, type, None, s.name_span, s.doc, (), None)
+        self.fields[s.name] = FieldPlan(s.name, type, None, s.name_span, s.doc, (), None)
         self.fields[s.name] = FieldChecker(self, s, type).check()

@@ -18,9 +18,9 @@ from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import matching, names, objectives
 from dslc.library.word import FUNCTIONS
-from dslc.plan.checked import CheckedField, Fit, Unsound
 from dslc.plan.columns import Form, RawColumn
 from dslc.plan.constants import FITTED
+from dslc.plan.data import FieldPlan, Fit, Unsound
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
 from dslc.plan.values import POISON, Placeholder, Value, is_number, kind_of
@@ -52,7 +52,7 @@ class FieldChecker(FieldColumns):
     fits: list[Fit] = field(default_factory=list)
     results: dict[int, Fit] = field(default_factory=dict)
 
-    def check(self) -> CheckedField:
+    def check(self) -> FieldPlan:
         """Check the expression; what is wrong with it is reported."""
         outer = self.data.elaboration
         own = Diagnostics()
@@ -91,7 +91,7 @@ class FieldChecker(FieldColumns):
                 continue
             diagnostics.add(finding)
         outermost = self.results.get(id(value))
-        return CheckedField(
+        return FieldPlan(
             self.node.name,
             self.type,
             value if isinstance(value, Value) else None,

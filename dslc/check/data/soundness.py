@@ -16,7 +16,7 @@ from dslc.check.core.elaboration import Elaboration
 from dslc.check.data.widening import Divisor
 from dslc.diagnostics import Problem
 from dslc.library.word import FUNCTIONS
-from dslc.plan.checked import Unsound
+from dslc.plan.data import Unsound
 from dslc.plan.measures import BATCH
 from dslc.plan.values import Application, Literal, Placeholder, Value
 from dslc.source import Span

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
-from dslc.plan.checked import SplitPlan
+from dslc.plan.data import SplitPlan
 from dslc.plan.values import POISON, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree

@@ -26,10 +26,11 @@ from dslc.check.train.shipping import check_names, networks_alone, outputs_of
 from dslc.check.train.watching import conditions_of, directions_of
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
-from dslc.plan.checked import CheckedData, CheckedTrain, Facts, Measure
 from dslc.plan.constants import FITTED
+from dslc.plan.data import DataPlan, Facts
 from dslc.plan.measures import BATCH, measure
 from dslc.plan.samples import single_samples
+from dslc.plan.training import Measure, TrainPlan
 from dslc.plan.values import POISON, Outputs, Value, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
@@ -38,7 +39,7 @@ from dslc.types import TensorType, symbol
 __all__ = ["check_train"]
 
 
-def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, facts: Facts) -> CheckedTrain | None:
+def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, facts: Facts) -> TrainPlan | None:
     """Check a train block; findings go to the elaboration's diagnostics. None where it can't be compiled."""
     return TrainChecker(node, file, elaboration, facts).check()
 
@@ -51,7 +52,7 @@ class TrainChecker:
     file: FileScope
     elaboration: Elaboration
     facts: Facts
-    data: CheckedData | None = None
+    data: DataPlan | None = None
     networks: dict[str, Network] = field(default_factory=dict)
     lets: list[tree.Let] = field(default_factory=list)
     failed: bool = False
@@ -82,7 +83,7 @@ class TrainChecker:
 
     # --- the whole -------------------------------------------------------------------------------
 
-    def check(self) -> CheckedTrain | None:
+    def check(self) -> TrainPlan | None:
         before = len(self.diagnostics)
         self.components = component_names(self.node.body)
         self.use_data()
@@ -123,7 +124,7 @@ class TrainChecker:
         found_errors = len(self.diagnostics) > before and self.diagnostics.has_errors
         if self.failed or found_errors or self.data is None:
             return None
-        return CheckedTrain(
+        return TrainPlan(
             name=self.node.name,
             node=self.node,
             doc=self.node.doc,

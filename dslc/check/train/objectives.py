@@ -16,10 +16,10 @@ from dslc.library.operation import Role
 from dslc.library.optimizers import Optimizer
 from dslc.library.schedules import Chain, plateau
 from dslc.library.word import OPTIMIZERS, options_of
-from dslc.plan.checked import Group, Objective
 from dslc.plan.measures import BATCH, applications_of, measure
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
+from dslc.plan.training import Group, Objective
 from dslc.plan.values import POISON, ParameterOf, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree

@@ -68,7 +68,7 @@ def number_of(
 
 
 def settings_of(train: TrainChecker) -> dict[str, Any]:
-    """Return the settings of ``train`` by the names of CheckedTrain's fields."""
+    """Return the settings of ``train`` by the names of TrainPlan's fields."""
     epochs, steps, batch = only_one(train, tree.Epochs), only_one(train, tree.Steps), only_one(train, tree.Batch)
     every, clips = only_one(train, tree.Evaluate), train.statements(tree.Clip)
     accumulate, average, seed = (

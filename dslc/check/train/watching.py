@@ -10,8 +10,8 @@ from dslc.check.core.matching import Silent
 from dslc.check.train.settings import only_one
 from dslc.diagnostics import Problem
 from dslc.errors import objectives
-from dslc.plan.checked import Keep, Measure, Objective
 from dslc.plan.conditions import Condition, check_condition, figure_direction
+from dslc.plan.training import Keep, Measure, Objective
 from dslc.plan.values import POISON
 from dslc.syntax import tree
 

@@ -23,8 +23,8 @@ from dslc.engine.onnxruntime.stateful import NEXT, SEED, TrainStep
 from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
 from dslc.graph.probes import ProbedNode
-from dslc.plan.checked import CheckedTrain
 from dslc.plan.measures import applications_of
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import Value
 from dslc.run.explaining.causes import GRADIENT, SCALE, Cause, cause_of
 from dslc.run.explaining.tracing import Birth, LaidOpen, reach, trace
@@ -103,7 +103,7 @@ def _host(step: TrainStep, before: Arrays) -> Arrays:
 
 
 def _fault(
-    train: CheckedTrain, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
+    train: TrainPlan, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
     settings: Settings, host: Arrays,
 ) -> _Fault | None:  # fmt: skip
     """Run a step's graphs on the state before it, with all that they compute laid open."""
@@ -124,7 +124,7 @@ def _fault(
 # --- in words ----------------------------------------------------------------------------------------
 
 
-def _told(train: CheckedTrain, artifacts: Artifacts, fault: _Fault, step: int, growth: str | None) -> Problem:
+def _told(train: TrainPlan, artifacts: Artifacts, fault: _Fault, step: int, growth: str | None) -> Problem:
     objective, node = train.objectives[fault.objective], fault.birth.node
     cause = fault.cause
     if growth is not None and cause.overflows:
@@ -139,11 +139,11 @@ def _told(train: CheckedTrain, artifacts: Artifacts, fault: _Fault, step: int, g
     return problem.at(span, *([Label(objective.span, "in this objective")] if objective.span is not None else []))
 
 
-def _slower(train: CheckedTrain) -> str:
+def _slower(train: TrainPlan) -> str:
     return "lower the learning rate" + ("" if train.clip_norm else ", or clip the gradients' norm: 'clip norm 1.0'")
 
 
-def _subject(train: CheckedTrain, artifacts: Artifacts, fault: _Fault) -> tuple[str, str]:
+def _subject(train: TrainPlan, artifacts: Artifacts, fault: _Fault) -> tuple[str, str]:
     """Return what is not finite, and what still is."""
     target = fault.target
     name = train.objectives[fault.objective].name
@@ -164,7 +164,7 @@ def _is_update(node: ProbedNode | None) -> bool:
     return node is not None and node.origin is None and GRADIENT not in node.name
 
 
-def _growth(train: CheckedTrain, first: Arrays, before: Arrays) -> str | None:
+def _growth(train: TrainPlan, first: Arrays, before: Arrays) -> str | None:
     """Say how far the weights have grown, where they have grown far."""
     paths = {path for objective in train.objectives for group in objective.groups for path in group.paths}
     old, new = (max((abs(reach(state[path])) for path in paths), default=0.0) for state in (first, before))

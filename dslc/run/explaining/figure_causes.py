@@ -13,7 +13,7 @@ from dslc.engine.onnxruntime.session import Settings
 from dslc.engine.onnxruntime.stateful import NEXT
 from dslc.errors.objectives import FIGURE_NOT_FINITE
 from dslc.graph.probes import ProbedNode
-from dslc.plan.checked import CheckedTrain
+from dslc.plan.training import TrainPlan
 from dslc.run.explaining.causes import Cause, cause_of
 from dslc.run.explaining.failures import span_of
 from dslc.run.explaining.tracing import LaidOpen, trace
@@ -24,7 +24,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def told_with_cause(
-    what: str, train: CheckedTrain, name: str, models: Mapping[str, bytes], settings: Settings, feeds: Iterable[Arrays]
+    what: str, train: TrainPlan, name: str, models: Mapping[str, bytes], settings: Settings, feeds: Iterable[Arrays]
 ) -> Diagnostic:
     """Warn of a figure that is not finite.
 

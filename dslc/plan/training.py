@@ -1,0 +1,107 @@
+"""A train block after checking: what the later stages compile, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dslc.library.operation import Statistic
+from dslc.plan.data import DataPlan
+from dslc.plan.paths import LoadFile
+from dslc.plan.values import Application, ParameterRecord, Value
+from dslc.source import Span
+from dslc.syntax import tree
+
+if TYPE_CHECKING:
+    from dslc.check.core.networks import Network
+    from dslc.plan.conditions import Condition
+
+__all__ = ["Group", "Keep", "Measure", "Objective", "TrainPlan"]
+
+
+@dataclass(eq=False)
+class Measure:
+    """A scalar (or a confusion matrix) over a split, taken apart into accumulators.
+
+    ``sites`` are the applications of statistics whose accumulators are carried across batches;
+    ``carried`` are values that do not depend on the batch and are carried as they are.
+    """
+
+    name: str
+    value: Value
+    sites: tuple[Application, ...]
+    carried: tuple[Value, ...]
+    direction: str | None
+    span: Span
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The operations of the sites."""
+        return tuple(site.operation for site in self.sites)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that one optimizer updates, by path."""
+
+    optimizer: Any
+    paths: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Objective:
+    """One ``minimize``: ``loss`` in training mode, ``measure`` over a split in evaluation mode."""
+
+    name: str
+    loss: Value
+    groups: tuple[Group, ...]
+    statistics: tuple[str, ...]
+    """Paths of the running statistics that its step updates."""
+    measure: Measure
+    span: Span
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which checkpoint becomes the model: the one where ``figure`` is highest, or lowest."""
+
+    figure: Condition
+    highest: bool
+    span: Span
+
+
+@dataclass(eq=False)
+class TrainPlan:
+    """A ``train`` block, ready to be compiled."""
+
+    name: str
+    node: tree.Train
+    doc: str | None
+    data: DataPlan
+    networks: Mapping[str, Network]
+    parameters: Mapping[str, ParameterRecord]
+    frozen: frozenset[str]
+    """Paths of the parameters and statistics that do not change."""
+    objectives: tuple[Objective, ...]
+    metrics: tuple[Measure, ...]
+    outputs: Mapping[str, Value] | None
+    """What ``output`` statements ship, None where every network ships as it is."""
+    shipped: Mapping[str, Mapping[str, Value]]
+    """Outputs of each network elaborated alone, by network, where there are no ``output`` statements."""
+    epochs: int | None
+    steps: int | None
+    batch: int
+    shuffle: bool
+    drop_last: bool
+    evaluate_every: int | None
+    stop: Condition | None
+    keep: Keep | None
+    clip_norm: float | None
+    clip_value: float | None
+    accumulate: int
+    average: float | None
+    load: tuple[LoadFile, ...]
+    seed: int
+    file: Any
+    """The file's scope, which resolves the paths of ``load``."""
