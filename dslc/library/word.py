@@ -87,6 +87,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))  # by `word_decorator`
 class Word:
     """Base of everything a spec can name from the library."""
 
@@ -169,7 +170,6 @@ def _repr(self: Word) -> str:
 def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W], W]:
     """Make the decorator that turns a class into a frozen dataclass and files it under its name."""
 
-    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
     def decorate(cls: W) -> W:
         word: Any = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
         # a dataclass would compile these anew for each of the many words, at a tenth of what importing them takes

@@ -179,11 +179,11 @@ class Elaboration:
 
     def placeholder(self, key: str, type: TensorType, span: Span | None) -> Value:
         """Return a tensor that is given from outside."""
-        return self._leaf(Placeholder(key, type), type, span)
+        return self._leaf(Placeholder(key=key, given=type), type, span)
 
     def parameter(self, record: ParameterRecord, span: Span | None) -> Value:
         """Return a parameter as a tensor."""
-        return self._leaf(ParameterOf(record.path, record.type), record.type, span)
+        return self._leaf(ParameterOf(path=record.path, given=record.type), record.type, span)
 
     def literal(self, number: Any, element: ElementType, span: Span | None) -> Value:
         """Return a number (or a dimension) as a scalar tensor of an element type.
@@ -193,13 +193,13 @@ class Elaboration:
         """
         type = TensorType(element)
         if isinstance(number, Symbolic):
-            return self._leaf(DimensionOf(number, type), type, span)
+            return self._leaf(DimensionOf(dimension=number, given=type), type, span)
         if not isinstance(number, bool) and not _representable(number, element):
             raise matching.BAD_LITERAL(
                 f"the number {number} does not fit a tensor of {element}",
                 hint="convert the tensor first: cast(x, float32)" if not element.is_float else None,
             ).at(span)
-        return self._leaf(Literal(np.asarray(number, element.numpy), type), type, span)
+        return self._leaf(Literal(array=np.asarray(number, element.numpy), given=type), type, span)
 
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
         application = Application(operation, (), span, self._next_number(span))

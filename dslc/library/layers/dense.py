@@ -57,7 +57,7 @@ class Embedding(Layer):
 
     entries: Dimension = option("How many rows the table has.", minimum=1)
     size: Dimension = option("Length of a row.", minimum=1)
-    init: Initializer = option("How the table starts.", default=normal(std=0.02))  # type: ignore[call-arg]
+    init: Initializer = option("How the table starts.", default=normal(std=0.02))
 
     def type(self, x: TensorType) -> TensorType:
         need_integer(self.name, x)

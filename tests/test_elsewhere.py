@@ -1,4 +1,4 @@
-"""What other tools call things: every entry leads to a word that is here, and typing errors to the word that was meant."""
+"""What other tools call things: every entry leads to a word that is here, typing errors to the word that was meant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ train t {{
 }}
 """
 PLAIN = {
-    "type": "float32[N, 4]", "body": "x -> Dense(3)", "loss": "cross_entropy(Net(x), y)", "optimizer": "Adam", "more": ""
+    "type": "float32[N, 4]", "body": "x -> Dense(3)", "loss": "cross_entropy(Net(x), y)", "optimizer": "Adam",
+    "more": "",
 }  # fmt: skip
 
 
@@ -70,7 +71,8 @@ def test_no_entry_hides_a_word_of_the_library() -> None:
 
 
 @pytest.mark.parametrize(("name", "here"), [
-    ("Linear", "Dense"), ("Conv2d", "Conv"), ("conv_2d", "Conv"), ("MaxPooling2D", "MaxPool"), ("AvgPool1d", "AveragePool"),
+    ("Linear", "Dense"), ("Conv2d", "Conv"), ("conv_2d", "Conv"), ("MaxPooling2D", "MaxPool"),
+    ("AvgPool1d", "AveragePool"),
     ("BatchNormalization", "BatchNorm"), ("batch_norm", "BatchNorm"), ("BatchNorm2d", "BatchNorm"), ("ReLU", "Relu"),
     ("LeakyReLU", "LeakyRelu"), ("leakyrelu", "leaky_relu"), ("GELU", "Gelu"), ("Swish", "Silu"), ("dense", "Dense"),
     ("CrossEntropyLoss", "cross_entropy"), ("categorical_crossentropy", "cross_entropy"),
