@@ -13,13 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from dslc.types import INT64, Dimension, ElementType, Shape, Symbolic, TensorType, bounds, evaluate, symbols_of
+from dslc.graph.values import Attribute, attribute_of, constant_value, onnx_type, stamp, type_of
+from dslc.types import (
+    BOOL,
+    INT64,
+    Dimension,
+    ElementType,
+    Shape,
+    Symbolic,
+    TensorType,
+    bounds,
+    broadcast,
+    broadcast_types,
+    evaluate,
+    symbols_of,
+)
 
 __all__ = [
     "DEFAULT_OPSET",
@@ -27,9 +40,14 @@ __all__ = [
     "Builder",
     "Operand",
     "Tensor",
+    "binary",
     "constant_of",
     "dimensions_of",
+    "joined",
+    "matmul",
+    "normal_axis",
     "onnx_type",
+    "transpose",
     "type_of",
 ]
 
@@ -40,51 +58,6 @@ IR_VERSION = 8
 
 Number = int | float | bool
 Operand: TypeAlias = "Tensor | int | float | bool"
-Attribute = int | float | str | Sequence[int] | Sequence[float]
-
-
-def type_of(value: ir.Value) -> TensorType:
-    """Return the exact type that the builder stamped on a value."""
-    known: TensorType = value.meta.data["type"]  # asked most often of all: past the dictionary's own methods
-    return known
-
-
-def onnx_type(element: ElementType) -> ir.DataType:
-    """Return ONNX's name of an element type."""
-    return ir.DataType.STRING if element is ElementType.STRING else ir.DataType.from_numpy(element.numpy)
-
-
-def stamp(value: ir.Value, name: str, type: TensorType) -> None:
-    """Name a value and give it its type, for ONNX and exactly."""
-    value.name = name
-    value.type, value.shape = _onnx_types(type)
-    value.meta["type"] = type
-
-
-@lru_cache
-def _onnx_types(type: TensorType) -> tuple[ir.TensorType, ir.Shape]:
-    """Return a type as ONNX has it; values share it, since a graph has few types and many values."""
-    shape = ir.Shape([d if isinstance(d, int) else str(d) for d in type.shape], frozen=True)
-    return ir.TensorType(onnx_type(type.element)), shape
-
-
-def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
-    """Add a constant to a graph under a name, counted if that is taken; see :meth:`Builder.constant`."""
-    unique, count = name, 1
-    while unique in graph.initializers:
-        count += 1
-        unique = f"{name}_{count}"
-    value = ir.Value(const_value=ir.Tensor(array, name=unique))
-    stamp(value, unique, TensorType(ElementType.of(array.dtype), array.shape))
-    value.meta["constant"] = True
-    graph.initializers[unique] = value
-    return value
-
-
-def constant_value(value: ir.Value) -> np.ndarray | None:
-    """Return the value of a constant (not of state or a parameter), None of anything else."""
-    # asked of every operand of every node: the cheap question comes first
-    return value.const_value.numpy() if value.const_value is not None and value.meta.get("constant") else None
 
 
 def constant_of(tensor: Tensor) -> np.ndarray | None:
@@ -126,8 +99,6 @@ class Tensor:
         return self.type.element
 
     def _binary(self, operator: str, other: Operand, *, swapped: bool = False) -> Tensor:
-        from dslc.graph.ops.elementwise import binary
-
         return binary(operator, other, self) if swapped else binary(operator, self, other)
 
     def __add__(self, other: Operand) -> Tensor:
@@ -164,15 +135,11 @@ class Tensor:
         return self.builder.node("Neg", [self], [self.type])
 
     def __matmul__(self, other: Tensor) -> Tensor:
-        from dslc.graph.ops.linear import matmul
-
         return matmul(self, other)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its last two axes exchanged."""
-        from dslc.graph.ops.shaping import transpose
-
         return transpose(self, (*range(self.rank - 2), self.rank - 1, self.rank - 2))
 
     def __repr__(self) -> str:
@@ -278,7 +245,7 @@ class Builder:
             domain,
             operator,
             [operand.value if operand is not None else None for operand in operands],
-            [_attribute(key, value) for key, value in (attributes or {}).items()],
+            [attribute_of(key, value) for key, value in (attributes or {}).items()],
             num_outputs=len(types),
             name=name,
         )
@@ -377,16 +344,51 @@ ML_OPSET = 3
 """The operator set of ``ai.onnx.ml`` that belongs to the default one."""
 
 
-def _attribute(name: str, value: Attribute) -> ir.Attr:
-    if isinstance(value, str):
-        return ir.AttrString(name, value)
-    if isinstance(value, (bool, int, np.integer)):
-        return ir.AttrInt64(name, int(value))
-    if isinstance(value, float):
-        return ir.AttrFloat32(name, value)
-    values = list(value)
-    if values and isinstance(values[0], str):
-        return ir.AttrStrings(name, values)
-    if values and isinstance(values[0], float):
-        return ir.AttrFloat32s(name, [float(v) for v in values])
-    return ir.AttrInt64s(name, [int(v) for v in values])
+# --- what the operators of tensors are made of ---------------------------------------------------
+
+COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
+
+
+def joined(*operands: Operand) -> tuple[Builder, list[Tensor]]:
+    """Return the builder of operands, and these with numbers as constants of the tensors' element type."""
+    first = next((o for o in operands if isinstance(o, Tensor) and o.element is not BOOL), None)
+    first = first or next(o for o in operands if isinstance(o, Tensor))
+    return first.builder, [first.builder.as_tensor(o, first.element) for o in operands]
+
+
+def binary(operator: str, left: Operand, right: Operand) -> Tensor:
+    """Apply an ONNX operator of two broadcast operands of one element type; one may be a number."""
+    builder, operands = joined(left, right)
+    elements = {o.element for o in operands}
+    if len(elements) > 1:
+        raise TypeError(f"{operator} of {operands[0].type} and {operands[1].type}")
+    result = broadcast_types(*(o.type for o in operands))
+    return builder.node(operator, operands, [result.with_element(BOOL) if operator in COMPARISONS else result])
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """NumPy's matrix product: (..., m, k) @ (..., k, n), with vectors as NumPy has them."""
+    if a.rank == 1 and b.rank == 1:
+        shape: Shape = ()
+    elif a.rank == 1:
+        shape = (*b.shape[:-2], b.shape[-1])
+    elif b.rank == 1:
+        shape = a.shape[:-1]
+    else:
+        shape = (*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    return a.builder.node("MatMul", [a, b], [a.type.with_shape(shape)])
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """Return the axis counted from the front."""
+    if not -rank <= axis < rank:
+        raise IndexError(f"axis {axis} of a tensor of rank {rank}")
+    return axis % rank
+
+
+def transpose(x: Tensor, permutation: Sequence[int]) -> Tensor:
+    """Reorder the axes: axis i of the result is axis permutation[i] of x."""
+    permutation = [normal_axis(a, x.rank) for a in permutation]
+    if permutation == list(range(x.rank)):
+        return x
+    return x.builder.node("Transpose", [x], [x.type.with_shape(x.shape[a] for a in permutation)], {"perm": permutation})

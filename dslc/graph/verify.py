@@ -8,7 +8,7 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
-from dslc.graph.builder import onnx_type, type_of
+from dslc.graph.values import onnx_type, type_of
 from dslc.types import TensorType
 
 __all__ = ["verify"]

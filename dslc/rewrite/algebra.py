@@ -13,7 +13,7 @@ from itertools import dropwhile, takewhile
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.builder import add_constant, constant_value, stamp, type_of
+from dslc.graph.values import add_constant, constant_value, stamp, type_of
 from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast, element_count
 
 __all__ = [

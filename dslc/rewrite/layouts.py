@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.builder import type_of
+from dslc.graph.values import type_of
 from dslc.rewrite.algebra import Rules, become, constant, insert, reshaped, shape_constant
 from dslc.types import FLOAT32, element_count
 

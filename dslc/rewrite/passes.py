@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph.builder import add_constant, constant_value, type_of
+from dslc.graph.values import add_constant, constant_value, type_of
 from dslc.rewrite import algebra, expansions, layouts, scalars, sums
 from dslc.rewrite.algebra import Rule, Rules
 from dslc.rewrite.scaling import scale_and_shift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from dslc.graph.builder import constant_value, type_of
+from dslc.graph.values import constant_value, type_of
 from dslc.rewrite.algebra import BROADCASTING, Rules, constant, is_repeated_slowly, reshaped, trailing_ones
 from dslc.types import element_count
 

@@ -8,7 +8,7 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.builder import type_of
+from dslc.graph.values import type_of
 from dslc.rewrite.algebra import insert, is_used_once, reshaped
 from dslc.types import FLOAT32
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.builder import constant_value, onnx_type, type_of
+from dslc.graph.values import constant_value, onnx_type, type_of
 from dslc.rewrite.algebra import Rules, become, constant, insert, reshaped, shape_constant
 from dslc.types import FLOAT32, FLOAT64, INT64, Dimension, TensorType, element_count
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dslc.graph.builder import Tensor
-from dslc.graph.ops.linear import matmul
+from dslc.graph.builder import Tensor, matmul, transpose
 from dslc.graph.ops.reductions import reduce_sum
-from dslc.graph.ops.shaping import reshape, transpose, unsqueeze
+from dslc.graph.ops.shaping import reshape, unsqueeze
 from dslc.types import Dimension, element_count
 
 __all__ = ["einsum"]

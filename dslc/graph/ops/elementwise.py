@@ -7,27 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dslc.graph.builder import Builder, Operand, Tensor, onnx_type
+from dslc.graph.builder import Operand, Tensor, binary, joined
+from dslc.graph.values import onnx_type
 from dslc.types import BOOL, FLOAT32, FLOAT64, ElementType, broadcast_types
-
-COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
-
-
-def _joined(*operands: Operand) -> tuple[Builder, list[Tensor]]:
-    """Turn numbers into constants of the tensors' element type."""
-    first = next((o for o in operands if isinstance(o, Tensor) and o.element is not BOOL), None)
-    first = first or next(o for o in operands if isinstance(o, Tensor))
-    return first.builder, [first.builder.as_tensor(o, first.element) for o in operands]
-
-
-def binary(operator: str, left: Operand, right: Operand) -> Tensor:
-    """Apply an ONNX operator of two broadcast operands of one element type; one may be a number."""
-    builder, operands = _joined(left, right)
-    elements = {o.element for o in operands}
-    if len(elements) > 1:
-        raise TypeError(f"{operator} of {operands[0].type} and {operands[1].type}")
-    result = broadcast_types(*(o.type for o in operands))
-    return builder.node(operator, operands, [result.with_element(BOOL) if operator in COMPARISONS else result])
 
 
 def unary(operator: str, x: Tensor, **attributes: float) -> Tensor:
@@ -159,7 +141,7 @@ def clip(x: Tensor, low: float | None, high: float | None) -> Tensor:
 def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
     """Choose a where the condition holds and b elsewhere; all three broadcast."""
     builder, (_, a, b) = (
-        _joined(condition, a, b)
+        joined(condition, a, b)
         if isinstance(a, Tensor) or isinstance(b, Tensor)
         else (condition.builder, [condition, *(condition.builder.as_tensor(v, FLOAT32) for v in (a, b))])
     )

@@ -1,24 +1,12 @@
-"""Products and windows: MatMul, Conv and its transpose, the pools."""
+"""Windows: Conv and its transpose, the pools."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dslc.graph.builder import Attribute, Tensor
-from dslc.types import Dimension, Shape, broadcast, window_size
-
-
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """NumPy's matrix product: (..., m, k) @ (..., k, n), with vectors as NumPy has them."""
-    if a.rank == 1 and b.rank == 1:
-        shape: Shape = ()
-    elif a.rank == 1:
-        shape = (*b.shape[:-2], b.shape[-1])
-    elif b.rank == 1:
-        shape = a.shape[:-1]
-    else:
-        shape = (*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    return a.builder.node("MatMul", [a, b], [a.type.with_shape(shape)])
+from dslc.graph.builder import Tensor
+from dslc.graph.values import Attribute
+from dslc.types import Dimension, Shape, window_size
 
 
 def _window_shape(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dslc.graph.builder import Tensor, constant_value
+from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, clip, detach, is_nan, where
-from dslc.graph.ops.shaping import normal_axes, normal_axis, reshape, squeeze
+from dslc.graph.ops.shaping import normal_axes, reshape, squeeze
+from dslc.graph.values import constant_value
 from dslc.types import FLOAT64, INT64, element_count, reduced_type
 
 

@@ -9,15 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dslc.graph.builder import Tensor
+from dslc.graph.builder import Tensor, normal_axis
+from dslc.graph.ops.elementwise import cast, equal
 from dslc.types import FLOAT32, INT64, Dimension, ElementType, Shape, Symbolic, TensorType, range_size
-
-
-def normal_axis(axis: int, rank: int) -> int:
-    """Return the axis counted from the front."""
-    if not -rank <= axis < rank:
-        raise IndexError(f"axis {axis} of a tensor of rank {rank}")
-    return axis % rank
 
 
 def normal_axes(axes: Sequence[int] | None, rank: int) -> tuple[int, ...]:
@@ -45,14 +39,6 @@ def flatten(x: Tensor, axis: int = 1) -> Tensor:
     for dimension in x.shape[axis:]:
         merged = merged * dimension
     return reshape(x, (*x.shape[:axis], merged))
-
-
-def transpose(x: Tensor, permutation: Sequence[int]) -> Tensor:
-    """Reorder the axes: axis i of the result is axis permutation[i] of x."""
-    permutation = [normal_axis(a, x.rank) for a in permutation]
-    if permutation == list(range(x.rank)):
-        return x
-    return x.builder.node("Transpose", [x], [x.type.with_shape(x.shape[a] for a in permutation)], {"perm": permutation})
 
 
 def expand(x: Tensor, shape: Sequence[Dimension]) -> Tensor:
@@ -151,8 +137,6 @@ def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int)
 
     float16 is added in float32: ONNX Runtime's CPU has no kernel for it.
     """
-    from dslc.graph.ops.elementwise import cast
-
     axis = normal_axis(axis, x.rank)
     if x.element is ElementType.FLOAT16:
         return cast(scatter_elements_add(cast(x, FLOAT32), indices, cast(updates, FLOAT32), axis), x.element)
@@ -164,8 +148,6 @@ def one_hot(indices: Tensor, depth: int, like: Tensor) -> Tensor:
 
     An index outside [0, depth) gives a row of zeros. (A comparison, because ONNX's OneHot wraps negative ones.)
     """
-    from dslc.graph.ops.elementwise import cast, equal
-
     classes = indices.builder.constant(np.arange(depth), indices.element)
     return cast(equal(unsqueeze(indices, [-1]), classes), like.element)
 
