@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import FrameType, ModuleType
 
-from dslc.engine.onnxruntime.runtime import SUBNORMALS_VARIABLE
+from dslc.engine.machine import SUBNORMALS_VARIABLE
 
 __all__ = ["end_quickly", "flush_subnormals", "hush", "interrupt_between_imports", "quicken"]
 

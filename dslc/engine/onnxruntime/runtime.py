@@ -12,14 +12,14 @@ from functools import cache
 from typing import Any
 
 from dslc.diagnostics import Problem, did_you_mean
+from dslc.engine.machine import SUBNORMALS_VARIABLE
 from dslc.errors.environment import NO_PROVIDER, NO_RUNTIME, UNKNOWN_PROVIDER
 
 __all__ = [
-    "FLUSH_OPTION", "SUBNORMALS_VARIABLE", "Provider", "available_providers", "choose_provider", "flushes_subnormals",
+    "FLUSH_OPTION", "Provider", "available_providers", "choose_provider", "flushes_subnormals",
     "not_loadable", "runtime", "runtime_errors",
 ]  # fmt: skip
 
-SUBNORMALS_VARIABLE = "DSLC_SUBNORMALS"
 FLUSH_OPTION = "session.set_denormal_as_zero"
 SUBNORMAL = 1e-38
 """A number that float32 holds with fewer digits than others, since its exponent can't get lower."""

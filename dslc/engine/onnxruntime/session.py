@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dslc.diagnostics import Diagnostic, Problem
-from dslc.engine.environment import has_unlike_cores, places_of_workers, thread_count
+from dslc.engine.machine import has_unlike_cores, places_of_workers, thread_count
 from dslc.engine.onnxruntime.bounded import BoundedSession
 from dslc.engine.onnxruntime.runtime import (
     FLUSH_OPTION,
@@ -89,8 +89,8 @@ class Settings:
         return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin, bounded=bounded)
 
     @property
-    def halves(self) -> bool:
-        """Does each of two threads keep to its half of every tensor, which it has in its cache?
+    def even_split(self) -> bool:
+        """Whether each of two threads keeps to its half of every tensor, which it has in its cache.
 
         Of more parts than two, one whose thread comes late goes to others in pieces that depend on timing, and so would
         the last bits of a logarithm; on unlike cores the runtime makes more parts than there are threads.
@@ -203,7 +203,7 @@ class Graph:
         if places := places_of_workers(self.settings.threads):  # the runtime counts processors from 1
             text = ";".join(",".join(str(cpu + 1) for cpu in core) for core in places)
             options.add_session_config_entry("session.intra_op_thread_affinities", text)
-        if self.settings.halves:
+        if self.settings.even_split:
             options.add_session_config_entry("session.dynamic_block_base", "1")
         for name, size in symbols.items():
             options.add_free_dimension_override_by_name(name, size)
