@@ -19,7 +19,8 @@ import numpy as np
 from dslc.engine.onnxruntime.session import Graph, Settings, allocate, place
 from dslc.engine.onnxruntime.stateful import NEXT, Feed
 from dslc.pipeline import Options, compile_spec
-from dslc.run.loop import Observer, TrainingRun
+from dslc.run.loop import Trainer
+from dslc.run.observing import Observer
 from dslc.storage.folder import RunFolder
 
 Arrays = dict[str, np.ndarray]
@@ -53,7 +54,7 @@ def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], Non
     return lambda: session.run_with_iobinding(next(turns))
 
 
-def endless(run: TrainingRun) -> Iterator[Feed]:
+def endless(run: Trainer) -> Iterator[Feed]:
     """Yield the full batches of one epoch after another."""
     while True:
         run.progress.batch, count = 0, run.dataset.examples("train") // run.train.batch
@@ -71,7 +72,7 @@ def main() -> None:
     job = compile_spec(options.spec, Options(data=[options.data]))
     settings = Settings.of("cpu")
     with TemporaryDirectory() as folder:
-        run = TrainingRun(job, RunFolder.of(Path(folder)), settings, Observer())
+        run = Trainer(job, RunFolder.of(Path(folder)), settings, Observer())
         run.prepare(job.artifacts.initial)
         graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
         fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]
@@ -102,7 +103,7 @@ def main() -> None:
                     run.step.run(feed)
             else:
                 for feed in itertools.islice(feeds, batches):
-                    run.one(feed)
+                    run.run_batch(feed)
 
         times: dict[str, list[float]] = {"session": [], "step": [], "loop": []}
         for kind in times:

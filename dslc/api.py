@@ -16,8 +16,8 @@ from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spe
 if TYPE_CHECKING:
     from dslc.report.layers import Overview
     from dslc.report.runs import RunSummary
-    from dslc.run.finished import Run
-    from dslc.run.loop import Observer
+    from dslc.run.finished import FinishedRun
+    from dslc.run.observing import Observer
 
 __all__ = ["RUNS", "Spec", "list_runs", "load", "open_run"]
 
@@ -65,7 +65,7 @@ def _text(value: object) -> str:
 
 def open_run(
     folder: str | os.PathLike[str], *, data: Sequence[str | os.PathLike[str]] = (), trust: bool = False
-) -> Run:
+) -> FinishedRun:
     """Open what a training run has written.
 
     Args:
@@ -76,9 +76,9 @@ def open_run(
     Raises:
         Problem: E0613, it is not the folder of a finished run.
     """
-    from dslc.run.finished import Run
+    from dslc.run.finished import FinishedRun
 
-    return Run.open(Path(folder), reopen, [Path(name) for name in data], trust=trust)
+    return FinishedRun.open(Path(folder), reopen, [Path(name) for name in data], trust=trust)
 
 
 def list_runs(folder: str | os.PathLike[str] = RUNS) -> list[RunSummary]:
@@ -197,7 +197,7 @@ class Spec:
         overwrite: bool = False,
         new: bool = False,
         observer: Observer | None = None,
-    ) -> Run:
+    ) -> FinishedRun:
         """Train, and return the finished run.
 
         Args:
@@ -213,8 +213,8 @@ class Spec:
             Problem, Failure: the spec or its data is wrong, the folder holds a run, or the run failed.
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
-        from dslc.run.loop import train
         from dslc.run.run_folders import in_folder
+        from dslc.run.training import train
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")

@@ -23,14 +23,15 @@ class DslcEngine:
 
         from dslc.cli.startup import flush_subnormals
         from dslc.engine.onnxruntime.session import Settings
-        from dslc.run.loop import Observer, TrainingRun
+        from dslc.run.loop import Trainer
+        from dslc.run.observing import Observer
         from dslc.storage.folder import RunFolder
 
         flush_subnormals()
         self.job = open_spec(folder, {name: str(value) for name, value in options.get("overrides", {}).items()})
         self.folder = TemporaryDirectory()
         place = RunFolder.of(Path(self.folder.name))
-        self.run = TrainingRun(self.job, place, Settings.of("cpu", len(options["cores"])), Observer())
+        self.run = Trainer(self.job, place, Settings.of("cpu", len(options["cores"])), Observer())
         self.run.save_at = math.inf
         self.run.prepare(self.job.artifacts.first_state())
         self.feeds = self.endless()
@@ -44,7 +45,7 @@ class DslcEngine:
 
     def step(self) -> float:
         """Train on the next batch."""
-        self.run.one(next(self.feeds))
+        self.run.run_batch(next(self.feeds))
         return self.run.step.loss()
 
     def versions(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ import onnx_ir as ir
 from harness import normal
 
 from dslc.engine.onnxruntime.session import Graph, Settings, place
-from dslc.engine.onnxruntime.stateful import NEXT, Recurrence
+from dslc.engine.onnxruntime.stateful import NEXT, StatefulRunner
 from dslc.graph import Builder
 from dslc.library.optimizers import Adam, Update
 from dslc.rewrite.passes import simplify
@@ -86,7 +86,7 @@ def main() -> None:
         for count in SIZES:
             gradient = normal(count, seed=1)
             state = {"weight": normal(count), **{name: np.zeros(count, np.float32) for name in SLOTS}}
-            recurrence = Recurrence(
+            recurrence = StatefulRunner(
                 [graph(count)], {**state, "step": np.array(0)}, Settings.of("cpu", 2),
                 {"gradient": place(gradient, Settings.of("cpu").provider)},
             )  # fmt: skip

@@ -20,7 +20,7 @@ from harness import on_one_batch, times_as_long
 from models import MODELS
 
 from dslc.engine.onnxruntime.session import Graph, Settings
-from dslc.engine.onnxruntime.stateful import Recurrence
+from dslc.engine.onnxruntime.stateful import StatefulRunner
 
 
 class WithoutBlock(Graph):
@@ -61,7 +61,7 @@ def step(case: Path, kind: type[Graph]) -> Callable[[int], None]:
     """Return what runs steps on one batch."""
     job, settings = open_spec(case), Settings.of("cpu", 2)
     (model,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
-    train = Recurrence([kind(model, settings)], job.artifacts.first_state(), settings)
+    train = StatefulRunner([kind(model, settings)], job.artifacts.first_state(), settings)
     return on_one_batch(train, job)
 
 

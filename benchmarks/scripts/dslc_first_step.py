@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 from dslc.cli import main
-from dslc.engine.onnxruntime.stateful import Recurrence
+from dslc.engine.onnxruntime.stateful import StatefulRunner
 
-run = Recurrence.run
+run = StatefulRunner.run
 
 
-def stop_after(self: Recurrence, *arguments: Any) -> None:
+def stop_after(self: StatefulRunner, *arguments: Any) -> None:
     """Run a step; nothing else of the program matters after it."""
     run(self, *arguments)
     print(f"first step at {time.time()}", file=sys.stderr, flush=True)
@@ -21,5 +21,5 @@ def stop_after(self: Recurrence, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    Recurrence.run = stop_after  # type: ignore[method-assign]
+    StatefulRunner.run = stop_after  # type: ignore[method-assign]
     main()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dslc.cli.console import counted, report, say
 from dslc.cli.display import PLACE, State, figure, picture
 from dslc.data.loading import some_of
-from dslc.run.loop import Observer
+from dslc.run.observing import Observer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dslc.diagnostics import Diagnostic
-    from dslc.run.loop import Plan
+    from dslc.run.observing import Plan
     from dslc.run.progress import Progress as RunProgress
 
 __all__ = ["Bar", "Follower", "Lines", "follower", "summary"]

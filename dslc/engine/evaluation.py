@@ -9,11 +9,11 @@ import numpy as np
 
 from dslc.engine.onnxruntime.runtime import runtime_errors
 from dslc.engine.onnxruntime.session import Graph, Model, Settings
-from dslc.engine.onnxruntime.stateful import NEXT, Recurrence
+from dslc.engine.onnxruntime.stateful import NEXT, StatefulRunner
 from dslc.engine.outside import IndexFailure
 from dslc.errors.environment import INPUT_MISFIT
 
-__all__ = ["Evaluator", "Predictor"]
+__all__ = ["MetricRunner", "Predictor"]
 
 COUNTS = ("weight", "present", "true", "predicted")
 """The accumulators that are 0 where all targets are ignored or have a weight of 0, and only there."""
@@ -36,7 +36,7 @@ def _run(graph: Graph, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         raise graph.failure(error, feeds) from error
 
 
-class Evaluator:
+class MetricRunner:
     """Losses and metrics that are exact over a split, however it is cut into batches.
 
     Args:
@@ -73,7 +73,7 @@ class Evaluator:
 
         Args:
             batches: fields by name.
-            state: arrays, or the buffers that :meth:`Recurrence.lend` gives, which are read in place; names that
+            state: arrays, or the buffers that :meth:`StatefulRunner.lend` gives, which are read in place; names that
                 the graph does not read are ignored.
             seed: of what is random, if anything is; each batch gets the next one.
 
@@ -81,13 +81,13 @@ class Evaluator:
             Problem: E0604 to E0607; E0540, E0551, an index or a weight is outside of its range.
         """
         read = {name: value for name, value in state.items() if name in self._graph.inputs and name not in self._zeros}
-        loop = Recurrence([self._graph], {**read, **self._zeros}, self._settings)
+        loop = StatefulRunner([self._graph], {**read, **self._zeros}, self._settings)
         collected: dict[str, list[np.ndarray]] = {}
         row = 0
         for index, batch in enumerate(batches):
             size = max((len(batch[name]) for name in loop.fields if name in batch), default=0)
             try:
-                loop.step(batch, seed + index)
+                loop.run_batch(batch, seed + index)
             except IndexFailure as failure:
                 raise failure.of_rows(range(row, row + size)) from None
             row += size

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from dslc.compile.state import FLUSH, TOTAL
@@ -11,6 +9,8 @@ from dslc.diagnostics import Problem
 from dslc.engine.environment import environment, environment_changes
 from dslc.errors.environment import DAMAGED_CHECKPOINT, STARTS_ANEW
 from dslc.errors.runs import BEST_LOST, CHECKPOINTS_LOST, DAMAGED_MANIFEST, MANIFEST_LOST, OTHER_RUN
+from dslc.run.course import COMPLETE
+from dslc.run.loop import Trainer
 from dslc.run.observing import RunResult
 from dslc.run.progress import progress_of
 from dslc.run.resuming import changed_length, changed_rates, check_not_passed, check_unchanged, cut_short
@@ -19,16 +19,10 @@ from dslc.storage.checkpoints import Checkpoint
 from dslc.storage.entries import Entry
 from dslc.storage.manifest import Manifest, Result
 
-if TYPE_CHECKING:
-    from dslc.run.loop import TrainingRun
-
-__all__ = ["COMPLETE", "begun", "resumed"]
-
-COMPLETE = ("all epochs done", "all steps done")
-"""Why a run ends that has come to its end."""
+__all__ = ["resume", "start"]
 
 
-def begun(run: TrainingRun, before: Manifest | None) -> RunResult:
+def start(run: Trainer, before: Manifest | None) -> RunResult:
     """Begin a run in a new folder, or in place of what the folder's manifest lists."""
     for diagnostic in (*run.dataset.warnings, *rare_updates(run.train, run.dataset.examples("train"))):
         run.observer.warned(diagnostic)
@@ -39,12 +33,12 @@ def begun(run: TrainingRun, before: Manifest | None) -> RunResult:
     return run.run()
 
 
-def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
+def resume(run: Trainer, before: Manifest | None) -> RunResult:
     """Go on from the last whole checkpoint; a finished run is left as it is, unless there is more to do."""
     if before is None and run.files.checkpoints.is_empty:
-        return begun(run, None)
+        return start(run, None)
     if before is not None and run.files.is_half_begun(before):
-        return begun(run, before)
+        return start(run, before)
     now = environment(run.settings)
     if before is not None:
         run.files.identity = check_unchanged(run.job, run.folder, before).id
@@ -75,7 +69,7 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     if mended is not None:
         run.observer.warned(mended)
     if run.train.keep is not None and run.progress.best is not None:
-        run.best_weights = _kept(run, ended)
+        run.best_weights = load_best(run, ended)
     run.files.go_on(before.environment if before is not None else now, before)
     if ended:
         return run.finish(str(reason))
@@ -83,7 +77,7 @@ def resumed(run: TrainingRun, before: Manifest | None) -> RunResult:
     return run.run()
 
 
-def _begun_again(run: TrainingRun, before: Manifest | None) -> RunResult:
+def _begun_again(run: Trainer, before: Manifest | None) -> RunResult:
     """Begin a run from its beginning, of whose checkpoints none is whole."""
     if before is None:
         raise OTHER_RUN(
@@ -97,10 +91,10 @@ def _begun_again(run: TrainingRun, before: Manifest | None) -> RunResult:
         )
     if not run.files.checkpoints.is_empty:
         run.observer.warned(STARTS_ANEW("no checkpoint is whole, so the run starts from its beginning").diagnostic)
-    return begun(run, before)
+    return start(run, before)
 
 
-def _adopt(run: TrainingRun, found: Checkpoint) -> None:
+def _adopt(run: Trainer, found: Checkpoint) -> None:
     """Take a checkpoint whose run has lost its manifest, if it was made of the same things."""
     if found.meta["essence"] != run.files.essence:
         raise OTHER_RUN(
@@ -111,8 +105,8 @@ def _adopt(run: TrainingRun, found: Checkpoint) -> None:
     run.observer.warned(MANIFEST_LOST(f"{run.folder} has no manifest; the run goes on from its checkpoint").diagnostic)
 
 
-def _has_ended(run: TrainingRun, result: Result) -> bool:
-    """Has a run of this result nothing left to do?"""
+def _has_ended(run: Trainer, result: Result) -> bool:
+    """Return whether a run of this result has nothing left to do."""
     if result.reason not in COMPLETE:
         return True
     if run.train.steps is not None:
@@ -120,7 +114,7 @@ def _has_ended(run: TrainingRun, result: Result) -> bool:
     return run.train.epochs is not None and result.epochs >= run.train.epochs
 
 
-def _already_finished(run: TrainingRun, manifest: Manifest, known: Result) -> RunResult:
+def _already_finished(run: Trainer, manifest: Manifest, known: Result) -> RunResult:
     """Return what came out of a run that has ended."""
     if known.split not in run.dataset.splits:
         raise DAMAGED_MANIFEST(f"the manifest in {run.folder}: 'result.split' is no split of the data")
@@ -132,7 +126,7 @@ def _already_finished(run: TrainingRun, manifest: Manifest, known: Result) -> Ru
     return result
 
 
-def _check_length(run: TrainingRun, before: Manifest | None) -> None:
+def _check_length(run: Trainer, before: Manifest | None) -> None:
     """Refuse an end that the run has passed, and tell of one that is earlier than it was.
 
     Raises:
@@ -146,7 +140,7 @@ def _check_length(run: TrainingRun, before: Manifest | None) -> None:
             run.observer.warned(warning)
 
 
-def _lengthen(run: TrainingRun, state: dict[str, np.ndarray]) -> None:
+def _lengthen(run: Trainer, state: dict[str, np.ndarray]) -> None:
     """Bring what a state knows of the end of training to the run's length, and tell what that changes."""
     told = []
     if TOTAL in state:
@@ -161,7 +155,7 @@ def _lengthen(run: TrainingRun, state: dict[str, np.ndarray]) -> None:
         run.observer.warned(warning)
 
 
-def _kept(run: TrainingRun, ended: bool) -> dict[str, np.ndarray] | None:
+def load_best(run: Trainer, ended: bool) -> dict[str, np.ndarray] | None:
     """Return the best weights as they were saved; None where they are lost, and forgotten.
 
     Raises:

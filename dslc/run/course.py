@@ -23,7 +23,10 @@ from dslc.run.resuming import Job
 from dslc.run.schedule import merges_single
 from dslc.run.weighting import Weighting
 
-__all__ = ["Course", "is_complete"]
+__all__ = ["COMPLETE", "Course", "is_complete"]
+
+COMPLETE = ("all epochs done", "all steps done")
+"""Why a run ends that has come to its end."""
 
 
 def is_complete(train: TrainPlan, progress: Progress) -> bool:

@@ -10,6 +10,7 @@ from dslc.diagnostics import Diagnostic
 from dslc.engine.onnxruntime.session import Settings
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
 from dslc.plan.training import TrainPlan
+from dslc.run.explaining.figure_causes import told_with_cause
 from dslc.run.observing import Observer
 from dslc.run.progress import Progress
 
@@ -54,8 +55,6 @@ class FigureWarnings:
     def _not_finite(
         self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
     ) -> Diagnostic:
-        from dslc.run.explaining.figure_causes import told_with_cause
-
         what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
         return told_with_cause(what, self._train, name, self._models, self._settings, feeds)
 

@@ -17,7 +17,7 @@ from dslc.data.indices import check_new
 from dslc.data.new_data import compute_fields, table_of
 from dslc.data.spellings import Spelling, marks_of
 from dslc.diagnostics import Failure, Problem
-from dslc.engine.evaluation import Evaluator, Predictor
+from dslc.engine.evaluation import MetricRunner, Predictor
 from dslc.engine.onnxruntime.session import Settings
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
@@ -33,7 +33,7 @@ from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
 from dslc.storage.outputs import Kind, check_output, output, write_output
 
-__all__ = ["Reopen", "Run"]
+__all__ = ["FinishedRun", "Reopen"]
 
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
@@ -54,7 +54,7 @@ def _is_missing(error: Problem | Failure) -> bool:
 
 
 @dataclass(eq=False)
-class Run:
+class FinishedRun:
     """The folder of a finished run."""
 
     folder: Path
@@ -65,7 +65,7 @@ class Run:
     """Run its graphs without bounds, wherever they come from."""
 
     @classmethod
-    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = (), *, trust: bool = False) -> Run:
+    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = (), *, trust: bool = False) -> FinishedRun:
         """Open a run's folder.
 
         Raises:
@@ -139,7 +139,7 @@ class Run:
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
         """
-        evaluator = Evaluator(*self.reader.evaluation(), self.settings)
+        evaluator = MetricRunner(*self.reader.evaluation(), self.settings)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
             fields = self.fields(self.table(data, source), wanted)
@@ -161,7 +161,7 @@ class Run:
         for path in changed_files(self.manifest, self.job):
             raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
 
-    def _measured(self, evaluator: Evaluator, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
+    def _measured(self, evaluator: MetricRunner, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
         batches = dataset.batches(split, batch, shuffle=False, seed=0, epoch=0)
         found = evaluator.run(batches, self.weights, self.manifest.seed)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}

@@ -11,22 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dslc.compile.accumulation import term_name
 from dslc.compile.artifacts import Artifacts, shipped_weights
-from dslc.engine.evaluation import Evaluator
+from dslc.engine.evaluation import MetricRunner
 from dslc.engine.finite import NotFinite, all_finite
 from dslc.engine.onnxruntime.session import Settings
 from dslc.engine.onnxruntime.stateful import SEED, Feed
-from dslc.errors.environment import RUN_EXISTS
 from dslc.errors.runs import BEST_LOST
 from dslc.plan.training import TrainPlan
-from dslc.run.beginning import COMPLETE, begun, resumed
-from dslc.run.course import Course, is_complete
+from dslc.run.course import COMPLETE, Course, is_complete
 from dslc.run.figures import FigureWarnings, check_kept
 from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
@@ -34,10 +31,10 @@ from dslc.run.resuming import Job
 from dslc.run.run_files import RunFiles
 from dslc.run.schedule import steps_per_epoch
 from dslc.run.weighting import nothing_to_learn, weighting_of
-from dslc.storage.folder import RunFolder, holds_something, occupied, run_in
+from dslc.storage.folder import RunFolder
 from dslc.storage.manifest import Result
 
-__all__ = ["Observer", "Plan", "RunResult", "TrainingRun", "train"]
+__all__ = ["Trainer"]
 
 LOG_EVERY = 100
 """Batches between lines of ``metrics.jsonl`` within an epoch."""
@@ -47,49 +44,7 @@ CHECKPOINT_SHARE = 0.05
 """Most of a run's time that goes into writing them, where the state is large."""
 
 
-def train(
-    job: Job,
-    folder: Path,
-    *,
-    provider: str | None = None,
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    observer: Observer | None = None,
-) -> RunResult:
-    """Train a compiled spec into a folder; returns the figures of the model that was shipped.
-
-    Raises:
-        Problem, Failure: E0612 where the folder holds a run, E0621 where one is going on; E04xx, E05xx, E06xx for what
-            goes wrong.
-    """
-    observer = observer or Observer()
-    goes_on = resume or overwrite
-    if not goes_on:
-        _check_new(folder)
-    settings = Settings.of(provider, threads)
-    with occupied(folder) as place:
-        if not goes_on:
-            _check_new(folder)
-        before = run_in(folder, without_manifest=resume)
-        run = TrainingRun(job, place, settings, observer)
-        try:
-            return resumed(run, before) if resume else begun(run, before)
-        except NotFinite:
-            from dslc.run.explaining.failures import explained
-
-            raise explained(run) from None
-
-
-def _check_new(folder: Path) -> None:
-    if holds_something(folder):
-        raise RUN_EXISTS(
-            f"{folder} exists already",
-            hint="go on with it: --resume; replace it: --overwrite; or choose another folder: -o RUN",
-        )
-
-
-class TrainingRun:
+class Trainer:
     """One run of the loop."""
 
     def __init__(self, job: Job, place: RunFolder, settings: Settings, observer: Observer) -> None:
@@ -135,7 +90,7 @@ class TrainingRun:
                 break
             with closing(self.course.feeds()) as feeds:
                 for feed in feeds:
-                    reason = self.one(feed)
+                    reason = self.run_batch(feed)
                     if reason is not None or self.is_complete():
                         break
                 else:
@@ -166,7 +121,7 @@ class TrainingRun:
         """Has the run come to its end?"""
         return is_complete(self.train, self.progress)
 
-    def one(self, feed: Feed) -> str | None:
+    def run_batch(self, feed: Feed) -> str | None:
         """Run one batch; return why the run ends, if it does."""
         progress = self.progress
         weights = self.course.run(feed)
@@ -219,10 +174,10 @@ class TrainingRun:
         return found
 
     @cached_property
-    def evaluator(self) -> Evaluator:
+    def evaluator(self) -> MetricRunner:
         """Measures weights on a split."""
         models = self.artifacts.models
-        return Evaluator(models["eval.onnx"], models["metrics.onnx"], self.settings)
+        return MetricRunner(models["eval.onnx"], models["metrics.onnx"], self.settings)
 
     def evaluate(self, *, ends_epoch: bool) -> str | None:
         """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""

@@ -200,7 +200,7 @@ def test_what_is_hardly_used_is_imported_late() -> None:
     script = (
         "import sys, dslc.cli\n"
         "dslc.cli.main(['--version'])\n"
-        "import dslc.run.loop\n"
+        "import dslc.run.training\n"
         "import onnx_ir\n"
         "late = 'onnx.reference', 'sympy.core', 'rich', 'matplotlib', 'onnxruntime'\n"
         "names = [name for name in late if name in sys.modules]\n"

@@ -195,7 +195,7 @@ def test_an_interrupt_says_how_to_go_on(dslc: Dslc, spec: Path, monkeypatch: pyt
 
 
 def test_a_long_run_takes_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    from dslc.run.loop import Plan
+    from dslc.run.observing import Plan
 
     lines = progress.Lines()
     lines.started(Plan("long", Path("run"), "cpu", 1, 1000, 4000, 4, {"train": 16}, 2, None))

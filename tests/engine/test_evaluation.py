@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
-from dslc.engine.evaluation import Evaluator, Predictor
+from dslc.engine.evaluation import MetricRunner, Predictor
 from dslc.engine.onnxruntime.session import Settings
 from dslc.engine.onnxruntime.stateful import TrainStep
 
@@ -23,12 +23,12 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def evaluator(settings: Settings) -> Evaluator:
-    return Evaluator(accumulate(), mean(), settings)
+def evaluator(settings: Settings) -> MetricRunner:
+    return MetricRunner(accumulate(), mean(), settings)
 
 
 @pytest.mark.parametrize("size", [1, 4, 8, 22, 23])
-def test_metrics_do_not_depend_on_the_batches(evaluator: Evaluator, size: int) -> None:
+def test_metrics_do_not_depend_on_the_batches(evaluator: MetricRunner, size: int) -> None:
     batches = [{"x": X[i : i + size], "y": Y[i : i + size]} for i in range(0, len(X), size)]
     found = evaluator.run(batches, {"slope": SLOPE, "not read": np.zeros(3)})
     expected = np.mean((X * SLOPE - Y).astype(np.float64) ** 2)
@@ -38,7 +38,7 @@ def test_metrics_do_not_depend_on_the_batches(evaluator: Evaluator, size: int) -
     np.testing.assert_array_equal(found["score"], X * SLOPE)
 
 
-def test_every_evaluation_starts_from_zeros_with_the_state_given(evaluator: Evaluator) -> None:
+def test_every_evaluation_starts_from_zeros_with_the_state_given(evaluator: MetricRunner) -> None:
     batches = [{"x": X, "y": Y}]
     first = evaluator.run(batches, {"slope": SLOPE})
     other = evaluator.run(batches, {"slope": (SLOPE * 2).astype(SLOPE.dtype)})
@@ -46,7 +46,7 @@ def test_every_evaluation_starts_from_zeros_with_the_state_given(evaluator: Eval
     assert evaluator.run(batches, {"slope": SLOPE})["error"][0] == first["error"][0]
 
 
-def test_without_batches_all_sums_are_zero(evaluator: Evaluator) -> None:
+def test_without_batches_all_sums_are_zero(evaluator: MetricRunner) -> None:
     found = evaluator.run([], {"slope": SLOPE})
     assert found["count of examples"] == 0
     assert np.isnan(found["error"]).all()
@@ -58,24 +58,24 @@ def test_buffers_on_loan_are_the_state(settings: Settings, steps: int) -> None:
     """The training step's own buffers are read where they lie, whichever set is current."""
     train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
     for step in range(steps):
-        train.step(batch_of(8, 6, 3, seed=step))
+        train.run_batch(batch_of(8, 6, 3, seed=step))
     lent = train.lend()
     loss_on_loan = TrainStep([mlp(6, 4, 3)], train.state(), settings)
-    loss_on_loan.step(batch_of(8, 6, 3))
+    loss_on_loan.run_batch(batch_of(8, 6, 3))
     for name, array in train.state().items():
         np.testing.assert_array_equal(lent[name].numpy(), array)
     before = {name: value.data_ptr() for name, value in lent.items()}
-    evaluator = Evaluator(accumulate(), mean(), settings)
+    evaluator = MetricRunner(accumulate(), mean(), settings)
     found = evaluator.run([{"x": X, "y": Y}], {"slope": lent["rate"], "w1": lent["w1"]})
     np.testing.assert_allclose(
         found["error"][0], np.mean((X * np.float32(0.1) - Y).astype(np.float64) ** 2), rtol=1e-12
     )
-    train.step(batch_of(8, 6, 3))
+    train.run_batch(batch_of(8, 6, 3))
     np.testing.assert_array_equal(train.state()["w1"], loss_on_loan.state()["w1"])
     assert {name: value.data_ptr() for name, value in lent.items()} == before
 
 
-def test_missing_state_is_named(evaluator: Evaluator) -> None:
+def test_missing_state_is_named(evaluator: MetricRunner) -> None:
     with pytest.raises(Problem, match="E0607: the batch lacks the field 'slope'"):
         evaluator.run([{"x": X, "y": Y}], {})
 

@@ -15,9 +15,8 @@ import pytest
 
 from dslc import graph as g
 from dslc.diagnostics import Problem
-from dslc.engine.environment import (
-    environment,
-    environment_changes,
+from dslc.engine.environment import environment, environment_changes
+from dslc.engine.machine import (
     has_unlike_cores,
     physical_cores,
     places_of_workers,
@@ -64,7 +63,7 @@ def test_twenty_steps_agree_with_numpy_and_batches_of_other_sizes_share_the_stat
     expected = state
     for step in range(20):
         batch = batch_of((32, 32, 7, 1, 9, 3, 32)[step % 7], 20, 5, seed=step)
-        train.step(batch, seed=step)
+        train.run_batch(batch, seed=step)
         loss, expected = mlp_reference(expected, batch)
         assert train.loss() == pytest.approx(loss, rel=1e-5)
         expected = {name: np.asarray(value) for name, value in expected.items()}
@@ -88,7 +87,7 @@ def test_what_a_graph_has_done_with_is_overwritten(settings: Settings, monkeypat
         buffers = {name: first is second for name, (first, second) in train._buffers.items()}
         assert buffers == {"w": False, "m": overwrites}
         for step in range(5):
-            train.step({"x": np.full((2, 3), step, np.float32)})
+            train.run_batch({"x": np.full((2, 3), step, np.float32)})
         found.append(train.state())
     for name in state:
         np.testing.assert_array_equal(found[0][name], found[1][name])
@@ -116,7 +115,7 @@ def test_more_sizes_than_static_sessions(settings: Settings, monkeypatch: pytest
     expected = mlp_state(6, 4, 3)
     for size in sizes:
         batch = batch_of(size, 6, 3, seed=size)
-        train.step(batch)
+        train.run_batch(batch)
         _, expected = mlp_reference(expected, batch)
         expected = {name: np.asarray(value) for name, value in expected.items()}
     np.testing.assert_allclose(train.state()["w1"], expected["w1"], rtol=1e-4, atol=1e-6)
@@ -129,7 +128,7 @@ def test_several_graphs_read_what_the_one_before_left(settings: Settings) -> Non
     train = TrainStep([first_of_two(), second_of_two()], {**state, "unused": np.array([7.0])}, settings)
     a, c, d = 1.0, state["c"], state["d"]
     for step in range(5):
-        train.step({"x": np.full(4, step, np.float32), "ignored": np.zeros(3)}, seed=step)
+        train.run_batch({"x": np.full(4, step, np.float32), "ignored": np.zeros(3)}, seed=step)
         middle, c = a + step, 2 * c
         assert train.loss(0) == a
         assert train.losses(1) == {"loss": middle}
@@ -146,10 +145,10 @@ def test_several_graphs_read_what_the_one_before_left(settings: Settings) -> Non
 def test_host_set_state_counts_from_the_next_step_on(settings: Settings, after: int) -> None:
     train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
     for step in range(after):
-        train.step(batch_of(8, 6, 3, seed=step))
+        train.run_batch(batch_of(8, 6, 3, seed=step))
     train.set_state("rate", np.array(0, np.float32))
     train.set_state("b2", np.array([1, 2, 3], np.float32))
-    train.step(batch_of(8, 6, 3))
+    train.run_batch(batch_of(8, 6, 3))
     found = train.state()
     np.testing.assert_array_equal(found["b2"], [1, 2, 3])
     assert found["rate"].shape == ()
@@ -161,16 +160,16 @@ def test_resuming_is_bit_identical_wherever_the_arrays_lie_in_memory(settings: S
     batches = [batch_of(size, 20, 5, seed=size) for size in (32, 32, 7, 32, 11, 32)]
     whole = TrainStep([model], mlp_state(20, 16, 5), settings)
     for batch in batches:
-        whole.step(batch)
+        whole.run_batch(batch)
     half = TrainStep([model], mlp_state(20, 16, 5), settings)
     for batch in batches[:3]:
-        half.step(batch)
+        half.run_batch(batch)
     resumed = TrainStep([model], half.state(), settings)
     for offset, batch in enumerate(batches[3:], start=1):
         memory = np.empty(batch["image"].size + offset, np.float32)
         image = memory[offset:].reshape(batch["image"].shape)
         image[:] = batch["image"]
-        resumed.step({**batch, "image": image})
+        resumed.run_batch({**batch, "image": image})
     for name, array in whole.state().items():
         assert array.tobytes() == resumed.state()[name].tobytes(), name
 
@@ -180,7 +179,7 @@ def test_fields_need_not_be_contiguous(settings: Settings) -> None:
     found = []
     for image in (batch["image"], np.asfortranarray(batch["image"])):
         train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
-        train.step({**batch, "image": image})
+        train.run_batch({**batch, "image": image})
         found.append(train.state()["w1"])
     np.testing.assert_array_equal(*found)
 
@@ -201,9 +200,9 @@ def test_fields_need_not_be_contiguous(settings: Settings) -> None:
 def test_a_batch_that_does_not_fit(settings: Settings, change: dict[str, np.ndarray], message: str, warm: bool) -> None:
     train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
     if warm:
-        train.step(batch_of(8, 6, 3))
+        train.run_batch(batch_of(8, 6, 3))
     with pytest.raises(Problem) as raised:
-        train.step({**batch_of(8, 6, 3), **change})
+        train.run_batch({**batch_of(8, 6, 3), **change})
     assert code_of(raised) == "E0607"
     assert raised.value.diagnostic.message == message
 
@@ -211,7 +210,7 @@ def test_a_batch_that_does_not_fit(settings: Settings, change: dict[str, np.ndar
 def test_a_missing_field(settings: Settings) -> None:
     train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
     with pytest.raises(Problem, match="E0607: the batch lacks the field 'label'"):
-        train.step({"image": np.zeros((8, 6), np.float32)})
+        train.run_batch({"image": np.zeros((8, 6), np.float32)})
 
 
 def test_state_that_does_not_fit(settings: Settings) -> None:
@@ -229,7 +228,7 @@ def test_state_that_does_not_fit(settings: Settings) -> None:
 def test_a_failing_node_is_traced_to_its_origin(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     train = TrainStep([lookup()], {"table": np.zeros((4, 3), np.float32)}, settings)
     with pytest.raises(NodeFailure) as raised:
-        train.step({"tokens": np.array([0, 9])})
+        train.run_batch({"tokens": np.array([0, 9])})
     assert code_of(raised) == "E0604"
     assert (raised.value.node, raised.value.origin) == ("Embedding/Gather", "words.dl:7")
     message = raised.value.diagnostic.message
@@ -264,7 +263,7 @@ def test_a_graph_is_read_from_a_file_too(settings: Settings, tmp_path) -> None:
     path = tmp_path / "train.onnx"
     path.write_bytes(mlp(6, 4, 3))
     train = TrainStep([path], mlp_state(6, 4, 3), settings)
-    train.step(batch_of(8, 6, 3))
+    train.run_batch(batch_of(8, 6, 3))
     assert train.state()["step"] == 1
 
 
@@ -396,7 +395,7 @@ def test_shared_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for settings in (quiet, Settings(Provider.CPU, quiet.threads)):
         train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
-        train.step(batch_of(8, 6, 3))
+        train.run_batch(batch_of(8, 6, 3))
         found.append(train.state()["w1"])
     np.testing.assert_array_equal(*found)
 
@@ -464,7 +463,7 @@ def test_small_tensors_are_laid_out_in_one_block() -> None:
 
 def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3, 6, 7}, raising=False)
-    monkeypatch.setattr("dslc.engine.environment._core", lambda cpu: ("0", str(cpu % 4)))
+    monkeypatch.setattr("dslc.engine.machine._core", lambda cpu: ("0", str(cpu % 4)))
     assert places_of_workers(4) == [[1], [2, 6], [3, 7]]
     assert places_of_workers(3) == places_of_workers(5) == []
     monkeypatch.delattr("os.sched_getaffinity")
@@ -472,7 +471,7 @@ def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch
 
 
 def test_unlike_cores_are_told_by_their_capacity_or_their_kind(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    monkeypatch.setattr("dslc.engine.environment.DEVICES", tmp_path)
+    monkeypatch.setattr("dslc.engine.machine.DEVICES", tmp_path)
     assert not has_unlike_cores()
     for cpu, capacity in enumerate(("1024", "1024", "446")):
         assert not has_unlike_cores()
@@ -493,7 +492,7 @@ def test_the_runtimes_threads_keep_to_their_places() -> None:
         pytest.skip("a quota leaves this process fewer cores than it sees")
     before = set(Path("/proc/self/task").iterdir())
     train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), Settings(Provider.CPU, cores))
-    train.step(batch_of(8, 6, 3, seed=0))
+    train.run_batch(batch_of(8, 6, 3, seed=0))
     new = set(Path("/proc/self/task").iterdir()) - before
     wanted = [set(core) for core in places_of_workers(cores)]
     deadline = time.monotonic() + 10  # a thread goes to its place once it runs

@@ -58,7 +58,7 @@ def two(folder: Path, objectives: str, more: str = "") -> TrainStep:
 
 def compare(step: TrainStep, batch: dict[str, np.ndarray], cuts: list[int], expected: dict[str, np.ndarray]) -> None:
     for first, last in pairwise(cuts):
-        step.step({name: array[first:last] for name, array in batch.items()})
+        step.run_batch({name: array[first:last] for name, array in batch.items()})
     end = step.state()
     for name in end:
         if name.startswith(("A.", "B.", "Net.", "moment", "average", "counter/step")):
@@ -77,7 +77,7 @@ def test_clipping_sees_the_whole_gradient(objective: str, limit: str, tmp_path: 
     batch = write_examples(tmp_path)
     whole = step_of(tmp_path, objective, limit)
     start = whole.state()
-    whole.step(batch)
+    whole.run_batch(batch)
     expected = whole.state()
     change = np.sqrt(sum(((expected[n] - start[n]).astype(float) ** 2).sum() for n in start if "dense" in n))
     assert change == pytest.approx(0.005, rel=1e-3) if limit == "clip norm 0.01" else change > 1e-3  # a rate of 0.5
@@ -93,7 +93,7 @@ def test_several_objectives_add_up(objectives: str, more: str, tmp_path: Path) -
     batch = write_examples(tmp_path)
     whole = two(tmp_path, objectives, more)
     start = whole.state()
-    whole.step(batch)
+    whole.run_batch(batch)
     expected = whole.state()
     assert all(largest(expected[n] - start[n]) > 1e-5 for n in start if n.startswith(("A.", "B.")))
     for cuts in CUTS:
@@ -133,7 +133,7 @@ def test_objectives_with_nothing_to_learn_from_stand_still(accumulate: int, tmp_
     def moved(step: TrainStep, given: dict[str, np.ndarray]) -> set[str]:
         before = step.state()
         for _ in range(accumulate):
-            step.step(given)
+            step.run_batch(given)
         after = step.state()
         return {name for name in before if not np.array_equal(before[name], after[name])} - {"counter/batch"}
 

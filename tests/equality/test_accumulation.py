@@ -118,7 +118,7 @@ def test_batches_in_turn_add_up(objective: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)
     whole = step_of(tmp_path, objective)
     start = whole.state()
-    whole.step(batch)
+    whole.run_batch(batch)
     expected = whole.state()
     moved = max(largest(expected[name] - start[name]) for name in start if "dense" in name)
     assert moved > 1e-4
@@ -126,7 +126,7 @@ def test_batches_in_turn_add_up(objective: str, tmp_path: Path) -> None:
         step = step_of(tmp_path, objective, more=f"accumulate {len(cuts) - 1}")
         for number in range(2):
             for first, last in pairwise(cuts):
-                step.step({name: array[first:last] for name, array in batch.items()})
+                step.run_batch({name: array[first:last] for name, array in batch.items()})
             end = step.state()
             assert end["counter/step"] == number + 1
             assert all(not end[name].any() for name in end if name.startswith("pending"))
@@ -154,11 +154,11 @@ def test_what_is_left_over_makes_an_update_of_its_own_weight(tmp_path: Path) -> 
     batch = write_examples(tmp_path)
     objective = "cross_entropy(out, label, weight = w)"
     whole = step_of(tmp_path, objective)
-    whole.step({name: array[3:11] for name, array in batch.items()})
+    whole.run_batch({name: array[3:11] for name, array in batch.items()})
     step = step_of(tmp_path, objective, more="accumulate 4")
-    step.step({name: array[3:6] for name, array in batch.items()})
+    step.run_batch({name: array[3:6] for name, array in batch.items()})
     step.set_state(FLUSH, np.array(1))
-    step.step({name: array[6:11] for name, array in batch.items()})
+    step.run_batch({name: array[6:11] for name, array in batch.items()})
     for name, array in whole.state().items():
         assert largest(step.state()[name] - array) <= 3e-6, name
 
@@ -175,12 +175,12 @@ def test_batches_with_nothing_to_learn_from_make_no_update(optimizer: str, tmp_p
     batch = write_examples(tmp_path)
     batch["label"][:8] = -100
     step = step_of(tmp_path, "cross_entropy(out, label) + 0.1 * l2(Net)", "accumulate 2\n  average ema(0.9)", optimizer)
-    step.step({name: array[8:16] for name, array in batch.items()})
-    step.step({name: array[16:] for name, array in batch.items()})
+    step.run_batch({name: array[8:16] for name, array in batch.items()})
+    step.run_batch({name: array[16:] for name, array in batch.items()})
     before = step.state()
     assert before["counter/step"] == 1
     for _ in range(2):
-        step.step({name: array[:4] for name, array in batch.items()})
+        step.run_batch({name: array[:4] for name, array in batch.items()})
     after = step.state()
     assert after["counter/batch"] == 4
     for name, array in before.items():

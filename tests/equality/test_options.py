@@ -44,7 +44,7 @@ def losses(block: str, step: TrainStep) -> list[list[float]]:
             step.set_state("host/plateau_1", np.array(0.1, np.float32))
         if block == "accumulate" and number == len(sizes or ()) - 1:
             step.set_state(FLUSH, np.array(1))
-        step.step(batch)
+        step.run_batch(batch)
         found.append([step.loss(graph) for graph in range(len(step.graphs))])
     return found
 
@@ -79,7 +79,7 @@ def test_accumulation_leaves_all_alone_until_an_update_is_complete() -> None:
     step = begun("accumulate")
     before = step.state()
     for number, batch in enumerate(batches([8, 8, 8, 5])):
-        step.step(batch)
+        step.run_batch(batch)
         after = step.state()
         unchanged = {n for n in after if not n.startswith(("pending", "counter"))}
         same = [np.array_equal(after[name], before[name]) for name in unchanged if name != FLUSH]
@@ -100,7 +100,7 @@ def test_the_examples_of_a_batch_count_alike_however_they_are_cut() -> None:
         for start, stop in pairwise(cuts):
             if stop == 24:
                 step.set_state(FLUSH, np.array(1))
-            step.step({name: array[start:stop] for name, array in whole.items()})
+            step.run_batch({name: array[start:stop] for name, array in whole.items()})
         ends.append(step.state())
     for end in ends:
         assert end["counter/step"] == 1
@@ -123,7 +123,7 @@ def test_each_objective_changes_only_what_is_its_own() -> None:
     assert {name.split(".")[0] for name in generator.changes} == {"Generator", "counter/step"}
     assert "Generator.x.batch_norm.running_var" in generator.changes
     step = begun("adversarial")
-    step.step(next(batches()))
+    step.run_batch(next(batches()))
     assert step.state()["counter/step"] == 1
 
 
@@ -132,12 +132,12 @@ def test_the_second_objective_sees_the_updates_of_the_first() -> None:
     artifacts, start = artifacts_of(SPEC, "adversarial"), begun("adversarial").state()
     whole = begun("adversarial")
     batch = next(batches())
-    whole.step(batch)
+    whole.run_batch(batch)
     end = whole.state()
     critic = {name: array for name, array in end.items() if "Critic" in name}
     for given, same in ((critic, True), ({}, False)):
         alone = TrainStep([artifacts.models["train.generator.onnx"]], {**start, **given}, whole.settings)
-        alone.step(batch)
+        alone.run_batch(batch)
         assert (alone.loss() == whole.loss(1)) is same
         assert np.array_equal(alone.state()["Generator.x.dense.weight"], end["Generator.x.dense.weight"]) is same
 
@@ -164,7 +164,7 @@ train both {
     assert {name.split(".")[0] for name in trained} == {"first", "second", "average/first", "average/second"}
     for number, batch in enumerate(batches([12] * 4)):
         before = step.state()
-        step.step(batch)
+        step.run_batch(batch)
         after = step.state()
         changed = [not np.array_equal(before[name], after[name]) for name in trained]
         assert all(changed) if number % 2 else not any(changed)
@@ -195,7 +195,7 @@ def test_averages_of_running_statistics_follow_the_rule() -> None:
     assert len(names) == 2
     expected = {name: step.state()[f"average/{name}"].astype(np.float64) for name in names}
     for number, batch in enumerate(batches()):
-        step.step(batch)
+        step.run_batch(batch)
         decay = min(0.6, (1 + number) / (10 + number))
         for name in names:
             found = step.state()
@@ -212,7 +212,7 @@ def test_the_running_variance_is_unbiased_and_finite_even_of_one_example(size: i
     step = begun("average")
     before = step.state()
     batch = {name: array[:size] for name, array in next(batches()).items()}
-    step.step(batch)
+    step.run_batch(batch)
     after = step.state()
     h = batch["x"] @ before["Normed.h.dense.weight"] + before["Normed.h.dense.bias"]
     variance = h.var(0) * size / max(size - 1, 1)

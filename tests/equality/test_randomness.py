@@ -80,7 +80,7 @@ def drawn(artifacts: Artifacts, *, seed: int = 0, steps: int = 1) -> list[Draws]
     found = []
     for _ in range(steps):
         before = step.state()
-        step.step(BATCH, seed)
+        step.run_batch(BATCH, seed)
         after = step.state()
         found.append({name: before[name] - after[name] for name in before if before[name].shape == (COUNT,)})
     return found
@@ -125,10 +125,10 @@ def test_functions_draw_from_their_distributions(folder: Path) -> None:
 def test_while_gradients_accumulate_each_batch_draws_anew(folder: Path) -> None:
     artifacts = compiled_text(folder, SPEC, "accumulated")
     step = train_step(artifacts)
-    step.step(BATCH)
+    step.run_batch(BATCH)
     name = next(name for name in artifacts.initial if name.startswith("pending/Net"))
     first = step.state()[name] / 4
-    step.step(BATCH)
+    step.run_batch(BATCH)
     path = name.removeprefix("pending/")
     mean = artifacts.initial[path] - step.state()[path]
     assert abs(np.corrcoef(first, 2 * mean - first)[0, 1]) < 4 / COUNT**0.5

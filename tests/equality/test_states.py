@@ -64,7 +64,7 @@ def test_one_step_from_each_state(model: str, optimizer: str) -> None:
             before["Net.h.conv.weight"] = (np.round(before["Net.h.conv.weight"] * GRID) / GRID).astype(np.float32)
         for name, array in before.items():
             step.set_state(name, array)
-        step.step(batch_of(model, number))
+        step.run_batch(batch_of(model, number))
         assert step.loss() == pytest.approx(loss, rel=4 * EPSILON), f"loss of step {number}"
         after = step.state()
         assert after[COUNTER_STEP] == number + 1
@@ -81,5 +81,5 @@ def test_one_step_from_each_state(model: str, optimizer: str) -> None:
 def test_left_running(model: str, optimizer: str, steps: int, tolerance: float) -> None:
     step = step_of(model, optimizer)
     for number, loss in enumerate(stored(model)[f"{optimizer}/free"][:steps]):
-        step.step(batch_of(model, number))
+        step.run_batch(batch_of(model, number))
         assert step.loss() == pytest.approx(loss, rel=tolerance), f"loss of step {number}"

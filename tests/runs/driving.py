@@ -12,9 +12,10 @@ import numpy as np
 from dslc.diagnostics import Diagnostic
 from dslc.pipeline import Options, compile_spec, reopen
 from dslc.plan.conditions import Record
-from dslc.run.finished import Run
-from dslc.run.loop import Observer, Plan, RunResult, train
+from dslc.run.finished import FinishedRun
+from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
+from dslc.run.training import train
 
 DATA = """\
 data flowers {
@@ -90,8 +91,8 @@ def trained(
     return train(job, folder, provider="cpu", threads=1, resume=resume, overwrite=overwrite, observer=observer)
 
 
-def opened(folder: Path, data: Iterable[Path] = ()) -> Run:
-    return Run.open(folder, reopen, list(data))
+def opened(folder: Path, data: Iterable[Path] = ()) -> FinishedRun:
+    return FinishedRun.open(folder, reopen, list(data))
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

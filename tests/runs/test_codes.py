@@ -13,7 +13,7 @@ from dslc.data.categories import fit_categories
 from dslc.data.readers.csv_table import open_csv
 from dslc.diagnostics import Failure
 from dslc.library.sources import csv
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, trained
 
 SPEC = """\
@@ -34,7 +34,7 @@ train t {
 """
 
 
-def run(folder: Path, cells: list[str]) -> Run:
+def run(folder: Path, cells: list[str]) -> FinishedRun:
     lines = ["code,y", *(f"{cell},{number % 4}" for number, cell in enumerate(cells))]
     (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "spec.dl").write_text(SPEC, encoding="utf-8")

@@ -18,7 +18,7 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import Failure, Problem
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, trained
 
 ROWS = 40
@@ -151,7 +151,7 @@ def in_memory(made: Made, columns: Mapping[str, Cells]) -> dict[str, Any]:
     return found
 
 
-def of_the_exported_model(run: Run, made: Made, columns: Mapping[str, Cells]) -> np.ndarray:
+def of_the_exported_model(run: FinishedRun, made: Made, columns: Mapping[str, Cells]) -> np.ndarray:
     session = onnxruntime.InferenceSession(run.export(fields=True), providers=["CPUExecutionProvider"])
     feeds = {}
     for port in session.get_inputs():
@@ -171,7 +171,7 @@ def of_the_exported_model(run: Run, made: Made, columns: Mapping[str, Cells]) ->
     return found
 
 
-def agree(seed: int, folder: Path) -> tuple[Made, Run]:
+def agree(seed: int, folder: Path) -> tuple[Made, FinishedRun]:
     made = make(seed)
     write(folder / "train.csv", made.columns, made.delimiter)
     write(folder / "test.csv", shuffled(made.columns, seed), made.delimiter)
@@ -200,7 +200,7 @@ def agree(seed: int, folder: Path) -> tuple[Made, Run]:
     return made, run
 
 
-def all_refuse(made: Made, run: Run, folder: Path) -> None:
+def all_refuse(made: Made, run: FinishedRun, folder: Path) -> None:
     """A row that training could not have: each reader says so, and which column it is."""
     for name in made.columns:
         kind = name.split()[0]

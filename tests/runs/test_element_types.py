@@ -95,7 +95,7 @@ def test_float64_updates_are_numpys(optimizer: str, rule: Rule, tmp_path: Path) 
         error = (POINTS @ weight + bias)[:, 0] - TARGETS
         slope = np.zeros((len(POINTS), 3))
         slope[:, 0] = 2 * error / len(POINTS)
-        step.step({"x": POINTS, "y": TARGETS.astype(np.float64)})
+        step.run_batch({"x": POINTS, "y": TARGETS.astype(np.float64)})
         assert step.loss() == pytest.approx(np.mean(error**2), rel=1e-12)
         weight = weight - rule(count, POINTS.T @ slope, memories[0])
         bias = bias - rule(count, slope.sum(0), memories[1])
@@ -170,7 +170,7 @@ def test_float32_and_float64_in_one_model_are_clipped_and_updated_together(tmp_p
     step = train_step(artifacts)
     before = {name: array for name, array in artifacts.initial.items() if name.startswith("Net.")}
     assert {array.dtype.name for array in before.values()} == {"float32", "float64"}
-    step.step({"x": POINTS, "k": np.arange(40) % 3})
+    step.run_batch({"x": POINTS, "k": np.arange(40) % 3})
     moved = sum(float(np.sum((step.value(name).astype(float) - array) ** 2)) for name, array in before.items())
     assert np.sqrt(moved) == pytest.approx(0.01, rel=1e-3)
 

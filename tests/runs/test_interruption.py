@@ -230,11 +230,11 @@ def test_a_stop_is_not_passed_over(tmp_path: Path, often: None, monkeypatch: pyt
         f"{ADAM} epochs 9 batch 8 stop when epoch >= 3"))  # fmt: skip
     trained(spec, tmp_path / "whole")
 
-    def no_end(self: loop.TrainingRun, reason: str) -> None:
+    def no_end(self: loop.Trainer, reason: str) -> None:
         raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.TrainingRun, "finish", no_end)
+        patch.setattr(loop.Trainer, "finish", no_end)
         with pytest.raises(Stop):
             trained(spec, tmp_path / "run")
     assert trained(spec, tmp_path / "run", resume=True).reason == "stopped: epoch >= 3"

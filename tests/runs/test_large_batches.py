@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, trained
 
 ROWS, PIXELS = 100_003, 8
@@ -42,7 +42,7 @@ train t {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     folder = tmp_path_factory.mktemp("large")
     x = np.full((ROWS, PIXELS), 0.1, np.float32)  # equal numbers: each addition rounds the same way
     np.savez(folder / "d.npz", x=x, y=np.zeros(ROWS, np.int64), w=np.full(ROWS, 0.3, np.float32))
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         ("weighed", np.log(8)), ("positions", 0.1), ("averaged", 0.05), ("right", 1.0), ("score", 1.0),
     ],
 )  # fmt: skip
-def test_sums_of_a_large_batch_lose_nothing(figure: str, expected: float, run: Run) -> None:
+def test_sums_of_a_large_batch_lose_nothing(figure: str, expected: float, run: FinishedRun) -> None:
     found = run.evaluate(data={"x": np.full((ROWS, PIXELS), 0.1), "y": np.zeros(ROWS, int), "w": np.full(ROWS, 0.3)})
     np.testing.assert_allclose(found["metrics"][figure], expected, rtol=3e-7)
 

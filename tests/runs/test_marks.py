@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, trained
 
 SPEC = """\
@@ -64,7 +64,7 @@ def write(path: Path, delimiter: str, decimal: str) -> None:
 
 
 @pytest.fixture(scope="module", params=['csv("o.csv")', 'npz("o.npz")'])
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """A run whose test split is in a file of another form, that names no marks."""
     folder = tmp_path_factory.mktemp("marks")
     write(folder / "t.csv", ";", ",")
@@ -75,14 +75,14 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return opened(folder / "run")
 
 
-def test_a_test_source_of_another_form(run: Run) -> None:
+def test_a_test_source_of_another_form(run: FinishedRun) -> None:
     np.testing.assert_array_equal(run.predict(split="train")["prediction"], EXPECTED)
     np.testing.assert_array_equal(run.predict(split="test")["prediction"], EXPECTED)
     figures = run.evaluate("test")["metrics"]
     assert figures == pytest.approx({"sizes": EXPECTED[:, 0].mean(), "gaps": EXPECTED[:, 1].mean()})
 
 
-def test_new_data_of_another_form(run: Run) -> None:
+def test_new_data_of_another_form(run: FinishedRun) -> None:
     folder = run.folder.parent
     for found in (
         run.predict(folder / "o.csv", source='csv(delimiter = ",")'), run.predict(folder / "o.npz"),
@@ -122,7 +122,7 @@ train t {
     assert found.tolist() == [1, 2, 0]
 
 
-def test_an_exported_model(run: Run) -> None:
+def test_an_exported_model(run: FinishedRun) -> None:
     session = onnxruntime.InferenceSession(run.export(fields=True))
     feeds = {
         port.name: np.array(NUMBERS[port.name], object if port.type == "tensor(string)" else np.float64)

@@ -14,7 +14,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import compile_spec
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import Witness, opened, trained
 
 TABLE = """\
@@ -136,7 +136,7 @@ train t {
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def large(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     folder = tmp_path_factory.mktemp("large")
     np.savez(folder / "d.npz", id=np.array([2**60 + 1, 2**60 + 3, 7]), y=np.ones(3))
     (folder / "spec.dl").write_text(LARGE)
@@ -158,7 +158,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Run:
         ([b"7", b"eggs", ""], [0, 4, 3]),
     ],
 )
-def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int], large: Run) -> None:
+def test_large_whole_numbers_stay_what_they_are(given: Any, expected: list[int], large: FinishedRun) -> None:
     """Beside gaps and fractions too, where NumPy would make float64 of all of them."""
     assert large.fields(large.table({"id": given}), ["id"])["id"].tolist() == expected
 

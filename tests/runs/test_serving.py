@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import CODES, Failure, Problem
-from dslc.run.finished import Run
+from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, spec_of, trained, write_spec
 
 HOUSES = """\
@@ -288,7 +288,7 @@ def test_a_model_that_samples_takes_a_seed(tmp_path: Path) -> None:
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1])
-    run: Run = opened(tmp_path / "run")
+    run: FinishedRun = opened(tmp_path / "run")
     assert np.array_equal(
         run.predict(tmp_path / "flowers.csv")["logits"], run.predict(tmp_path / "flowers.csv")["logits"]
     )

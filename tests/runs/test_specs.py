@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from dslc.pipeline import Options, compile_spec, reopen
-from dslc.run.finished import Run
-from dslc.run.loop import RunResult, train
+from dslc.run.finished import FinishedRun
+from dslc.run.observing import RunResult
+from dslc.run.training import train
 from tests.conftest import SPECS
 
 
@@ -29,7 +30,7 @@ def accuracy(name: str, folder: Path, **options: Any) -> float:
 def test_linear_regression_finds_the_line(tmp_path: Path) -> None:
     result_of("linear_regression", tmp_path / "run")
     (tmp_path / "new.csv").write_text("x\n1\n2\n3\n4\n")
-    found = Run.open(tmp_path / "run", reopen).predict(tmp_path / "new.csv")["y"]
+    found = FinishedRun.open(tmp_path / "run", reopen).predict(tmp_path / "new.csv")["y"]
     assert np.abs(found.reshape(-1) - [1, 2, 3, 4]).max() < 0.01
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.pipeline import Options, compile_spec, reopen
-from dslc.run.finished import Run
-from dslc.run.loop import train
+from dslc.run.finished import FinishedRun
+from dslc.run.training import train
 from tests.conftest import SPECS
 
 Columns = dict[str, list[str]]
@@ -95,12 +95,12 @@ def write(path: Path, columns: Mapping[str, list[str]]) -> Path:
     return path
 
 
-def trained(name: str, folder: Path, data: Path, **options: Any) -> Run:
+def trained(name: str, folder: Path, data: Path, **options: Any) -> FinishedRun:
     train(compile_spec(SPECS / f"{name}.dl", Options(data=(data,), **options)), folder / "run", provider="cpu")
-    return Run.open(folder / "run", reopen, [data])
+    return FinishedRun.open(folder / "run", reopen, [data])
 
 
-def exported(run: Run, columns: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
+def exported(run: FinishedRun, columns: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
     """Run the model behind the fields' graph on raw columns, by what it says of itself."""
     session = onnxruntime.InferenceSession(run.export(fields=True))
     of_input = json.loads(session.get_modelmeta().custom_metadata_map["columns"])
@@ -132,7 +132,9 @@ def raw(cells: list[str], kind: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Columns, Path]:
+def sample(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FinishedRun, Columns, Path]:
     """A run of each task over a sample, the sample, and a folder."""
     folder = tmp_path_factory.mktemp(request.param)
     columns = SAMPLES[request.param](np.random.default_rng(3), ROWS)
@@ -140,7 +142,7 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return trained(request.param, folder, folder / "data", epochs=2), columns, folder
 
 
-def test_all_ways_to_predict_agree(sample: tuple[Run, Columns, Path]) -> None:
+def test_all_ways_to_predict_agree(sample: tuple[FinishedRun, Columns, Path]) -> None:
     run, columns, folder = sample
     shuffled = {"note": ["?"] * ROWS, **dict(reversed(columns.items())), "id": texts(range(ROWS))}
     found = run.predict(write(folder / "shuffled.csv", shuffled))
@@ -159,7 +161,7 @@ def test_all_ways_to_predict_agree(sample: tuple[Run, Columns, Path]) -> None:
         assert np.array_equal(np.sort(joined, axis=0), np.sort(found[name], axis=0))
 
 
-def test_a_split_is_measured_alike_in_a_file_of_its_own(sample: tuple[Run, Columns, Path]) -> None:
+def test_a_split_is_measured_alike_in_a_file_of_its_own(sample: tuple[FinishedRun, Columns, Path]) -> None:
     run, columns, folder = sample
     for split in ("train", "test"):
         rows = run.predict(split=split, keep=list(columns))
@@ -190,7 +192,7 @@ REFUSED = {
 }
 
 
-def test_cells_that_training_has_not_seen(sample: tuple[Run, Columns, Path]) -> None:
+def test_cells_that_training_has_not_seen(sample: tuple[FinishedRun, Columns, Path]) -> None:
     run, columns, _ = sample
     for column, cell in MESSY.get(run.manifest.name, {}).items():
         messy = {**columns, column: [cell, *columns[column][1:]]}
@@ -202,7 +204,7 @@ def test_cells_that_training_has_not_seen(sample: tuple[Run, Columns, Path]) -> 
                 assert np.allclose(values, shipped[name], rtol=1e-5, atol=1e-6)
 
 
-def test_cells_that_are_refused_name_their_column(sample: tuple[Run, Columns, Path]) -> None:
+def test_cells_that_are_refused_name_their_column(sample: tuple[FinishedRun, Columns, Path]) -> None:
     run, columns, folder = sample
     for column, cell in REFUSED[run.manifest.name].items():
         path = write(folder / "wrong.csv", {**columns, column: [columns[column][0], cell, *columns[column][2:]]})

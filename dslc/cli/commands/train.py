@@ -26,7 +26,7 @@ from dslc.cli.options import (
 
 if TYPE_CHECKING:
     from dslc.pipeline import Compilation
-    from dslc.run.loop import RunResult
+    from dslc.run.observing import RunResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
     """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.run.loop import train
+    from dslc.run.training import train
 
     watcher = follower(quiet=options.json)
     try:

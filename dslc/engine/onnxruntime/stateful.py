@@ -22,7 +22,7 @@ from dslc.engine.onnxruntime.runtime import runtime_errors
 from dslc.engine.onnxruntime.session import Graph, Model, Settings, allocate, element_dtype, place
 from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
 
-__all__ = ["NEXT", "SEED", "Feed", "Recurrence", "TrainStep"]
+__all__ = ["NEXT", "SEED", "Feed", "StatefulRunner", "TrainStep"]
 
 NEXT = ".next"
 SEED = "seed"
@@ -33,7 +33,7 @@ HOST = (np.ndarray, np.generic)
 
 
 @dataclass
-class _Run:
+class BoundGraph:
     """One graph with its inputs and outputs bound, in one phase."""
 
     graph: Graph
@@ -52,11 +52,11 @@ class Feed:
     arrays: dict[str, np.ndarray]
     staged: list[tuple[np.ndarray, Any]]
     """Arrays that are copied to a device's buffers; on the CPU, ``arrays`` are the buffers themselves."""
-    phases: tuple[list[_Run], list[_Run]]
+    phases: tuple[list[BoundGraph], list[BoundGraph]]
     """The runs of even and of odd steps."""
 
 
-class Recurrence:
+class StatefulRunner:
     """Graphs run in order over batches, on a state that they change.
 
     The inputs of a graph are, by name, tensors of the state, ``seed``, and else fields of the batch; its output
@@ -105,13 +105,10 @@ class Recurrence:
         self._phase = 0
         self._seed_value = 0
         self._feeds: dict[tuple[Any, ...], Feed] = {}
-        self._last: list[_Run] = []
+        self._last: list[BoundGraph] = []
 
     def _overwrites(self, name: str) -> bool:
-        """Is one buffer enough for a tensor, because the graph has done with it before it writes the next one?
-
-        With several graphs a step's beginning must be there in full until its end, see :meth:`TrainStep.before`.
-        """
+        """Whether one buffer is enough for a tensor: the only graph has done with it before it writes the next one."""
         return len(self.graphs) == 1 and self.graphs[0].may_overwrite(name + NEXT, name)
 
     def _check(self, state: Mapping[str, Any]) -> None:
@@ -129,7 +126,7 @@ class Recurrence:
 
     # --- running -------------------------------------------------------------------------------
 
-    def step(self, batch: Mapping[str, np.ndarray], seed: int = 0) -> None:
+    def run_batch(self, batch: Mapping[str, np.ndarray], seed: int = 0) -> None:
         """Run every graph once on a batch (fields by name; those that no graph reads are ignored).
 
         After a failure the state holds parts of both steps; go on from a checkpoint.
@@ -198,7 +195,7 @@ class Recurrence:
         is_host = provider.device == "cpu"
         arrays = {n: v.numpy() if is_host else np.empty(shapes[n], self.fields[n].dtype) for n, v in values.items()}
         parity = dict.fromkeys(self._buffers, 0)
-        phases: tuple[list[_Run], list[_Run]] = ([], [])
+        phases: tuple[list[BoundGraph], list[BoundGraph]] = ([], [])
         for phase in phases:
             for graph, changed in zip(self.graphs, self._changed, strict=True):
                 phase.append(self._bind(graph, changed, symbols, values, parity))
@@ -208,7 +205,7 @@ class Recurrence:
 
     def _bind(
         self, graph: Graph, changed: list[str], symbols: dict[str, int], fields: dict[str, Any], parity: dict[str, int]
-    ) -> _Run:
+    ) -> BoundGraph:
         used = {name: size for name, size in symbols.items() if any(name in p.shape for p in graph.inputs.values())}
         session = graph.session(used)
         binding = session.io_binding()
@@ -230,7 +227,7 @@ class Recurrence:
                 binding.bind_output(name, self.settings.provider.device)
         for name in changed:
             binding.bind_ortvalue_output(name + NEXT, self._buffers[name][parity[name] ^ 1])
-        return _Run(graph, session, binding, inputs, scalars)
+        return BoundGraph(graph, session, binding, inputs, scalars)
 
     # --- state ---------------------------------------------------------------------------------
 
@@ -273,7 +270,7 @@ def _dtype(value: Any) -> np.dtype[Any]:
     return value.dtype if isinstance(value, HOST) else element_dtype(value.element_type())
 
 
-class TrainStep(Recurrence):
+class TrainStep(StatefulRunner):
     """The training step: one graph, or several that each minimize something, on shared state.
 
     Raises:
@@ -300,15 +297,3 @@ class TrainStep(Recurrence):
     def scalar(self, name: str, graph: int = 0) -> float:
         """Return a result of the last step that is one number."""
         return float(self._last[graph].scalars[name].numpy())
-
-    def before(self) -> dict[str, np.ndarray]:
-        """Return a copy of the state before the last step, to find out what went wrong in it.
-
-        A tensor that several graphs of a step change is returned as the last but one of them left it, and one that
-        is overwritten in place, which no loss depends on, as it is now.
-        """
-        changed = {name for names in self._changed for name in names}
-        return {
-            name: np.array(pair[self._place_of(name) ^ (name in changed)].numpy())
-            for name, pair in self._buffers.items()
-        }

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dslc.compile.artifacts import Artifacts
-from dslc.compile.lowering import origin_of
 from dslc.compile.state import StateRole
 from dslc.diagnostics import Failure, Label, Problem
 from dslc.engine.finite import all_finite, is_finite
@@ -23,19 +21,14 @@ from dslc.engine.onnxruntime.stateful import NEXT, SEED, TrainStep
 from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
 from dslc.graph.probes import ProbedNode
-from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
-from dslc.plan.values import Value
 from dslc.run.explaining.causes import GRADIENT, SCALE, Cause, cause_of
-from dslc.run.explaining.tracing import Birth, LaidOpen, reach, trace
+from dslc.run.explaining.tracing import Birth, LaidOpen, reach, span_of, trace
+from dslc.run.loop import Trainer
 from dslc.run.progress import Progress, progress_of
-from dslc.source import Span
 from dslc.storage.entries import Entry
 
-if TYPE_CHECKING:
-    from dslc.run.loop import TrainingRun
-
-__all__ = ["explained", "span_of"]
+__all__ = ["explained"]
 
 GROWN = 100.0
 """How many times as large as at first the largest weight is where the training is said to have diverged."""
@@ -54,7 +47,7 @@ class _Fault:
     cause: Cause
 
 
-def explained(run: TrainingRun) -> Problem:
+def explained(run: Trainer) -> Problem:
     """Return the error for a run that has met a number that is not finite, with its cause."""
     train, course = run.train, run.course
     first, state, progress = _last_good(run)
@@ -84,7 +77,7 @@ def explained(run: TrainingRun) -> Problem:
     return LOSS_NOT_FINITE(f"a loss or a weight is not finite in step {step}", hint=hint).at(place)
 
 
-def _last_good(run: TrainingRun) -> tuple[Arrays, Arrays, Progress]:
+def _last_good(run: Trainer) -> tuple[Arrays, Arrays, Progress]:
     """Return the run's first state, and the last one that was saved with where it stands."""
     found, _ = run.files.checkpoints.latest()
     if found is None:
@@ -169,12 +162,3 @@ def _growth(train: TrainPlan, first: Arrays, before: Arrays) -> str | None:
     paths = {path for objective in train.objectives for group in objective.groups for path in group.paths}
     old, new = (max((abs(reach(state[path])) for path in paths), default=0.0) for state in (first, before))
     return f"the weights have grown from {old:.2g} to {new:.2g}" if new > GROWN * (old or 1.0) else None
-
-
-def span_of(value: Value, node: ProbedNode | None) -> Span | None:
-    """Return the span of the application, of those that a value derives from, that a node comes from."""
-    if node is None or node.origin is None:
-        return None
-    found = [a for a in applications_of(value) if a.span is not None and origin_of(a.span) == node.origin]
-    named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
-    return next((a.span for a in [*named, *found]), None)

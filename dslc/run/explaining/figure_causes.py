@@ -15,8 +15,7 @@ from dslc.errors.objectives import FIGURE_NOT_FINITE
 from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
 from dslc.run.explaining.causes import Cause, cause_of
-from dslc.run.explaining.failures import span_of
-from dslc.run.explaining.tracing import LaidOpen, trace
+from dslc.run.explaining.tracing import LaidOpen, span_of, trace
 
 __all__ = ["told_with_cause"]
 

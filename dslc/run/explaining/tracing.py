@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dslc.compile.lowering import origin_of
 from dslc.engine.evaluation import Predictor
 from dslc.engine.finite import is_finite
 from dslc.engine.onnxruntime.session import Settings
 from dslc.graph.model import load_model
 from dslc.graph.probes import ProbedNode, Probes, probed
+from dslc.plan.measures import applications_of
+from dslc.plan.values import Value
+from dslc.source import Span
 
-__all__ = ["Birth", "LaidOpen", "at_place", "reach", "trace"]
+__all__ = ["Birth", "LaidOpen", "at_place", "reach", "span_of", "trace"]
 
 ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "Add", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Clip", "Cos", "Cosh",
@@ -129,3 +133,12 @@ def _suspects(birth: Birth, values: Mapping[str, np.ndarray]) -> dict[str, bool]
         elif not np.isfinite(same):
             found[operand] = bool(np.isnan(same))
     return found
+
+
+def span_of(value: Value, node: ProbedNode | None) -> Span | None:
+    """Return the span of the application, of those that a value derives from, that a node comes from."""
+    if node is None or node.origin is None:
+        return None
+    found = [a for a in applications_of(value) if a.span is not None and origin_of(a.span) == node.origin]
+    named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
+    return next((a.span for a in [*named, *found]), None)
