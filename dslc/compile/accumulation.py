@@ -4,27 +4,31 @@ With the objective a sum of means, each batch's gradient of a mean counts by the
 examples, or by what ``weight``, ``class_weight`` and ``ignore_index`` leave of them. There is one sum of gradients
 for each set of weights, and the sums are divided at the update. Any other formula of statistics, a root of a mean
 say, is differentiated by the statistics of all batches at the update, and these by the parameters in each batch.
+
+So whatever batches an update is made of, each gives tensors that add up. What adds them is a :class:`Sums`: state of
+the graph, which keeps them from batch to batch, or the world outside, where batches may lie on different machines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import Protocol
 
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.compile.lowering import Lowering, origin_of
-from dslc.compile.state import FLUSH, StateRole, StateTensor, counter
-from dslc.graph import Builder, Tensor
+from dslc.compile.state import FLUSH, StateRole, StateTensor, StepState, counter
+from dslc.graph import Tensor
 from dslc.library.losses import nonzero
-from dslc.library.operation import SUM, Statistic
+from dslc.library.operation import SUM, Context, Statistic
 from dslc.plan.measures import BATCH, formula_of
 from dslc.plan.terms import Addend, Term, statistics_of, terms_of, varying_sites
 from dslc.plan.values import Application, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
-__all__ = ["Accumulation", "alive", "term_name", "term_values"]
+__all__ = ["Accumulated", "PendingSums", "Sums", "accumulated", "has_weight", "term_name", "term_values"]
 
 
 def term_name(number: int) -> str:
@@ -66,153 +70,194 @@ def weight_of(lowering: Lowering, term: Term) -> Tensor:
     return accumulators_of(lowering, term.site)["weight"]
 
 
-def alive(lowering: Lowering, objective: Value) -> Tensor | None:
+def has_weight(lowering: Lowering, objective: Value) -> Tensor | None:
     """Return whether a batch has anything to learn from (bool), None where every batch has."""
     sites = varying_sites(objective)
-    return _any(_is_not_zero(accumulators_of(lowering, site)["weight"]) for site in sites) if sites else None
+    return _any_weight(accumulators_of(lowering, site)["weight"] for site in sites) if sites else None
 
 
-def _any(conditions: Iterable[Tensor]) -> Tensor:
-    return reduce(g.logical_or, conditions)
+def _any_weight(weights: Iterable[Tensor]) -> Tensor:
+    return reduce(g.logical_or, (g.logical_not(g.equal(weight, 0)) for weight in weights))
 
 
-def _is_not_zero(x: Tensor) -> Tensor:
-    return g.logical_not(g.equal(x, 0))
+# --- who adds up ---------------------------------------------------------------------------------------
 
 
-@dataclass
-class Accumulation:
-    """The part of a step's graph that accumulates."""
+class Sums(Protocol):
+    """Adds up tensors of the batches that make an update."""
 
-    builder: Builder
-    lowering: Lowering
-    objective: Value
-    parameters: Mapping[str, Tensor]
-    """Those that the objective trains, by path."""
-    batches: int
-    add: Callable[[StateTensor], Tensor]
-    """Makes a state tensor an input."""
-    label: Callable[[str, str], str]
-    next: dict[str, Tensor]
-    """Successors of state tensors, to be filled."""
-    complete: Tensor = field(init=False)
+    def sum(self, name: str, batch: Tensor) -> Tensor:
+        """Return the sum over the batches of a tensor, given that of this batch; it has its type."""
+
+    def statistic(
+        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the accumulators of a statistic over the batches, given those of this batch."""
+
+    def is_update(self, has_weight: Tensor | None) -> Tensor | None:
+        """Return whether an update is made (bool), given whether there is anything to learn from; None: always."""
+
+
+@dataclass(eq=False)
+class PendingSums:
+    """Sums that are state from one batch to the next, under names that begin with ``pending/``, 0 behind an update."""
+
+    state: StepState
+    complete: Tensor
     """Whether the batch is the last of those that make an update, a bool."""
-    applies: Tensor = field(init=False)
-    """Whether it makes one: there may have been nothing to learn from."""
     _stays: dict[ElementType, Tensor] = field(default_factory=dict)
 
-    def gradients(self, loss: Tensor) -> dict[str, Tensor]:
-        """Return the objective's gradient over the batches since the last update, which holds where one is made."""
-        flush = self.add(StateTensor(FLUSH, TensorType(INT64), StateRole.HOST, 0))
-        since = self.add(counter(self.label("pending", "batches")))
-        full = g.greater_equal(since + 1, self.builder.constant(self.batches, INT64))
-        self.complete = g.logical_or(full, g.greater(flush, self.builder.constant(0, INT64)))
-        self.next[self.label("pending", "batches")] = self._kept(since + 1)
-        terms = terms_of(self.objective)
-        if terms is None:
-            return self._of_formula()
-        if len(terms.terms) == 1 and terms.terms[0].weighting is not SUM:
-            return self._of_terms(terms.terms, [loss], None)  # what does not hang on the batch is the same in each
-        values = [emit_addends(self.lowering, term.addends) for term in terms.terms]
-        return self._of_terms(terms.terms, values, emit_addends(self.lowering, terms.rest) if terms.rest else None)
+    @classmethod
+    def of(cls, state: StepState, batches: int) -> PendingSums:
+        """Return the sums of so many batches, or of fewer where the host says that the update is due."""
+        flush = state.read(StateTensor(FLUSH, TensorType(INT64), StateRole.HOST, 0))
+        name = state.label("pending", "batches")
+        since = state.read(counter(name))
+        full = g.greater_equal(since + 1, state.builder.constant(batches, INT64))
+        sums = cls(state, g.logical_or(full, g.greater(flush, state.builder.constant(0, INT64))))
+        sums._keep(name, since + 1)
+        return sums
 
-    def _kept(self, sum: Tensor) -> Tensor:
-        """Return what goes on to the next batch of a sum over batches: nothing behind an update."""
+    def _keep(self, name: str, sum: Tensor) -> None:
+        """Let a sum over batches go on to the next batch; nothing does behind an update."""
         if sum.element not in self._stays:
             self._stays[sum.element] = g.cast(g.logical_not(self.complete), sum.element)
-        return sum * self._stays[sum.element]
+        self.state.next[name] = sum * self._stays[sum.element]
 
-    def _pending(self, name: str, batch: Tensor) -> Tensor:
+    def sum(self, name: str, batch: Tensor) -> Tensor:
         """Add a batch's tensor to those of the batches before it."""
-        tensor = StateTensor(self.label("pending", name), batch.type, StateRole.MOMENT, 0)
-        if not batch.rank:
-            tensor = StateTensor(tensor.name, batch.type, StateRole.COUNTER, 0)
-        summed = self.add(tensor) + batch
-        self.next[tensor.name] = self._kept(summed)
-        return summed
+        name = self.state.label("pending", name)
+        role = StateRole.MOMENT if batch.rank else StateRole.COUNTER
+        total = self.state.read(StateTensor(name, batch.type, role, 0)) + batch
+        self._keep(name, total)
+        return total
 
-    def _slopes(self, value: Tensor) -> dict[str, Tensor]:
-        """Return the gradient of a scalar by each parameter that it depends on."""
-        found = gradients(value, list(self.parameters.values()))
-        return {path: slope for path, slope in zip(self.parameters, found, strict=True) if slope is not None}
-
-    # --- sums of means and sums --------------------------------------------------------------------
-
-    def _of_terms(self, terms: Sequence[Term], values: Sequence[Tensor], rest: Tensor | None) -> dict[str, Tensor]:
-        found: dict[str, list[Tensor]] = {path: [] for path in self.parameters}
-        weights: list[Tensor] = []
-        for number, (term, value) in enumerate(zip(terms, values, strict=True), 1):
-            suffix = f"_{number}" if number > 1 else ""
-            slopes = self._slopes(value)
-            weight = weight_of(self.lowering, term) if term.weighting is not SUM else None
-            total = None
-            if weight is not None:
-                total = self._pending(f"examples{suffix}", g.cast(weight, _wide(weight.element)))
-                if term.varies:
-                    weights.append(total)
-            for path, slope in slopes.items():
-                wide = g.cast(slope, _wide(slope.element))
-                batch = wide if weight is None else wide * g.cast(weight, wide.element)
-                summed = self._pending(f"{path}{suffix}", batch)
-                if total is not None:
-                    summed = summed / g.cast(nonzero(total) if term.varies else total, summed.element)
-                found[path].append(g.cast(summed, slope.element))
-        if rest is not None:
-            for path, slope in self._slopes(rest).items():
-                found[path].append(slope)
-        always = not weights or len(weights) < len(terms)
-        self.applies = self.complete if always else g.logical_and(self.complete, _any(map(_is_not_zero, weights)))
-        return self._joined(found)
-
-    def _joined(self, found: Mapping[str, Sequence[Tensor]]) -> dict[str, Tensor]:
-        return {
-            path: g.total(*slopes) if slopes else g.full(parameter, 0.0, parameter.type)
-            for (path, parameter), slopes in zip(self.parameters.items(), found.values(), strict=True)
+    def statistic(
+        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Merge a batch's accumulators with those of the batches before it."""
+        names = {key: self.state.label("pending", f"{name}/{key}") for key in batch}
+        before = {
+            key: self.state.read(StateTensor(names[key], tensor.type, StateRole.COUNTER, 0))
+            for key, tensor in batch.items()
         }
+        total = {key: g.detach(tensor) for key, tensor in operation.merge(context, before, dict(batch)).items()}
+        for key, tensor in total.items():
+            self._keep(names[key], tensor)
+        return total
 
-    # --- other formulas ------------------------------------------------------------------------------
+    def is_update(self, has_weight: Tensor | None) -> Tensor:
+        """An update is made where it is complete, and has anything to learn from."""
+        return self.complete if has_weight is None else g.logical_and(self.complete, has_weight)
 
-    def _of_formula(self) -> dict[str, Tensor]:
-        """Differentiate the formula by its statistics over all batches, and these by the parameters."""
-        formula = formula_of(self.objective)
-        trained = {id(site) for site in statistics_of(self.objective)}
-        emitted = {id(application) for application in formula.finished}
-        whole = self.lowering.without(emitted)
-        parts: list[tuple[Tensor, Tensor]] = []
-        """Of each statistic in a batch that a gradient may go through: itself, and its sum over the batches."""
-        weights: list[Tensor] = []
-        for number, site in enumerate(formula.sites, 1):
-            operation = site.operation
-            assert isinstance(operation, Statistic)
-            batch = accumulators_of(self.lowering, site)
-            names = {key: self.label("pending", f"statistic_{number}/{key}") for key in batch}
-            before = {
-                key: self.add(StateTensor(names[key], tensor.type, StateRole.COUNTER, 0))
-                for key, tensor in batch.items()
-            }
-            context = self.lowering.context(site)
-            total = {k: g.detach(t) for k, t in operation.merge(context, before, batch).items()}
-            for key, tensor in total.items():
-                self.next[names[key]] = self._kept(tensor)
-                if id(site) in trained and tensor.element.is_float:
-                    parts.append((batch[key], tensor))
-            weights += [total["weight"]] if "weight" in total else []
-            result = site.outputs[0].type.element
-            whole.put(site, (operation.finish(context, total, result),))
-        (value,) = whole.emit(self.objective)
-        found: dict[str, list[Tensor]] = {path: [] for path in self.parameters}
-        factors = gradients(value, [total for _, total in parts])
-        for number, ((batch_part, _), factor) in enumerate(zip(parts, factors, strict=True), 1):
-            for path, slope in self._slopes(batch_part).items() if factor is not None else ():
-                assert factor is not None
-                wide = g.cast(slope, _wide(slope.element))
-                summed = self._pending(f"{path}_{number}", wide) * g.cast(factor, wide.element)
-                found[path].append(g.cast(summed, slope.element))
-        for path, slope in self._slopes(value).items():
-            found[path].append(slope)
-        always = len(weights) < len(formula.sites)
-        self.applies = self.complete if always else g.logical_and(self.complete, _any(map(_is_not_zero, weights)))
-        return self._joined(found)
+
+# --- gradients over several batches ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Accumulated:
+    """The gradient of an objective over the batches of an update."""
+
+    gradients: Mapping[str, Tensor]
+    """By the path of each parameter, of its type."""
+    is_update: Tensor | None
+    """Whether an update is made (bool), None where one always is: there may have been nothing to learn from."""
+
+
+def accumulated(
+    lowering: Lowering, objective: Value, loss: Tensor, parameters: Mapping[str, Tensor], sums: Sums
+) -> Accumulated:
+    """Return the gradient of an objective, emitted as ``loss``, by parameters (by path) over the batches of an update.
+
+    In the graph, it holds where an update is made.
+    """
+    terms = terms_of(objective)
+    if terms is None:
+        return _of_formula(lowering, objective, parameters, sums)
+    if len(terms.terms) == 1 and terms.terms[0].weighting is not SUM:
+        # what does not hang on the batch is the same in each
+        return _of_terms(lowering, terms.terms, [loss], None, parameters, sums)
+    values = [emit_addends(lowering, term.addends) for term in terms.terms]
+    rest = emit_addends(lowering, terms.rest) if terms.rest else None
+    return _of_terms(lowering, terms.terms, values, rest, parameters, sums)
+
+
+def _of_terms(
+    lowering: Lowering, terms: Sequence[Term], values: Sequence[Tensor], rest: Tensor | None,
+    parameters: Mapping[str, Tensor], sums: Sums,
+) -> Accumulated:  # fmt: skip
+    """Add up the gradient of each term, times its weight, and divide by the sum of weights."""
+    found: dict[str, list[Tensor]] = {path: [] for path in parameters}
+    weights: list[Tensor] = []
+    for number, (term, value) in enumerate(zip(terms, values, strict=True), 1):
+        suffix = f"_{number}" if number > 1 else ""
+        of_batch = _gradients(value, parameters)
+        weight = weight_of(lowering, term) if term.weighting is not SUM else None
+        total = None
+        if weight is not None:
+            total = sums.sum(f"examples{suffix}", g.cast(weight, _wide(weight.element)))
+            if term.varies:
+                weights.append(total)
+        for path, gradient in of_batch.items():
+            wide = g.cast(gradient, _wide(gradient.element))
+            batch = wide if weight is None else wide * g.cast(weight, wide.element)
+            summed = sums.sum(f"{path}{suffix}", batch)
+            if total is not None:
+                summed = summed / g.cast(nonzero(total) if term.varies else total, summed.element)
+            found[path].append(g.cast(summed, gradient.element))
+    if rest is not None:
+        for path, gradient in _gradients(rest, parameters).items():
+            found[path].append(gradient)
+    is_update = sums.is_update(_any_weight(weights) if weights and len(weights) == len(terms) else None)
+    return Accumulated(_joined(found, parameters), is_update)
+
+
+def _of_formula(lowering: Lowering, objective: Value, parameters: Mapping[str, Tensor], sums: Sums) -> Accumulated:
+    """Differentiate the formula by its statistics over all batches, and these by the parameters."""
+    formula = formula_of(objective)
+    trained = {id(site) for site in statistics_of(objective)}
+    whole = lowering.without({id(application) for application in formula.finished})
+    parts: list[tuple[Tensor, Tensor]] = []
+    """Of each statistic in a batch that a gradient may go through: itself, and its sum over the batches."""
+    weights: list[Tensor] = []
+    for number, site in enumerate(formula.sites, 1):
+        operation = site.operation
+        assert isinstance(operation, Statistic)
+        batch = accumulators_of(lowering, site)
+        context = lowering.context(site)
+        total = sums.statistic(f"statistic_{number}", operation, context, batch)
+        if id(site) in trained:
+            parts += [(batch[key], tensor) for key, tensor in total.items() if tensor.element.is_float]
+        weights += [total["weight"]] if "weight" in total else []
+        whole.put(site, (operation.finish(context, total, site.outputs[0].type.element),))
+    (value,) = whole.emit(objective)
+    found: dict[str, list[Tensor]] = {path: [] for path in parameters}
+    factors = gradients(value, [total for _, total in parts])
+    for number, ((batch_part, _), factor) in enumerate(zip(parts, factors, strict=True), 1):
+        if factor is None:
+            continue
+        for path, gradient in _gradients(batch_part, parameters).items():
+            wide = g.cast(gradient, _wide(gradient.element))
+            summed = sums.sum(f"{path}_{number}", wide) * g.cast(factor, wide.element)
+            found[path].append(g.cast(summed, gradient.element))
+    for path, gradient in _gradients(value, parameters).items():
+        found[path].append(gradient)
+    is_update = sums.is_update(_any_weight(weights) if len(weights) == len(formula.sites) else None)
+    return Accumulated(_joined(found, parameters), is_update)
+
+
+def _gradients(value: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the gradient of a scalar by each parameter that it depends on."""
+    found = gradients(value, list(parameters.values()))
+    return {path: gradient for path, gradient in zip(parameters, found, strict=True) if gradient is not None}
+
+
+def _joined(found: Mapping[str, Sequence[Tensor]], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the sum of what was found for each parameter, zeros where that is nothing."""
+    return {
+        path: g.total(*found[path]) if found[path] else g.full(parameter, 0.0, parameter.type)
+        for path, parameter in parameters.items()
+    }
 
 
 def _wide(element: ElementType) -> ElementType:

@@ -1,9 +1,9 @@
-"""The state of a training run: its tensors, their names, roles and first values."""
+"""The state of a training run: its tensors, their names, roles and first values; and a step's graph's view of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import prod
 from typing import Any
@@ -11,6 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
+from dslc import graph as g
+from dslc.graph import Builder, Tensor
 from dslc.library.operation import Role, Variable
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord
@@ -24,8 +26,12 @@ __all__ = [
     "TOTAL",
     "StateRole",
     "StateTensor",
+    "StepState",
     "average_name",
+    "chosen",
+    "counter",
     "initial_parameters",
+    "parameter_tensors",
 ]
 
 COUNTER_STEP = "counter/step"
@@ -96,3 +102,37 @@ def parameter_tensors(train: TrainPlan) -> Iterable[StateTensor]:
 def counter(name: str) -> StateTensor:
     """Return a counter that starts from 0."""
     return StateTensor(name, TensorType(INT64), StateRole.COUNTER, 0)
+
+
+@dataclass(eq=False)
+class StepState:
+    """The state as a step's graph has it: what it reads are inputs, and for what it changes there are successors."""
+
+    builder: Builder
+    owner: str = ""
+    """The objective's name and a slash, where there are several: it stands in the names of what is its own."""
+    tensors: dict[str, StateTensor] = field(default_factory=dict)
+    """What it reads, by name."""
+    next: dict[str, Tensor] = field(default_factory=dict)
+    """The successors of what it changes, by name."""
+    _before: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a tensor that it reads, as it is before the step."""
+        return self._before[name]
+
+    def read(self, tensor: StateTensor) -> Tensor:
+        """Return a state tensor as it is before the step; the first time, it becomes an input of the graph."""
+        if tensor.name not in self.tensors:
+            self.tensors[tensor.name] = tensor
+            self._before[tensor.name] = self.builder.input(tensor.name, tensor.type)
+        return self._before[tensor.name]
+
+    def label(self, kind: str, name: str) -> str:
+        """Return the name of a state tensor of this kind that is the objective's own."""
+        return f"{kind}/{self.owner}{name}"
+
+
+def chosen(is_update: Tensor | None, after: Tensor, before: Tensor) -> Tensor:
+    """Return what comes after an update, and what was before where a step makes none; None: it always does."""
+    return after if is_update is None else g.where(is_update, after, before)

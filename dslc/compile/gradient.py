@@ -1,0 +1,68 @@
+"""The gradient, the first part of a training step: forward, loss, backward, and what batches add up to.
+
+It takes parameters, statistics, a batch and what random numbers follow from; it gives the loss, the gradients by
+parameter over all batches of an update, and the statistics that the batch has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dslc import graph as g
+from dslc.autodiff import gradients
+from dslc.compile.accumulation import PendingSums, accumulated, has_weight, term_name, term_values
+from dslc.compile.lowering import Lowering
+from dslc.compile.state import StepState
+from dslc.graph import Tensor
+from dslc.plan.terms import known_by_fields
+from dslc.plan.training import Objective, TrainPlan
+
+__all__ = ["Gradient", "gradient_of"]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What the gradient part of a step hands to the update."""
+
+    gradients: Mapping[str, Tensor]
+    """Over the batches of the update, by the path of each parameter that the objective trains, of its type."""
+    is_update: Tensor | None
+    """Whether an update is made (bool), None where one always is."""
+    complete: Tensor | None
+    """Whether the batch is the last of those that make an update (bool), None where every batch is."""
+    statistics: Mapping[str, Tensor]
+    """Running statistics as the batch leaves them, by path."""
+    terms: int
+    """How many terms of the loss are put out, 0 where the loss is one of them or all examples count alike."""
+
+
+def gradient_of(train: TrainPlan, objective: Objective, lowering: Lowering, state: StepState) -> Gradient:
+    """Emit an objective with its gradient; ``loss``, and its terms where there are several, become outputs.
+
+    A batch with nothing to learn from makes no update. Where there is but one objective and no accumulation, and the
+    data decides, the host leaves such a batch out, and the graph stays free of conditions.
+
+    Raises:
+        Problem: E0590, an operator has no gradient.
+    """
+    (loss,) = lowering.emit(objective.loss)
+    state.builder.output("loss", loss)
+    terms = term_values(lowering, objective.loss)
+    for number, term in enumerate(terms):
+        state.builder.output(term_name(number), term)
+    parameters = {path: state[path] for group in objective.groups for path in group.paths}
+    statistics = lowering.updates
+    if train.accumulate > 1:
+        sums = PendingSums.of(state, train.accumulate)
+        found = accumulated(lowering, objective.loss, loss, parameters, sums)
+        return Gradient(found.gradients, found.is_update, sums.complete, statistics, len(terms))
+    decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
+    is_update = has_weight(lowering, objective.loss) if decides else None
+    by_path = {
+        path: gradient if gradient is not None else g.full(loss, 0.0, parameter.type)
+        for (path, parameter), gradient in zip(
+            parameters.items(), gradients(loss, list(parameters.values())), strict=True
+        )
+    }
+    return Gradient(by_path, is_update, None, statistics, len(terms))
