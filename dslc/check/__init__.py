@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dslc.library  # noqa: F401 - declares every word
-from dslc.check.core.bodies import bind_formals, elaborate_alone
-from dslc.check.core.builtins import BUILTINS, classes_of
-from dslc.check.core.elaboration import CLASS_COUNT, Elaboration, Exhausted
-from dslc.check.core.expressions import Evaluator
+from dslc.check.core.blocks import bind_formals, elaborate_alone
+from dslc.check.core.budget import Exhausted
+from dslc.check.core.builtins import BUILTINS
+from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.check.data.classes import classes_of
 from dslc.check.data.dataset import check_data
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
@@ -101,7 +103,7 @@ def _alone(elaboration: Elaboration, block: BlockDeclaration) -> None:
     """Check a model that no ``train`` uses with its default arguments, if it has one for each."""
     if block.damaged or any(formal.default is None for formal in block.node.formals):
         return
-    evaluator = Evaluator(elaboration, Scope(block.file))
+    evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
     try:
         arguments = bind_formals(evaluator, block, [], block.node.name_span)
         if arguments is not POISON:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.check import Facts, Program, check_train_block
-from dslc.check.core.bodies import bind_formals, elaborate_alone
+from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
-from dslc.check.core.expressions import Evaluator
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
 from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
@@ -153,7 +153,7 @@ def of_models(program: Program, limits: Limits) -> list[Overview]:
             continue
         diagnostics = Diagnostics()
         elaboration = Elaboration(diagnostics, limits)
-        evaluator = Evaluator(elaboration, Scope(block.file))
+        evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
         arguments = bind_formals(evaluator, block, [], block.node.name_span)
         result = elaborate_alone(evaluator, block, arguments, name) if arguments is not POISON else POISON
         diagnostics.raise_errors()

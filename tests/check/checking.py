@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from dslc.check import Facts, Program, TrainPlan, check_program, check_train_block, resolve_program
-from dslc.check.core.bodies import bind_formals, elaborate_alone
+from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.expressions import Evaluator
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.limits import Limits
@@ -35,7 +35,7 @@ def elaborated(text: str, name: str = "Net", **files: str) -> tuple[dict[str, Va
     diagnostics = Diagnostics()
     elaboration = Elaboration(diagnostics, Limits(), functions=dict(BUILTINS))
     block = program.scope.blocks[name]
-    evaluator = Evaluator(elaboration, Scope(block.file))
+    evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
     arguments = bind_formals(evaluator, block, [], block.node.name_span)
     result = elaborate_alone(evaluator, block, arguments, name)
     diagnostics.raise_errors()

@@ -1,122 +1,31 @@
-"""Blocks and shared layers: bodies elaborated for the tensors that flow in."""
+"""The statements of a block's body, carried out for the tensors that flow in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dslc.check.core.arguments import Given, as_initializer, bind
+from dslc.check.core.applicable import CallSite, Evaluator
+from dslc.check.core.arguments import as_initializer
 from dslc.check.core.builtins import count_of
+from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.forms import check_form
+from dslc.check.core.layers import LayerInstance
 from dslc.check.core.matching import Silent, declared_type, match_type
 from dslc.check.core.scope import BlockDeclaration, Scope
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Label, Problem
 from dslc.errors import matching, names, objectives
-from dslc.library.operation import Initializer, Layer, Role, Variable
+from dslc.library.operation import Initializer, Role, Variable
 from dslc.plan.values import POISON, Outputs, ParameterRecord, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 
-if TYPE_CHECKING:
-    from dslc.check.core.elaboration import Elaboration
-    from dslc.check.core.expressions import Evaluator
-
-__all__ = ["LayerInstance", "apply_block", "bind_formals", "elaborate", "elaborate_alone", "unpacked"]
-
-
-# --- blocks ----------------------------------------------------------------------------------------
-
-
-def apply_block(
-    outer: Evaluator,
-    block: BlockDeclaration,
-    given: Sequence[Given],
-    operands: Sequence[Value],
-    span: Span,
-    path: tuple[str, ...],
-) -> Any:
-    """Apply a block (or a model, as a block) to tensors; its parameters live under ``path``."""
-    if block.damaged:
-        return POISON
-    arguments = bind_formals(outer, block, given, span)
-    if arguments is POISON:
-        return POISON
-    return elaborate(outer, block, arguments, list(operands), span, path, outer.network)
-
-
-def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span) -> Any:
-    """Return the values of a block's arguments by name, POISON where they do not fit."""
-    diagnostics = outer.elaboration.diagnostics
-    if block.damaged:
-        return POISON
-    formals = [f.name for f in block.node.formals]
-    bound = bind(given, formals, (), of=block.node.name, diagnostics=diagnostics)
-    failed = bound.failed
-    scope = Scope(block.file)
-    inner = replace(outer, scope=scope, bound=(), components={})
-    for formal in block.node.formals:
-        if formal.name in bound.by_name:
-            value = bound.by_name[formal.name].value
-        elif formal.default is not None:
-            value = inner.evaluate(formal.default)
-        else:
-            diagnostics.add(
-                names.MISSING_ARGUMENT(f"{block.node.name} needs '{formal.name}'").at(
-                    span, Label(formal.span, "declared here, without a default")
-                )
-            )
-            value = POISON
-        if isinstance(value, Value):
-            diagnostics.add(
-                names.NOT_KNOWN_YET(
-                    f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
-                    hint=f"tensors flow in: (a, b) -> {block.node.name}",
-                ).at(bound.by_name[formal.name].span)
-            )
-            value = POISON
-        failed |= value is POISON
-        scope.values[formal.name] = value
-    return POISON if failed else dict(scope.values)
-
-
-def elaborate(
-    outer: Evaluator,
-    block: BlockDeclaration,
-    arguments: Mapping[str, Any],
-    operands: list[Value] | dict[str, Value] | None,
-    span: Span,
-    path: tuple[str, ...],
-    network: str,
-) -> Any:
-    """Elaborate a body for operands (by position or by input name; None: for its declared types).
-
-    Returns its output, an :class:`Outputs` if it has several, or POISON.
-    """
-    outer.elaboration.elaborated.add(id(block))
-    if block.damaged:
-        return POISON
-    scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
-    body = _Body(
-        evaluator=replace(outer, scope=scope, network=network, prefix=path, bound=(), components=block.components),
-        block=block,
-        operands=operands,
-        span=span,
-    )
-    for doubt in block.doubts:
-        outer.elaboration.report(block.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
-    with outer.elaboration.nested(span, applied=operands is not None):
-        outer.elaboration.count_execution(span, cost=10)
-        return body.run()
-
-
-def elaborate_alone(outer: Evaluator, block: BlockDeclaration, arguments: Mapping[str, Any], name: str) -> Any:
-    """Elaborate a model for its declared input types, symbols left free: the network as it ships."""
-    return elaborate(outer, block, arguments, None, block.node.name_span, (name,), name)
+__all__ = ["Body", "unpacked"]
 
 
 @dataclass
-class _Body:
+class Body:
     """One elaboration of a block's body."""
 
     evaluator: Evaluator
@@ -131,9 +40,11 @@ class _Body:
 
     @property
     def elaboration(self) -> Elaboration:
+        """What the elaboration around it shares."""
         return self.evaluator.elaboration
 
     def run(self) -> Any:
+        """Return its output, an :class:`Outputs` if it has several, or POISON."""
         node = self.block.node
         if not self.block.well_formed:
             check_form(node, self.elaboration.diagnostics)
@@ -183,7 +94,7 @@ class _Body:
     ) -> None:
         """Carry out statements in their order; what fails is reported, and what it binds is poison."""
         for statement in statements:
-            self.elaboration.count_execution(statement.span)
+            self.elaboration.budget.count_execution(statement.span)
             try:
                 self.statement(statement, replace(self.evaluator, scope=scope), indices, top)
             except Problem as problem:
@@ -215,6 +126,11 @@ class _Body:
             self._poison(statement, scope)
 
     def statement(self, s: tree.BodyStatement, evaluator: Evaluator, indices: tuple[str, ...], top: bool) -> None:
+        """Carry out one statement; ``indices`` are those of the loops around it, ``top`` whether it stands in none.
+
+        Raises:
+            Problem: it can't be carried out.
+        """
         scope = evaluator.scope
         match s:
             case tree.Input():
@@ -327,7 +243,7 @@ class _Body:
                 f"'for' runs over a range or a list, not {kind_of(iterable)}",
                 hint=f"write: for {s.variable.name} in range({count})",
             ).at(s.iterable.span)
-        self.elaboration.count_iterations(count_of(iterable), s.iterable.span)
+        self.elaboration.budget.count_iterations(count_of(iterable), s.iterable.span)
         found = len(self.elaboration.diagnostics)
         for number, item in enumerate(iterable):
             if len(self.elaboration.diagnostics) > found:
@@ -343,22 +259,18 @@ class _Body:
                 "'layer' makes a layer without applying it", hint=f"for example: layer {s.name} = Dense(10)"
             ).at(target.span)
         found = evaluator.resolve(callee, role="layer")
-        given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
-        if any(g.value is POISON for g in given):
+        site = CallSite(
+            evaluator, callee, target, evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
+        )
+        if site.failed:
             raise Silent
-        path = (*evaluator.prefix, *indices, s.name)
-        if isinstance(found, BlockDeclaration):
-            arguments = bind_formals(evaluator, found, given, target.span)
-            instance = LayerInstance(s.name, found, arguments, path, s.name_span)
-        elif isinstance(found, type) and issubclass(found, Layer):
-            word = evaluator.make_layer(found, given, target.span)
-            instance = LayerInstance(s.name, word, {}, path, s.name_span)
-        else:
+        run = found.configured(site)
+        if run is None:
             raise names.NOT_APPLICABLE(
                 f"'{callee.span.text}' is no layer and no block",
                 hint=f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies",
             ).at(callee.span)
-        if instance.word is POISON or instance.arguments is POISON:
+        if run is POISON:
             raise Silent
         for scope in evaluator.scope.chain():
             known = scope.callables.get(s.name)
@@ -366,7 +278,8 @@ class _Body:
                 raise names.DUPLICATE(f"the layer '{s.name}' is declared twice", hint="choose another name").at(
                     s.name_span, Label(known.span, "first declared here")
                 )
-        evaluator.scope.callables[s.name] = instance
+        path = (*evaluator.prefix, *indices, s.name)
+        evaluator.scope.callables[s.name] = LayerInstance(s.name, run, path, s.name_span)
 
     def _parameter(self, s: tree.ParameterDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
@@ -412,47 +325,3 @@ def unpacked(targets: Sequence[tree.Target], value: Any, span: Span) -> dict[str
     if len(parts) != len(targets):
         raise names.BAD_UNPACKING(f"{len(parts)} values are unpacked into {len(targets)} names").at(span)
     return {target.name: part for target, part in zip(targets, parts, strict=True)}
-
-
-# --- shared layers ----------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class LayerInstance:
-    """A layer or block made by ``layer name = ...``; each application shares its parameters."""
-
-    name: str
-    word: Any
-    """The configured operation, or the block's declaration."""
-    arguments: Any
-    path: tuple[str, ...]
-    span: Span
-
-    @property
-    def described(self) -> str:
-        """How messages call it."""
-        return f"the layer '{self.name}'"
-
-    def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
-        """Apply it to tensors."""
-        if isinstance(self.word, BlockDeclaration):
-            return elaborate(evaluator, self.word, self.arguments, list(operands), span, self.path, evaluator.network)
-        evaluator.count_operands(type(self.word), operands, span)
-        return evaluator.elaboration.apply(
-            self.word, operands, span, path=".".join(self.path), network=evaluator.network
-        )
-
-    def member(self, evaluator: Evaluator, e: tree.Member) -> Value:
-        """Read one of its parameters."""
-        parameters = evaluator.elaboration.parameters
-        prefix = ".".join(self.path) + "."
-        record = parameters.get(prefix + e.name)
-        if record is None:
-            own = [path[len(prefix) :] for path in parameters if path.startswith(prefix)]
-            hint = did_you_mean(e.name, own) or (
-                f"it has {', '.join(own)}" if own else "its parameters exist from its first application on"
-            )
-            raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(
-                e.name_span
-            )
-        return evaluator.elaboration.parameter(record, e.span)

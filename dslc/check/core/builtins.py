@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dslc.diagnostics import Problem
+from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.errors import names
-from dslc.plan.data import DataPlan, Facts
 from dslc.plan.values import POISON, kind_of, whole_number
 from dslc.types import Symbolic
 
-if TYPE_CHECKING:
-    from dslc.check.core.expressions import CallSite
-
-__all__ = ["BUILTINS", "ContextFunction", "classes_of", "takes_names"]
-
-ContextFunction = Callable[["CallSite"], Any]
-"""A function that knows where it is called."""
+__all__ = ["BUILTINS", "count_of", "positional"]
 
 
-def _positional(call: CallSite, least: int, most: int) -> list[Any]:
+def positional(call: CallSite, least: int, most: int) -> list[Any]:
+    """Return the values of the arguments of a function that takes no others than by position.
+
+    Raises:
+        Problem: there are others, or more or fewer.
+    """
     named = next((a for a in call.arguments if a.name is not None), None)
     if named is not None:
         raise names.UNKNOWN_ARGUMENT(f"{call.name} takes its arguments by position only").at(named.span)
@@ -33,7 +30,7 @@ def _positional(call: CallSite, least: int, most: int) -> list[Any]:
 
 def range_(call: CallSite) -> Any:
     """``range(n)``, ``range(start, stop)``, ``range(start, stop, step)``: whole numbers, the stop excluded."""
-    values = _positional(call, 1, 3)
+    values = positional(call, 1, 3)
     if POISON in values:
         return POISON
     for value, argument in zip(values, call.arguments, strict=True):
@@ -61,7 +58,7 @@ def count_of(items: range | list[Any] | tuple[Any, ...]) -> int:
 
 def len_(call: CallSite) -> Any:
     """``len(list)``: how many items a list, tuple or range has."""
-    (value,) = _positional(call, 1, 1)
+    (value,) = positional(call, 1, 1)
     if value is POISON:
         return POISON
     if not isinstance(value, (list, tuple, range)):
@@ -71,7 +68,7 @@ def len_(call: CallSite) -> Any:
 
 def int_(call: CallSite) -> Any:
     """``int(x)``: a number with its fraction cut off."""
-    (value,) = _positional(call, 1, 1)
+    (value,) = positional(call, 1, 1)
     if value is POISON or isinstance(value, Symbolic):
         return value
     if not isinstance(value, (int, float)):
@@ -79,32 +76,6 @@ def int_(call: CallSite) -> Any:
     return int(value)
 
 
-def takes_names(*positions: int) -> Callable[[ContextFunction], ContextFunction]:
-    """Mark which arguments of a function are names as written, not values."""
-
-    def mark(function: ContextFunction) -> ContextFunction:
-        function.names_at = frozenset(positions)  # type: ignore[attr-defined]
-        return function
-
-    return mark
-
-
-def classes_of(data: DataPlan | None, facts: Facts) -> ContextFunction:
-    """Return ``classes(field)``: how many categories a field of the data set has."""
-
-    @takes_names(0)
-    def classes(call: CallSite) -> Any:
-        from dslc.check.data.dataset import class_count
-
-        (name,) = _positional(call, 1, 1)
-        if data is None:
-            raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
-        try:
-            return class_count(data, name, facts)
-        except Problem as problem:
-            raise problem.at(call.arguments[0].span) from None
-
-    return classes
-
-
-BUILTINS: dict[str, ContextFunction] = {"range": range_, "len": len_, "int": int_}
+BUILTINS = {
+    "range": ContextFunction(range_), "len": ContextFunction(len_), "int": ContextFunction(int_),
+}  # fmt: skip

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dslc.check.data.widening import Widening, refuse_zero
+from dslc.check.core.budget import Budget, Exhausted
+from dslc.check.core.divisions import refuse_zero
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
 from dslc.library.kernels import need_kernels
@@ -48,23 +49,17 @@ from dslc.types import (
     symbols_of,
 )
 
-__all__ = ["Elaboration", "Exhausted"]
+__all__ = ["Elaboration", "Widening"]
 
-
-class Exhausted(Exception):
-    """A limit of the whole spec is reached, so that nothing more can be told of it; ``problem`` says which."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
+Widening = Callable[["Elaboration", Operation, Sequence[Value], Span], Sequence[Value]]
+"""Returns the operands of an operation in types that it takes."""
 
 
 @dataclass
 class Elaboration:
     """The state of one elaboration.
 
-    ``class_counts`` are the numbers of categories found in the data, by field; before data is read they are
-    symbols. ``frozen`` says which parameter paths are not trained: their layers stay in evaluation mode.
+    ``frozen`` says which parameter paths are not trained: their layers stay in evaluation mode.
     """
 
     diagnostics: Diagnostics
@@ -72,24 +67,22 @@ class Elaboration:
     training: bool = False
     frozen: Callable[[str], bool] = lambda _: False
     parameters: dict[str, ParameterRecord] = field(default_factory=dict)
-    applications: int = 0
-    iterations: int = 0
-    executions: int = 0
-    work: int = 0
-    depth: int = 0
     calls: tuple[Span, ...] = ()
     """Where the blocks around the statement at hand are applied, outermost first."""
     asked_for_parameters: bool = False
     """Something depended on all parameters of a network, so they must be known beforehand."""
     widening: Widening | None = None
     """How numbers of several types meet; None: not at all."""
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
     """Compile-time functions that every expression knows: ``range``, ``classes``."""
     elaborated: set[int] = field(default_factory=set)
     """Identities of the blocks that were applied."""
     _sites: dict[str, int] = field(default_factory=dict)
     _bounds: dict[Symbolic, tuple[float, float]] = field(default_factory=dict)
     """Of the symbolic sizes so far; few differ."""
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.limits)
 
     # --- findings ------------------------------------------------------------------------------
 
@@ -130,51 +123,6 @@ class Elaboration:
         finally:
             self.calls = before
 
-    def check_depth(self, span: Span) -> None:
-        """Refuse expressions that nest too deep, those of all the blocks around taken together."""
-        if self.depth > DEPTHS * self.limits.nesting:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
-                    hint="name intermediate results, or raise the limit with '--limit nesting=N'",
-                ).at(span)
-            )
-
-    def count_execution(self, span: Span, cost: int = 1) -> None:
-        """Count a statement carried out: blocks that apply others twice each grow without a single loop."""
-        self.executions += cost
-        if self.executions > EXECUTIONS * self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    "the loops and blocks of this spec come to more than "
-                    f"{EXECUTIONS * self.limits.loop_iterations:,} statements",
-                    hint="'--limit loop_iterations=N' raises the limit in proportion",
-                ).at(span)
-            )
-
-    def count_work(self, span: Span, amount: int = 1) -> None:
-        """Count what evaluating takes, in operations on single numbers: a turn of a loop can hold thousands."""
-        self.work += amount
-        if self.work > WORK * self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the expressions of this spec come to more than {WORK * self.limits.loop_iterations:,} operations "
-                    "when it is compiled",
-                    hint="'--limit loop_iterations=N' raises the limit in proportion",
-                ).at(span)
-            )
-
-    def count_iterations(self, turns: int, span: Span) -> None:
-        """Count the turns of a compile-time loop that begins."""
-        self.iterations += turns
-        if self.iterations > self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
-                    hint="'--limit loop_iterations=N' raises the limit",
-                ).at(span)
-            )
-
     # --- values --------------------------------------------------------------------------------
 
     def placeholder(self, key: str, type: TensorType, span: Span | None) -> Value:
@@ -202,21 +150,10 @@ class Elaboration:
         return self._leaf(Literal(array=np.asarray(number, element.numpy), given=type), type, span)
 
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
-        application = Application(operation, (), span, self._next_number(span))
+        application = Application(operation, (), span, self.budget.count_node(span))
         value = Value(type, application, span)
         application.outputs = (value,)
         return value
-
-    def _next_number(self, span: Span | None) -> int:
-        self.applications += 1
-        if self.applications > self.limits.graph_nodes:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the network has more than {self.limits.graph_nodes:,} operations",
-                    hint="'--limit graph_nodes=N' raises the limit",
-                ).at(span)
-            )
-        return self.applications
 
     def tensors(self, values: Sequence[Any], spans: Sequence[Span]) -> list[Value]:
         """Return operands as tensors: a number takes the element type of the tensors beside it.
@@ -304,7 +241,7 @@ class Elaboration:
             operation,
             tuple(operands),
             span,
-            self._next_number(span),
+            self.budget.count_node(span),
             site,
             paths,
             training=self.training and not (path and self.frozen(path)),
@@ -403,12 +340,6 @@ CLASS_COUNT = "classes("
 
 MOST_AXES = 64
 """As many as NumPy's arrays have."""
-DEPTHS = 5
-"""How many levels of expressions, on average, each of the blocks in one another may have."""
-EXECUTIONS = 10
-"""How many statements, on average, the turns of loops may have."""
-WORK = 20
-"""How many operations of compile-time expressions, on average, the turns of loops may have."""
 MOST_FINDINGS = 1000
 """After so many findings nobody reads on."""
 

@@ -10,7 +10,7 @@ from dslc.errors import names
 from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES
 from dslc.types import ElementType
 
-__all__ = ["ELEMENT_TYPES", "REGISTRIES", "described", "unknown_word", "usage_of"]
+__all__ = ["ELEMENT_TYPES", "REGISTRIES", "unknown_word"]
 
 ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 
@@ -30,18 +30,3 @@ def unknown_word(name: str, own: set[str], role: str) -> Problem:
         hint = f"is a layer missing behind the '->' before '{name}'?"
     what = "optimizer" if role == "optimizer" else "layer, block or function"
     return names.UNKNOWN_LAYER(f"there is no {what} '{name}'", hint=hint)
-
-
-def described(found: Any) -> str:
-    """Say what something to apply or call is, in the user's words."""
-    if isinstance(found, type):
-        family = getattr(found, "family", "word")
-        return f"{'an' if family[0] in 'aeiou' else 'a'} {family}"
-    return str(getattr(found, "described", "a function"))
-
-
-def usage_of(name: str, found: Any) -> str:
-    """Say how what a name means is used."""
-    if getattr(found, "family", "") == "layer" and isinstance(found, type):
-        return f"apply it: x -> {name}"
-    return f"call it: {name}(...)" if isinstance(found, type) or callable(found) else f"apply it: x -> {name}"

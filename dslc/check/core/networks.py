@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dslc.check.core import bodies
+from dslc.check.core.applicable import Applicable, CallSite
 from dslc.check.core.arguments import Given, bind
+from dslc.check.core.blocks import elaborate
+from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import BlockDeclaration
 from dslc.errors import names
 from dslc.plan.values import POISON, Placeholder, Value
@@ -15,15 +17,11 @@ from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType
 
-if TYPE_CHECKING:
-    from dslc.check.core.elaboration import Elaboration
-    from dslc.check.core.expressions import Evaluator
-
 __all__ = ["Network"]
 
 
 @dataclass(eq=False)
-class Network:
+class Network(Applicable):
     """A model with its configuration: what ``net`` makes, or a bare model's name in ``train``."""
 
     name: str
@@ -38,18 +36,23 @@ class Network:
         """How messages call it."""
         return f"the network {self.name}"
 
-    def apply(self, evaluator: Evaluator, operands: Sequence[Value], span: Span) -> Any:
-        """Run it on tensors by position."""
-        inputs = [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
-        self._note(dict(zip(inputs, operands, strict=False)))  # elaborating it reports a wrong number of them
-        return bodies.elaborate(
-            evaluator, self.declaration, self.arguments, list(operands), span, (self.name,), self.name
-        )
+    def value(self, site: CallSite) -> Network:  # noqa: ARG002 - it is the same everywhere
+        """Return itself: losses and penalties take it."""
+        return self
 
-    def call(self, evaluator: Evaluator, given: Sequence[Given], span: Span) -> Any:
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
+        """Run it on tensors by position."""
+        self.refuse_arguments(site)
+        operands = site.tensors(flows)
+        # elaborating it reports a wrong number of them
+        return self._run(site, operands, dict(zip(self._inputs(), operands, strict=False)))
+
+    def call(self, site: CallSite) -> Any:
         """Run it on tensors by position or by the names of its inputs."""
-        inputs = [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
-        bound = bind(given, inputs, (), of=self.name, diagnostics=evaluator.elaboration.diagnostics)
+        if site.failed:
+            return POISON
+        inputs = self._inputs()
+        bound = bind(site.arguments, inputs, (), of=self.name, diagnostics=site.elaboration.diagnostics)
         if bound.failed:
             return POISON
         missing = [name for name in inputs if name not in bound.by_name]
@@ -57,17 +60,18 @@ class Network:
             raise names.MISSING_ARGUMENT(
                 f"{self.name} needs {' and '.join(repr(m) for m in missing)}",
                 hint=f"call it with its inputs: {self.name}({', '.join(inputs)})",
-            ).at(span)
-        chosen = [bound.by_name[name] for name in inputs]
-        operands = evaluator.elaboration.tensors([g.value for g in chosen], [g.span for g in chosen])
-        by_name = dict(zip(inputs, operands, strict=True))
-        self._note(by_name)
-        return bodies.elaborate(evaluator, self.declaration, self.arguments, by_name, span, (self.name,), self.name)
+            ).at(site.span)
+        operands = dict(zip(inputs, site.tensors([bound.by_name[name] for name in inputs]), strict=True))
+        return self._run(site, operands, operands)
 
-    def _note(self, operands: Mapping[str, Value]) -> None:
-        for name, operand in operands.items():
+    def _inputs(self) -> list[str]:
+        return [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
+
+    def _run(self, site: CallSite, operands: list[Value] | dict[str, Value], by_name: Mapping[str, Value]) -> Any:
+        for name, operand in by_name.items():
             if isinstance(operand.application.operation, Placeholder):
                 self.fed_by.setdefault(name, operand.application.operation.key)
+        return elaborate(site.evaluator, self.declaration, self.arguments, operands, site.span, (self.name,), self.name)
 
     def regularized(self, elaboration: Elaboration) -> list[Value]:
         """Return its parameters that ``l1`` and ``l2`` count: kernels and embeddings."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.check.core.elaboration import Elaboration, Exhausted
-from dslc.check.core.expressions import Evaluator
+from dslc.check.core.applicable import Evaluator
+from dslc.check.core.budget import Exhausted
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import names_in
 from dslc.check.core.scope import FileScope, Scope
 from dslc.diagnostics import Code, Diagnostics, Label, did_you_mean
@@ -45,7 +47,7 @@ class Params:
             name: [used for used in dict.fromkeys(names_in(p.default)) if used in waiting]
             for name, p in waiting.items()
         }
-        evaluator = Evaluator(self.elaboration, Scope(scope))
+        evaluator = ExpressionEvaluator(self.elaboration, Scope(scope))
         for name in waiting:
             scope.params.pop(name, None)
         try:
@@ -55,7 +57,11 @@ class Params:
             scope.params.update(dict.fromkeys(waiting, POISON))
 
     def _resolve(
-        self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
+        self,
+        waiting: dict[str, tree.Param],
+        uses: Mapping[str, Sequence[str]],
+        scope: FileScope,
+        evaluator: Evaluator,
     ) -> None:
         users: dict[str, list[str]] = {name: [] for name in waiting}
         for name, used in uses.items():

@@ -101,7 +101,7 @@ class Scope:
     parent: Scope | None = None
     values: dict[str, Any] = field(default_factory=dict)
     callables: dict[str, Any] = field(default_factory=dict)
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    functions: Mapping[str, Any] = field(default_factory=dict)
     default_network: Callable[[BlockDeclaration, Span], Any] | None = None
     """What a bare model's name stands for, where networks are called."""
     incomplete: bool = False

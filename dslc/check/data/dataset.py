@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
-from dslc.check.core.expressions import Evaluator
+from dslc.check.core.applicable import ContextFunction, Evaluator
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent, declared_type
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.data.fields import FieldChecker
 from dslc.check.data.splits import check_split, read_split
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import word_hint
-from dslc.errors import matching, names, objectives
+from dslc.errors import matching, names
 from dslc.library.sources import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
 from dslc.plan.columns import ColumnUse
@@ -27,33 +28,14 @@ from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.plan.values import POISON
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import FLOAT32, STRING, Symbolic, TensorType, symbol
+from dslc.types import FLOAT32, STRING, TensorType
 
-__all__ = ["DataChecker", "check_data", "class_count"]
+__all__ = ["DataChecker", "check_data"]
 
 
 def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan:
     """Check a data set; findings go to the elaboration's diagnostics."""
     return DataChecker(node, file, elaboration, facts).check()
-
-
-def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
-    """Return how many categories a field has: a symbol until the data is read.
-
-    Raises:
-        Problem: there is no such field, or it has no categories.
-    """
-    if name not in data.fields:
-        raise names.UNKNOWN_NAME(
-            f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
-        )
-    checked = data.fields[name]
-    if not any(fit.kind == "category" for fit in checked.fits):
-        raise objectives.BAD_FITTED(
-            f"the field '{name}' has no categories",
-            hint=f'declare it as: field {name}: int64 = category(column("..."))',
-        )
-    return facts.class_counts[name] if name in facts.class_counts else symbol(f"{CLASS_COUNT}{name})")
 
 
 @dataclass
@@ -154,7 +136,10 @@ class DataChecker:
 
     def evaluator(self, functions: dict[str, Callable[..., Any]] | None = None) -> Evaluator:
         """Return an evaluator in the scope of the file, with words that only this place knows."""
-        return Evaluator(self.elaboration, Scope(self.file, functions=functions or {}))
+        return ExpressionEvaluator(
+            self.elaboration,
+            Scope(self.file, functions={name: ContextFunction(f) for name, f in (functions or {}).items()}),
+        )
 
     # --- sources ----------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
+from dslc.check.core.applicable import CallSite
 from dslc.check.core.arguments import Given
-from dslc.check.core.expressions import CallSite
 from dslc.errors import names
 from dslc.plan.columns import ColumnFact, ColumnUse, Form, RawColumn
 from dslc.plan.measures import BATCH

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from dslc.check.core.expressions import CallSite
+from dslc.check.core.applicable import CallSite
 from dslc.check.core.matching import Silent
 from dslc.check.data.field_columns import FieldColumns
 from dslc.check.data.pooling import OVER, pooled_axes

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from dslc.check.core.applicable import CallSite
 from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.library.checks import axes_of
 from dslc.plan.values import kind_of, whole_number
-
-if TYPE_CHECKING:
-    from dslc.check.core.expressions import CallSite
 
 __all__ = ["OVER", "pooled_axes"]
 

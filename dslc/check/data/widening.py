@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dslc import graph as g
+from dslc.check.core.divisions import WHOLE_DIVISIONS
+from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Problem
-from dslc.errors.types import NOT_COMPUTABLE
 from dslc.library.operation import Context, Operation
 from dslc.library.word import FUNCTIONS
 from dslc.plan.values import Literal, Placeholder, Value
@@ -18,10 +19,9 @@ from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
 
 if TYPE_CHECKING:
-    from dslc.check.core.elaboration import Elaboration
     from dslc.graph import Tensor
 
-__all__ = ["Divisor", "Widening", "in_single_precision", "refuse_zero"]
+__all__ = ["Divisor", "Widening", "in_single_precision"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Widening:
     ) -> Sequence[Value]:
         """Return the operands in types that the operation takes, or as they are; a whole divisor is guarded."""
         found = self.widened(elaboration, operation, operands, span)
-        if isinstance(operation, _DIVISIONS) and len(found) == 2 and found[1].type.element.is_integer:
+        if isinstance(operation, WHOLE_DIVISIONS) and len(found) == 2 and found[1].type.element.is_integer:
             divisor = found[1]
             if not isinstance(divisor.application.operation, Literal):  # which is known not to be 0
                 safe = elaboration.apply(Divisor(), [divisor], span)
@@ -90,23 +90,6 @@ class Widening:
                     if _results(operation, [operand.type for operand in changed]):
                         return changed
         return operands
-
-
-_DIVISIONS = tuple(FUNCTIONS[name] for name in ("floor_divide", "remainder"))
-
-
-def refuse_zero(operation: Operation, operands: Sequence[Value], span: Span) -> None:
-    """Refuse a division by a number that is written, and is 0.
-
-    Raises:
-        Problem: E0313.
-    """
-    if not isinstance(operation, (*_DIVISIONS, FUNCTIONS["divide"])) or len(operands) != 2:
-        return
-    divisor = operands[1].application.operation
-    if isinstance(divisor, Literal) and not divisor.array.all():
-        problem = NOT_COMPUTABLE(f"{operation.name} of {operands[0].type} and 0 is a division by zero")
-        raise problem.at(operands[1].span or span)
 
 
 def _results(operation: Operation, types: Sequence[TensorType]) -> tuple[TensorType, ...]:

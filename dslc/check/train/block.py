@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-from dslc.check.core.bodies import bind_formals, unpacked
-from dslc.check.core.builtins import classes_of, takes_names
+from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
+from dslc.check.core.blocks import Block, bind_formals
+from dslc.check.core.bodies import unpacked
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.expressions import CallSite, Evaluator
+from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent
 from dslc.check.core.naming import component_names, snake_case
 from dslc.check.core.networks import Network
-from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
+from dslc.check.core.resolving import find
+from dslc.check.core.scope import BlockDeclaration, FileScope, Scope
 from dslc.check.core.shadowing import doubts_in_train
+from dslc.check.data.classes import classes_of
 from dslc.check.data.dataset import check_data
 from dslc.check.train.groups import files_to_load, frozen_by, frozen_paths
 from dslc.check.train.objectives import check_accumulation, objective_of
@@ -231,24 +233,20 @@ class TrainChecker:
                 "networks cannot be read from ONNX files in this version", hint="write the model in the spec"
             ).at(s.value.span)
         evaluator.scope.default_network = None
-        if (
-            isinstance(callee, tree.Name)
-            and evaluator.resolve(callee, missing_ok=True) is MISSING
-            and not self.file.incomplete
-        ):
+        if isinstance(callee, tree.Name) and find(evaluator, callee) is None and not self.file.incomplete:
             near = did_you_mean(callee.id, self.models()) or f"declare it: model {callee.id} {{ ... }}"
             raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=near).at(callee.span)
         found = evaluator.resolve(callee)
-        if not isinstance(found, BlockDeclaration) or found.node.kind != "model":
+        if not isinstance(found, Block) or found.declaration.node.kind != "model":
             name = callee.span.text
             as_model = f"'net' makes a network of a model: declare it as 'model {name}'"
-            hint = as_model if isinstance(found, BlockDeclaration) else None
+            hint = as_model if isinstance(found, Block) else None
             raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
         given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
-        arguments = bind_formals(evaluator, found, given, s.value.span)
+        arguments = bind_formals(evaluator, found.declaration, given, s.value.span)
         if arguments is POISON:
             raise Silent
-        return Network(s.name, found, arguments, s.name_span)
+        return Network(s.name, found.declaration, arguments, s.name_span)
 
     def models(self) -> list[str]:
         return [name for name, block in self.file.blocks.items() if block.node.kind == "model"]
@@ -274,11 +272,11 @@ class TrainChecker:
     # --- evaluation --------------------------------------------------------------------------------
 
     def evaluator(self) -> Evaluator:
-        functions: dict[str, Callable[..., Any]] = {
-            "original": takes_names(1)(partial(self.original)),
+        functions = {
+            "original": ContextFunction(self.original, names_at=frozenset({1})),
             **dict.fromkeys(
                 ("column", "columns", "standardize", "minmax", "impute", "category", "datetime", "is_missing"),
-                self.not_here,
+                ContextFunction(self.not_here),
             ),
         }
         scope = Scope(
@@ -286,7 +284,7 @@ class TrainChecker:
         )
         scope.callables.update(self.networks)
         scope.callables.update(dict.fromkeys(self.broken, POISON))
-        return Evaluator(self.elaboration, scope, components=self.components)
+        return ExpressionEvaluator(self.elaboration, scope, components=self.components)
 
     def elaborated(self, bound: str, expression: tree.Expression, *, training: bool) -> Any:
         """Evaluate an expression: each objective in a graph of its own, all that is evaluated in one."""

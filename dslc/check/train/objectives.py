@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dslc.check.core.known import described, unknown_word
+from dslc.check.core.blocks import Block
+from dslc.check.core.known import unknown_word
 from dslc.check.core.matching import Silent
-from dslc.check.core.scope import MISSING, BlockDeclaration
+from dslc.check.core.resolving import find
+from dslc.check.core.words import LibraryWord
 from dslc.check.train.groups import matched_paths
 from dslc.check.train.scales import check_scales
 from dslc.diagnostics import Label, Problem, did_you_mean
@@ -141,17 +143,17 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
     callee = written.function if isinstance(written, tree.Call) else written
     if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
         try:
-            found = evaluator.resolve(callee, missing_ok=True)
+            found = find(evaluator, callee)
         except Silent:  # a block or model with mistakes of its own
             train.failed = True
             return POISON
-        if found is MISSING:
+        if found is None:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
             return POISON
-        if isinstance(found, (type, BlockDeclaration)):
+        if isinstance(found, (LibraryWord, Block)):
             train.report(
                 names.WRONG_KIND(
-                    f"behind 'using' stands an optimizer, and '{callee.id}' is {described(found)}",
+                    f"behind 'using' stands an optimizer, and '{callee.id}' is {found.described}",
                     hint="for example: using Adam(lr = 1e-3)",
                 ),
                 callee.span,

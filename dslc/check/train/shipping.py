@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from dslc.check.core.bodies import elaborate_alone
+from dslc.check.core.blocks import elaborate_alone
 from dslc.check.core.forms import flat
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names, objectives
@@ -19,7 +19,7 @@ from dslc.syntax import tree
 from dslc.types import symbols_of
 
 if TYPE_CHECKING:
-    from dslc.check.core.expressions import Evaluator
+    from dslc.check.core.applicable import Evaluator
     from dslc.check.core.networks import Network
     from dslc.check.train.block import TrainChecker
 

@@ -1,0 +1,208 @@
+"""What can be applied and called, and what it is told of the place where that is done."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from dslc.check.core.arguments import Given
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.scope import MISSING, Scope
+from dslc.errors import names
+from dslc.plan.values import POISON, Value, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+
+__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator"]
+
+
+@dataclass
+class Evaluator(ABC):
+    """Evaluates expressions in a scope.
+
+    ``prefix`` is the path of the network part being elaborated; ``bound`` what the statement binds, with
+    the indices of the loops around it: together they name the layers applied in the statement.
+    """
+
+    elaboration: Elaboration
+    scope: Scope
+    network: str = ""
+    prefix: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()
+    components: dict[Span, str] = field(default_factory=dict)
+    """The last part of the path of everything that is applied, by the place where that stands."""
+
+    @abstractmethod
+    def evaluate(self, expression: tree.Expression) -> Any:
+        """Return the value of an expression, POISON (with diagnostics) where it has none."""
+
+    @abstractmethod
+    def resolve(self, target: tree.Expression, *, role: str = "function") -> Applicable:
+        """Return what a Name or Member names that can be applied or called.
+
+        ``role`` says what is looked for, for suggestions: ``layer`` behind a pipe, else ``function``.
+
+        Raises:
+            Problem: nothing of that name can be.
+        """
+
+    def condition(self, expression: tree.Expression, of: str) -> Any:
+        """Return a compile-time boolean, or POISON with a diagnostic."""
+        value = self.evaluate(expression)
+        if value is POISON or isinstance(value, bool):
+            return value
+        if isinstance(value, Value):
+            hint = "choose element by element with where(condition, a, b)"
+            problem = names.NOT_KNOWN_YET(
+                f"{of} is decided when the spec is compiled, and this is {kind_of(value)}", hint=hint
+            )
+        else:
+            problem = names.BAD_ARITHMETIC(f"{of} needs true or false, not {kind_of(value)}")
+        return self.elaboration.report(problem, expression.span)
+
+    def given(self, arguments: Sequence[tree.Argument]) -> list[Given]:
+        """Evaluate arguments."""
+        return [Given(a.name, self.evaluate(a.value), a.span) for a in arguments]
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A place where something is applied or called: ``callee(arguments)``, and in ``whole`` all of that."""
+
+    evaluator: Evaluator
+    callee: tree.Expression
+    whole: tree.Expression
+    arguments: Sequence[Given]
+
+    @property
+    def name(self) -> str:
+        """What is applied or called, as written."""
+        return self.callee.span.text
+
+    @property
+    def span(self) -> Span:
+        """Where that stands, with its arguments."""
+        return self.whole.span
+
+    @property
+    def elaboration(self) -> Elaboration:
+        """What the elaboration around it shares."""
+        return self.evaluator.elaboration
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where the parameters live that it brings along."""
+        evaluator = self.evaluator
+        return (*evaluator.prefix, *evaluator.bound, evaluator.components.get(self.span, "applied"))
+
+    @property
+    def failed(self) -> bool:
+        """Has an argument no value?"""
+        return any(argument.value is POISON for argument in self.arguments)
+
+    def tensors(self, flows: Sequence[Given]) -> list[Value]:
+        """Return what flows in as tensors.
+
+        Raises:
+            Problem: one of them can't be a tensor.
+        """
+        return self.elaboration.tensors([flow.value for flow in flows], [flow.span for flow in flows])
+
+
+Configured = Callable[[CallSite, Sequence[Value], tuple[str, ...]], Any]
+"""A layer or block with its arguments: applied at a place to tensors, with its parameters under a path."""
+
+
+class Applicable(ABC):
+    """What a name can be applied or called as; what a kind of it does not define is refused, in the user's words."""
+
+    names_at: frozenset[int] = frozenset()
+    """Which arguments are names as written, not values."""
+    usage: ClassVar[str] = "apply it: x -> {}"
+    """How it is used, for hints."""
+
+    @property
+    @abstractmethod
+    def described(self) -> str:
+        """How messages call it."""
+
+    def value(self, site: CallSite) -> Any:
+        """Return what its bare name stands for.
+
+        Raises:
+            Problem: it is no value.
+        """
+        hint = self.usage.format(site.name)
+        raise names.NOT_APPLICABLE(f"'{site.name}' is {self.described}, not a value", hint=hint)
+
+    def configured(self, site: CallSite) -> Configured | Any:  # noqa: ARG002 - most make nothing
+        """Return what ``layer name = callee(arguments)`` makes, POISON (reported) if it fails; None: nothing."""
+        return None
+
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:  # noqa: ARG002 - it is refused
+        """Return ``flows -> callee(arguments)``.
+
+        Raises:
+            Problem: it can't be applied, or not to these.
+        """
+        raise names.NOT_APPLICABLE(
+            f"'{site.name}' is {self.described}; behind '->' stands a layer, a block or a function"
+        ).at(site.callee.span)
+
+    def call(self, site: CallSite) -> Any:
+        """Return ``callee(arguments)``.
+
+        Raises:
+            Problem: it can't be called, or not with these.
+        """
+        if site.failed:
+            return POISON
+        assert isinstance(site.whole, tree.Call)
+        written = [argument.span.text for argument in site.whole.arguments]
+        flow, options = "x", written
+        if site.arguments and isinstance(site.arguments[0].value, Value):
+            flow, options = site.whole.arguments[0].value.span.text, written[1:]
+        configured = f"{site.name}({', '.join(options)})" if options else site.name
+        raise names.NOT_APPLICABLE(
+            f"'{site.name}' is {self.described}; it is applied with '->'", hint=f"write {flow} -> {configured}"
+        )
+
+    def member(self, evaluator: Evaluator, e: tree.Member) -> Any:  # noqa: ARG002 - most have none
+        """Return one of its members; MISSING if it has none at all.
+
+        Raises:
+            Problem: it has others.
+        """
+        return MISSING
+
+    def refuse_arguments(self, site: CallSite) -> None:
+        """Refuse arguments of what has been given its own.
+
+        Raises:
+            Problem: there are some.
+        """
+        if site.arguments:
+            raise names.NOT_APPLICABLE(
+                f"'{site.name}' is configured where it is declared", hint="leave the parentheses away"
+            ).at(site.span)
+
+
+@dataclass(frozen=True)
+class ContextFunction(Applicable):
+    """A function of compile-time values that knows where it is called: ``range``, ``column``, ``classes``."""
+
+    function: Callable[[CallSite], Any]
+    names_at: frozenset[int] = frozenset()
+
+    usage: ClassVar[str] = "call it: {}(...)"
+
+    @property
+    def described(self) -> str:
+        """How messages call it."""
+        return "a function"
+
+    def call(self, site: CallSite) -> Any:
+        """Call it with its arguments, those without a value too."""
+        return self.function(site)

@@ -1,0 +1,146 @@
+"""The words of the library, as they are applied and called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+from dslc.check.core.applicable import Applicable, CallSite, Configured
+from dslc.check.core.arguments import Given, bind_word
+from dslc.check.core.arithmetic import bounded
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.networks import Network
+from dslc.errors import losses as loss_errors
+from dslc.errors import matching, names
+from dslc.library.losses import Mean, Penalty
+from dslc.library.operation import Function, Layer, Operation, operands_of
+from dslc.library.word import Word
+from dslc.plan.values import POISON, ParameterOf, Value, is_number, kind_of
+from dslc.source import Span
+
+__all__ = ["LibraryWord", "word_to_apply"]
+
+
+@dataclass(frozen=True)
+class LibraryWord(Applicable):
+    """A word of the library."""
+
+    word: type[Any]
+
+    @property
+    def described(self) -> str:
+        """How messages call it."""
+        return f"{'an' if self.word.family[0] in 'aeiou' else 'a'} {self.word.family}"
+
+
+@dataclass(frozen=True)
+class ConfiguredWord(LibraryWord):
+    """A word that is called with its options alone: a schedule, an initializer, an optimizer, a source."""
+
+    usage: ClassVar[str] = "call it: {}(...)"
+
+    def value(self, site: CallSite) -> Any:
+        """Return the word with its defaults."""
+        return self.call(site)
+
+    def call(self, site: CallSite) -> Any:
+        """Configure it."""
+        return bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
+
+
+@dataclass(frozen=True)
+class LayerWord(LibraryWord):
+    """A layer of the library: each application has parameters of its own."""
+
+    word: type[Layer]
+
+    def configured(self, site: CallSite) -> Configured | Any:
+        """Configure it."""
+        operation = bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
+        return POISON if operation is POISON else partial(_run, operation)
+
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
+        """Apply it to tensors; its parameters live under the path of the place."""
+        configured = self.configured(site)
+        return POISON if configured is POISON else configured(site, site.tensors(flows), site.path)
+
+
+def _run(operation: Operation, site: CallSite, operands: Sequence[Value], path: tuple[str, ...]) -> Any:
+    """Apply a layer to as many tensors as it takes.
+
+    Raises:
+        Problem: these are more or fewer, or do not fit.
+    """
+    specs = operands_of(type(operation))
+    least = sum(spec.required for spec in specs)
+    if not any(spec.variadic for spec in specs) and not least <= len(operands) <= len(specs):
+        takes = f"{least}" if least == len(specs) else f"{least} to {len(specs)}"
+        raise matching.WRONG_COUNT(
+            f"{operation.name} takes {takes} tensor{'s' * (len(specs) != 1)}, and {len(operands)} flow into it"
+        ).at(site.callee.span)
+    network = site.evaluator.network
+    return site.elaboration.apply(operation, operands, site.span, path=".".join(path), network=network)
+
+
+@dataclass(frozen=True)
+class FunctionWord(LibraryWord):
+    """A function of the library: of tensors, or computed at once for numbers."""
+
+    word: type[Function]
+    usage: ClassVar[str] = "call it: {}(...)"
+
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
+        """Call it with what flows in as its first arguments."""
+        return self.call(replace(site, arguments=[*flows, *site.arguments]))
+
+    def call(self, site: CallSite) -> Any:
+        """Call it on tensors, or compute it for numbers."""
+        if site.failed:
+            return POISON
+        word, elaboration = self.word, site.elaboration
+        operation, found = bind_word(word, site.arguments, site.span, elaboration.diagnostics, operands=True)
+        if operation is POISON:
+            return POISON
+        values: list[Any] = []
+        spans: list[Span] = []
+        variadic = any(spec.variadic for spec in operands_of(word))
+        for one in found:
+            if issubclass(word, Penalty):
+                parts = _penalized(word, one, elaboration)
+            else:
+                parts = list(one.value) if variadic and isinstance(one.value, (list, tuple)) else [one.value]
+            values.extend(parts)
+            spans.extend([one.span] * len(parts))
+        numeric = values and all(is_number(v) or isinstance(v, bool) for v in values)
+        if numeric and word.folds():
+            return bounded(lambda: word.number(*values))
+        if not values:
+            raise names.MISSING_ARGUMENT(f"{word.name} needs at least one tensor").at(site.span)
+        operands = elaboration.tensors(values, spans)
+        if issubclass(word, Mean) and len(operands) > 1 and is_number(values[1]) and operands[0].type.rank:
+            # a number as target stands for a tensor of it
+            zeros = elaboration.call("zeros_like", [operands[0]], spans[1])
+            operands[1] = elaboration.call("add", [zeros, operands[1]], spans[1])
+        return elaboration.apply(operation, operands, site.span, path=".".join(site.path) if word.random else "")
+
+
+def _penalized(word: type[Penalty], given: Given, elaboration: Elaboration) -> list[Any]:
+    """What a regularizer sums over: a network's kernels and embeddings, or one parameter."""
+    value = given.value
+    if isinstance(value, Network):
+        return value.regularized(elaboration)
+    if isinstance(value, Value) and isinstance(value.application.operation, ParameterOf):
+        return [value]
+    raise loss_errors.NEEDS_NETWORK(
+        f"'{word.name}' takes a network, and is given {kind_of(value)}",
+        hint="of a tensor, write sum(x ** 2)" if word.name == "l2" else "of a tensor, write sum(abs(x))",
+    ).at(given.span)
+
+
+def word_to_apply(word: type[Word]) -> LibraryWord:
+    """Return a word as what can be applied and called."""
+    if issubclass(word, Layer):
+        return LayerWord(word)
+    return FunctionWord(word) if issubclass(word, Function) else ConfiguredWord(word)
