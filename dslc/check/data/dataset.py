@@ -6,69 +6,55 @@ assumption that the column fits its declared type; where that leads to a misfit 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from dslc.check.core.applicable import ContextFunction, Evaluator
+from dslc.check.core.applicable import Evaluator
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent, declared_type
 from dslc.check.core.scope import FileScope, Scope
-from dslc.check.data.fields import FieldChecker
-from dslc.check.data.splits import check_split, read_split
+from dslc.check.data.columns_read import ColumnsRead
+from dslc.check.data.fields import check_field
+from dslc.check.data.splits import misfit_of, read_split
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import matching, names
 from dslc.library.sources import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
-from dslc.plan.columns import ColumnUse
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.plan.values import POISON
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import FLOAT32, STRING, TensorType
 
-__all__ = ["DataChecker", "check_data"]
+__all__ = ["check_data"]
 
 
 def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan:
     """Check a data set; findings go to the elaboration's diagnostics."""
-    return DataChecker(node, file, elaboration, facts).check()
+    return _DataChecker(node, file, elaboration).check(facts)
 
 
 @dataclass
-class DataChecker:
+class _DataChecker:
     """The state of checking one data set."""
 
     node: tree.Data
     file: FileScope
     elaboration: Elaboration
-    facts: Facts
-    columns: dict[str, ColumnUse] = field(default_factory=dict)
-    uses: dict[Hashable, ColumnUse] = field(default_factory=dict)
-    """The same by what they are, whoever reads them."""
     fields: dict[str, FieldPlan] = field(default_factory=dict)
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
-    marks: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = field(default_factory=dict)
-    """Texts that mark a missing value, by the columns as written and whether they are many."""
-    written: dict[tuple[tuple[str, ...], bool], Span] = field(default_factory=dict)
-    """Where each column is first asked for."""
-    split_is_wrong: bool = False
-
-    @cached_property
-    def field_names(self) -> frozenset[str]:
-        """The names of all fields, the wrong ones too."""
-        return frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
 
     @property
     def diagnostics(self) -> Diagnostics:
         """Where findings go."""
         return self.elaboration.diagnostics
 
-    def check(self) -> DataPlan:
+    def check(self, facts: Facts) -> DataPlan:
         """Check every statement; what is wrong is left out of the result."""
         for s in self.node.body:
             if isinstance(s, tree.SourceStatement):
@@ -85,44 +71,47 @@ class DataChecker:
                     f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")'
                 ).at(self.node.name_span)
             )
-        split: SplitPlan | None = None
-        entries: dict[str, Span] = {}
+        names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
+        csv_only = {type(source).__name__ for source in self.sources.values()} == {"csv"}
+        read = ColumnsRead(facts, names_of_fields, csv_only)
+        split, sound = SplitPlan({}, 0, None, None, None, None), True
+        if None in self.sources:
+            split = replace(split, fractions={"train": 1.0})
+        written: tree.Split | None = None
         for s in self.node.body:
             match s:
                 case tree.Field():
-                    self.guard(s, self.field)
+                    self.guard(s, partial(self.field, read=read))
                 case tree.Split():
-                    if split is not None:
+                    if written is not None:
                         self.diagnostics.add(
                             names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
-                                s.span, *([Label(split.span, "the first one")] if split.span else [])
+                                s.span, Label(written.span, "the first one")
                             )
                         )
                         continue
-                    split = read_split(self, s)
-                    entries = {entry.name: entry.span for entry in s.entries if entry.name}
+                    written = s
+                    split, sound = read_split(s, self.evaluator())
                 case tree.Augment():
                     self.diagnostics.add(
                         names.NOT_AVAILABLE(
                             "augmentation is not built in this version", hint="prepare the data outside for now"
                         ).at(s.span)
                     )
-        if split is None:
-            split = SplitPlan({}, 0, None, None, None, None)
-            if None in self.sources and self.source_spans:
-                split = SplitPlan({"train": 1.0}, 0, None, None, None, None)
-        check_split(self, split, entries)
+        misfit = misfit_of(split, written, self.source_spans, names_of_fields, self.node.name_span) if sound else None
+        if misfit is not None:
+            self.diagnostics.add(misfit)
         return DataPlan(
             self.node.name,
             self.node.name_span,
             self.sources,
             self.source_spans,
             self.fields,
-            self.columns,
-            self.written,
+            read.columns,
+            read.written,
             split,
             self.node.doc,
-            self.marks,
+            read.marks,
         )
 
     def guard(self, statement: Any, check: Callable[[Any], None]) -> None:
@@ -134,12 +123,9 @@ class DataChecker:
         except Problem as problem:
             self.diagnostics.add(problem.at(statement.span))
 
-    def evaluator(self, functions: dict[str, Callable[..., Any]] | None = None) -> Evaluator:
-        """Return an evaluator in the scope of the file, with words that only this place knows."""
-        return ExpressionEvaluator(
-            self.elaboration,
-            Scope(self.file, functions={name: ContextFunction(f) for name, f in (functions or {}).items()}),
-        )
+    def evaluator(self) -> Evaluator:
+        """Return an evaluator in the scope of the file."""
+        return ExpressionEvaluator(self.elaboration, Scope(self.file))
 
     # --- sources ----------------------------------------------------------------------
 
@@ -180,7 +166,7 @@ class DataChecker:
 
     # --- fields --------------------------------------------------------------------------------
 
-    def field(self, s: tree.Field) -> None:
+    def field(self, s: tree.Field, read: ColumnsRead) -> None:
         """Check a field.
 
         Raises:
@@ -204,4 +190,4 @@ class DataChecker:
             ).at(s.type.span)
         self.elaboration.check_size(type, s.type.span)
         self.fields[s.name] = FieldPlan(s.name, type, None, s.name_span, s.doc, (), None)
-        self.fields[s.name] = FieldChecker(self, s, type).check()
+        self.fields[s.name] = check_field(s, type, self.file, self.elaboration, read)

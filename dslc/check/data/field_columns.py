@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dslc.check.core.applicable import CallSite
 from dslc.check.core.arguments import Given
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.data.columns_read import ColumnsRead
 from dslc.errors import names
 from dslc.plan.columns import ColumnFact, ColumnUse, Form, RawColumn
 from dslc.plan.measures import BATCH
-from dslc.plan.values import POISON, Placeholder, Value, kind_of
+from dslc.plan.values import POISON, Value, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType, TensorType, symbol
-
-if TYPE_CHECKING:
-    from dslc.check.data.dataset import DataChecker
 
 __all__ = ["FieldColumns"]
 
@@ -26,7 +25,8 @@ __all__ = ["FieldColumns"]
 class FieldColumns:
     """What the expression of one field reads of the source."""
 
-    data: DataChecker
+    elaboration: Elaboration
+    read: ColumnsRead
     node: tree.Field
     type: TensorType
     """The declared one, of an example."""
@@ -59,14 +59,12 @@ class FieldColumns:
                     hint=f'write: {call.name}("name")',
                 ).at(argument.span)
         raw = RawColumn(tuple(a.value for a in given), many, call.span, self.number)
-        self.data.written.setdefault((raw.patterns, many), call.span)
-        for argument in call.arguments:
-            if argument.name == "missing":
-                self.mark(raw, argument)
+        marks = [mark for a in call.arguments if a.name == "missing" for mark in self.marks(a)]
+        self.read.note(raw, marks)
         return raw
 
-    def mark(self, raw: RawColumn, argument: Given) -> None:
-        """Take note of texts that mark a missing value; they do so wherever the column is read.
+    def marks(self, argument: Given) -> Sequence[str]:
+        """Return the texts of ``missing = ...``.
 
         Raises:
             Problem: they are no texts.
@@ -77,8 +75,7 @@ class FieldColumns:
                 f"'missing' is a text or a list of texts, not {kind_of(argument.value)}",
                 hint='for example: column("age", missing = ["?", "-999"])',
             ).at(argument.span)
-        known = self.data.marks.get((raw.patterns, raw.many), ())
-        self.data.marks[raw.patterns, raw.many] = tuple(dict.fromkeys((*known, *marks)))
+        return marks
 
     def number(self, raw: RawColumn, span: Span) -> Value:
         """Return the values of a raw column: whole numbers as int64, others as float64, truth as bool.
@@ -102,13 +99,12 @@ class FieldColumns:
 
     def as_whole(self, value: Value) -> Value | None:
         """Return whole numbers that :meth:`number` gave as float64 as int64, for what takes nothing else."""
-        operation = value.application.operation
-        use = self.data.columns.get(operation.key) if isinstance(operation, Placeholder) else None
+        use = self.read.of(value)
         if use is None or use.form is not Form.NUMBER or use.element is not FLOAT64:
             return None
         raw = RawColumn(use.patterns, use.many, use.span, self.number)
         fact = self.fact(raw)
-        if not (self.data.facts.known and fact.element.is_integer) and not self.is_guess(raw):
+        if not (self.read.facts.known and fact.element.is_integer) and not self.is_guess(raw):
             return None
         return self.placeholder(raw, Form.NUMBER, INT64, fact.shape, value.span or use.span)
 
@@ -120,36 +116,23 @@ class FieldColumns:
             "", raw.patterns, raw.many, form, element, shape, more.get("fit"), more.get("format"), self.node.name,
             raw.span,
         )  # fmt: skip
-        same = (use.patterns, use.many, form, element, shape, use.fit, use.format)
-        known = self.data.uses.get(same)
-        if known is None:
-            known = replace(use, key=self.new_key(use))
-            self.data.columns[known.key] = self.data.uses[same] = known
-        elaboration = self.data.elaboration
+        known = self.read.use(use)
+        elaboration = self.elaboration
         value = elaboration.placeholder(known.key, TensorType(element, (symbol(BATCH), *shape)), span)
         wide = BOOL if element is BOOL else INT64 if element.is_integer else FLOAT64
         return value if element is wide else elaboration.call("cast", [value], span, element=wide)
 
-    def new_key(self, use: ColumnUse) -> str:
-        """Return a name for an input of the fields graph that neither another one nor a field has."""
-        columns, fields = self.data.columns, self.data.field_names
-        name = ", ".join(use.patterns)
-        what = use.element if use.form is Form.NUMBER else use.form.value
-        candidates = chain((name, f"{name} as {what}"), (f"{name} as {what} {number}" for number in count(2)))
-        return next(candidate for candidate in candidates if candidate not in columns and candidate not in fields)
-
     def is_guess(self, raw: RawColumn) -> bool:
         """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
-        return (raw.patterns, raw.many) not in self.data.facts.columns
+        return (raw.patterns, raw.many) not in self.read.facts.columns
 
     def fact(self, raw: RawColumn) -> ColumnFact:
         """Return what is known of a column, or before the data is read, what the declared type lets expect."""
         if not self.is_guess(raw):
-            return self.data.facts.columns[raw.patterns, raw.many]
+            return self.read.facts.columns[raw.patterns, raw.many]
         target = self.type.element
         element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
-        kinds = {type(source).__name__ for source in self.data.sources.values()}
-        if not raw.many and kinds == {"csv"} and element is not BOOL:  # which may be compared from numbers
+        if not raw.many and self.read.csv_only and element is not BOOL:  # which may be compared from numbers
             return ColumnFact(element, ())
         self.assumed = True
         return ColumnFact(element, tuple(int(d) for d in self.type.shape))
