@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +28,8 @@ from dslc.files import read_source, source_loader
 from dslc.garbage import nothing_collected
 from dslc.limits import Limits
 from dslc.source import Source
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 
 if TYPE_CHECKING:
     from dslc.compile.artifacts import Artifacts
@@ -58,7 +60,10 @@ class Options:
     """Folders to look for data in, beside the spec's own."""
     limits: Limits = field(default_factory=Limits)
     seed: int | None = None
+    target: Target = CPU
+    """What graphs are made for."""
     opset: int | None = None
+    """An operator set in place of the target's."""
     passes: str | None = None
     """Which passes run over the graphs, as :func:`dslc.rewrite.passes.chosen_passes` reads it; None: all."""
     provider: str | None = None
@@ -145,11 +150,10 @@ class Compilation:
         return self.checked.findings
 
     @property
-    def opset(self) -> int:
-        """The operator set of the graphs."""
-        from dslc.graph import DEFAULT_OPSET
-
-        return self.options.opset or DEFAULT_OPSET
+    def target(self) -> Target:
+        """What the graphs are made for, in the operator set that was asked for."""
+        target, opset = self.options.target, self.options.opset
+        return target if opset is None else replace(target, opset=opset)
 
     @cached_property
     def passes(self) -> tuple[str, ...] | None:
@@ -324,8 +328,8 @@ class Compilation:
         else:
             contract, constants, total = contract_of(train.data, None), FittedConstants(), train.steps or 0
         found = compile_artifacts(
-            train, contract, constants, seed=self._seed_of(train), opset=self.opset, total_steps=total,
-            load=lambda: load_weights(train, self.folders), passes=self.passes,
+            train, contract, constants, seed=self._seed_of(train), total_steps=total,
+            load=lambda: load_weights(train, self.folders), target=self.target, passes=self.passes,
         )  # fmt: skip
         if self.needs_data:
             found.manifest["sources"] = self.raw.sources
@@ -338,20 +342,20 @@ class Compilation:
         from dslc.plan.constants import FittedConstants
 
         if not self.needs_data:
-            return inference_models(self.compiled, FittedConstants(), weights)
+            return inference_models(self.compiled, FittedConstants(), weights, target=self.target)
         names = {name: found for name in self.contract.classes if (found := self.contract.class_names(name))}
-        return inference_models(self.compiled, self.constants, weights, names)
+        return inference_models(self.compiled, self.constants, weights, names, self.target)
 
     def serialized(self, model: Model) -> bytes:
-        """Return a graph as a file's bytes: simplified, and in the operator set that was asked for.
+        """Return a graph as a file's bytes: simplified, and in the target's operators.
 
         Raises:
-            Problem: E0616, the operator set can't express it.
+            Problem: E0616, they can't express it.
         """
         from dslc.compile.artifacts import serialized
         from dslc.rewrite.passes import shipped
 
-        return serialized(model, self.opset, shipped(self.passes))
+        return serialized(model, self.target, shipped(self.passes))
 
     def write_model(self, path: Path, model: Model) -> None:
         """Write a graph, as :meth:`serialized` would return it; large weights into a file of their own.
@@ -362,7 +366,7 @@ class Compilation:
         from dslc.compile.artifacts import write_model
         from dslc.rewrite.passes import shipped
 
-        write_model(path, model, self.opset, shipped(self.passes))
+        write_model(path, model, self.target, shipped(self.passes))
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -28,6 +28,8 @@ from dslc.rewrite.passes import simplify
 from dslc.storage.files import Buffer, write_atomically
 from dslc.storage.manifest import FORMAT, PRODUCER, STATE
 from dslc.storage.tensor_files import tensor_file
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import TensorType
 
 __all__ = ["Artifacts", "compile_artifacts", "serialized", "laid_out", "shipped_weights", "write_model"]
@@ -85,29 +87,30 @@ def step_file(step: StepGraph, objectives: int) -> str:
     return "train.onnx" if objectives == 1 else f"train.{step.name}.onnx"
 
 
-def serialized(model: Model, opset: int = DEFAULT_OPSET, passes: Sequence[str] | None = None) -> bytes:
-    """Simplify a graph by passes (None: all) and return it as a file's bytes, in a standard operator set.
+def serialized(model: Model, target: Target = CPU, passes: Sequence[str] | None = None) -> bytes:
+    """Simplify a graph by passes (None: all) and return it as a file's bytes, in operators that the target has.
 
     Raises:
-        Problem: E0616, the operator set can't express it.
+        Problem: E0616, they can't express it.
     """
-    data = save_model(simplify(model, passes))
-    return _in_set(data, opset)
+    model = simplify(model, passes)
+    return _legal(model, save_model(model), target)
 
 
-def _in_set(data: bytes, opset: int) -> bytes:
-    if opset == DEFAULT_OPSET:
+def _legal(model: Model, data: bytes, target: Target) -> bytes:
+    """Say a model, serialized as ``data``, in the target's operators."""
+    from dslc.export.operator_sets import converted, is_lacking
+
+    if target.opset == DEFAULT_OPSET and not is_lacking(model, target.missing):
         return data
-    from dslc.export.operator_sets import converted
-
-    return converted(data, opset)
+    return converted(data, target.opset, target.missing)
 
 
-def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Sequence[str] | None = None) -> None:
+def write_model(path: Path, model: Model, target: Target = CPU, passes: Sequence[str] | None = None) -> None:
     """Simplify a graph and write it; weights that are too large for its file get one beside it, ``NAME.onnx.data``.
 
     Raises:
-        Problem: E0609, E0610; E0616, the operator set can't express it.
+        Problem: E0609, E0610; E0616, the target's operators can't express it.
     """
     model = simplify(model, passes)
     if is_too_large(model):
@@ -116,20 +119,20 @@ def write_model(path: Path, model: Model, opset: int = DEFAULT_OPSET, passes: Se
         write_atomically(weights, *pieces)
     else:
         data = save_model(model)
-    write_atomically(path, _in_set(data, opset))
+    write_atomically(path, _legal(model, data, target))
 
 
 def compile_artifacts(
-    train: TrainPlan, contract: Contract, constants: FittedConstants, *, seed: int, opset: int, total_steps: int,
+    train: TrainPlan, contract: Contract, constants: FittedConstants, *, seed: int, total_steps: int,
     load: Callable[[], tuple[Mapping[str, np.ndarray], Sequence[LoadedFile]]] = lambda: ({}, ()),
-    passes: Sequence[str] | None = None,
+    target: Target = CPU, passes: Sequence[str] | None = None,
 ) -> Artifacts:  # fmt: skip
     """Compile a train block.
 
     ``load`` reads the first weights that come from files, ``passes`` simplify the graphs (None: all).
     """
-    steps = step_graphs(train, constants)
-    evaluation = evaluation_graphs(train, constants)
+    steps = step_graphs(train, constants, target)
+    evaluation = evaluation_graphs(train, constants, target)
     state: dict[str, StateTensor] = {}
     for step in steps:
         state.update(step.state)
@@ -144,11 +147,11 @@ def compile_artifacts(
     graphs = {step_file(step, len(steps)): step.model for step in steps}
     graphs |= {
         "eval.onnx": evaluation.accumulate, "metrics.onnx": evaluation.finish,
-        "fields.onnx": fields_graph(train.data, constants),
+        "fields.onnx": fields_graph(train.data, constants, target),
     }  # fmt: skip
-    models = {name: serialized(graph, opset, passes) for name, graph in graphs.items()}
+    models = {name: serialized(graph, target, passes) for name, graph in graphs.items()}
     artifacts = Artifacts(steps, models, state, first_state)
-    artifacts.manifest = _manifest(train, contract, artifacts, graphs, seed, opset)
+    artifacts.manifest = _manifest(train, contract, artifacts, graphs, seed, target.opset)
     return artifacts
 
 

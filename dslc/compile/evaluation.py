@@ -18,6 +18,8 @@ from dslc.plan.constants import FittedConstants
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.training import Measure, TrainPlan
 from dslc.plan.values import Application, Literal, ParameterOf, Placeholder, Value
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import INT64, TensorType, symbol
 
 __all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
@@ -42,12 +44,13 @@ def values_of(train: TrainPlan) -> list[Value]:
     return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
 
 
-def evaluation_graphs(train: TrainPlan, constants: FittedConstants) -> EvaluationGraphs:
+def evaluation_graphs(train: TrainPlan, constants: FittedConstants, target: Target = CPU) -> EvaluationGraphs:
     """Compile the losses and metrics of a train block."""
     measures = measures_of(train)
     accumulators: dict[str, TensorType] = {}
-    accumulate = _accumulation(train, measures, constants, accumulators)
-    return EvaluationGraphs(accumulate, _finish(train, measures, accumulators, constants))
+    builders = [Builder(f"{train.name}.{part}", target) for part in ("eval", "metrics")]
+    accumulate = _accumulation(builders[0], train, measures, constants, accumulators)
+    return EvaluationGraphs(accumulate, _finish(builders[1], train, measures, accumulators, constants))
 
 
 def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:
@@ -63,9 +66,9 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
 
 
 def _accumulation(
-    train: TrainPlan, measures: list[Measure], constants: FittedConstants, accumulators: dict[str, TensorType]
-) -> Model:
-    builder = Builder(f"{train.name}.eval")
+    builder: Builder, train: TrainPlan, measures: list[Measure], constants: FittedConstants,
+    accumulators: dict[str, TensorType],
+) -> Model:  # fmt: skip
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
     applications = applications_of(*operands, *carried)
@@ -115,9 +118,9 @@ def _widened(tensor: Tensor) -> Tensor:
 
 
 def _finish(
-    train: TrainPlan, measures: list[Measure], accumulators: dict[str, TensorType], constants: FittedConstants
-) -> Model:
-    builder = Builder(f"{train.name}.metrics")
+    builder: Builder, train: TrainPlan, measures: list[Measure], accumulators: dict[str, TensorType],
+    constants: FittedConstants,
+) -> Model:  # fmt: skip
     inputs = {name: builder.input(name, type) for name, type in accumulators.items()}
     sites = {id(site): (name, site) for name, site in _sites(measures)}
     carried = {id(value): name for name, value in _carried(measures)}

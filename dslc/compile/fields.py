@@ -11,12 +11,14 @@ from dslc.plan.constants import FittedConstants
 from dslc.plan.data import EXACT, DataPlan
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.values import Placeholder, Value
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import TensorType, symbol
 
 __all__ = ["fields_graph", "graph_of_values"]
 
 
-def fields_graph(data: DataPlan, constants: FittedConstants) -> Model:
+def fields_graph(data: DataPlan, constants: FittedConstants, target: Target = CPU) -> Model:
     """Compile raw columns to fields; what was fitted is inside.
 
     Where the conversion to a field's type may lose something, what is converted is an output too.
@@ -29,15 +31,15 @@ def fields_graph(data: DataPlan, constants: FittedConstants) -> Model:
             if checked.exact is not checked.value:
                 values[name + EXACT] = checked.exact
             values |= checked.unsound.outputs(name)
-    return graph_of_values(data, constants, values, docs)
+    return graph_of_values(data, constants, values, docs, target)
 
 
 def graph_of_values(
     data: DataPlan, constants: FittedConstants, values: Mapping[str, Value],
-    docs: Mapping[str, str | None] | None = None,
+    docs: Mapping[str, str | None] | None = None, target: Target = CPU,
 ) -> Model:  # fmt: skip
     """Compile raw columns to values of fields; ``docs`` are what is said of these."""
-    builder = Builder(f"{data.name}.fields")
+    builder = Builder(f"{data.name}.fields", target)
     keys = {a.operation.key for a in applications_of(*values.values()) if isinstance(a.operation, Placeholder)}
     inputs = {
         use.key: builder.input(use.key, TensorType(use.element, (symbol(BATCH), *use.shape)))

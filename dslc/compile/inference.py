@@ -19,6 +19,8 @@ from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import Placeholder, Value
 from dslc.syntax import tree
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import INT64, TensorType
 
 __all__ = ["InferenceModel", "inference_models", "shipped_files"]
@@ -48,6 +50,7 @@ def inference_models(
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
     class_names: Mapping[str, Sequence[str]] | None = None,
+    target: Target = CPU,
 ) -> list[InferenceModel]:
     """Compile what a train block ships: its outputs, or else each network as it is.
 
@@ -61,7 +64,7 @@ def inference_models(
         said = {output: list((class_names or {}).get(field, ())) for output, field in classes.items()}
         said = {output: names for output, names in said.items() if names}
         metadata = {"classes": json.dumps(said, ensure_ascii=False)} if said else {}
-        model = _inference(name, outputs, constants, weights, docs).model(doc=doc, metadata=metadata)
+        model = _inference(Builder(name, target), outputs, constants, weights, docs).model(doc=doc, metadata=metadata)
         return InferenceModel(file, model, {}, classes)
 
     if train.outputs is not None:
@@ -118,14 +121,13 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
 
 
 def _inference(
-    name: str,
+    builder: Builder,
     outputs: Mapping[str, Value],
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
     docs: Mapping[str, str],
 ) -> Builder:
     """Build the graph; ``docs`` are what is said of its inputs and outputs."""
-    builder = Builder(name)
     applications = applications_of(*outputs.values())
     ranges = ranges_of(outputs.values())
     inputs: dict[str, Tensor] = {}

@@ -36,6 +36,8 @@ from dslc.plan.indices import field_of, follows_from_examples
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.training import Objective, TrainPlan
 from dslc.plan.values import ParameterOf, Placeholder, Value
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import INT64, TensorType, symbol
 
 __all__ = ["HostSchedule", "StepGraph", "step_graphs"]
@@ -59,13 +61,13 @@ class StepGraph:
     """Does it say itself whether the step has made an update? Else every one does that completes its batches."""
 
 
-def step_graphs(train: TrainPlan, constants: FittedConstants) -> list[StepGraph]:
+def step_graphs(train: TrainPlan, constants: FittedConstants, target: Target = CPU) -> list[StepGraph]:
     """Compile every objective of a train block."""
-    return [_step_graph(train, objective, constants) for objective in train.objectives]
+    return [_step_graph(train, objective, constants, target) for objective in train.objectives]
 
 
-def _step_graph(train: TrainPlan, objective: Objective, constants: FittedConstants) -> StepGraph:
-    builder = Builder(f"{train.name}.{objective.name}")
+def _step_graph(train: TrainPlan, objective: Objective, constants: FittedConstants, target: Target) -> StepGraph:
+    builder = Builder(f"{train.name}.{objective.name}", target)
     is_last = objective is train.objectives[-1]
     state = StepState(builder, f"{objective.name}/" if len(train.objectives) > 1 else "")
     lowering = _opened(train, objective, constants, state)

@@ -1,12 +1,14 @@
-"""A model in another operator set of the standard domain.
+"""A model in other operators of the standard domain: in another set, or without those that a runtime lacks.
 
 Newer sets take the operators that dslc emits as they are. For older ones the graph is walked once: what has another
-form there is brought into it, what did not exist is said in other operators (:mod:`dslc.export.older`), and every node
-is held against the definitions of that set.
+form there is brought into it, what did not exist, or has no kernel, is said in other operators
+(:mod:`dslc.export.older`), and every node is held against the definitions of that set.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import onnx_ir as ir
@@ -18,8 +20,10 @@ from dslc.export.older.numbers import NUMBERS
 from dslc.export.older.picking import PICKING
 from dslc.export.older.rewriting import Inexpressible, Place, Rules
 from dslc.graph.model import load_model, save_model
+from dslc.graph.values import onnx_type
+from dslc.types import ElementType
 
-__all__ = ["OLDEST", "converted"]
+__all__ = ["OLDEST", "converted", "is_lacking"]
 
 OLDEST = 9
 """The first set with the operators that nearly every graph needs: ConstantOfShape, Where, Erf, IsNaN."""
@@ -29,8 +33,26 @@ CHANGED_SINCE = {"GroupNormalization": 21}
 ML = "ai.onnx.ml"
 
 
-def converted(data: bytes, opset: int) -> bytes:
-    """Return a model in another operator set of the standard domain.
+Missing = Mapping[str, frozenset[ElementType]]
+"""Operators without a kernel, and the element types for which there is none."""
+
+
+def is_lacking(model: ir.Model, missing: Missing) -> bool:
+    """Are there nodes in a model without a kernel?"""
+    return any(_is_missing(node, missing) for node in model.graph.all_nodes())
+
+
+def _is_missing(node: ir.Node, missing: Missing) -> bool:
+    if node.domain or node.op_type not in missing:
+        return False
+    types = [value.dtype for value in node.inputs if value is not None]
+    # the condition of a Where doesn't choose the kernel, nor do axes and indices
+    type = next((found for found in types if found is not ir.DataType.BOOL), ir.DataType.BOOL)
+    return any(onnx_type(element) is type for element in missing[node.op_type])
+
+
+def converted(data: bytes, opset: int, missing: Missing = MappingProxyType({})) -> bytes:
+    """Return a model in another operator set of the standard domain, without operators whose kernels are missing.
 
     Weights that lie in a file of their own stay there.
 
@@ -47,20 +69,23 @@ def converted(data: bytes, opset: int) -> bytes:
         )
     model = load_model(data)
     before = model.graph.opset_imports[""]
-    if opset == before:
+    if opset == before and not is_lacking(model, missing):
         return data
-    if any(value.dtype is None or value.shape is None for node in model.graph for value in node.outputs):
+    if any(value.dtype is None or value.shape is None for node in model.graph.all_nodes() for value in node.outputs):
         data = _typed(data)
         model = load_model(data)
-    lost = _rewritten(model, opset)
+    lost = _rewritten(model, opset, missing)
     if lost:
         first, *others = lost
         more = f", nor have {len(others)} more operators" if others else ""
+        what = f"the model cannot be written in operator set {opset}: {_described(first)} has no form in it"
+        if not _rewritten(load_model(data), opset):
+            raise OPSET(f"{what} that the target has kernels for{more}")
         towards = 1 if opset < before else -1
         between = range(opset + towards, before, towards)
         enough = next((number for number in between if not _rewritten(load_model(data), number)), before)
         raise OPSET(
-            f"the model cannot be written in operator set {opset}: {_described(first)} has no form in it{more}",
+            f"{what}{more}",
             hint=f"operator set {enough} expresses all of it: --opset {enough}",
         )
     result = save_model(model)
@@ -68,7 +93,7 @@ def converted(data: bytes, opset: int) -> bytes:
     return result
 
 
-def _rewritten(model: ir.Model, opset: int) -> list[ir.Node]:
+def _rewritten(model: ir.Model, opset: int, missing: Missing = MappingProxyType({})) -> list[ir.Node]:
     """Bring a model into another operator set; return the nodes that have no form there."""
     import onnx
 
@@ -76,16 +101,17 @@ def _rewritten(model: ir.Model, opset: int) -> list[ir.Node]:
     lost: dict[int, ir.Node] = {}
 
     def lower(node: ir.Node) -> None:
+        lacks = _is_missing(node, missing)
         for below, rule in RULES.get(node.op_type, ()):
-            if opset < below:
+            if opset < below or lacks:
                 place = Place(node, opset, lower)
                 rule(place)
                 if place.became:  # lowered by then
                     return
-        if not _exists(node, opset):
+        if lacks or not _exists(node, opset):
             raise Inexpressible
 
-    for node in [node for node in graph if not node.domain]:
+    for node in [node for node in graph.all_nodes() if not node.domain]:
         try:
             lower(node)
         except Inexpressible:

@@ -19,6 +19,8 @@ import numpy as np
 import onnx_ir as ir
 
 from dslc.graph.values import Attribute, attribute_of, constant_value, onnx_type, stamp, type_of
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 from dslc.types import (
     BOOL,
     INT64,
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 DEFAULT_OPSET = 18
-"""The first operator set with the bitwise operators; ONNX Runtime 1.19 and every runtime tried reads it."""
+"""The set of the standard operators that graphs are built in, whatever their target's."""
 IR_VERSION = 8
 """The file format that belongs to it."""
 
@@ -147,10 +149,12 @@ class Tensor:
 
 
 class Builder:
-    """Builds one ONNX graph. ``opset`` is that of the standard domain."""
+    """Builds one ONNX graph, for a target."""
 
-    def __init__(self, name: str, *, opset: int = DEFAULT_OPSET) -> None:
-        self.graph = ir.Graph([], [], nodes=[], opset_imports={"": opset}, name=name)
+    def __init__(self, name: str, target: Target = CPU) -> None:
+        self.target = target
+        self.graph = ir.Graph([], [], nodes=[], opset_imports={"": DEFAULT_OPSET}, name=name)
+        self.graph.meta["target"] = target
         self._counts: dict[str, int] = {}
         self._scope: list[str] = []
         self._origin: str | None = None

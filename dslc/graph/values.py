@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 import onnx_ir as ir
 
+from dslc.targets import Target
 from dslc.types import ElementType, TensorType
 
-__all__ = ["Attribute", "add_constant", "attribute_of", "constant_value", "onnx_type", "stamp", "type_of"]
+__all__ = ["Attribute", "add_constant", "attribute_of", "constant_value", "onnx_type", "stamp", "target_of", "type_of"]
 
 Attribute = int | float | str | Sequence[int] | Sequence[float]
 
@@ -19,6 +20,13 @@ def type_of(value: ir.Value) -> TensorType:
     """Return the exact type that the builder stamped on a value."""
     known: TensorType = value.meta.data["type"]  # asked most often of all: past the dictionary's own methods
     return known
+
+
+def target_of(node: ir.Node) -> Target:
+    """Return what the graph is made for that a node belongs to."""
+    assert node.graph is not None
+    target: Target = node.graph.meta["target"]
+    return target
 
 
 def onnx_type(element: ElementType) -> ir.DataType:

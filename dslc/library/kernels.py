@@ -1,20 +1,13 @@
-"""Which operators ONNX Runtime's CPU has no kernels of for which floating-point types."""
+"""Operations for whose element types the target that specs are checked for has no kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dslc.errors.objectives import NO_KERNEL
 from dslc.library.operation import Operation
-from dslc.types import FLOAT64, ElementType, TensorType
+from dslc.targets.cpu import CPU
+from dslc.types import TensorType
 
-__all__ = ["MISSING", "need_kernels"]
-
-MISSING: Mapping[str, frozenset[ElementType]] = {
-    "AveragePool": frozenset({FLOAT64}),
-    "Conv": frozenset({FLOAT64}),
-    "Erf": frozenset({FLOAT64}),
-}
+__all__ = ["need_kernels"]
 
 
 def need_kernels(operation: Operation, *operands: TensorType) -> None:
@@ -25,8 +18,8 @@ def need_kernels(operation: Operation, *operands: TensorType) -> None:
     """
     for operator in operation.operators():
         for operand in operands:
-            if operand.element in MISSING[operator]:
+            if CPU.lacks(operator, operand.element):
                 raise NO_KERNEL(
-                    f"{operation.name} of {operand}: ONNX Runtime's CPU has no {operand.element} kernel of {operator}",
+                    f"{operation.name} of {operand}: {CPU.name} has no {operand.element} kernel of {operator}",
                     hint="compute it in float32: `cast(..., float32)` before it, and back after it",
                 )

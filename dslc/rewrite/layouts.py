@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import type_of
+from dslc.graph.values import target_of, type_of
 from dslc.rewrite.algebra import Rules, become, constant, insert, reshaped, shape_constant
 from dslc.types import FLOAT32, element_count
 
 __all__ = ["LAYOUTS"]
-
-MOST_CHANNELS, FEWEST_POINTS = 64, 64
-"""With more channels the product has more to compute than it saves; with fewer points both take no time."""
 
 
 def _multiply_by_identity(node: ir.Node) -> bool:
@@ -29,10 +26,10 @@ def _multiply_by_identity(node: ir.Node) -> bool:
         return False
     if type.rank == 3 and all(use.node.op_type == "MatMul" for use in node.outputs[0].uses()):
         return False  # in front of a product already
-    channels, points = type.shape[1], element_count(type.shape[2:])
-    if not isinstance(channels, int) or not isinstance(points, int) or points < FEWEST_POINTS:
+    channels, points, target = type.shape[1], element_count(type.shape[2:]), target_of(node)
+    if not isinstance(channels, int) or not isinstance(points, int) or points < target.moved_points:
         return False
-    if not 1 < channels <= MOST_CHANNELS:
+    if not 1 < channels <= target.moved_channels:
         return False  # one channel need not be moved at all
     rows = reshaped(node, "rows", x, (type.shape[0], channels, points))
     swap = ir.Node("", "Transpose", [rows], [ir.AttrInt64s("perm", [0, 2, 1])])

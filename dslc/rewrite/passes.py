@@ -20,6 +20,7 @@ from dslc.graph.values import add_constant, constant_value, type_of
 from dslc.rewrite import algebra, expansions, layouts, scalars, sums
 from dslc.rewrite.algebra import Rule, Rules
 from dslc.rewrite.scaling import scale_and_shift
+from dslc.targets import Target
 
 __all__ = ["PASSES", "Pass", "chosen_passes", "shipped", "simplify", "text_of"]
 
@@ -33,7 +34,7 @@ class Pass:
     rules: Rules | None = None
     function: Callable[[ir.Model], bool] | None = None
     for_training: bool = False
-    """Whether it makes more nodes that are faster on ONNX Runtime, and are not for models that go elsewhere."""
+    """Whether it makes more nodes, which are faster on some targets, and not for models that go elsewhere."""
 
     def apply(self, model: ir.Model) -> bool:
         """Apply this pass alone, in place; say whether it changed anything."""
@@ -41,8 +42,13 @@ class Pass:
 
 
 def simplify(model: ir.Model, names: Iterable[str] | None = None) -> ir.Model:
-    """Apply the passes of these names (None: all) to the model, in place, until none changes it; return it."""
-    chosen = [PASSES[name] for name in PASSES if names is None or name in set(names)]
+    """Apply the passes of these names (None: all) to the model, in place, until none changes it; return it.
+
+    Those that make more nodes are applied where these are faster on the model's target.
+    """
+    target: Target = model.graph.meta["target"]
+    asked = set(PASSES if names is None else names)
+    chosen = [one for name, one in PASSES.items() if name in asked and (not one.for_training or name in target.passes)]
     rules: dict[str, list[Rule]] = {}
     for one in chosen:
         for operator, more in (one.rules or {}).items():

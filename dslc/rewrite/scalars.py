@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from dslc.graph.values import constant_value, type_of
+from dslc.graph.values import constant_value, target_of, type_of
 from dslc.rewrite.algebra import BROADCASTING, Rules, constant, is_repeated_slowly, reshaped, trailing_ones
 from dslc.types import element_count
 
 __all__ = ["WIDENING"]
-
-FEWEST_ELEMENTS = 64
-"""With fewer elements, what is saved is no more than the Reshape of a number that is computed."""
 
 
 def _widen_scalars(node: ir.Node) -> bool:
@@ -21,7 +18,7 @@ def _widen_scalars(node: ir.Node) -> bool:
     """
     result = type_of(node.outputs[0]).shape
     count = element_count(result)
-    if isinstance(count, int) and count < FEWEST_ELEMENTS:
+    if isinstance(count, int) and count < target_of(node).widened_elements:
         return False
     shape = (1,) * (trailing_ones(result) + 1)
     changed = False

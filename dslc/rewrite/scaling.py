@@ -8,16 +8,11 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.values import type_of
+from dslc.graph.values import target_of, type_of
 from dslc.rewrite.algebra import insert, is_used_once, reshaped
 from dslc.types import FLOAT32
 
 __all__ = ["scale_and_shift"]
-
-FEWEST_POINTS = 1024
-"""A convolution costs ONNX Runtime's CPU some 70 ns for each channel of each example, whatever its size; from so many
-points a channel on, going over them once and not twice is worth more: 1.2 times as fast, and 1.4 with three times as
-many."""
 
 
 def scale_and_shift(model: ir.Model) -> bool:
@@ -48,14 +43,15 @@ class _ScaledAndShifted:
 
 def _found_at(node: ir.Node) -> Iterator[_ScaledAndShifted]:
     """Read a node as x * a + b or (x * a + z) + b."""
+    fewest = target_of(node).scaled_points
     for total, shift in _operands(node, "Add"):
-        if not _is_per_channel(shift, total):
+        if not _is_per_channel(shift, total, fewest):
             continue
         maker = _only_maker(total)
         terms = [(maker, None), *((_only_maker(term), rest) for term, rest in _operands(maker, "Add"))]
         for product, rest in terms:
             for x, scale in _operands(product, "Mul"):
-                if type_of(x) != type_of(total) or not _is_per_channel(scale, x):
+                if type_of(x) != type_of(total) or not _is_per_channel(scale, x, fewest):
                     continue
                 replaced = list(dict.fromkeys(one for one in (maker, product) if one is not None))
                 if rest is None or _is_overwritten(rest, x, (scale, shift), replaced):
@@ -105,15 +101,15 @@ def _only_maker(value: ir.Value) -> ir.Node | None:
     return value.producer() if is_used_once(value) else None
 
 
-def _is_per_channel(value: ir.Value, x: ir.Value) -> bool:
-    """Whether a value has one number for each channel of x, and a channel many points."""
+def _is_per_channel(value: ir.Value, x: ir.Value, fewest: int) -> bool:
+    """Whether a value has one number for each channel of x, and a channel so many points or more."""
     type = type_of(x)
     if type.element is not FLOAT32 or type.rank < 3 or not all(isinstance(n, int) for n in type.shape[1:]):
         return False
     channels, *spatial = map(int, type.shape[1:])
     leading = type_of(value).rank - len(type.shape[1:])
     per_channel = (*[1] * leading, channels, *[1] * len(spatial))
-    return channels > 0 and prod(spatial) >= FEWEST_POINTS and type_of(value).shape == per_channel
+    return channels > 0 and prod(spatial) >= fewest and type_of(value).shape == per_channel
 
 
 def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:

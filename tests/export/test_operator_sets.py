@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Sequence
 
@@ -18,9 +19,9 @@ from dslc.export.operator_sets import OLDEST, converted
 from dslc.graph import DEFAULT_OPSET, Builder, Tensor
 from dslc.graph.model import save_model
 from dslc.graph.random import Randomness
-from dslc.library.kernels import MISSING
 from dslc.library.operation import Context
 from dslc.library.word import FUNCTIONS, LAYERS
+from dslc.targets.cpu import CPU
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
 from tests.library.test_words import instance_of, types_of
 from tests.library.word_cases import RANDOM, ROWS, Row
@@ -114,7 +115,7 @@ def test_words(row: Row, symbolic: bool) -> None:
 
 def without_kernel(row: Row) -> bool:
     """Is a word refused in float64 where a spec has it?"""
-    return any(FLOAT64 in MISSING[operator] for operator in instance_of(row).operators())
+    return any(CPU.lacks(operator, FLOAT64) for operator in instance_of(row).operators())
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not without_kernel(row)], ids=lambda row: row.id)
@@ -190,6 +191,41 @@ def test_numbers_at_the_edges(name: str, element: ElementType) -> None:
     a, b = (builder.input(x, TensorType(element, (symbol("N"),))) for x in ("a", "b"))
     builder.output("y", NUMBERS[name](a, b))
     check_sets(save_model(builder.model()), {"a": left, "b": right}, LATEST_CHANGES)
+
+
+# --- without kernels ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("element", [FLOAT32, ElementType.FLOAT16], ids=str)
+def test_erf_without_its_kernel_is_exact_to_two_units_in_the_last_place(element: ElementType) -> None:
+    near = np.geomspace(1e-37 if element is FLOAT32 else 1e-4, 9, 20_000)
+    x = np.concatenate([near, -near, [0.0, -0.0, 1e4, np.inf, -np.inf, np.nan]]).astype(element.numpy)
+    builder = Builder("erf")
+    builder.output("y", g.erf(builder.input("x", TensorType(element, x.shape))))
+    written = converted(save_model(builder.model()), 18, {"Erf": frozenset({element, FLOAT32})})
+    assert "Erf" not in {node.op_type for node in onnx.load_model_from_string(written).graph.node}
+    (found,) = ran(written, {"x": x})
+    expected = np.array([math.erf(number) for number in x.astype(float)]).astype(element.numpy)
+    np.testing.assert_array_almost_equal_nulp(found[:-1], expected[:-1], nulp=2)
+    assert np.isnan(found[-1])
+
+
+def test_remainders_without_their_kernel_have_the_divisors_sign() -> None:
+    values = np.array([-(2**62), -7, -3, -1, 1, 2, 3, 7, 2**62], np.int64)
+    left, right = (part.reshape(-1) for part in np.meshgrid(values, values))
+    builder = Builder("remainder")
+    a, b = (builder.input(x, TensorType(INT64, (81,))) for x in ("a", "b"))
+    builder.output("y", g.modulo(a, b))
+    written = converted(save_model(builder.model()), 18, {"Mod": frozenset({INT64})})
+    assert "Mod" not in {node.op_type for node in onnx.load_model_from_string(written).graph.node}
+    np.testing.assert_array_equal(ran(written, {"a": left, "b": right})[0], left % right)
+
+
+def test_without_a_form_that_there_are_kernels_for_a_model_is_refused() -> None:
+    builder = Builder("refused")
+    builder.output("y", g.erf(builder.input("x", TensorType(FLOAT64, (3,)))))
+    with pytest.raises(Problem, match=r"'Erf' \(double\) of graph has no form in it that the target has kernels for"):
+        converted(save_model(builder.model()), 18, {"Erf": frozenset({FLOAT64})})
 
 
 # --- shapes ---------------------------------------------------------------------------------------------

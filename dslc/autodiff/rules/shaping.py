@@ -90,10 +90,6 @@ vjp("Pad", _pad)
 
 # --- picking by index ------------------------------------------------------------------------------
 
-LARGEST_TABLE = 128
-"""Up to so many rows, a one-hot matrix product is faster than a scatter on ONNX Runtime's CPU: 4 times at 65 rows,
-even at 200 or so, 3 times slower at 1000 (768 indices, rows of 128). Both add in a fixed order and repeat exactly."""
-
 
 def _gather(dy: Tensor, y: Tensor, x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
     known, size = constant_of(indices), x.shape[axis]
@@ -106,7 +102,7 @@ def _gather(dy: Tensor, y: Tensor, x: Tensor, indices: Tensor, *, axis: int = 0)
     count = element_count(indices.shape)
     rows = g.reshape(dy, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
     flat = g.reshape(indices, (count,))
-    if isinstance(size, int) and size <= LARGEST_TABLE:
+    if isinstance(size, int) and size <= x.builder.target.one_hot_rows:  # both ways add in a fixed order
         return _sum_by_one_hot(rows, flat, axis, size)
     spread = g.expand(g.unsqueeze(flat, [i for i in range(x.rank) if i != axis]), rows.shape)
     return g.scatter_elements_add(g.full(x, 0.0, x.type), spread, rows, axis)

@@ -21,9 +21,9 @@ from dslc.types import Shape, element_count
 
 
 def is_worth_stacking(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> bool:
-    """Whether :func:`stacked_weight_gradient` can be used, and copies at most half as much again as windows hold.
+    """Whether :func:`stacked_weight_gradient` can be used, and copies little more than windows hold.
 
-    Up to there it is faster, since the elements of windows are copied out of x, then together, and in shorter runs.
+    Then it is faster, since the elements of windows are copied out of x, then together, and in shorter runs.
     """
     if groups > 1 or max(windows.strides) > 1 or not all(isinstance(n, int) for n in (*x.shape[1:], *dy.shape[1:])):
         return False
@@ -32,7 +32,8 @@ def is_worth_stacking(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> b
         return False  # a place of the kernel that meets nothing but padding
     channels, outputs = int(x.shape[1]), int(dy.shape[1])
     stacked = (prod(kernel[:-1]) * outputs + kernel[-1] * channels) * prod(grid)
-    return 2 * stacked < 3 * prod(kernel) * channels * int(element_count(dy.shape[2:]))
+    windowed = prod(kernel) * channels * int(element_count(dy.shape[2:]))
+    return stacked < x.builder.target.stacked_share * windowed
 
 
 def stacked_weight_gradient(x: Tensor, dy: Tensor, windows: Windows) -> Tensor:
@@ -48,10 +49,6 @@ def stacked_weight_gradient(x: Tensor, dy: Tensor, windows: Windows) -> Tensor:
     return g.reshape(g.transpose(by_place, (0, 2, 1, 3)), (outputs, channels, *kernel))
 
 
-NARROW = 16
-"""Channels of the blocks in which ONNX Runtime's convolutions work; fewer leave most of a block empty."""
-
-
 def is_worth_summing(x: Tensor, dy: Tensor, windows: Windows) -> bool:
     """Whether :func:`stacked_input_gradient` can be used and is faster than a convolution, where stacks are worth it.
 
@@ -59,7 +56,7 @@ def is_worth_summing(x: Tensor, dy: Tensor, windows: Windows) -> bool:
     """
     axes = zip(windows.moves, _extent(dy), _extent(x), strict=True)
     fits = all(min(o) >= 0 and n + max(o) <= size for o, n, size in axes)
-    return fits and int(x.shape[1]) < NARROW
+    return fits and int(x.shape[1]) < x.builder.target.channel_block
 
 
 def stacked_input_gradient(x: Tensor, dy: Tensor, w: Tensor, windows: Windows) -> Tensor:

@@ -25,12 +25,6 @@ def weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> Ten
     return windowed_weight_gradient(x, dy, windows, groups)
 
 
-ENOUGH_CHANNELS = 16
-"""From so many channels a group on, a matrix product per place of the kernel beats one over all places (im2col), whose
-operand must be copied together first: 1.5 to 1.7 times on ONNX Runtime's CPU with 16 to 64 channels; with one channel
-it is 4 times slower."""
-
-
 def windowed_weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> Tensor:
     """Cut the elements at each place of the kernel out of x: matrix products with dy, for each example."""
     batch, coarse = dy.shape[0], dy.shape[2:]
@@ -38,7 +32,7 @@ def windowed_weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: in
     outputs, inputs = int(dy.shape[1]) // groups, int(x.shape[1]) // groups
     columns = [g.reshape(element, (batch, groups, inputs, points)) for element in elements(x, windows, coarse)]
     cotangents = g.reshape(dy, (batch, groups, outputs, points))
-    if inputs >= ENOUGH_CHANNELS:
+    if inputs >= x.builder.target.separate_products:
         total = g.concat([g.reduce_sum(cotangents @ column.mT, [0]) for column in columns], 2)
     else:
         total = g.reduce_sum(cotangents @ g.concat(columns, 2).mT, [0])
@@ -51,18 +45,13 @@ def can_convolve(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> bool:
     return groups == 1 and windows.dilations[-1] == 1 and all(isinstance(n, int) for n in (*x.shape[1:], *dy.shape[1:]))
 
 
-SHORTEST_RUN, LONG_RUN = 16, 24
-"""How many elements of x the channels and the places along a row of the kernel must make, for a convolution to beat
-windows and stacks: the runtime copies that many at a time."""
-
-
 def is_worth_convolving(x: Tensor, dy: Tensor, windows: Windows, *, instead_of_stacks: bool) -> bool:
     """Whether :func:`convolved_weight_gradient` is faster than stacks, or else than windows.
 
     Of fewer results than there are outputs, ONNX Runtime would lay out the elements of all windows at once.
     """
-    places, channels = prod(windows.kernel), int(x.shape[1])
-    shortest = LONG_RUN if instead_of_stacks else SHORTEST_RUN
+    places, channels, target = prod(windows.kernel), int(x.shape[1]), x.builder.target
+    shortest = target.convolved_run_or_stacks if instead_of_stacks else target.convolved_run
     return places > 1 and windows.kernel[-1] * channels >= shortest and places * channels >= int(dy.shape[1])
 
 

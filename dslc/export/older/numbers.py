@@ -1,6 +1,6 @@
-"""Element-wise operators in older sets: types that they did not take, and those that did not exist.
+"""Element-wise operators in older sets, or where kernels are missing: types that they lack, and whole operators.
 
-Each replacement gives the same elements, NaN, infinities and ties included.
+Each replacement gives the same elements, NaN, infinities and ties included; that of Erf within rounding.
 """
 
 from __future__ import annotations
@@ -168,7 +168,43 @@ def is_infinite(place: Place) -> None:
     place.become("Equal", [place.emit("Abs", [x], element_of(x), x.shape), _number(place, np.inf, x)])
 
 
+_FAR = (-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1)
+_NEAR = (-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
+
+
+def erf(place: Place) -> None:
+    """x + x p(x^2) near 0, and sign(x) (1 - exp(q(|x|))) from there on; of float32, to 1.3 units in the last place.
+
+    The polynomials are those of ONNX Runtime's own kernel (onnxruntime/core/mlas/lib/erf.cpp), due to N. Juffa.
+    """
+    x = place.operand(0)
+    if element_of(x) is ir.DataType.FLOAT16:
+        wide = place.emit("Cast", [x], FLOAT, x.shape, to=int(FLOAT))
+        place.become("Cast", [place.emit("Erf", [wide], FLOAT, x.shape)], to=int(ir.DataType.FLOAT16))
+        return
+    if element_of(x) is not FLOAT:
+        raise Inexpressible
+
+    def step(operator: str, *operands: ir.Value | float, element: ir.DataType = FLOAT) -> ir.Value:
+        values = [_number(place, one, x) if isinstance(one, float) else one for one in operands]
+        return place.emit(operator, values, element, x.shape)
+
+    def polynomial(coefficients: tuple[float, ...], variable: ir.Value) -> ir.Value:
+        first, second, *others = coefficients
+        result = step("Add", step("Mul", variable, first), second)
+        for coefficient in others:
+            result = step("Add", step("Mul", result, variable), coefficient)
+        return result
+
+    distance = step("Abs", x)
+    exponent = step("Sub", step("Mul", polynomial(_FAR, distance), distance), distance)
+    far = step("Mul", step("Sign", x), step("Sub", 1.0, step("Exp", exponent)))
+    near = step("Add", step("Mul", polynomial(_NEAR, step("Mul", x, x)), x), x)
+    place.become("Where", [step("Greater", distance, 0.921875, element=BOOL), far, near])
+
+
 NUMBERS: Rules = {
+    "Erf": [(9, erf)],
     "Equal": [(11, equal)],
     "LessOrEqual": [(12, or_equal("Less", "Greater"))],
     "GreaterOrEqual": [(12, or_equal("Greater", "Less"))],

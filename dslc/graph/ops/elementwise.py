@@ -55,8 +55,8 @@ identity: Unary = _unary("Identity")
 
 
 def cos(x: Tensor) -> Tensor:
-    """ONNX ``Cos``, element by element; of float64 through the sine, since runtimes have no such kernel of ``Cos``."""
-    if x.element != FLOAT64:
+    """ONNX ``Cos``, element by element; through the sine where the target has no kernel."""
+    if not x.builder.target.lacks("Cos", x.element):
         return unary("Cos", x)
     half = sin(x * 0.5)
     return 1.0 - half * half * 2.0
@@ -109,15 +109,17 @@ def cast(x: Tensor, element: ElementType) -> Tensor:
 
 
 def sign(x: Tensor) -> Tensor:
-    """Return -1, 0 or 1; NaN stays, which ONNX Runtime's float16 kernel makes 0."""
-    half = x.element is ElementType.FLOAT16
-    return cast(unary("Sign", cast(x, FLOAT32) if half else x), x.element)
+    """Return -1, 0 or 1; NaN stays."""
+    wide = FLOAT32 if x.builder.target.lacks("Sign", x.element) else x.element
+    return cast(unary("Sign", cast(x, wide)), x.element)
 
 
 def softplus(x: Tensor) -> Tensor:
-    """Return log(1 + exp(x)). ONNX Runtime's kernels of other types than float32 overflow in exp(x)."""
-    if x.element is not FLOAT64:
-        return cast(unary("Softplus", cast(x, FLOAT32)), x.element)
+    """Return log(1 + exp(x)), of float16 in float32."""
+    if x.element is ElementType.FLOAT16:
+        return cast(softplus(cast(x, FLOAT32)), x.element)
+    if not x.builder.target.lacks("Softplus", x.element):
+        return unary("Softplus", x)
     e = exp(-absolute(x))
     rounded = e + 1.0
     log1p = log(rounded) - ((rounded - 1.0) - e) / rounded
@@ -126,10 +128,10 @@ def softplus(x: Tensor) -> Tensor:
 
 def clip(x: Tensor, low: float | None, high: float | None) -> Tensor:
     """Limit the elements to [low, high]; without a limit there is none, also for infinity."""
-    if x.element is FLOAT64:  # ONNX Runtime fails on a Clip behind a Relu
+    if x.builder.target.lacks("Clip", x.element):
         y = x if low is None else maximum(x, low)
         y = y if high is None else minimum(y, high)
-        return with_gradients(y, [(x, lambda dy: dy * cast(equal(x, y), FLOAT64))])
+        return with_gradients(y, [(x, lambda dy: dy * cast(equal(x, y), x.element))])
     if x.element.is_float:  # an absent limit is the largest finite number
         low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
     limits = [None if limit is None else x.builder.as_tensor(limit, x.element) for limit in (low, high)]
@@ -164,7 +166,7 @@ def positive(x: Tensor) -> Tensor:
     Clip, which serve where it has no kernel for HardSigmoid. What is positive but below 1e-30 (subnormal after scaling
     aside) gives less than 1; no network works at that scale.
     """
-    if x.element is FLOAT32:
+    if not x.builder.target.lacks("HardSigmoid", x.element):
         return _flat(unary("HardSigmoid", x, alpha=1e30, beta=0.0))
     return steep(x)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, equal
-from dslc.types import FLOAT32, INT64, Dimension, ElementType, Shape, Symbolic, TensorType, range_size
+from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, range_size
 
 
 def normal_axes(axes: Sequence[int] | None, rank: int) -> tuple[int, ...]:
@@ -135,10 +135,10 @@ def gather_elements(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
     """Add single elements at indices along an axis; the inverse of :func:`gather_elements`.
 
-    float16 is added in float32: ONNX Runtime's CPU has no kernel for it.
+    Where the target has no kernel for it, it is added in float32.
     """
     axis = normal_axis(axis, x.rank)
-    if x.element is ElementType.FLOAT16:
+    if x.builder.target.lacks("ScatterElements", x.element):
         return cast(scatter_elements_add(cast(x, FLOAT32), indices, cast(updates, FLOAT32), axis), x.element)
     return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis, "reduction": "add"})
 

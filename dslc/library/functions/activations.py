@@ -14,7 +14,7 @@ from typing_extensions import dataclass_transform
 from dslc import graph as g
 from dslc.library.checks import axis_of, compute, need_float
 from dslc.library.operation import Context, Function, Layer, Operation, Scale, function, layer, option
-from dslc.types import FLOAT64, TensorType
+from dslc.types import TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -63,7 +63,7 @@ class LeakyRelu(Activation):
     slope: float = option("The slope for negative x.", default=0.01)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        if x.element is FLOAT64:  # ONNX Runtime has no kernel in most operator sets
+        if context.builder.target.lacks("LeakyRelu", x.element):
             return g.where(g.greater(x, 0.0), x, x * self.slope)
         return g.leaky_relu(x, self.slope)
 
@@ -78,7 +78,7 @@ class Elu(Activation):
     alpha: float = option("Minus the limit for x towards minus infinity.", default=1.0)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
-        if x.element is FLOAT64:  # as above; the exponential of what is not chosen stays finite
+        if context.builder.target.lacks("Elu", x.element):  # the exponential of what is not chosen stays finite
             positive = g.greater(x, 0.0)
             return g.where(positive, x, (g.exp(g.where(positive, 0.0, x)) - 1.0) * self.alpha)
         return g.elu(x, self.alpha)
