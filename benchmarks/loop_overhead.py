@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dslc.engine.onnxruntime.engine import OnnxRuntimeEngine
 from dslc.engine.onnxruntime.session import Graph, Settings, allocate, place
-from dslc.engine.onnxruntime.stateful import NEXT, Feed
+from dslc.engine.protocol import NEXT, Feed
 from dslc.pipeline import Options, compile_spec
 from dslc.run.loop import Trainer
 from dslc.run.observing import Observer
@@ -72,7 +73,7 @@ def main() -> None:
     job = compile_spec(options.spec, Options(data=[options.data]))
     settings = Settings.of("cpu")
     with TemporaryDirectory() as folder:
-        run = Trainer(job, RunFolder.of(Path(folder)), settings, Observer())
+        run = Trainer(job, RunFolder.of(Path(folder)), OnnxRuntimeEngine(settings), Observer())
         run.prepare(job.artifacts.initial)
         graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
         fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]

@@ -271,24 +271,26 @@ class Compilation:
     def constants(self) -> FittedConstants:
         """What is fitted on the training split."""
         from dslc.data.fields import fit_constants
-        from dslc.engine.onnxruntime.session import Settings
+        from dslc.engine.engines import choose_engine
 
         if not any(fit.operand is not None for checked in self.train.data.fields.values() for fit in checked.fits):
             from dslc.plan.constants import FittedConstants
 
             return FittedConstants()
-        return fit_constants(self.train.data, self.raw, self.contract, Settings.of("cpu", bounded=self.options.bounded))
+        return fit_constants(
+            self.train.data, self.raw, self.contract, choose_engine("cpu", bounded=self.options.bounded)
+        )
 
     @cached_property
     def dataset(self) -> Dataset:
         """Every split's fields, checked."""
         from dslc.data.fields import make_dataset
         from dslc.data.indices import Given, check_indices, check_weights
-        from dslc.engine.onnxruntime.session import Settings
+        from dslc.engine.engines import choose_engine
 
-        settings = Settings.of("cpu", bounded=self.options.bounded)
-        dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, settings)
-        given = Given(self.raw, self.contract, dataset, self.constants, settings)
+        engine = choose_engine("cpu", bounded=self.options.bounded)
+        dataset = make_dataset(self.train.data, self.constants, self.raw, self.contract, engine)
+        given = Given(self.raw, self.contract, dataset, self.constants, engine)
         check_indices(self.train, given)
         check_weights(self.train, given)
         return dataset

@@ -22,7 +22,7 @@ class DslcEngine:
         from cases import open_spec
 
         from dslc.cli.startup import flush_subnormals
-        from dslc.engine.onnxruntime.session import Settings
+        from dslc.engine.engines import choose_engine
         from dslc.run.loop import Trainer
         from dslc.run.observing import Observer
         from dslc.storage.folder import RunFolder
@@ -31,7 +31,7 @@ class DslcEngine:
         self.job = open_spec(folder, {name: str(value) for name, value in options.get("overrides", {}).items()})
         self.folder = TemporaryDirectory()
         place = RunFolder.of(Path(self.folder.name))
-        self.run = Trainer(self.job, place, Settings.of("cpu", len(options["cores"])), Observer())
+        self.run = Trainer(self.job, place, choose_engine("cpu", len(options["cores"])), Observer())
         self.run.save_at = math.inf
         self.run.prepare(self.job.artifacts.first_state())
         self.feeds = self.endless()

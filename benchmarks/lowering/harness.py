@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.engine.onnxruntime.session import Graph, Settings
-from dslc.engine.onnxruntime.stateful import StatefulRunner
+from dslc.engine.protocol import Runner
 from dslc.graph import Builder, Tensor
 from dslc.rewrite.passes import shipped, simplify
 from dslc.run.resuming import Job
@@ -86,7 +86,7 @@ def times_as_long(runs: Sequence[Callable[[int], object]], rounds: int) -> list[
     return [statistics.median(b / a for a, b in zip(found[0], seconds, strict=True)) for seconds in found]
 
 
-def on_one_batch(step: StatefulRunner, job: Job) -> Callable[[int], None]:
+def on_one_batch(step: Runner, job: Job) -> Callable[[int], None]:
     """Return what runs a number of training steps, all on the first batch."""
     batch = job.dataset.splits["train"].take(
         next(job.dataset.places("train", job.train.batch, shuffle=False, seed=0, epoch=0))

@@ -19,7 +19,8 @@ import onnx_ir as ir
 from harness import normal
 
 from dslc.engine.onnxruntime.session import Graph, Settings, place
-from dslc.engine.onnxruntime.stateful import NEXT, StatefulRunner
+from dslc.engine.onnxruntime.stateful import StatefulRunner
+from dslc.engine.protocol import NEXT
 from dslc.graph import Builder
 from dslc.library.optimizers import Adam, Update
 from dslc.rewrite.passes import simplify

@@ -18,8 +18,7 @@ from cases import prepare
 from harness import on_one_batch, times_as_long
 from models import MODELS, SPECS, Workload
 
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.engines import choose_engine
 from dslc.graph.model import load_model
 from dslc.pipeline import Options, compile_spec
 from dslc.rewrite.passes import PASSES
@@ -51,7 +50,8 @@ def step(workload: Workload, folder: Path, passes: str) -> tuple[int, Callable[[
     """Compile with some of the passes; return how many nodes there are, and what runs steps on one batch."""
     job = compile_spec(SPECS / workload.spec, Options(settings=workload.settings, data=[folder], passes=passes))
     (data,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
-    train = TrainStep([data], job.artifacts.first_state(), Settings.of("cpu"))
+    engine = choose_engine("cpu")
+    train = engine.open([engine.load(data)], job.artifacts.first_state())
     return sum(1 for _ in load_model(data).graph), on_one_batch(train, job)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from cases import Case, open_spec
 
-from dslc.engine.onnxruntime.session import Graph, Model, Settings
+from dslc.engine.onnxruntime.session import Graph, Settings
+from dslc.engine.protocol import Model
 
 __all__ = ["inference"]
 

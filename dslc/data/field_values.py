@@ -12,8 +12,8 @@ from dslc.data.checks import where_in
 from dslc.data.conversion import Conversion
 from dslc.data.table import MEMORY, Table, allocate
 from dslc.engine.evaluation import Predictor
-from dslc.engine.onnxruntime.session import Model, Settings
 from dslc.engine.outside import IndexFailure
+from dslc.engine.protocol import Engine, Model
 from dslc.errors.objectives import INDEX_OUTSIDE
 from dslc.plan.contract import Contract
 from dslc.plan.values import Application
@@ -44,7 +44,7 @@ def telling_of_rows(table: Table, contract: Contract, applications: Iterable[App
 
 
 def run_fields(
-    model: Model, inputs: Mapping[str, np.ndarray], settings: Settings,
+    model: Model, inputs: Mapping[str, np.ndarray], engine: Engine,
     conversions: Mapping[str, Conversion] | None = None,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Run a fields graph over all rows, and convert what comes out; large results live in temporary files.
@@ -52,13 +52,13 @@ def run_fields(
     Args:
         model: raw columns in, (rows, ...) each.
         inputs: the columns by the names of the graph's inputs.
-        settings: how to run it.
+        engine: what runs it.
         conversions: what to do with an output before it is kept, by its name.
 
     Raises:
         Problem: E0604; IndexFailure, an index is outside of what it picks from.
     """
-    predictor = Predictor(model, settings)
+    predictor = Predictor(model, engine)
     rows = len(next(iter(inputs.values())))
     results: dict[str, np.ndarray] = {}
     for start in range(0, max(rows, 1), CHUNK):

@@ -24,7 +24,7 @@ from dslc.data.field_values import run_fields, telling_of_rows
 from dslc.data.raw import RawData
 from dslc.data.reading import read_columns
 from dslc.diagnostics import Diagnostic
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.data import NOT_FINITE
 from dslc.graph.model import Model, save_model
 from dslc.plan.constants import FittedConstants
@@ -36,7 +36,7 @@ from dslc.types import ElementType
 __all__ = ["compute_fields", "fit_constants", "make_dataset"]
 
 
-def fit_constants(data: DataPlan, raw: RawData, contract: Contract, settings: Settings) -> FittedConstants:
+def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engine) -> FittedConstants:
     """Fit standardize, minmax and impute on the training rows, in the order of the text."""
     arrays: dict[str, np.ndarray] = {}
     constants = FittedConstants(arrays)
@@ -53,7 +53,7 @@ def fit_constants(data: DataPlan, raw: RawData, contract: Contract, settings: Se
                 model = graph_of_values(data, constants, {"value": fit.operand})
                 inputs = _read(data, contract, table, model)
                 with telling_of_rows(table, contract):
-                    values = run_fields(save_model(model), inputs, settings)["value"]
+                    values = run_fields(save_model(model), inputs, engine)["value"]
                 for name, found in _fitted(fit, values, rows).items():
                     arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
@@ -99,7 +99,7 @@ def _read(data: DataPlan, contract: Contract, table: Table, model: Model) -> dic
 
 
 def compute_fields(
-    data: DataPlan, constants: FittedConstants, contract: Contract, table: Table, settings: Settings
+    data: DataPlan, constants: FittedConstants, contract: Contract, table: Table, engine: Engine
 ) -> tuple[dict[str, np.ndarray], list[Diagnostic]]:
     """Compute every field of every row of a table; return them, and what the conversion to their types rounded.
 
@@ -121,7 +121,7 @@ def compute_fields(
         for name, checked in fields.items()
     }
     with telling_of_rows(table, contract, applications_of(*values.values())):
-        found = run_fields(save_model(model), _read(data, contract, table, model), settings, conversions)
+        found = run_fields(save_model(model), _read(data, contract, table, model), engine, conversions)
     warnings = []
     for name, conversion in conversions.items():
         exact = fields[name].exact
@@ -135,7 +135,7 @@ def compute_fields(
 
 
 def make_dataset(
-    data: DataPlan, constants: FittedConstants, raw: RawData, contract: Contract, settings: Settings
+    data: DataPlan, constants: FittedConstants, raw: RawData, contract: Contract, engine: Engine
 ) -> Dataset:
     """Compute the examples of every split.
 
@@ -145,7 +145,7 @@ def make_dataset(
     fields: dict[str | None, dict[str, np.ndarray]] = {}
     warnings = dict.fromkeys(raw.warnings)
     for name, table in raw.tables.items():
-        fields[name], found = compute_fields(data, constants, contract, table, settings)
+        fields[name], found = compute_fields(data, constants, contract, table, engine)
         warnings |= dict.fromkeys(found)
     splits = {split: Split(fields[source], rows) for split, (source, rows) in raw.rows.items()}
     return Dataset(splits, tuple(warnings))

@@ -21,7 +21,7 @@ from dslc.data.convert import Origin
 from dslc.data.raw import RawData
 from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem
 from dslc.engine.evaluation import Predictor
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN, WEIGHT_BELOW_0
 from dslc.graph import Builder
 from dslc.graph.model import save_model
@@ -169,7 +169,7 @@ class Given:
     contract: Contract
     dataset: Dataset
     constants: FittedConstants
-    settings: Settings
+    engine: Engine
 
     def field(self, source: str | None, name: str) -> np.ndarray:
         """Return a field of every row of a source."""
@@ -184,7 +184,7 @@ class Given:
         names = [name for name in train.data.fields if name in _keys(value)]
         if not names:
             return
-        predictor = Predictor(_graph(value, names, train, self.constants), self.settings)
+        predictor = Predictor(_graph(value, names, train, self.constants), self.engine)
         for source, table in self.raw.tables.items():
             fields = {name: self.field(source, name) for name in names}
             where = where_in(table, self.contract.columns_of(names[0]))

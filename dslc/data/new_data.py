@@ -17,7 +17,7 @@ from dslc.data.readers.array_table import ArrayTable
 from dslc.data.reading import read_columns
 from dslc.data.table import MEMORY
 from dslc.diagnostics import Problem
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.shipping import only_outputs
@@ -33,7 +33,7 @@ GIVEN = "what was given"
 
 def compute_fields(
     graph: bytes, fields: Mapping[str, Mapping[str, Any]], contract: Contract, table: Table, names: Sequence[str],
-    settings: Settings,
+    engine: Engine,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Compute fields of every row of a table, by the graph that prepared them in training.
 
@@ -43,7 +43,7 @@ def compute_fields(
         contract: how the table is read.
         table: raw columns.
         names: which fields.
-        settings: how the graph runs.
+        engine: what runs the graph.
 
     Raises:
         Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
@@ -67,7 +67,7 @@ def compute_fields(
     inputs, _ = ports_of(load_model(model))
     columns = read_columns(contract, table, [port["name"] for port in inputs])
     with telling_of_rows(table, contract):
-        found = run_fields(model, columns, settings, conversions)
+        found = run_fields(model, columns, engine, conversions)
     for conversion in conversions.values():
         check_sound(conversion.name, found, conversion.where)
         conversion.raise_misfits()

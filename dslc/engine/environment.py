@@ -8,23 +8,24 @@ from importlib import metadata
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
+from dslc.engine.engines import known_providers, runtime_version
 from dslc.engine.machine import processor_features, thread_count
-from dslc.engine.onnxruntime.runtime import available_providers, runtime
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.environment import ENVIRONMENT_CHANGED
 from dslc.version import __version__
 
 __all__ = ["environment", "environment_changes"]
 
 
-def environment(settings: Settings | None = None) -> dict[str, Any]:
+def environment(engine: Engine | None = None) -> dict[str, Any]:
     """Return versions, providers, threads and processor features, for the manifest and ``dslc doctor``.
 
-    ``provider`` is None where no settings are given; ``onnxruntime`` and ``providers`` are None and empty where no
+    ``provider`` is None where no engine is given; ``onnxruntime`` and ``providers`` are None and empty where no
     runtime is installed.
     """
+    version: str | None
     try:
-        version, providers = runtime().__version__, [provider.value for provider in available_providers()]
+        version, providers = runtime_version(), known_providers()
     except Problem:
         version, providers = None, []
     return {
@@ -34,9 +35,9 @@ def environment(settings: Settings | None = None) -> dict[str, Any]:
         "numpy": metadata.version("numpy"),
         "python": platform.python_version(),
         "providers": providers,
-        "provider": settings.provider.value if settings else None,
-        "threads": settings.threads if settings else thread_count(),
-        "halves": settings.even_split if settings else None,
+        "provider": engine.provider if engine else None,
+        "threads": engine.threads if engine else thread_count(),
+        "halves": engine.even_split if engine else None,
         "processor": platform.machine(),
         "processor_features": processor_features(),
         "system": f"{platform.system()} {platform.release()}",

@@ -1,4 +1,4 @@
-"""Losses and metrics over a split, and predictions, by running the shipped graphs."""
+"""Losses and metrics over a split, and predictions, by running the shipped graphs on any engine."""
 
 from __future__ import annotations
 
@@ -7,33 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dslc.engine.onnxruntime.runtime import runtime_errors
-from dslc.engine.onnxruntime.session import Graph, Model, Settings
-from dslc.engine.onnxruntime.stateful import NEXT, StatefulRunner
 from dslc.engine.outside import IndexFailure
+from dslc.engine.protocol import NEXT, Engine, LoadedGraph, Model
 from dslc.errors.environment import INPUT_MISFIT
 
 __all__ = ["MetricRunner", "Predictor"]
 
 COUNTS = ("weight", "present", "true", "predicted")
 """The accumulators that are 0 where all targets are ignored or have a weight of 0, and only there."""
-
-
-def _run(graph: Graph, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Run a graph once.
-
-    Raises:
-        Problem: E0604, E0605, E0607.
-    """
-    symbols: dict[str, int] = {}
-    for name, port in graph.inputs.items():
-        port.match(arrays[name], symbols)
-    feeds = {name: arrays[name] for name in graph.inputs}
-    session = graph.session(symbols)
-    try:
-        return dict(zip(graph.outputs, session.run(list(graph.outputs), feeds), strict=True))
-    except runtime_errors() as error:
-        raise graph.failure(error, feeds) from error
 
 
 class MetricRunner:
@@ -43,16 +24,16 @@ class MetricRunner:
         eval_model: accumulators (``NAME`` in, ``NAME.next`` out), state and fields to accumulators; any other
             output is collected over the batches and joined along its first axis.
         metrics_model: accumulators to values.
-        settings: how to run them.
+        engine: what runs them.
 
     Raises:
         Problem: E0605, a model can't be read.
     """
 
-    def __init__(self, eval_model: Model, metrics_model: Model, settings: Settings) -> None:
-        self._settings = settings
-        self._graph = Graph(eval_model, settings)
-        self._metrics = Graph(metrics_model, settings)
+    def __init__(self, eval_model: Model, metrics_model: Model, engine: Engine) -> None:
+        self._engine = engine
+        self._graph = engine.load(eval_model)
+        self._metrics = engine.load(metrics_model)
         names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
         self._zeros = {name: np.zeros(_size(self._graph, name), self._graph.inputs[name].dtype) for name in names}
         self._collects = len(names) < len(self._graph.outputs)
@@ -73,7 +54,7 @@ class MetricRunner:
 
         Args:
             batches: fields by name.
-            state: arrays, or the buffers that :meth:`StatefulRunner.lend` gives, which are read in place; names that
+            state: arrays, or the buffers that :meth:`Runner.lend` gives, which are read in place; names that
                 the graph does not read are ignored.
             seed: of what is random, if anything is; each batch gets the next one.
 
@@ -81,7 +62,7 @@ class MetricRunner:
             Problem: E0604 to E0607; E0540, E0551, an index or a weight is outside of its range.
         """
         read = {name: value for name, value in state.items() if name in self._graph.inputs and name not in self._zeros}
-        loop = StatefulRunner([self._graph], {**read, **self._zeros}, self._settings)
+        loop = self._engine.open([self._graph], {**read, **self._zeros})
         collected: dict[str, list[np.ndarray]] = {}
         row = 0
         for index, batch in enumerate(batches):
@@ -96,14 +77,14 @@ class MetricRunner:
                     collected.setdefault(name, []).append(np.atleast_1d(array))
         joined = {name: np.concatenate(parts) for name, parts in collected.items()}
         totals = loop.state()
-        found = _run(self._metrics, totals)
+        found = self._metrics.run(totals)
         numbers = [name for name, value in found.items() if value.ndim == 0 and value.dtype.kind == "f"]
         self.unmeasured = [name for name in numbers if _is_empty(name, totals)]
         return found | {name: np.full_like(found[name], np.nan) for name in self.unmeasured} | joined
 
 
 def _is_empty(name: str, totals: Mapping[str, np.ndarray]) -> bool:
-    """Did nothing count in any of the statistics that a figure is made of?"""
+    """Return whether nothing counted in any of the statistics that a figure is made of."""
     sites: dict[str, list[bool]] = {}
     for key, total in totals.items():
         if key.startswith(f"accumulator/{name}/"):
@@ -114,15 +95,15 @@ def _is_empty(name: str, totals: Mapping[str, np.ndarray]) -> bool:
     return bool(sites) and all(counted and not any(counted) for counted in sites.values())
 
 
-def _size(graph: Graph, name: str) -> tuple[int, ...]:
+def _size(graph: LoadedGraph, name: str) -> tuple[int, ...]:
     return tuple(d for d in graph.inputs[name].shape if isinstance(d, int))
 
 
 class Predictor:
     """Runs a shipped model over many examples, a chunk at a time."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
-        self.graph = Graph(model, settings)
+    def __init__(self, model: Model, engine: Engine) -> None:
+        self.graph = engine.load(model)
         ports = self.graph.inputs.values()
         first = {port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)}
         self._examples = next(iter(first)) if len(first) == 1 else None
@@ -143,13 +124,13 @@ class Predictor:
             self.graph.inputs[name].match(inputs[name], {})
         sizes = {len(inputs[name]) for name in cut}
         if len(sizes) != 1 or any(port.shape[:1] != (self._examples,) for port in outputs):
-            return _run(self.graph, inputs)
+            return self.graph.run(inputs)
         (size,) = sizes
         parts = []
         for start in range(0, max(size, 1), chunk):
             piece = {name: inputs[name][start : start + chunk] for name in cut}
             try:
-                parts.append(_run(self.graph, {**inputs, **piece}))
+                parts.append(self.graph.run({**inputs, **piece}))
             except IndexFailure as failure:
                 raise failure.of_rows(range(start, start + chunk)) from None
         return {name: np.concatenate([part[name] for part in parts]) for name in self.graph.outputs}

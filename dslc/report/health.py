@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
+from dslc.engine.engines import choose_engine, known_providers
 from dslc.engine.environment import environment, environment_changes
-from dslc.engine.onnxruntime.runtime import available_providers, choose_provider, runtime
-from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.run.run_reader import RunReader
 from dslc.storage.folder import read_manifest
 
@@ -36,10 +35,9 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
     found["matplotlib"] = _version("matplotlib")
     working: list[str] = []
     try:
-        runtime()
-        for provider in available_providers():
+        for provider in known_providers():
             try:
-                working.append(choose_provider(provider).value)
+                working.append(choose_engine(provider).provider)
             except Problem as problem:
                 note(problem.diagnostic)
     except Problem as problem:
@@ -54,11 +52,11 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         manifest = read_manifest(folder)
         found["run"] = {key: manifest.environment.get(key) for key in ("provider", "threads")}
         if working:
-            for warning in environment_changes(manifest.environment, environment(Settings.of())):
+            for warning in environment_changes(manifest.environment, environment(choose_engine())):
                 note(warning)
             reader = RunReader(folder, manifest)
-            settings = Settings.of(bounded=not reader.is_home)
-            graphs = {name: Graph(reader.model(name), settings) for name in manifest.graphs}
+            engine = choose_engine(bounded=not reader.is_home)
+            graphs = {name: engine.load(reader.model(name)) for name in manifest.graphs}
             found["fallbacks"] = [name for name, graph in graphs.items() if graph.falls_back()]
             problems += [
                 {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}

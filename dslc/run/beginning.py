@@ -27,7 +27,7 @@ def start(run: Trainer, before: Manifest | None) -> RunResult:
     for diagnostic in (*run.dataset.warnings, *rare_updates(run.train, run.dataset.examples("train"))):
         run.observer.warned(diagnostic)
     state = run.artifacts.first_state()  # what can fail in it does before anything is removed
-    run.files.start(state, environment(run.settings), before)
+    run.files.start(state, environment(run.engine), before)
     run.prepare(state)
     del state  # from here on it lies in the step's buffers
     return run.run()
@@ -39,7 +39,7 @@ def resume(run: Trainer, before: Manifest | None) -> RunResult:
         return start(run, None)
     if before is not None and run.files.is_half_begun(before):
         return start(run, before)
-    now = environment(run.settings)
+    now = environment(run.engine)
     if before is not None:
         run.files.identity = check_unchanged(run.job, run.folder, before).id
         for diagnostic in environment_changes(before.environment, now):

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from dslc.compile.state import COUNTER_STEP, FLUSH, TOTAL
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import Feed
+from dslc.engine.protocol import Engine, Feed
 from dslc.plan.training import TrainPlan
 from dslc.run.feeding import Feeder
 from dslc.run.progress import Progress
@@ -42,7 +41,7 @@ class Course:
 
     Args:
         job: what is trained.
-        settings: how to run it.
+        engine: what runs it.
         weighting: how much the examples count.
         batches_per_epoch: those left out among them.
         state: to begin from.
@@ -50,7 +49,7 @@ class Course:
     """
 
     def __init__(
-        self, job: Job, settings: Settings, weighting: Weighting, batches_per_epoch: int,
+        self, job: Job, engine: Engine, weighting: Weighting, batches_per_epoch: int,
         state: Mapping[str, np.ndarray], progress: Progress,
     ) -> None:  # fmt: skip
         self.train, self.dataset, self.artifacts, self.seed = job.train, job.dataset, job.artifacts, job.seed
@@ -59,7 +58,7 @@ class Course:
         self.weighting = weighting
         self.progress = progress
         models = [self.artifacts.models[name] for name in self.artifacts.step_files]
-        self.feeder = Feeder(models, state, settings, self.dataset.splits["train"])
+        self.feeder = Feeder(models, state, engine, self.dataset.splits["train"])
         self.step = self.feeder.step
         self.coming: deque[list[list[float]] | None] = deque()
         """The weights of the batches that were asked for and did not run yet, None of those that are left out."""

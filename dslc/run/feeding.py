@@ -16,10 +16,8 @@ from itertools import chain
 import numpy as np
 
 from dslc.data import Split, prefetch
-from dslc.engine.onnxruntime.runtime import Provider
-from dslc.engine.onnxruntime.session import Settings, lend
-from dslc.engine.onnxruntime.stateful import Feed, TrainStep
 from dslc.engine.outside import IndexFailure
+from dslc.engine.protocol import Engine, Feed
 from dslc.graph.model import gathered, load_model, save_model
 
 __all__ = ["Feeder"]
@@ -40,23 +38,21 @@ class Feeder:
     Args:
         models: the step's graphs.
         state: the initial state.
-        settings: how to run them.
+        engine: what runs them.
         split: the examples.
 
     Raises:
-        Problem: E0605, E0606, see :class:`~dslc.engine.onnxruntime.stateful.TrainStep`.
+        Problem: E0605, E0606, see :meth:`Engine.load` and :meth:`Engine.open`.
     """
 
-    def __init__(
-        self, models: Sequence[bytes], state: Mapping[str, np.ndarray], settings: Settings, split: Split
-    ) -> None:
+    def __init__(self, models: Sequence[bytes], state: Mapping[str, np.ndarray], engine: Engine, split: Split) -> None:
         self._split = split
-        self._gathers = settings.provider is Provider.CPU and all(map(_is_at_hand, split.fields.values()))
-        columns = {COLUMN + name: lend(array) for name, array in split.fields.items()} if self._gathers else {}
+        self._gathers = engine.reads_arrays and all(map(_is_at_hand, split.fields.values()))
+        columns = {COLUMN + name: array for name, array in split.fields.items()} if self._gathers else {}
         if columns:
             places = {name: (COLUMN + name, array.shape) for name, array in split.fields.items()}
             models = [save_model(gathered(load_model(model), places, ROWS)) for model in models]
-        self.step = TrainStep(models, state, settings, columns)
+        self.step = engine.open([engine.load(model) for model in models], state, columns)
         self._gathers &= bool(self.step.fields)  # a step that reads no field has nothing to take
 
     def feeds(self, batches: Iterable[np.ndarray]) -> Generator[Feed, None, None]:
@@ -114,7 +110,7 @@ class Feeder:
 
 
 def _is_at_hand(array: np.ndarray) -> bool:
-    """Does an array lie in memory, ready to be read by a graph?"""
+    """Return whether an array lies in memory, ready to be read by a graph."""
     base: object = array
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap):

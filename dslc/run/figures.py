@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import numpy as np
 
 from dslc.diagnostics import Diagnostic
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
 from dslc.plan.training import TrainPlan
 from dslc.run.explaining.figure_causes import told_with_cause
@@ -23,12 +23,12 @@ class FigureWarnings:
     Args:
         train: what is trained.
         models: its graphs, by file.
-        settings: how to run them.
+        engine: what runs them.
         observer: whom to tell.
     """
 
-    def __init__(self, train: TrainPlan, models: Mapping[str, bytes], settings: Settings, observer: Observer) -> None:
-        self._train, self._models, self._settings, self._observer = train, models, settings, observer
+    def __init__(self, train: TrainPlan, models: Mapping[str, bytes], engine: Engine, observer: Observer) -> None:
+        self._train, self._models, self._engine, self._observer = train, models, engine, observer
         self._told: set[tuple[str, str]] = set()
 
     def tell(
@@ -56,7 +56,7 @@ class FigureWarnings:
         self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
     ) -> Diagnostic:
         what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
-        return told_with_cause(what, self._train, name, self._models, self._settings, feeds)
+        return told_with_cause(what, self._train, name, self._models, self._engine, feeds)
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:

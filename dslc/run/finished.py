@@ -17,8 +17,9 @@ from dslc.data.indices import check_new
 from dslc.data.new_data import compute_fields, table_of
 from dslc.data.spellings import Spelling, marks_of
 from dslc.diagnostics import Failure, Problem
+from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import MetricRunner, Predictor
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import SEED, Engine
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
@@ -79,9 +80,9 @@ class FinishedRun:
         return self.reader.manifest
 
     @cached_property
-    def settings(self) -> Settings:
-        """How its graphs run here."""
-        return Settings.of("cpu", bounded=self.is_bounded)
+    def engine(self) -> Engine:
+        """What runs its graphs here."""
+        return choose_engine("cpu", bounded=self.is_bounded)
 
     @property
     def is_bounded(self) -> bool:
@@ -139,7 +140,7 @@ class FinishedRun:
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
         """
-        evaluator = MetricRunner(*self.reader.evaluation(), self.settings)
+        evaluator = MetricRunner(*self.reader.evaluation(), self.engine)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
             fields = self.fields(self.table(data, source), wanted)
@@ -274,9 +275,9 @@ class FinishedRun:
 
     def _predict_table(self, table: Table, net: str | None, *, prepared: bool) -> dict[str, np.ndarray]:
         file = self.model_file(net)
-        predictor = Predictor(self.reader.runnable(file), self.settings)
-        inputs = [name for name in predictor.graph.inputs if name != "seed"]
-        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
+        predictor = Predictor(self.reader.runnable(file), self.engine)
+        inputs = [name for name in predictor.graph.inputs if name != SEED]
+        seed = {SEED: np.asarray(self.manifest.seed, np.int64)} if SEED in predictor.graph.inputs else {}
         if prepared:
             return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
         fields = self.reader.models[file].fields
@@ -295,13 +296,13 @@ class FinishedRun:
         if split not in dataset.splits:
             raise UNKNOWN_SPLIT(f"there is no split '{split}'", hint=f"the splits are {', '.join(dataset.splits)}")
         file = self.model_file(net)
-        predictor = Predictor(self.reader.runnable(file), self.settings)
+        predictor = Predictor(self.reader.runnable(file), self.engine)
         fed_by = self.reader.models[file].fields
-        inputs = [name for name in predictor.graph.inputs if name != "seed"]
+        inputs = [name for name in predictor.graph.inputs if name != SEED]
         strange = [name for name in inputs if name not in fed_by]
         if strange:
             raise UNKNOWN_COLUMN(f"the model's input '{strange[0]}' is fed by no field of the data")
-        seed = {"seed": np.asarray(self.manifest.seed, np.int64)} if "seed" in predictor.graph.inputs else {}
+        seed = {SEED: np.asarray(self.manifest.seed, np.int64)} if SEED in predictor.graph.inputs else {}
         places = np.arange(dataset.examples(split))
         found = dataset.splits[split].take(places, sorted({fed_by[name] for name in inputs}))
         return self._named(file, predictor.run({**{name: found[fed_by[name]] for name in inputs}, **seed}))
@@ -344,7 +345,7 @@ class FinishedRun:
             Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
         """
         graph = self.reader.fields_graph()
-        found = compute_fields(graph, self.manifest.fields, self.contract, table, names, self.settings)
+        found = compute_fields(graph, self.manifest.fields, self.contract, table, names, self.engine)
         for name, values in found.items():
             check_new(self.manifest.indices, name, values, where_in(table, self.contract.columns_of(name)))
         return found

@@ -19,8 +19,7 @@ from dslc.compile.accumulation import term_name
 from dslc.compile.artifacts import Artifacts, shipped_weights
 from dslc.engine.evaluation import MetricRunner
 from dslc.engine.finite import NotFinite, all_finite
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import SEED, Feed
+from dslc.engine.protocol import SEED, Engine, Feed
 from dslc.errors.runs import BEST_LOST
 from dslc.plan.training import TrainPlan
 from dslc.run.course import COMPLETE, Course, is_complete
@@ -47,10 +46,10 @@ CHECKPOINT_SHARE = 0.05
 class Trainer:
     """One run of the loop."""
 
-    def __init__(self, job: Job, place: RunFolder, settings: Settings, observer: Observer) -> None:
+    def __init__(self, job: Job, place: RunFolder, engine: Engine, observer: Observer) -> None:
         self.job = job
         self.folder = place.path
-        self.settings = settings
+        self.engine = engine
         self.observer = observer
         self.train: TrainPlan = job.train
         self.dataset = job.dataset
@@ -66,15 +65,15 @@ class Trainer:
         self.resumed_at: int | None = None
         self.checked_at: int | None = None
         """The batch after which the state was last found to be finite."""
-        self.weighting = weighting_of(self.train, self.dataset.splits["train"], settings)
-        self.figure_warnings = FigureWarnings(self.train, self.artifacts.models, settings, observer)
+        self.weighting = weighting_of(self.train, self.dataset.splits["train"], engine)
+        self.figure_warnings = FigureWarnings(self.train, self.artifacts.models, engine, observer)
         self.names = [objective.name for objective in self.train.objectives]
 
     # --- beginning -------------------------------------------------------------------------------
 
     def prepare(self, state: Mapping[str, np.ndarray]) -> None:
         """Open the step's graphs on a state."""
-        self.course = Course(self.job, self.settings, self.weighting, self.batches_per_epoch, state, self.progress)
+        self.course = Course(self.job, self.engine, self.weighting, self.batches_per_epoch, state, self.progress)
         self.step = self.course.step
 
     # --- the loop ----------------------------------------------------------------------------------
@@ -111,7 +110,7 @@ class Trainer:
         loaded = self.artifacts.loaded
         taken = {name for file in loaded for name in file.taken}
         return Plan(
-            self.train.name, self.folder, self.settings.provider.value, self.settings.threads, self.train.epochs,
+            self.train.name, self.folder, self.engine.provider, self.engine.threads, self.train.epochs,
             self.total_steps, self.batches_per_epoch, {s: self.dataset.examples(s) for s in self.dataset.splits},
             sum(int(np.prod([int(d) for d in records[p].variable.shape])) for p in trained), self.resumed_at,
             loaded, [path for path in records if loaded and path not in taken],
@@ -177,7 +176,7 @@ class Trainer:
     def evaluator(self) -> MetricRunner:
         """Measures weights on a split."""
         models = self.artifacts.models
-        return MetricRunner(models["eval.onnx"], models["metrics.onnx"], self.settings)
+        return MetricRunner(models["eval.onnx"], models["metrics.onnx"], self.engine)
 
     def evaluate(self, *, ends_epoch: bool) -> str | None:
         """Measure on the validation split, keep what is best, save; return why the run ends, if it does."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dslc.diagnostics import Problem
-from dslc.engine.onnxruntime.stateful import NEXT, SEED
+from dslc.engine.protocol import NEXT, SEED
 from dslc.errors.environment import NO_RUN
 from dslc.errors.runs import DAMAGED_FILE, DAMAGED_MANIFEST
 from dslc.export.external import SUFFIX

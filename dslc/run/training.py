@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dslc.engine.engines import choose_engine
 from dslc.engine.finite import NotFinite
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.environment import RUN_EXISTS
 from dslc.run import beginning
 from dslc.run.explaining.failures import explained
@@ -23,11 +24,14 @@ def train(
     *,
     provider: str | None = None,
     threads: int | None = None,
+    engine: Engine | None = None,
     resume: bool = False,
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> RunResult:
     """Train a compiled spec into a folder; returns the figures of the model that was shipped.
+
+    What runs its graphs is chosen by provider and threads unless an engine is given.
 
     Raises:
         Problem, Failure: E0612 where the folder holds a run, E0621 where one is going on; E04xx, E05xx, E06xx for what
@@ -37,16 +41,16 @@ def train(
     goes_on = resume or overwrite
     if not goes_on:
         _check_new(folder)
-    settings = Settings.of(provider, threads)
+    engine = engine or choose_engine(provider, threads)
     with occupied(folder) as place:
         if not goes_on:
             _check_new(folder)
         before = run_in(folder, without_manifest=resume)
-        run = Trainer(job, place, settings, observer)
+        run = Trainer(job, place, engine, observer)
         try:
             return beginning.resume(run, before) if resume else beginning.start(run, before)
         except NotFinite:
-            raise explained(run) from None
+            raise explained(job, run.course, run.files.checkpoints, engine) from None
 
 
 def _check_new(folder: Path) -> None:

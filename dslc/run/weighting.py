@@ -15,7 +15,7 @@ from dslc.compile.lowering import Lowering
 from dslc.data import Split
 from dslc.diagnostics import Problem
 from dslc.engine.evaluation import Predictor
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
@@ -47,7 +47,7 @@ class Weighting:
         ]
 
 
-def weighting_of(train: TrainPlan, split: Split, settings: Settings) -> Weighting:
+def weighting_of(train: TrainPlan, split: Split, engine: Engine) -> Weighting:
     """Return how much each example counts.
 
     Raises:
@@ -58,11 +58,11 @@ def weighting_of(train: TrainPlan, split: Split, settings: Settings) -> Weightin
     for objective in train.objectives:
         terms = terms_of(objective.loss)
         weights = [
-            _known_weights(train, term.site, split, settings, known) if term.varies else None
+            _known_weights(train, term.site, split, engine, known) if term.varies else None
             for term in (terms.terms if terms else ())
         ]
         sites = varying_sites(objective.loss)
-        each = weights if terms else [_known_weights(train, site, split, settings, known) for site in sites]
+        each = weights if terms else [_known_weights(train, site, split, engine, known) for site in sites]
         if sites and all(one is not None and not one.any() for one in each):
             raise nothing_to_learn(objective)
         found.append(weights or [None])
@@ -79,18 +79,18 @@ def nothing_to_learn(objective: Objective) -> Problem:
 
 
 def _known_weights(
-    train: TrainPlan, site: Application, split: Split, settings: Settings,
+    train: TrainPlan, site: Application, split: Split, engine: Engine,
     known: dict[Hashable, np.ndarray | None],
 ) -> np.ndarray | None:  # fmt: skip
     """Return what :func:`_weights` does, which it computes once for equal weights."""
     assert isinstance(site.operation, Mean)
     weighting = site.operation.weighting(site.operands) or id(site)
     if weighting not in known:
-        known[weighting] = _weights(train, site, split, settings)
+        known[weighting] = _weights(train, site, split, engine)
     return known[weighting]
 
 
-def _weights(train: TrainPlan, site: Application, split: Split, settings: Settings) -> np.ndarray | None:
+def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) -> np.ndarray | None:
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
     if not isinstance(operation, Mean) or not fields_only(*operands) or not _known(operands_of(site), split):
@@ -110,7 +110,7 @@ def _weights(train: TrainPlan, site: Application, split: Split, settings: Settin
     lowering = Lowering(builder, inputs.__getitem__, inputs.__getitem__)
     tensors = lowering.emit(*operands)
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
-    weights = Predictor(save_model(builder.model()), settings).run({key: split.fields[key] for key in inputs}, CHUNK)
+    weights = Predictor(save_model(builder.model()), engine).run({key: split.fields[key] for key in inputs}, CHUNK)
     found = weights["weights"].astype(np.float64)
     return None if len(found) and found[0] and (found == found[0]).all() else found
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import onnx_ir as ir
 
 from dslc import graph as g
+from dslc.engine.onnxruntime.session import Graph, Settings
+from dslc.engine.onnxruntime.stateful import StatefulRunner
+from dslc.engine.protocol import Model
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, symbol
 
 BATCH = symbol("batch")
@@ -164,3 +169,7 @@ def line(*, with_mean: bool = False) -> bytes:
     if with_mean:
         b.output("mean", g.reduce_mean(y, [0]))
     return serialized(b)
+
+
+def train_step(models: Sequence[Model], state: Mapping[str, np.ndarray], settings: Settings) -> StatefulRunner:
+    return StatefulRunner([Graph(model, settings) for model in models], state, settings)

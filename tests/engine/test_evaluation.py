@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
+from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import MetricRunner, Predictor
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.protocol import Engine
 
 from .graphs import accumulate, batch_of, line, mean, mlp, mlp_state
 
@@ -18,13 +18,13 @@ SLOPE = np.array(0.5, np.float32)
 
 
 @pytest.fixture(scope="module")
-def settings() -> Settings:
-    return Settings.of("cpu", 2)
+def engine() -> Engine:
+    return choose_engine("cpu", 2)
 
 
 @pytest.fixture(scope="module")
-def evaluator(settings: Settings) -> MetricRunner:
-    return MetricRunner(accumulate(), mean(), settings)
+def evaluator(engine: Engine) -> MetricRunner:
+    return MetricRunner(accumulate(), mean(), engine)
 
 
 @pytest.mark.parametrize("size", [1, 4, 8, 22, 23])
@@ -54,18 +54,19 @@ def test_without_batches_all_sums_are_zero(evaluator: MetricRunner) -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
-def test_buffers_on_loan_are_the_state(settings: Settings, steps: int) -> None:
+def test_buffers_on_loan_are_the_state(engine: Engine, steps: int) -> None:
     """The training step's own buffers are read where they lie, whichever set is current."""
-    train = TrainStep([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
+    graphs = [engine.load(mlp(6, 4, 3))]
+    train = engine.open(graphs, mlp_state(6, 4, 3))
     for step in range(steps):
         train.run_batch(batch_of(8, 6, 3, seed=step))
     lent = train.lend()
-    loss_on_loan = TrainStep([mlp(6, 4, 3)], train.state(), settings)
+    loss_on_loan = engine.open(graphs, train.state())
     loss_on_loan.run_batch(batch_of(8, 6, 3))
     for name, array in train.state().items():
         np.testing.assert_array_equal(lent[name].numpy(), array)
     before = {name: value.data_ptr() for name, value in lent.items()}
-    evaluator = MetricRunner(accumulate(), mean(), settings)
+    evaluator = MetricRunner(accumulate(), mean(), engine)
     found = evaluator.run([{"x": X, "y": Y}], {"slope": lent["rate"], "w1": lent["w1"]})
     np.testing.assert_allclose(
         found["error"][0], np.mean((X * np.float32(0.1) - Y).astype(np.float64) ** 2), rtol=1e-12
@@ -81,10 +82,10 @@ def test_missing_state_is_named(evaluator: MetricRunner) -> None:
 
 
 @pytest.mark.parametrize(("rows", "with_mean"), [(0, False), *product((1, 5, 8, 9, 16), (False, True))])
-def test_predictions_come_in_order_and_whole(settings: Settings, rows: int, with_mean: bool) -> None:
+def test_predictions_come_in_order_and_whole(engine: Engine, rows: int, with_mean: bool) -> None:
     x = np.random.default_rng(rows).standard_normal((rows, 2))
     bias = np.array([1, 2, 3])
-    found = Predictor(line(with_mean=with_mean), settings).run({"x": x, "bias": bias}, chunk=8)
+    found = Predictor(line(with_mean=with_mean), engine).run({"x": x, "bias": bias}, chunk=8)
     expected = x @ np.arange(6).reshape(2, 3) + bias
     assert found["y"].dtype == np.float32
     np.testing.assert_allclose(found["y"], expected, rtol=1e-5, atol=1e-5)
@@ -101,8 +102,8 @@ def test_predictions_come_in_order_and_whole(settings: Settings, rows: int, with
         ({"x": np.array(1.0), "bias": np.zeros(3)}, "'x' has shape [], but the graph takes [batch, 2]"),
     ],
 )
-def test_inputs_that_do_not_fit(settings: Settings, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_inputs_that_do_not_fit(engine: Engine, arrays: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(Problem) as raised:
-        Predictor(line(), settings).run(arrays)
+        Predictor(line(), engine).run(arrays)
     assert raised.value.diagnostic.code.id == "E0607"
     assert raised.value.diagnostic.message == message

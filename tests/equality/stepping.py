@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from dslc.compile.artifacts import Artifacts
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.engines import choose_engine
+from dslc.engine.protocol import Runner
 from dslc.pipeline import Options, compile_spec
 
 HERE = Path(__file__).parent
-SETTINGS = Settings.of("cpu", 1)
+ENGINE = choose_engine("cpu", 1)
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -35,9 +35,9 @@ def compiled_text(folder: Path, text: str, train: str | None = None) -> Artifact
     return artifacts_of(path, train)
 
 
-def train_step(artifacts: Artifacts, **state: np.ndarray) -> TrainStep:
-    models = [artifacts.models[name] for name in artifacts.step_files]
-    return TrainStep(models, {**artifacts.initial, **state}, SETTINGS)
+def train_step(artifacts: Artifacts, **state: np.ndarray) -> Runner:
+    graphs = [ENGINE.load(artifacts.models[name]) for name in artifacts.step_files]
+    return ENGINE.open(graphs, {**artifacts.initial, **state})
 
 
 def subset(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.protocol import Runner
 
 from .stepping import compiled_text, largest, train_step
 from .test_accumulation import said, step_of, write_examples
@@ -52,11 +52,11 @@ PAIRS = [
 CUTS = ([0, 12, 24], [0, 3, 4, 6, 24], [0, 1, 2, 7, 13, 24])
 
 
-def two(folder: Path, objectives: str, more: str = "") -> TrainStep:
+def two(folder: Path, objectives: str, more: str = "") -> Runner:
     return train_step(compiled_text(folder, TWO.format(objectives=objectives, more=more)))
 
 
-def compare(step: TrainStep, batch: dict[str, np.ndarray], cuts: list[int], expected: dict[str, np.ndarray]) -> None:
+def compare(step: Runner, batch: dict[str, np.ndarray], cuts: list[int], expected: dict[str, np.ndarray]) -> None:
     for first, last in pairwise(cuts):
         step.run_batch({name: array[first:last] for name, array in batch.items()})
     end = step.state()
@@ -130,7 +130,7 @@ def test_objectives_with_nothing_to_learn_from_stand_still(accumulate: int, tmp_
     dead = dead_labels | {"w": np.zeros_like(batch["w"])}
     more = "average ema(0.9)" + (f"\n  accumulate {accumulate}" if accumulate > 1 else "")
 
-    def moved(step: TrainStep, given: dict[str, np.ndarray]) -> set[str]:
+    def moved(step: Runner, given: dict[str, np.ndarray]) -> set[str]:
         before = step.state()
         for _ in range(accumulate):
             step.run_batch(given)

@@ -10,7 +10,7 @@ import pytest
 
 from dslc.compile.state import FLUSH
 from dslc.diagnostics import Diagnostics
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.protocol import Runner
 from dslc.pipeline import check_spec
 
 from .stepping import compiled_text, largest, train_step
@@ -109,7 +109,7 @@ def write_examples(folder: Path, count: int = 24) -> dict[str, np.ndarray]:
     return {n: a.astype(np.int64 if n.startswith("label") else np.float32) for n, a in fields.items()}
 
 
-def step_of(folder: Path, objective: str, more: str = "", optimizer: str = "SGD(lr = 0.5)") -> TrainStep:
+def step_of(folder: Path, objective: str, more: str = "", optimizer: str = "SGD(lr = 0.5)") -> Runner:
     return train_step(compiled_text(folder, SPEC.format(objective=objective, more=more, optimizer=optimizer)))
 
 

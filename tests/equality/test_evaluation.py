@@ -10,7 +10,7 @@ import pytest
 from dslc.diagnostics import Failure
 from dslc.engine.evaluation import MetricRunner
 
-from .stepping import SETTINGS, compiled_text
+from .stepping import ENGINE, compiled_text
 
 ROWS = 41
 SPEC = """
@@ -84,7 +84,7 @@ def cut(size: int) -> list[dict[str, np.ndarray]]:
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, np.ndarray]]:
     artifacts = compiled_text(tmp_path_factory.mktemp("spec"), SPEC)
-    evaluator = MetricRunner(artifacts.models["eval.onnx"], artifacts.models["metrics.onnx"], SETTINGS)
+    evaluator = MetricRunner(artifacts.models["eval.onnx"], artifacts.models["metrics.onnx"], ENGINE)
     rng = np.random.default_rng(6)
     state = {name: array + rng.uniform(0, 1, array.shape).astype(array.dtype) if "Net" in name else array
              for name, array in artifacts.initial.items()}  # fmt: skip

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from dslc.compile.state import FLUSH, TOTAL
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.protocol import Runner
 
-from .stepping import HERE, artifacts_of, compiled_text, largest, stored, subset, train_step
+from .stepping import ENGINE, HERE, artifacts_of, compiled_text, largest, stored, subset, train_step
 
 SPEC = HERE / "specs" / "options.dl"
 BLOCKS = re.findall(r"^train (\w+)", SPEC.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def begun(block: str) -> TrainStep:
+def begun(block: str) -> Runner:
     artifacts = artifacts_of(SPEC, block)
     start = {f"normed{name.removeprefix('Normed')}" if block == "freeze" else name: array
              for name, array in subset(stored("options"), "start/").items()}  # fmt: skip
@@ -35,7 +35,7 @@ def batches(sizes: list[int] | None = None) -> Iterator[dict[str, np.ndarray]]:
         yield {name: array[number][: None if sizes is None else sizes[number]] for name, array in arrays.items()}
 
 
-def losses(block: str, step: TrainStep) -> list[list[float]]:
+def losses(block: str, step: Runner) -> list[list[float]]:
     """Run all steps; the losses of each objective. What the host does, is done here."""
     found = []
     sizes = stored("options")["sizes"].tolist() if block == "accumulate" else None
@@ -136,7 +136,7 @@ def test_the_second_objective_sees_the_updates_of_the_first() -> None:
     end = whole.state()
     critic = {name: array for name, array in end.items() if "Critic" in name}
     for given, same in ((critic, True), ({}, False)):
-        alone = TrainStep([artifacts.models["train.generator.onnx"]], {**start, **given}, whole.settings)
+        alone = ENGINE.open([ENGINE.load(artifacts.models["train.generator.onnx"])], {**start, **given})
         alone.run_batch(batch)
         assert (alone.loss() == whole.loss(1)) is same
         assert np.array_equal(alone.state()["Generator.x.dense.weight"], end["Generator.x.dense.weight"]) is same

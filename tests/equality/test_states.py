@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dslc.compile.state import COUNTER_STEP, StateRole
-from dslc.engine.onnxruntime.stateful import TrainStep
+from dslc.engine.protocol import Runner
 
 from .stepping import EPSILON, HERE, artifacts_of, largest, stored, subset, train_step
 
@@ -46,7 +46,7 @@ def states(model: str, optimizer: str) -> dict[str, np.ndarray]:
     return found
 
 
-def step_of(model: str, optimizer: str) -> TrainStep:
+def step_of(model: str, optimizer: str) -> Runner:
     first = {name: values[0] for name, values in states(model, optimizer).items()}
     return train_step(artifacts_of(HERE / "specs" / f"{model}.dl", optimizer), **first)
 

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from dslc.engine.onnxruntime.stateful import NEXT
+from dslc.engine.protocol import NEXT
 from dslc.graph import DEFAULT_OPSET
 
 from .graphs import EQUALITY, Compiled, blocks_of, cases, compiled, proto, require_data

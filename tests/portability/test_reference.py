@@ -11,7 +11,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from dslc.compile.artifacts import serialized
-from dslc.engine.onnxruntime.stateful import NEXT
+from dslc.engine.protocol import NEXT
 
 from .graphs import cases, compiled, examples, proto, require_data
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dslc.data import Split
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.engines import choose_engine
+from dslc.engine.protocol import Engine
 from dslc.run.feeding import ROWS, Feeder
 from tests.engine.graphs import batch_of, mlp, mlp_state
 
@@ -15,8 +16,8 @@ ROWS_OF_SPLIT = np.arange(49, 0, -2)
 
 
 @pytest.fixture(scope="module")
-def settings() -> Settings:
-    return Settings.of("cpu", 2)
+def engine() -> Engine:
+    return choose_engine("cpu", 2)
 
 
 def run(feeder: Feeder, split: Split) -> tuple[list[float], dict[str, np.ndarray]]:
@@ -42,12 +43,12 @@ def mapped(folder: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("rows", [None, ROWS_OF_SPLIT])
 def test_taking_rows_and_filling_buffers_give_the_same_bits(
-    settings: Settings, tmp_path: Path, rows: np.ndarray | None
+    engine: Engine, tmp_path: Path, rows: np.ndarray | None
 ) -> None:
     found = []
     for fields in (EXAMPLES, mapped(tmp_path), {**EXAMPLES, "image": np.asfortranarray(EXAMPLES["image"])}):
         split = Split(fields, rows)
-        feeder = Feeder([mlp(20, 16, 5)], mlp_state(20, 16, 5), settings, split)
+        feeder = Feeder([mlp(20, 16, 5)], mlp_state(20, 16, 5), engine, split)
         assert (list(feeder.step.fields) == [ROWS]) == (fields is EXAMPLES)
         found.append(run(feeder, split))
     for losses, state in found[1:]:
@@ -57,9 +58,9 @@ def test_taking_rows_and_filling_buffers_give_the_same_bits(
             np.testing.assert_array_equal(array, found[0][1][name])
 
 
-def test_examples_that_no_field_describes(settings: Settings) -> None:
+def test_examples_that_no_field_describes(engine: Engine) -> None:
     """A step that reads no field runs as often as there are batches."""
-    feeder = Feeder([counter()], {"n": np.zeros((), np.int64)}, settings, Split({"unread": np.zeros((6, 1))}))
+    feeder = Feeder([counter()], {"n": np.zeros((), np.int64)}, engine, Split({"unread": np.zeros((6, 1))}))
     for feed in feeder.feeds([np.arange(3), np.arange(3, 6)]):
         feeder.step.run(feed)
     assert feeder.step.state()["n"] == 2

@@ -11,6 +11,7 @@ import pytest
 import dslc
 from dslc.cli import main
 from dslc.engine.outside import IndexFailure
+from tests.engine.reference import ReferenceEngine
 
 ROWS = [f"{i % 4},{i % 3},{i % 5}" for i in range(40)]
 DATA = """data d {
@@ -173,7 +174,8 @@ def test_failures_carry_what_was_wrong() -> None:
     run = dslc.open_run("run")
     from dslc.engine.evaluation import Predictor
 
-    with pytest.raises(IndexFailure) as caught:
-        Predictor(run.read("model.onnx"), run.settings).run({"user": np.array([0, 9]), "place": np.array([0, 0])})
-    outside = caught.value.outside
-    assert (outside.value, outside.count, outside.row, outside.sources) == (9, 4, 1, ("user",))
+    for engine in (run.engine, ReferenceEngine()):
+        with pytest.raises(IndexFailure) as caught:
+            Predictor(run.read("model.onnx"), engine).run({"user": np.array([0, 9]), "place": np.array([0, 0])})
+        outside = caught.value.outside
+        assert (outside.value, outside.count, outside.row, outside.sources) == (9, 4, 1, ("user",))

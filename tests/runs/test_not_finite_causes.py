@@ -11,8 +11,8 @@ import pytest
 
 from dslc import graph as g
 from dslc.diagnostics import CODES, Problem
+from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import Predictor
-from dslc.engine.onnxruntime.session import Settings
 from dslc.graph import Builder
 from dslc.graph.model import load_model, save_model
 from dslc.graph.probes import probed
@@ -181,7 +181,7 @@ def test_a_mask_of_infinities_is_not_the_cause() -> None:
     builder.output("y", g.softmax(g.where(g.equal(x, 0.0), builder.constant(-np.inf, FLOAT32), x)))
     probes = probed(load_model(save_model(builder.model())))
     given = {"x": np.zeros(2, np.float32)}
-    values = {**probes.constants, **given, **Predictor(probes.data, Settings.of("cpu", 1)).run(given)}
+    values = {**probes.constants, **given, **Predictor(probes.data, choose_engine("cpu", 1)).run(given)}
     assert cause_of(trace(probes, values, "y"), probes, values).text == "softmax of nothing but -inf is not a number"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic, Problem
+from dslc.diagnostics import Problem
 from dslc.engine.machine import has_unlike_cores, places_of_workers, thread_count
 from dslc.engine.onnxruntime.bounded import BoundedSession
 from dslc.engine.onnxruntime.runtime import (
@@ -25,14 +25,11 @@ from dslc.engine.onnxruntime.runtime import (
     runtime_errors,
 )
 from dslc.engine.outside import Outside, find_outside
-from dslc.errors.environment import GRAPH_REFUSED, INPUT_MISFIT, RUN_FAILED
+from dslc.engine.protocol import Model, NodeFailure, Port
+from dslc.errors.environment import GRAPH_REFUSED
 
-__all__ = [
-    "Graph", "Model", "NodeFailure", "Port", "Settings", "allocate", "element_dtype", "lend", "place",
-]  # fmt: skip
+__all__ = ["Graph", "Settings", "allocate", "element_dtype", "lend", "place"]
 
-Model = bytes | Path
-"""A serialized ONNX model or the file that holds one."""
 SPIN_VARIABLE = "DSLC_SPIN"
 LARGEST_BLOCK = 4_000_000
 """Numbers in all tensors of a run that is laid out in one block."""
@@ -98,31 +95,6 @@ class Settings:
         return len(places_of_workers(self.threads)) == 1 and self.spin and not has_unlike_cores()
 
 
-@dataclass(frozen=True)
-class Port:
-    """An input or output of a graph; a symbolic dimension is its symbol."""
-
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int | str, ...]
-
-    def match(self, array: np.ndarray, symbols: dict[str, int]) -> None:
-        """Check an array against the type; record in ``symbols`` what the symbolic dimensions are.
-
-        Raises:
-            Problem: E0607.
-        """
-        if array.dtype != self.dtype:
-            raise INPUT_MISFIT(f"'{self.name}' is {array.dtype}, but the graph takes {self.dtype}")
-        fits = array.ndim == len(self.shape)
-        for dimension, size in zip(self.shape, array.shape, strict=False):
-            fits &= size == (symbols.setdefault(dimension, size) if isinstance(dimension, str) else dimension)
-        if not fits:
-            known = {name: size for name, size in symbols.items() if name in self.shape}
-            wanted = ", ".join(str(known.get(d, d) if isinstance(d, str) else d) for d in self.shape)
-            raise INPUT_MISFIT(f"'{self.name}' has shape {list(array.shape)}, but the graph takes [{wanted}]")
-
-
 @dataclass
 class Graph:
     """A model and its sessions, one for each of the first few assignments of its symbolic dimensions.
@@ -162,7 +134,7 @@ class Graph:
                     self._read.setdefault(name, set()).update(node.output if is_safe else [name])
 
     def may_overwrite(self, output: str, input: str) -> bool:
-        """May an output be written where an input lies, since all that is computed from the input comes before?
+        """Return whether an output may be written where an input lies: all computed from the input comes before.
 
         Looks no further than the operands of the node that computes the output. That node and those that read the input
         work element by element: none hands the input's memory on, and fused into one they would still read each
@@ -178,6 +150,22 @@ class Graph:
         if key not in self._sessions:
             self._sessions[key] = self._open(dict(key))
         return self._sessions[key]
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the graph once.
+
+        Raises:
+            Problem: E0604, E0605, E0607.
+        """
+        symbols: dict[str, int] = {}
+        for name, port in self.inputs.items():
+            port.match(feeds[name], symbols)
+        given = {name: feeds[name] for name in self.inputs}
+        session = self.session(symbols)
+        try:
+            return dict(zip(self.outputs, session.run(list(self.outputs), given), strict=True))
+        except runtime_errors() as error:
+            raise self.failure(error, given) from error
 
     def falls_back(self) -> bool:
         """Whether the provider leaves nodes of the graph to the processor."""
@@ -210,7 +198,7 @@ class Graph:
         return options
 
     def _lays_out(self, symbols: Mapping[str, int]) -> bool:
-        """Shall the first run lay out the memory of those that follow, so that they need not ask for each tensor's?
+        """Return whether the first run lays out the memory of those that follow, which then ask for no tensor's.
 
         On the processor only where that is a share of the time, with tensors so small that the memory of the first
         run, which stays beside the block, is small too. DirectML can't.
@@ -291,22 +279,6 @@ class Graph:
             return find_outside(data, feeds, run)
         except failures:  # what goes wrong for another reason is told as that
             return None
-
-
-class NodeFailure(Problem):
-    """E0604 with the node that failed and its origin, the text that the compiler left in its metadata."""
-
-    node: str = ""
-    origin: str | None = None
-
-    @classmethod
-    def of(cls, operator: str, node: str, origin: str | None, text: str) -> NodeFailure:
-        """Make the failure of one node."""
-        place = f" from {origin}" if origin else f" in '{node}'" if node else ""
-        subject = f"{operator}{place} failed" if operator else "the run failed"
-        failure = cls(Diagnostic(RUN_FAILED, f"{subject}: {text}"))
-        failure.node, failure.origin = node, origin
-        return failure
 
 
 FAILED_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)

@@ -19,13 +19,12 @@ from typing import Any
 import numpy as np
 
 from dslc.engine.onnxruntime.runtime import runtime_errors
-from dslc.engine.onnxruntime.session import Graph, Model, Settings, allocate, element_dtype, place
-from dslc.errors.environment import INPUT_MISFIT, STATE_MISFIT
+from dslc.engine.onnxruntime.session import Graph, Settings, allocate, element_dtype, place
+from dslc.engine.protocol import NEXT, SEED, Feed, Runner
+from dslc.errors.environment import STATE_MISFIT
 
-__all__ = ["NEXT", "SEED", "Feed", "StatefulRunner", "TrainStep"]
+__all__ = ["StatefulRunner"]
 
-NEXT = ".next"
-SEED = "seed"
 MOST_FEEDS = 64
 """Buffers for batches of different sizes that are kept."""
 HOST = (np.ndarray, np.generic)
@@ -46,17 +45,16 @@ class BoundGraph:
 
 
 @dataclass
-class Feed:
-    """Input buffers for one batch: fill ``arrays`` (fields by name), then run it."""
+class BoundFeed(Feed):
+    """Input buffers for one batch, bound to the graphs."""
 
-    arrays: dict[str, np.ndarray]
     staged: list[tuple[np.ndarray, Any]]
     """Arrays that are copied to a device's buffers; on the CPU, ``arrays`` are the buffers themselves."""
     phases: tuple[list[BoundGraph], list[BoundGraph]]
     """The runs of even and of odd steps."""
 
 
-class StatefulRunner:
+class StatefulRunner(Runner):
     """Graphs run in order over batches, on a state that they change.
 
     The inputs of a graph are, by name, tensors of the state, ``seed``, and else fields of the batch; its output
@@ -104,7 +102,7 @@ class StatefulRunner:
         self._parity = dict.fromkeys(state, 0)
         self._phase = 0
         self._seed_value = 0
-        self._feeds: dict[tuple[Any, ...], Feed] = {}
+        self._feeds: dict[tuple[Any, ...], BoundFeed] = {}
         self._last: list[BoundGraph] = []
 
     def _overwrites(self, name: str) -> bool:
@@ -126,25 +124,7 @@ class StatefulRunner:
 
     # --- running -------------------------------------------------------------------------------
 
-    def run_batch(self, batch: Mapping[str, np.ndarray], seed: int = 0) -> None:
-        """Run every graph once on a batch (fields by name; those that no graph reads are ignored).
-
-        After a failure the state holds parts of both steps; go on from a checkpoint.
-
-        Raises:
-            Problem: E0607, the batch does not fit; E0604 (:class:`~dslc.engine.onnxruntime.session.NodeFailure`).
-        """
-        for name in self.fields:
-            if name not in batch:
-                raise INPUT_MISFIT(f"the batch lacks the field '{name}'")
-        feed = self.feed({name: batch[name].shape for name in self.fields})
-        for name, target in feed.arrays.items():
-            if batch[name].dtype != target.dtype:
-                self.fields[name].match(batch[name], {})
-            np.copyto(target, batch[name])
-        self.run(feed, seed)
-
-    def feed(self, shapes: Mapping[str, tuple[int, ...]], number: int = 0) -> Feed:
+    def feed(self, shapes: Mapping[str, tuple[int, ...]], number: int = 0) -> BoundFeed:
         """Return the buffers for fields of certain shapes; different numbers give different buffers.
 
         While one feed runs, others may be filled by another thread.
@@ -163,8 +143,9 @@ class StatefulRunner:
         """Run every graph once on what a feed holds.
 
         Raises:
-            Problem: E0604 (:class:`~dslc.engine.onnxruntime.session.NodeFailure`).
+            Problem: E0604 (:class:`~dslc.engine.protocol.NodeFailure`).
         """
+        assert isinstance(feed, BoundFeed)
         for array, value in feed.staged:
             value.update_inplace(array)
         if seed != self._seed_value:
@@ -184,7 +165,11 @@ class StatefulRunner:
         names = [name for name in run.graph.outputs if not name.endswith(NEXT)]
         return {name: np.array(value.numpy()) for name, value in zip(names, run.binding.get_outputs(), strict=False)}
 
-    def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> Feed:
+    def scalar(self, name: str, graph: int = 0) -> float:
+        """Return a result of the last step that is one number; asking for it is what fetches it."""
+        return float(self._last[graph].scalars[name].numpy())
+
+    def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> BoundFeed:
         """Make and bind buffers for fields of certain shapes."""
         symbols: dict[str, int] = {}
         provider = self.settings.provider
@@ -201,7 +186,7 @@ class StatefulRunner:
                 phase.append(self._bind(graph, changed, symbols, values, parity))
                 for name in changed:
                     parity[name] ^= 1
-        return Feed(arrays, [] if is_host else [(arrays[n], v) for n, v in values.items()], phases)
+        return BoundFeed(arrays, [] if is_host else [(arrays[n], v) for n, v in values.items()], phases)
 
     def _bind(
         self, graph: Graph, changed: list[str], symbols: dict[str, int], fields: dict[str, Any], parity: dict[str, int]
@@ -245,14 +230,6 @@ class StatefulRunner:
         array: np.ndarray = self._buffers[name][self._place_of(name)].numpy()
         return array
 
-    def view(self) -> dict[str, np.ndarray]:
-        """Return the state for reading, until the next step; where it lies if that is the processor's memory."""
-        return {name: value.numpy() for name, value in self.lend().items()}
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return a copy of the state."""
-        return {name: np.array(array) for name, array in self.view().items()}
-
     def set_state(self, name: str, array: np.ndarray) -> None:
         """Overwrite one tensor of the state.
 
@@ -268,32 +245,3 @@ class StatefulRunner:
 
 def _dtype(value: Any) -> np.dtype[Any]:
     return value.dtype if isinstance(value, HOST) else element_dtype(value.element_type())
-
-
-class TrainStep(StatefulRunner):
-    """The training step: one graph, or several that each minimize something, on shared state.
-
-    Raises:
-        Problem: E0605, a model can't be read; E0606, it does not fit the state.
-    """
-
-    def __init__(
-        self,
-        models: Sequence[Model],
-        state: Mapping[str, np.ndarray],
-        settings: Settings,
-        constants: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__([Graph(model, settings) for model in models], state, settings, constants)
-
-    def losses(self, graph: int = 0) -> dict[str, float]:
-        """Return the loss of the last step and its named terms; asking for it is what fetches it."""
-        return {name: float(value) for name, value in self.results(graph).items() if value.ndim == 0}
-
-    def loss(self, graph: int = 0) -> float:
-        """Return the loss of the last step, of one of the graphs."""
-        return self.scalar("loss", graph)
-
-    def scalar(self, name: str, graph: int = 0) -> float:
-        """Return a result of the last step that is one number."""
-        return float(self._last[graph].scalars[name].numpy())

@@ -16,16 +16,17 @@ from dslc.compile.artifacts import Artifacts
 from dslc.compile.state import StateRole
 from dslc.diagnostics import Failure, Label, Problem
 from dslc.engine.finite import all_finite, is_finite
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import NEXT, SEED, TrainStep
+from dslc.engine.protocol import NEXT, SEED, Engine, Runner
 from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
 from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
+from dslc.run.course import Course
 from dslc.run.explaining.causes import GRADIENT, SCALE, Cause, cause_of
 from dslc.run.explaining.tracing import Birth, LaidOpen, reach, span_of, trace
-from dslc.run.loop import Trainer
 from dslc.run.progress import Progress, progress_of
+from dslc.run.resuming import Job
+from dslc.storage.checkpoints import Checkpoints
 from dslc.storage.entries import Entry
 
 __all__ = ["explained"]
@@ -47,17 +48,24 @@ class _Fault:
     cause: Cause
 
 
-def explained(run: Trainer) -> Problem:
-    """Return the error for a run that has met a number that is not finite, with its cause."""
-    train, course = run.train, run.course
-    first, state, progress = _last_good(run)
+def explained(job: Job, course: Course, checkpoints: Checkpoints, engine: Engine) -> Problem:
+    """Return the error for a training that has met a number that is not finite, with its cause.
+
+    Args:
+        job: what is trained.
+        course: the training, after the batch in which the number was met, or a later one.
+        checkpoints: those that it has written.
+        engine: what runs its graphs.
+    """
+    train, artifacts = job.train, job.artifacts
+    first, state, progress = _last_good(artifacts, checkpoints)
     place = train.objectives[0].span
     for name in sorted(state):
         if not is_finite(state[name]):
             return LOSS_NOT_FINITE(
                 f"'{name}' is not finite before the first step", hint="its first values are those of its initializer"
             ).at(place)
-    step = run.progress.step + bool(run.progress.pending)
+    step = course.progress.step + bool(course.progress.pending)
     for feed, before in course.again(state, progress):
         losses = [course.step.loss(number) for number in range(len(train.objectives))]
         if np.isfinite(losses).all() and all_finite(course.step.view()):
@@ -66,43 +74,43 @@ def explained(run: Trainer) -> Problem:
         batch = course.feeder.batch(feed)
         host = _host(course.step, before)
         try:
-            fault = _fault(train, run.artifacts, dict(before), batch, run.seed, run.settings, host)
+            fault = _fault(train, artifacts, dict(before), batch, job.seed, engine, host)
         except (MemoryError, Problem):  # all values at once may not fit into memory
             fault = None
         if fault is None:
             break
-        return _told(train, run.artifacts, fault, step, _growth(train, first, before))
+        return _told(train, artifacts, fault, step, _growth(train, first, before))
     # the device does not compute the same twice, or the graph with all values as outputs not the same as without
     hint = f"{_slower(train)}; {SCALE}"
     return LOSS_NOT_FINITE(f"a loss or a weight is not finite in step {step}", hint=hint).at(place)
 
 
-def _last_good(run: Trainer) -> tuple[Arrays, Arrays, Progress]:
-    """Return the run's first state, and the last one that was saved with where it stands."""
-    found, _ = run.files.checkpoints.latest()
+def _last_good(artifacts: Artifacts, checkpoints: Checkpoints) -> tuple[Arrays, Arrays, Progress]:
+    """Return the first state, and the last one that was saved with where the training stood."""
+    found, _ = checkpoints.latest()
     if found is None:
-        first = run.artifacts.first_state()
+        first = artifacts.first_state()
         return first, first, Progress()
     try:
-        first = run.artifacts.first_state()
+        first = artifacts.first_state()
     except (Failure, Problem):  # a file of 'load' is gone since: how far the weights have grown is not known, then
         first = found.tensors
     return first, found.tensors, progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
 
 
-def _host(step: TrainStep, before: Arrays) -> Arrays:
+def _host(step: Runner, before: Arrays) -> Arrays:
     """Return what the host has set between a state and the step that followed."""
     return {name: np.array(step.value(name)) for name in before if name.startswith("host/")}
 
 
 def _fault(
     train: TrainPlan, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
-    settings: Settings, host: Arrays,
+    engine: Engine, host: Arrays,
 ) -> _Fault | None:  # fmt: skip
     """Run a step's graphs on the state before it, with all that they compute laid open."""
     state |= host
     for number, file in enumerate(artifacts.step_files):
-        graph = LaidOpen(artifacts.models[file], settings)
+        graph = LaidOpen(artifacts.models[file], engine)
         values = graph.run({**state, **batch, SEED: np.asarray(seed, np.int64)})
         changed = [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)]
         changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))

@@ -9,8 +9,7 @@ import numpy as np
 from dslc.compile.evaluation import measures_of
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.engine.finite import is_finite
-from dslc.engine.onnxruntime.session import Settings
-from dslc.engine.onnxruntime.stateful import NEXT
+from dslc.engine.protocol import NEXT, Engine
 from dslc.errors.objectives import FIGURE_NOT_FINITE
 from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
@@ -23,7 +22,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def told_with_cause(
-    what: str, train: TrainPlan, name: str, models: Mapping[str, bytes], settings: Settings, feeds: Iterable[Arrays]
+    what: str, train: TrainPlan, name: str, models: Mapping[str, bytes], engine: Engine, feeds: Iterable[Arrays]
 ) -> Diagnostic:
     """Warn of a figure that is not finite.
 
@@ -32,11 +31,11 @@ def told_with_cause(
         train: what is trained.
         name: the figure's.
         models: the graphs, by file.
-        settings: how to run them.
+        engine: what runs them.
         feeds: what the evaluation was fed in each batch, the weights included.
     """
     try:
-        traced = _traced(name, models, settings, feeds)
+        traced = _traced(name, models, engine, feeds)
     except (MemoryError, Problem):  # all values at once may not fit into memory
         traced = None
     if traced is None:
@@ -48,10 +47,10 @@ def told_with_cause(
 
 
 def _traced(
-    name: str, models: Mapping[str, bytes], settings: Settings, feeds: Iterable[Arrays]
+    name: str, models: Mapping[str, bytes], engine: Engine, feeds: Iterable[Arrays]
 ) -> tuple[ProbedNode | None, Cause] | None:
     """Measure once more, with all values laid open, until the figure is not finite."""
-    graph = LaidOpen(models["eval.onnx"], settings)
+    graph = LaidOpen(models["eval.onnx"], engine)
     totals: dict[str, np.ndarray] = {}
     for batch in feeds:
         values = graph.run({**graph.zeros, **batch, **totals})
@@ -59,7 +58,7 @@ def _traced(
         for key, total in totals.items():
             if key.startswith(f"accumulator/{name}/") and not is_finite(total):
                 return _cause(graph, values, key + NEXT)
-    finish = LaidOpen(models["metrics.onnx"], settings)
+    finish = LaidOpen(models["metrics.onnx"], engine)
     values = finish.run(totals)
     return None if is_finite(values[name]) else _cause(finish, values, name)
 

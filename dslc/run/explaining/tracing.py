@@ -10,7 +10,7 @@ import numpy as np
 from dslc.compile.lowering import origin_of
 from dslc.engine.evaluation import Predictor
 from dslc.engine.finite import is_finite
-from dslc.engine.onnxruntime.session import Settings
+from dslc.engine.protocol import Engine
 from dslc.graph.model import load_model
 from dslc.graph.probes import ProbedNode, Probes, probed
 from dslc.plan.measures import applications_of
@@ -30,9 +30,9 @@ ELEMENTWISE = frozenset((
 class LaidOpen:
     """A graph that gives every floating-point value that it computes."""
 
-    def __init__(self, model: bytes, settings: Settings) -> None:
+    def __init__(self, model: bytes, engine: Engine) -> None:
         self.probes = probed(load_model(model))
-        self._predictor = Predictor(self.probes.data, settings)
+        self._predictor = Predictor(self.probes.data, engine)
         self.outputs = tuple(self._predictor.graph.outputs)
         self.zeros = {
             name: np.zeros([size for size in port.shape if isinstance(size, int)], port.dtype)
