@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import objectives
 from dslc.library.sources import check_path
 from dslc.plan.paths import LoadFile, PathPattern, patterns_of, prefixes_of
 from dslc.syntax import tree
 
-if TYPE_CHECKING:
-    from dslc.check.train.block import TrainChecker
 
-
-def matched_paths(train: TrainChecker, paths: tree.Paths) -> list[tuple[PathPattern, list[str] | None]]:
+def matched_paths(train: TrainEvaluation, paths: tree.Paths) -> list[tuple[PathPattern, list[str] | None]]:
     """Return each written path with the parameter paths that it means, None (reported) if it means none."""
     found: list[tuple[PathPattern, list[str] | None]] = []
     for pattern in patterns_of(paths):
@@ -39,17 +36,17 @@ def frozen_by(freezes: list[tree.Freeze]) -> Callable[[str], bool]:
     return lambda path: any(pattern.among((path,)) for pattern in patterns)
 
 
-def frozen_paths(train: TrainChecker, freezes: list[tree.Freeze]) -> frozenset[str]:
+def frozen_paths(train: TrainEvaluation, freezes: list[tree.Freeze]) -> frozenset[str]:
     """Return every frozen path; one that means nothing is reported."""
     return frozenset(p for f in freezes for _, matches in matched_paths(train, f.paths) for p in matches or ())
 
 
-def files_to_load(train: TrainChecker) -> tuple[LoadFile, ...]:
+def files_to_load(train: TrainEvaluation) -> tuple[LoadFile, ...]:
     """Return what ``load`` reads; paths of files that no set of folders can make valid are reported.
 
     What it takes must be in the network; what it leaves out need not be.
     """
-    for s in train.statements(tree.Load):
+    for s in train.statements.of(tree.Load):
         try:
             check_path(s.path.value)
         except Problem as problem:
@@ -57,5 +54,5 @@ def files_to_load(train: TrainChecker) -> tuple[LoadFile, ...]:
         matched_paths(train, s.only or ())
     return tuple(
         LoadFile(s.path.value, None if s.only is None else patterns_of(s.only), patterns_of(s.excluded), s.path.span)
-        for s in train.statements(tree.Load)
+        for s in train.statements.of(tree.Load)
     )

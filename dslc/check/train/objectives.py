@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dslc.check.core.blocks import Block
 from dslc.check.core.known import unknown_word
 from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find
 from dslc.check.core.words import LibraryWord
+from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import matched_paths
 from dslc.check.train.scales import check_scales
+from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
@@ -27,17 +29,14 @@ from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType
 
-if TYPE_CHECKING:
-    from dslc.check.train.block import TrainChecker
-
 
 def objective_of(
-    train: TrainChecker, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
+    train: TrainEvaluation, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
 ) -> Objective | None:
     """Check one ``minimize``; None (reported) where it is wrong."""
     name = m.name or "loss"
     if len(all_of_them) > 1:
-        first = train.first(tree.Minimize, m.name)
+        first = train.statements.first(tree.Minimize, m.name)
         if m.name is None:
             if m is first:
                 nameless = [o for o in all_of_them if o.name is None]
@@ -67,7 +66,7 @@ def objective_of(
             m.value.span,
         )
         return None
-    check_scales(value, train.diagnostics)
+    check_scales(value, train.elaboration.diagnostics)
     groups = groups_of(train, m, value, optimizers)
     evaluated = train.figure(name, m.value, training=False, what="an objective")
     if evaluated is POISON or groups is None:
@@ -92,7 +91,7 @@ def objective_of(
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
 
-def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], span: Span) -> None:
+def check_accumulation(statements: Statements, found: Sequence[Objective | None], span: Span) -> None:
     """Refuse what several batches in turn can't add up to; warn of statistics of single batches and of late updates."""
     trained: dict[str, str] = {}
     for objective in found:
@@ -103,7 +102,7 @@ def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], s
         looked_at |= {path for a in applications for path in a.variables.values()}
         earlier = next((path for path in trained if path in looked_at), None)
         if earlier is not None:
-            train.diagnostics.add(
+            statements.diagnostics.add(
                 objectives.OBJECTIVES_IN_TURN(
                     f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
                     "all batches of a group but the last see it before its update",
@@ -115,7 +114,7 @@ def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], s
         if terms_of(objective.loss) is None:
             for site in statistics_of(objective.loss):
                 if not joins_batches(site):
-                    train.report(
+                    statements.report(
                         objectives.NOT_ACCUMULATED(
                             f"'accumulate' can't make one large batch of several here: the gradient of "
                             f"'{site.operation.name}' over all examples does not follow from those over each batch",
@@ -126,7 +125,7 @@ def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], s
                     )
         layers = normalizing([objective.loss])
         if layers:
-            train.diagnostics.add(
+            statements.diagnostics.add(
                 objectives.STATISTICS_PER_BATCH(
                     f"{layers[0].operation.name} normalizes by the examples of a single batch, also where 'accumulate' "
                     "makes one update of several",
@@ -136,7 +135,7 @@ def check_accumulation(train: TrainChecker, found: Sequence[Objective | None], s
             )
 
 
-def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
+def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
     """Return a group's optimizer, POISON (reported) where it is none."""
     evaluator = train.evaluator()
     written = group.optimizer
@@ -145,7 +144,7 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
         try:
             found = find(evaluator, callee)
         except Silent:  # a block or model with mistakes of its own
-            train.failed = True
+            train.statements.failed = True
             return POISON
         if found is None:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
@@ -161,7 +160,7 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
             return POISON
     value = evaluator.evaluate(written)
     if value is POISON:
-        train.failed = True
+        train.statements.failed = True
     elif not isinstance(value, Optimizer):
         train.report(
             names.WRONG_KIND(
@@ -175,14 +174,14 @@ def optimizer_of(train: TrainChecker, group: tree.Group) -> Any:
     return value
 
 
-def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None:
+def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> None:
     """Refuse a schedule that looks at a figure which is not there."""
     if train.data is None:
         return
     watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
     figures = [
-        *(m.name or "loss" for m in train.statements(tree.Minimize)),
-        *(m.name for m in train.statements(tree.Metric)),
+        *(m.name or "loss" for m in train.statements.of(tree.Minimize)),
+        *(m.name for m in train.statements.of(tree.Metric)),
     ]
     for name in sorted(watched):
         if "validation" not in train.data.split_names:
@@ -200,7 +199,7 @@ def check_watched(train: TrainChecker, optimizer: Optimizer, span: Span) -> None
             )
 
 
-def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
+def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
     """Deal the parameters that a gradient reaches to the groups."""
     reached = [p for p in reached_by(train, loss) if not train.elaboration.frozen(p)]
     taken: dict[str, tree.Group] = {}
@@ -265,7 +264,7 @@ def groups_of(train: TrainChecker, m: tree.Minimize, loss: Value, optimizers: li
     )
 
 
-def refuse_half_weights(train: TrainChecker, paths: Sequence[str]) -> bool:
+def refuse_half_weights(train: TrainEvaluation, paths: Sequence[str]) -> bool:
     """Report float16 among the weights to be trained, once for each place that makes some; return whether none is."""
     records = [r for p in paths if (r := train.elaboration.parameters[p]).type.element is ElementType.FLOAT16]
     for span, record in {r.span: r for r in reversed(records)}.items():
@@ -279,7 +278,7 @@ def refuse_half_weights(train: TrainChecker, paths: Sequence[str]) -> bool:
     return not records
 
 
-def reached_by(train: TrainChecker, loss: Value) -> list[str]:
+def reached_by(train: TrainEvaluation, loss: Value) -> list[str]:
     """Return the parameters that a gradient of the loss reaches, in the order of their making."""
     found = reached_paths(loss)
     records = train.elaboration.parameters

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.limits import MOST, MOST_SEED
@@ -11,26 +12,11 @@ from dslc.plan.values import POISON, is_number, kind_of, whole_number
 from dslc.syntax import tree
 from dslc.types import Symbolic
 
-if TYPE_CHECKING:
-    from dslc.check.train.block import TrainChecker
-
-
 DEFAULT_BATCH = 32
 
 
-def only_one(train: TrainChecker, kind: type[Any]) -> Any:
-    """Return the one statement of a kind, None where there is none; a second is reported."""
-    found = train.statements(kind)
-    if len(found) > 1:
-        word = found[1].span.text.split()[0]
-        train.report(
-            names.REPEATED_STATEMENT(f"'{word}' stands twice"), found[1].span, Label(found[0].span, "the first one")
-        )
-    return found[0] if found else None
-
-
 def number_of(
-    train: TrainChecker,
+    train: TrainEvaluation,
     expression: tree.Expression,
     what: str,
     *,
@@ -44,7 +30,7 @@ def number_of(
     with train.elaboration.graph(training=False):
         value = train.evaluator().evaluate(expression)
     if value is POISON:
-        train.failed = True
+        train.statements.failed = True
         return None
     if whole:
         number = whole_number(value)
@@ -67,20 +53,17 @@ def number_of(
     return value if whole else float(value)
 
 
-def settings_of(train: TrainChecker) -> dict[str, Any]:
+def settings_of(train: TrainEvaluation) -> dict[str, Any]:
     """Return the settings of ``train`` by the names of TrainPlan's fields."""
-    epochs, steps, batch = only_one(train, tree.Epochs), only_one(train, tree.Steps), only_one(train, tree.Batch)
-    every, clips = only_one(train, tree.Evaluate), train.statements(tree.Clip)
-    accumulate, average, seed = (
-        only_one(train, tree.Accumulate),
-        only_one(train, tree.Average),
-        only_one(train, tree.Seed),
-    )
+    node, only = train.statements.node, train.statements.only
+    epochs, steps, batch = only(tree.Epochs), only(tree.Steps), only(tree.Batch)
+    every, clips = only(tree.Evaluate), train.statements.of(tree.Clip)
+    accumulate, average, seed = only(tree.Accumulate), only(tree.Average), only(tree.Seed)
     if (epochs is None) == (steps is None):
         message = "says both 'epochs' and 'steps'" if epochs else "says neither 'epochs' nor 'steps'"
         train.report(
-            names.MISSING_STATEMENT(f"'{train.node.name}' {message}", hint="how long to train, for example: epochs 30"),
-            steps.span if steps else train.node.name_span,
+            names.MISSING_STATEMENT(f"'{node.name}' {message}", hint="how long to train, for example: epochs 30"),
+            steps.span if steps else node.name_span,
         )
     found: dict[str, Any] = {
         "epochs": number_of(train, epochs.value, "the number of epochs") if epochs else None,
@@ -106,7 +89,7 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
             continue
         value = train.evaluator().condition(option.value, f"'{option.name}'")
         if value is POISON:
-            train.failed = True
+            train.statements.failed = True
         found[option.name] = value
     for clip in clips:
         key = f"clip_{clip.mode}"
@@ -121,7 +104,7 @@ def settings_of(train: TrainChecker) -> dict[str, Any]:
     return found
 
 
-def decay_of(train: TrainChecker, s: tree.Average) -> float | None:
+def decay_of(train: TrainEvaluation, s: tree.Average) -> float | None:
     """Return the decay of ``average ema(decay)``, None (reported) where it is wrong."""
     call = s.value
     usage = "write: average ema(0.999)"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from dslc.check.core.applicable import Evaluator
 from dslc.check.core.blocks import elaborate_alone
 from dslc.check.core.forms import flat
+from dslc.check.core.networks import Network
+from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names, objectives
 from dslc.plan.constants import FITTED
@@ -18,20 +20,15 @@ from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import symbols_of
 
-if TYPE_CHECKING:
-    from dslc.check.core.applicable import Evaluator
-    from dslc.check.core.networks import Network
-    from dslc.check.train.block import TrainChecker
-
 __all__ = ["check_names", "networks_alone", "outputs_of"]
 
 SEED = "seed"
 """The input of every graph that draws random numbers."""
 
 
-def outputs_of(train: TrainChecker) -> Mapping[str, Value] | None:
+def outputs_of(train: TrainEvaluation) -> Mapping[str, Value] | None:
     """Return what ``output`` statements ship, None where there are none."""
-    statements: list[tree.Output] = train.statements(tree.Output)
+    statements: list[tree.Output] = train.statements.of(tree.Output)
     if not statements:
         return None
     found: dict[str, Value] = {}
@@ -56,10 +53,10 @@ def outputs_of(train: TrainChecker) -> Mapping[str, Value] | None:
     return found
 
 
-def _check_examples(train: TrainChecker, name: str, value: Value, span: Span, batch: str) -> None:
+def _check_examples(train: TrainEvaluation, name: str, value: Value, span: Span, batch: str) -> None:
     """Report an output whose entries for one example hang on others."""
     joining = across(applications_of(value), batch) if batch in value.type.symbols else None
-    known = {finding.span for finding in train.diagnostics if finding.code == objectives.NOT_EXACT}
+    known = {finding.span for finding in train.elaboration.diagnostics if finding.code == objectives.NOT_EXACT}
     if joining is not None and joining.span not in known:
         train.report(
             objectives.ACROSS_EXAMPLES(
@@ -71,16 +68,16 @@ def _check_examples(train: TrainChecker, name: str, value: Value, span: Span, ba
         )
 
 
-def networks_alone(train: TrainChecker) -> dict[str, dict[str, Value]]:
+def networks_alone(train: TrainEvaluation) -> dict[str, dict[str, Value]]:
     """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
-    declared = [s.name for s in train.statements(tree.Net) if s.name in train.networks]
+    declared = [s.name for s in train.statements.of(tree.Net) if s.name in train.networks]
     order = dict.fromkeys([*declared, *train.networks])
     evaluator = train.evaluator()
     found = {name: _alone(train, evaluator, train.networks[name]) for name in order}
     return {name: values for name, values in found.items() if values}
 
 
-def _alone(train: TrainChecker, evaluator: Evaluator, network: Network) -> dict[str, Value]:
+def _alone(train: TrainEvaluation, evaluator: Evaluator, network: Network) -> dict[str, Value]:
     """Return a network's outputs, none (reported) where they can't be."""
     with train.elaboration.graph(training=False):
         try:
@@ -89,12 +86,12 @@ def _alone(train: TrainChecker, evaluator: Evaluator, network: Network) -> dict[
             train.report(problem, network.span)
             return {}
     if value is POISON:
-        train.failed = True
+        train.statements.failed = True
         return {}
     return _named(network, value)
 
 
-def _check_networks(train: TrainChecker, networks: Mapping[str, Mapping[str, Value]]) -> None:
+def _check_networks(train: TrainEvaluation, networks: Mapping[str, Mapping[str, Value]]) -> None:
     """Report outputs of networks that ship as they are whose entries for one example hang on others."""
     for name, values in networks.items():
         spans = _output_spans(train.networks[name])
@@ -114,7 +111,7 @@ def _named(network: Network, value: Value | Outputs) -> dict[str, Value]:
 
 
 def check_names(
-    train: TrainChecker, outputs: Mapping[str, Value] | None, networks: Mapping[str, Mapping[str, Value]]
+    train: TrainEvaluation, outputs: Mapping[str, Value] | None, networks: Mapping[str, Mapping[str, Value]]
 ) -> None:
     """Report names that would clash in the training graphs, in what ships, or as names of files.
 
@@ -128,18 +125,18 @@ def check_names(
         files = ((name, train.networks[name].span) for name in networks)
         _check_files(train, files, "networks", "model.{}.onnx")
     else:
-        spans = {s.name: s.name_span or s.span for s in train.statements(tree.Output)}
+        spans = {s.name: s.name_span or s.span for s in train.statements.of(tree.Output)}
         _check_model(train, outputs, spans)
-    objectives_ = ((m.name, m.name_span) for m in train.statements(tree.Minimize) if m.name)
+    objectives_ = ((m.name, m.name_span) for m in train.statements.of(tree.Minimize) if m.name)
     _check_files(train, objectives_, "objectives", "train.{}.onnx")
 
 
-def _check_fields(train: TrainChecker) -> None:
+def _check_fields(train: TrainEvaluation) -> None:
     """Fields are inputs of the training step's graphs, beside state and its successors."""
     if train.data is None:
         return
     reserved = {SEED, "loss", *train.elaboration.parameters, *(f"{p}.next" for p in train.elaboration.parameters)}
-    reserved |= {m.name for m in train.statements(tree.Minimize) if m.name}
+    reserved |= {m.name for m in train.statements.of(tree.Minimize) if m.name}
     for name, checked in train.data.fields.items():
         if name in reserved:
             train.report(
@@ -151,7 +148,7 @@ def _check_fields(train: TrainChecker) -> None:
             )
 
 
-def _check_model(train: TrainChecker, outputs: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
+def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
     """An ONNX model has one set of names for its inputs and outputs."""
     applications = applications_of(*outputs.values())
     inputs = {a.operation.key: a.span for a in applications if isinstance(a.operation, Placeholder)}
@@ -186,7 +183,7 @@ def _output_spans(network: Network) -> dict[str | None, Span]:
     return {s.name: s.name_span or s.span for s in statements}
 
 
-def _check_files(train: TrainChecker, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
+def _check_files(train: TrainEvaluation, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
     """Some systems take file names that differ in case, or in how an accent is encoded, for one."""
     seen: dict[str, tuple[str, Span | None]] = {}
     for name, span in named:

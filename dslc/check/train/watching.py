@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dslc.check.core.matching import Silent
-from dslc.check.train.settings import only_one
+from dslc.check.train.evaluation import TrainEvaluation
+from dslc.check.train.statements import Statements
 from dslc.diagnostics import Problem
 from dslc.errors import objectives
 from dslc.plan.conditions import Condition, check_condition, figure_direction
@@ -15,18 +16,15 @@ from dslc.plan.training import Keep, Measure, Objective
 from dslc.plan.values import POISON
 from dslc.syntax import tree
 
-if TYPE_CHECKING:
-    from dslc.check.train.block import TrainChecker
-
 
 def directions_of(
-    train: TrainChecker, found: list[Objective | None], metrics: list[Measure | None]
+    statements: Statements, found: list[Objective | None], metrics: list[Measure | None]
 ) -> dict[str, str | None]:
     """Return which way each figure is better, None where that is not known."""
     directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
-    minimizes = train.statements(tree.Minimize)
+    minimizes = statements.of(tree.Minimize)
     directions.update({m.name or "loss": "lowest" for m in minimizes})
-    for s, m in zip(train.statements(tree.Metric), metrics, strict=True):
+    for s, m in zip(statements.of(tree.Metric), metrics, strict=True):
         # What has failed, or can't be told before the data is read, brings no second error here; a matrix, such as that
         # of confusion, is no figure.
         if m is None or not m.value.type.rank:
@@ -34,11 +32,11 @@ def directions_of(
     return directions
 
 
-def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> tuple[Condition | None, Keep | None]:
+def conditions_of(train: TrainEvaluation, directions: Mapping[str, str | None]) -> tuple[Condition | None, Keep | None]:
     """Check ``stop when`` and ``keep``."""
-    stop_node, keep_node = only_one(train, tree.StopWhen), only_one(train, tree.Keep)
+    stop_node, keep_node = train.statements.only(tree.StopWhen), train.statements.only(tree.Keep)
     splits = train.data.split_names if train.data else ()
-    losses = [m.name or "loss" for m in train.statements(tree.Minimize)]
+    losses = [m.name or "loss" for m in train.statements.of(tree.Minimize)]
     figures = ["epoch", "step", *(f"train.{name}" for name in losses)]
     if "validation" in splits:
         figures += [f"validation.{name}" for name in directions]
@@ -55,7 +53,7 @@ def conditions_of(train: TrainChecker, directions: Mapping[str, str | None]) -> 
         try:
             return check_condition(e, figures=figures, directions=directions, number=number)
         except Silent:
-            train.failed = True
+            train.statements.failed = True
         except Problem as problem:
             train.report(problem, e.span)
         return None

@@ -1,0 +1,133 @@
+"""What a ``train`` block declares: its data set, its networks, and names that may hide others."""
+
+from __future__ import annotations
+
+from dslc.check.core.blocks import Block, bind_formals
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.matching import Silent
+from dslc.check.core.networks import Network
+from dslc.check.core.resolving import find
+from dslc.check.core.scope import FileScope
+from dslc.check.core.shadowing import doubts_in_train
+from dslc.check.data.classes import classes_of
+from dslc.check.data.dataset import check_data
+from dslc.check.train.evaluation import TrainEvaluation
+from dslc.check.train.statements import Statements
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import names
+from dslc.plan.data import DataPlan, Facts
+from dslc.plan.values import POISON
+from dslc.source import Span
+from dslc.syntax import tree
+
+__all__ = ["check_shadowing", "data_of", "declare"]
+
+
+def data_of(statements: Statements, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan | None:
+    """Return the data set that the block reads, None (reported) where it reads none."""
+    uses = statements.of(tree.UseData)
+    if len(uses) != 1:
+        if uses:
+            statements.report(
+                names.REPEATED_STATEMENT("one train block reads one data set"),
+                uses[1].span,
+                Label(uses[0].span, "the first one"),
+            )
+        else:
+            known = sorted(file.data)
+            hint = f"add: data {known[0]}" if known else "declare: data name { ... }"
+            statements.report(
+                names.MISSING_STATEMENT(f"'{statements.node.name}' says no data", hint=hint), statements.node.name_span
+            )
+            return None
+    use = uses[0]
+    if use.name not in file.data:
+        statements.failed = True
+        if file.incomplete or use.name in file.damaged:
+            return None
+        statements.report(
+            names.UNKNOWN_DECLARATION(f"there is no data set '{use.name}'", hint=did_you_mean(use.name, file.data)),
+            use.name_span,
+        )
+        return None
+    declaration, scope = file.data[use.name]
+    with elaboration.graph(training=False):
+        data = check_data(declaration, scope, elaboration, facts)
+    elaboration.functions["classes"] = classes_of(data, facts)
+    return data
+
+
+def declare(train: TrainEvaluation) -> None:
+    """Make the networks; a ``let`` is evaluated where it is used."""
+    seen: dict[str, Span] = {}
+    for s in train.statements.node.body:
+        if not isinstance(s, (tree.Net, tree.Let)):
+            continue
+        declared = s.targets if isinstance(s, tree.Let) else (tree.Target(s.name_span, s.name),)
+        clashes = [target for target in declared if _is_declared(train, target, seen)]
+        if clashes or isinstance(s, tree.Let):
+            continue
+        try:
+            train.networks[s.name] = _network(train, s)
+        except Silent:
+            train.statements.failed = True
+            train.broken.add(s.name)
+        except Problem as problem:
+            train.report(problem, s.value.span)
+            train.broken.add(s.name)
+
+
+def _is_declared(train: TrainEvaluation, target: tree.Target, seen: dict[str, Span]) -> bool:
+    """Report a name that is declared already; else note it."""
+    clash = seen.get(target.name)
+    if clash is None and train.data is not None and target.name in train.data.fields:
+        clash = train.data.fields[target.name].span
+    if clash is not None:
+        train.report(
+            names.DUPLICATE(f"'{target.name}' is declared already", hint="choose another name"),
+            target.span,
+            Label(clash, "declared here"),
+        )
+    seen.setdefault(target.name, target.span)
+    return clash is not None
+
+
+def check_shadowing(train: TrainEvaluation) -> None:
+    """Report fields and ``let``s that hide a param, where settings or fields use that."""
+    own = [(target.name, target.span) for let in train.statements.of(tree.Let) for target in let.targets]
+    data: tree.Data | None = None
+    if train.data is not None:
+        own += [(name, checked.span) for name, checked in train.data.fields.items()]
+        data = train.file.data[train.data.name][0] if train.data.name in train.file.data else None
+    hiding = [(name, span) for name, span in own if name in train.file.params or name in train.file.aliases]
+    for doubt in doubts_in_train(train.statements.node.body, data, hiding):
+        train.report(train.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
+
+
+def _network(train: TrainEvaluation, s: tree.Net) -> Network:
+    evaluator = train.evaluator()
+    evaluator.scope.check_shadowing(s.name, s.name_span)
+    target = s.value
+    callee = target.function if isinstance(target, tree.Call) else target
+    if isinstance(callee, tree.Name) and callee.id == "onnx" and callee.id not in train.file.blocks:
+        raise names.NOT_AVAILABLE(
+            "networks cannot be read from ONNX files in this version", hint="write the model in the spec"
+        ).at(s.value.span)
+    evaluator.scope.default_network = None
+    if isinstance(callee, tree.Name) and find(evaluator, callee) is None and not train.file.incomplete:
+        near = (
+            did_you_mean(callee.id, [name for name, block in train.file.blocks.items() if block.node.kind == "model"])
+            or f"declare it: model {callee.id} {{ ... }}"
+        )
+        raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=near).at(callee.span)
+    found = evaluator.resolve(callee)
+    if not isinstance(found, Block) or found.declaration.node.kind != "model":
+        name = callee.span.text
+        as_model = f"'net' makes a network of a model: declare it as 'model {name}'"
+        hint = as_model if isinstance(found, Block) else None
+        raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
+    given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
+    arguments = bind_formals(evaluator, found.declaration, given, s.value.span)
+    if arguments is POISON:
+        raise Silent
+    return Network(s.name, found.declaration, arguments, s.name_span)

@@ -1,0 +1,177 @@
+"""Evaluating the expressions of a ``train`` block: losses, metrics, outputs and settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
+from dslc.check.core.blocks import bind_formals
+from dslc.check.core.bodies import unpacked
+from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.expressions import ExpressionEvaluator
+from dslc.check.core.matching import Silent
+from dslc.check.core.naming import component_names, snake_case
+from dslc.check.core.networks import Network
+from dslc.check.core.scope import BlockDeclaration, FileScope, Scope
+from dslc.check.train.statements import Statements
+from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.errors import matching, names, objectives
+from dslc.plan.constants import FITTED
+from dslc.plan.data import DataPlan
+from dslc.plan.measures import BATCH
+from dslc.plan.values import POISON, Outputs, Value, is_number, kind_of
+from dslc.source import Span
+from dslc.syntax import tree
+from dslc.types import TensorType, symbol
+
+__all__ = ["TrainEvaluation"]
+
+
+@dataclass(eq=False)
+class TrainEvaluation:
+    """What the expressions of one train block are evaluated with."""
+
+    statements: Statements
+    file: FileScope
+    elaboration: Elaboration
+    data: DataPlan | None
+    """None where it could not be checked."""
+    networks: dict[str, Network] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
+
+    def report(self, problem: Problem, span: Span | None, *labels: Label) -> None:
+        """Report what the block can't be compiled for."""
+        self.statements.report(problem, span, *labels)
+
+    @cached_property
+    def components(self) -> dict[Span, str]:
+        """The last part of the path of all that the block applies, by place."""
+        return component_names(self.statements.node.body)
+
+    def _default_network(self, block: BlockDeclaration, span: Span) -> Network:
+        """Return the network that a bare model's name stands for."""
+        name = block.node.name
+        if name not in self.networks:
+            missing = [formal.name for formal in block.node.formals if formal.default is None]
+            if missing and not block.damaged:
+                values = ", ".join(f"{argument} = ..." for argument in missing)
+                raise names.MISSING_ARGUMENT(
+                    f"{name} needs {' and '.join(map(repr, missing))}",
+                    hint=f"make a network of it first: net {snake_case(name)} = {name}({values})",
+                ).at(span)
+            arguments = bind_formals(self.evaluator(), block, [], span)
+            if arguments is POISON:
+                self.statements.failed = True
+                raise Silent
+            self.networks[name] = Network(name, block, arguments, block.node.name_span)
+        return self.networks[name]
+
+    def evaluator(self) -> Evaluator:
+        """Return an evaluator that knows the networks, and no fields."""
+        functions = {
+            "original": ContextFunction(self._original, names_at=frozenset({1})),
+            **dict.fromkeys(
+                ("column", "columns", "standardize", "minmax", "impute", "category", "datetime", "is_missing"),
+                ContextFunction(self._not_here),
+            ),
+        }
+        scope = Scope(
+            self.file, functions=functions, default_network=self._default_network, incomplete=self.data is None
+        )
+        scope.callables.update(self.networks)
+        scope.callables.update(dict.fromkeys(self.broken, POISON))
+        return ExpressionEvaluator(self.elaboration, scope, components=self.components)
+
+    def elaborated(self, bound: str, expression: tree.Expression, *, training: bool) -> Any:
+        """Evaluate an expression: each objective in a graph of its own, all that is evaluated in one."""
+        found = len(self.elaboration.diagnostics)
+        with self.elaboration.graph(training=training):
+            evaluator = self._with_fields() if training else self._evaluating
+            value = replace(evaluator, bound=(bound,)).evaluate(expression)
+        if len(self.elaboration.diagnostics) > found and self.elaboration.diagnostics.has_errors:
+            self.statements.failed = True
+        return value
+
+    @cached_property
+    def _evaluating(self) -> Evaluator:
+        """The names of the evaluation graph, made once: metrics share what they have in common."""
+        return self._with_fields()
+
+    def _with_fields(self) -> Evaluator:
+        """Return an evaluator that knows the fields and the lets."""
+        evaluator = self.evaluator()
+        scope = evaluator.scope
+        if self.data is not None:
+            for name, checked in self.data.fields.items():
+                if not checked.has_type:
+                    scope.values[name] = POISON
+                    continue
+                type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
+                scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
+        for let in self.statements.of(tree.Let):
+            value = replace(evaluator, bound=(let.targets[0].name,)).evaluate(let.value)
+            try:
+                parts = unpacked(let.targets, value, let.value.span)
+            except Problem as problem:
+                self.report(problem, let.value.span)
+                parts = dict.fromkeys((target.name for target in let.targets), POISON)
+            for name, part in parts.items():  # what is declared twice is reported
+                scope.values[name] = POISON if name in scope.values else part
+        return evaluator
+
+    def figure(self, bound: str, expression: tree.Expression, *, training: bool, what: str) -> Any:
+        """Evaluate a loss, metric or output, which is a tensor; POISON where it is not."""
+        value = self.elaborated(bound, expression, training=training)
+        return self.as_tensor(value, expression.span, what)
+
+    def as_tensor(self, value: Any, span: Span, what: str) -> Any:
+        """Return a value as a tensor; POISON (reported) where it is none."""
+        if value is POISON:
+            self.statements.failed = True
+            return POISON
+        if isinstance(value, Value):
+            return value
+        if is_number(value) and not isinstance(value, bool):
+            return self.elaboration.tensors([value], [span])[0]
+        hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
+        self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
+        return POISON
+
+    def _original(self, call: CallSite) -> Any:
+        """``original(y, price)``: y with the fitted steps of the field price undone."""
+        if any(a.value is POISON for a in call.arguments):
+            return POISON
+        if len(call.arguments) != 2 or any(a.name is not None for a in call.arguments):
+            raise names.MISSING_ARGUMENT(
+                "original takes a tensor and a field", hint="write: original(prediction, price)"
+            )
+        y, target = call.arguments
+        name = target.value
+        if self.data is None or name not in self.data.fields:
+            if self.data is None:
+                return POISON
+            hint = did_you_mean(name, self.data.fields) or "write: original(prediction, price)"
+            raise objectives.BAD_FITTED("original takes the name of a field", hint=hint).at(target.span)
+        steps = self.data.fields[name].scaled
+        if not steps and self.data.fields[name].value is not None:  # else the data will tell
+            raise objectives.BAD_FITTED(
+                f"the field '{name}' is not the result of standardize or minmax, so there is nothing to undo"
+            ).at(target.span)
+        operand = self.elaboration.tensors([y.value], [y.span])[0]
+        found = operand
+        for fit in steps:
+            assert fit.operand is not None
+            shift, scale = ("mean", "scale") if fit.kind == "standardize" else ("low", "range")
+            type = fit.constant_of(fit.operand.type)
+            by, to = (self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift))
+            exact = self.elaboration.call("cast", [found], call.span, element=type.element)
+            scaled = self.elaboration.call("multiply", [exact, by], call.span)
+            found = self.elaboration.call("add", [scaled, to], call.span)
+        return self.elaboration.call("cast", [found], call.span, element=operand.type.element)
+
+    def _not_here(self, call: CallSite) -> Any:
+        hint = f"field x: float32 = {call.name}(...)"
+        raise names.NOT_APPLICABLE(f"{call.name} belongs into a field of 'data'", hint=hint)
