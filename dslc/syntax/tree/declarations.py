@@ -1,0 +1,77 @@
+"""The declarations of a file."""
+# ruff: noqa: D101 - a form whose name says all has no docstring
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from dslc.source import Source, Span
+from dslc.syntax.tree.expressions import Choice, Expression, Interval, Node, String, TypeOf
+from dslc.syntax.tree.statements import BodyStatement, DataStatement, TrainStatement
+
+
+@dataclass(frozen=True)
+class Import(Node):
+    path: String
+    alias: str | None
+    alias_span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Param(Node):
+    """``param name: type = default in domain``"""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    type: TypeOf
+    default: Expression
+    domain: Choice | Interval | None
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Formal(Node):
+    """An argument that a block or model declares: ``name`` or ``name = default``."""
+
+    name: str
+    default: Expression | None
+
+
+@dataclass(frozen=True)
+class Data(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    body: tuple[DataStatement, ...]
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Block(Node):
+    """A ``block`` or a ``model``."""
+
+    kind: OneOf["block", "model"]
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    formals: tuple[Formal, ...]
+    body: tuple[BodyStatement, ...]
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Train(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    body: tuple[TrainStatement, ...]
+    doc: str | None = None
+
+
+Declaration = Import | Param | Data | Block | Train
+
+
+@dataclass(frozen=True)
+class File:
+    """One parsed file."""
+
+    source: Source = field(compare=False, repr=False)
+    declarations: tuple[Declaration, ...]

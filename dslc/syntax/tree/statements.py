@@ -1,0 +1,250 @@
+"""The statements of blocks and models, of ``data``, and of ``train``."""
+# ruff: noqa: D101 - a form whose name says all has no docstring
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from dslc.source import Span
+from dslc.syntax.tree.expressions import Argument, Call, Expression, Member, Name, Node, String, TypeOf
+
+# --- Blocks and models -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Input(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    type: TypeOf
+    default: Expression | None
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Output(Node):
+    """``output name = value``; ``name`` is None for ``output value``."""
+
+    name: str | None
+    value: Expression
+    name_span: Span | None = field(default=None, compare=False, repr=False)
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Target(Node):
+    name: str
+
+
+@dataclass(frozen=True)
+class Bind(Node):
+    """``name = value`` or ``y, state = value``."""
+
+    targets: tuple[Target, ...]
+    value: Expression
+
+
+@dataclass(frozen=True)
+class LayerDeclaration(Node):
+    """``layer name = Layer(args)``"""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    value: Expression
+
+
+@dataclass(frozen=True)
+class ParameterDeclaration(Node):
+    """``parameter name: type = initializer``"""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    type: TypeOf
+    value: Expression
+
+
+@dataclass(frozen=True)
+class For(Node):
+    variable: Target
+    iterable: Expression
+    body: tuple[BodyStatement, ...]
+
+
+@dataclass(frozen=True)
+class If(Node):
+    """``else if`` is an If that stands alone in ``otherwise``."""
+
+    condition: Expression
+    body: tuple[BodyStatement, ...]
+    otherwise: tuple[BodyStatement, ...]
+
+
+BodyStatement = Input | Output | Bind | LayerDeclaration | ParameterDeclaration | For | If
+
+# --- Data --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SourceStatement(Node):
+    """``source csv("a.csv")``, or ``source train = csv("a.csv")`` for a ready-made split."""
+
+    name: str | None
+    value: Call
+    name_span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Field(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    type: TypeOf
+    value: Expression
+    doc: str | None = None
+
+
+@dataclass(frozen=True)
+class Split(Node):
+    """``split train = 70%, test = 30%, seed = 1``; every entry has a name."""
+
+    entries: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Augment(Node):
+    """``augment image = image -> flip(axis = -1)``"""
+
+    targets: tuple[Target, ...]
+    value: Expression
+
+
+DataStatement = SourceStatement | Field | Split | Augment
+
+# --- Train -------------------------------------------------------------------------------------
+
+Paths = tuple[Name | Member | String, ...]
+"""Networks, dotted parameter-path prefixes, or globs in quotes."""
+
+
+@dataclass(frozen=True)
+class UseData(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Net(Node):
+    """``net name = Model(args)``"""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Let(Node):
+    """``let a, b = value``; several targets unpack."""
+
+    targets: tuple[Target, ...]
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Load(Node):
+    """``load "file" only paths except paths``; ``only`` is None where all is taken, ``excluded`` may be empty."""
+
+    path: String
+    only: Paths | None
+    excluded: Paths
+
+
+@dataclass(frozen=True)
+class Group(Node):
+    """``over paths using optimizer``; ``paths`` is None where there is no ``over``."""
+
+    paths: Paths | None
+    optimizer: Expression
+
+
+@dataclass(frozen=True)
+class Minimize(Node):
+    name: str | None
+    value: Expression
+    groups: tuple[Group, ...]
+    name_span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Metric(Node):
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Epochs(Node):
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Steps(Node):
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Batch(Node):
+    """``batch 64, shuffle = false, drop_last = true``"""
+
+    value: Expression
+    options: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Evaluate(Node):
+    """``evaluate every 500 steps``"""
+
+    every: Expression
+
+
+@dataclass(frozen=True)
+class StopWhen(Node):
+    condition: Expression
+
+
+@dataclass(frozen=True)
+class Keep(Node):
+    mode: OneOf["best", "lowest", "highest"]
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Clip(Node):
+    mode: OneOf["norm", "value"]
+    limit: Expression
+
+
+@dataclass(frozen=True)
+class Accumulate(Node):
+    batches: Expression
+
+
+@dataclass(frozen=True)
+class Average(Node):
+    """``average ema(0.999)``"""
+
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Freeze(Node):
+    paths: Paths
+
+
+@dataclass(frozen=True)
+class Seed(Node):
+    value: Expression
+
+
+TrainStatement = (
+    UseData | Net | Let | Load | Minimize | Metric | Output | Epochs | Steps | Batch | Evaluate | StopWhen | Keep
+    | Clip | Accumulate | Average | Freeze | Seed
+)  # fmt: skip
