@@ -137,11 +137,11 @@ class Applicable(ABC):
         hint = self.usage.format(site.name)
         raise names.NOT_APPLICABLE(f"'{site.name}' is {self.described}, not a value", hint=hint)
 
-    def configured(self, site: CallSite) -> Configured | Any:  # noqa: ARG002 - most make nothing
+    def configured(self, site: CallSite) -> Configured | Any:
         """Return what ``layer name = callee(arguments)`` makes, POISON (reported) if it fails; None: nothing."""
         return None
 
-    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:  # noqa: ARG002 - it is refused
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
         """Return ``flows -> callee(arguments)``.
 
         Raises:
@@ -169,7 +169,7 @@ class Applicable(ABC):
             f"'{site.name}' is {self.described}; it is applied with '->'", hint=f"write {flow} -> {configured}"
         )
 
-    def member(self, evaluator: Evaluator, e: tree.Member) -> Any:  # noqa: ARG002 - most have none
+    def member(self, evaluator: Evaluator, e: tree.Member) -> Any:
         """Return one of its members; MISSING if it has none at all.
 
         Raises:
@@ -200,9 +200,7 @@ class ContextFunction(Applicable):
 
     @property
     def described(self) -> str:
-        """How messages call it."""
         return "a function"
 
     def call(self, site: CallSite) -> Any:
-        """Call it with its arguments, those without a value too."""
         return self.function(site)

@@ -27,16 +27,13 @@ class Block(Applicable):
 
     @property
     def described(self) -> str:
-        """How messages call it."""
         return self.declaration.described
 
     def configured(self, site: CallSite) -> Configured | Any:
-        """Bind its arguments."""
         arguments = bind_formals(site.evaluator, self.declaration, site.arguments, site.span)
         return POISON if arguments is POISON else partial(self._run, arguments)
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        """Apply it to tensors; its parameters live under the path of the place."""
         operands = site.tensors(flows)
         configured = self.configured(site)
         return POISON if configured is POISON else configured(site, operands, site.path)

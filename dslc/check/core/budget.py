@@ -41,57 +41,42 @@ class Budget:
 
     def check_depth(self, span: Span) -> None:
         """Refuse expressions that nest too deep."""
-        if self.depth > DEPTHS * self.limits.nesting:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"expressions and blocks nest more than {DEPTHS * self.limits.nesting} deep",
-                    hint="name intermediate results, or raise the limit with '--limit nesting=N'",
-                ).at(span)
-            )
+        most = DEPTHS * self.limits.nesting
+        if self.depth > most:
+            hint = "name intermediate results, or raise the limit with '--limit nesting=N'"
+            raise _exhausted(f"expressions and blocks nest more than {most} deep", hint, span)
 
     def count_execution(self, span: Span, cost: int = 1) -> None:
         """Count a statement carried out: blocks that apply others twice each grow without a single loop."""
         self.executions += cost
-        if self.executions > EXECUTIONS * self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    "the loops and blocks of this spec come to more than "
-                    f"{EXECUTIONS * self.limits.loop_iterations:,} statements",
-                    hint="'--limit loop_iterations=N' raises the limit in proportion",
-                ).at(span)
-            )
+        most = EXECUTIONS * self.limits.loop_iterations
+        if self.executions > most:
+            message = f"the loops and blocks of this spec come to more than {most:,} statements"
+            raise _exhausted(message, "'--limit loop_iterations=N' raises the limit in proportion", span)
 
     def count_work(self, span: Span, amount: int = 1) -> None:
         """Count what evaluating takes, in operations on single numbers: a turn of a loop can hold thousands."""
         self.work += amount
-        if self.work > WORK * self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the expressions of this spec come to more than {WORK * self.limits.loop_iterations:,} operations "
-                    "when it is compiled",
-                    hint="'--limit loop_iterations=N' raises the limit in proportion",
-                ).at(span)
-            )
+        most = WORK * self.limits.loop_iterations
+        if self.work > most:
+            message = f"the expressions of this spec come to more than {most:,} operations when it is compiled"
+            raise _exhausted(message, "'--limit loop_iterations=N' raises the limit in proportion", span)
 
     def count_iterations(self, turns: int, span: Span) -> None:
         """Count the turns of a compile-time loop that begins."""
         self.iterations += turns
         if self.iterations > self.limits.loop_iterations:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the loops of this spec run more than {self.limits.loop_iterations:,} times",
-                    hint="'--limit loop_iterations=N' raises the limit",
-                ).at(span)
-            )
+            message = f"the loops of this spec run more than {self.limits.loop_iterations:,} times"
+            raise _exhausted(message, "'--limit loop_iterations=N' raises the limit", span)
 
     def count_node(self, span: Span | None) -> int:
         """Count an operation of the network; return how many there are."""
         self.nodes += 1
         if self.nodes > self.limits.graph_nodes:
-            raise Exhausted(
-                names.LIMIT_REACHED(
-                    f"the network has more than {self.limits.graph_nodes:,} operations",
-                    hint="'--limit graph_nodes=N' raises the limit",
-                ).at(span)
-            )
+            message = f"the network has more than {self.limits.graph_nodes:,} operations"
+            raise _exhausted(message, "'--limit graph_nodes=N' raises the limit", span)
         return self.nodes
+
+
+def _exhausted(message: str, hint: str, span: Span | None) -> Exhausted:
+    return Exhausted(names.LIMIT_REACHED(message, hint=hint).at(span))

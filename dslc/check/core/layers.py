@@ -28,11 +28,9 @@ class LayerInstance(Applicable):
 
     @property
     def described(self) -> str:
-        """How messages call it."""
         return f"the layer '{self.name}'"
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        """Apply it to tensors."""
         self.refuse_arguments(site)
         return self.run(site, site.tensors(flows), self.path)
 

@@ -33,15 +33,12 @@ class Network(Applicable):
 
     @property
     def described(self) -> str:
-        """How messages call it."""
         return f"the network {self.name}"
 
-    def value(self, site: CallSite) -> Network:  # noqa: ARG002 - it is the same everywhere
-        """Return itself: losses and penalties take it."""
+    def value(self, site: CallSite) -> Network:
         return self
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        """Run it on tensors by position."""
         self.refuse_arguments(site)
         operands = site.tensors(flows)
         # elaborating it reports a wrong number of them

@@ -31,7 +31,6 @@ class LibraryWord(Applicable):
 
     @property
     def described(self) -> str:
-        """How messages call it."""
         return f"{'an' if self.word.family[0] in 'aeiou' else 'a'} {self.word.family}"
 
 
@@ -42,11 +41,9 @@ class ConfiguredWord(LibraryWord):
     usage: ClassVar[str] = "call it: {}(...)"
 
     def value(self, site: CallSite) -> Any:
-        """Return the word with its defaults."""
         return self.call(site)
 
     def call(self, site: CallSite) -> Any:
-        """Configure it."""
         return bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
 
 
@@ -57,12 +54,10 @@ class LayerWord(LibraryWord):
     word: type[Layer]
 
     def configured(self, site: CallSite) -> Configured | Any:
-        """Configure it."""
         operation = bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
         return POISON if operation is POISON else partial(_run, operation)
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        """Apply it to tensors; its parameters live under the path of the place."""
         configured = self.configured(site)
         return POISON if configured is POISON else configured(site, site.tensors(flows), site.path)
 
@@ -92,11 +87,9 @@ class FunctionWord(LibraryWord):
     usage: ClassVar[str] = "call it: {}(...)"
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        """Call it with what flows in as its first arguments."""
         return self.call(replace(site, arguments=[*flows, *site.arguments]))
 
     def call(self, site: CallSite) -> Any:
-        """Call it on tensors, or compute it for numbers."""
         if site.failed:
             return POISON
         word, elaboration = self.word, site.elaboration
