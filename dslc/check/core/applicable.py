@@ -99,7 +99,7 @@ class CallSite:
 
     @property
     def failed(self) -> bool:
-        """Has an argument no value?"""
+        """Whether an argument has no value."""
         return any(argument.value is POISON for argument in self.arguments)
 
     def tensors(self, flows: Sequence[Given]) -> list[Value]:

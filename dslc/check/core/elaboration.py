@@ -355,7 +355,7 @@ def _same_shape(a: Shape, b: Shape) -> bool:
 
 
 def _representable(number: float, element: ElementType) -> bool:
-    """Can a tensor of the element type hold the number, up to rounding?"""
+    """Return whether a tensor of the element type can hold the number, up to rounding."""
     if element.is_float:
         return abs(number) <= float(np.finfo(element.value).max)
     if not element.is_integer or not float(number).is_integer():

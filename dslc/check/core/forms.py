@@ -13,7 +13,7 @@ __all__ = ["bound_in", "check_form", "flat", "missing_statements"]
 
 
 def missing_statements(block: tree.Block) -> tuple[bool, bool]:
-    """Is there no input, and is there no output?"""
+    """Return whether there is no input, and whether there is no output."""
     kinds = {type(statement) for statement in flat(block.body)}
     return tree.Input not in kinds, tree.Output not in kinds
 

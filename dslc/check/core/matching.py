@@ -20,7 +20,7 @@ Evaluate = Callable[[tree.Expression], Any]
 
 
 def is_symbol(name: str) -> bool:
-    """Is it written as a symbol: upper-case letters, digits and underscores?"""
+    """Return whether it is written as a symbol: upper-case letters, digits and underscores."""
     return name.upper() == name and name.isascii() and name[0].isalpha() and name.replace("_", "").isalnum()
 
 

@@ -52,7 +52,7 @@ class BlockDeclaration:
 
     @cached_property
     def well_formed(self) -> bool:
-        """Has it an input and an output?"""
+        """Whether it has an input and an output."""
         return not any(missing_statements(self.node))
 
     @property
@@ -164,7 +164,7 @@ class Scope:
 
     @property
     def is_incomplete(self) -> bool:
-        """May an unknown name be the consequence of what is reported already?"""
+        """Whether an unknown name may be the consequence of what is reported already."""
         return self.file.incomplete or any(scope.incomplete for scope in self.chain())
 
     def names(self) -> Iterator[str]:

@@ -25,7 +25,7 @@ class ColumnsRead:
     field_names: frozenset[str]
     """The names of all fields, the wrong ones too."""
     csv_only: bool
-    """Are all sources csv files, where a column is one value per row?"""
+    """Whether all sources are csv files, where a column is one value per row."""
     columns: dict[str, ColumnUse] = field(default_factory=dict)
     """By key."""
     uses: dict[Hashable, ColumnUse] = field(default_factory=dict)

@@ -123,7 +123,7 @@ class FieldColumns:
         return value if element is wide else elaboration.call("cast", [value], span, element=wide)
 
     def is_guess(self, raw: RawColumn) -> bool:
-        """Is what :meth:`fact` says of a column a guess, because the data is not read yet?"""
+        """Return whether what :meth:`fact` says of a column is a guess, because the data is not read yet."""
         return (raw.patterns, raw.many) not in self.read.facts.columns
 
     def fact(self, raw: RawColumn) -> ColumnFact:

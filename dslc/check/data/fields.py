@@ -164,7 +164,7 @@ class _FieldChecker(FieldWords):
         return converted
 
     def is_array_of_truth(self, value: Value) -> bool:
-        """Is it a column as it stands, of an array of booleans, which has always been 0 and 1?"""
+        """Return whether it is a column as it stands, of an array of booleans, which has always been 0 and 1."""
         use = self.read.of(value)
         fact = self.read.facts.columns.get((use.patterns, use.many)) if use is not None else None
         return fact is not None and fact.element is BOOL

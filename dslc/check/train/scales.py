@@ -63,7 +63,7 @@ SMALL = 1e-3
 
 
 def _surely(word: Statistic, given: Scale | None, flow: Flow) -> bool:
-    """Is there no doubt that what arithmetic has made of the numbers is still on their scale?"""
+    """Return whether what arithmetic has made of the numbers is without doubt still on their scale."""
     factor, shift = flow.factor, abs(flow.shift)
     if (factor, shift) == (1.0, 0.0):
         return True
