@@ -183,7 +183,10 @@ def _wraps(follower: _Follower, application: Application) -> Value | None:
 
 
 def _keeps_sign(application: Application) -> bool:
-    """Return whether the result is exact but for what has wrapped: ONNX Runtime computes powers and sums over axes as float64."""
+    """Return whether the result is exact but for what has wrapped.
+
+    ONNX Runtime computes powers and sums over axes as float64.
+    """
     exact = ("add", "subtract", "multiply", "negative", "abs", "cast")
     whole = not any(operand.type.element.is_float for operand in application.operands)
     return whole and application.operation.name in exact
