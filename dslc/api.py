@@ -154,11 +154,11 @@ class Spec:
             found += found_files(compilation.data_paths, compilation.folders)
         return found
 
-    def emit(self, stage: Stage) -> str:
-        """Return a stage of the compiler as text: ``graph`` is that of inference.
+    def emit(self, stage: Stage, *, apart: bool = False) -> str:
+        """Return a stage of the compiler as text: ``graph`` is that of inference, for ``apart`` see :meth:`compile`.
 
         Raises:
-            Problem, Failure: the spec is wrong, or its data is missing where the stage needs it.
+            Problem, Failure: the spec is wrong, or its data is missing where the stage needs it; E0526.
         """
         from dslc.report.dumps import graph_text, model_text, tree_text
         from dslc.report.layers import checked_train
@@ -168,24 +168,27 @@ class Spec:
             return tree_text(self._checked.program.source, self.options.limits)
         if stage == "model":
             return model_text(checked_train(self.compilation))
-        artifacts = self.compilation.artifacts
+        artifacts = self.compilation.artifacts_apart if apart else self.compilation.artifacts
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
         models = self.compilation.inference(artifacts.initial)
         return "".join(graph_text(self.compilation.serialized(model.model)) for model in models)
 
-    def compile(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def compile(self, folder: str | os.PathLike[str], *, apart: bool = False) -> list[Path]:
         """Write the graphs of training and inference, the first state and the manifest; return the files.
 
-        What an earlier compilation wrote into the folder is replaced, and nothing else.
+        What an earlier compilation wrote into the folder is replaced, and nothing else. With ``apart``, the gradient
+        and the update of a training step are graphs of their own, to be joined outside.
 
         Raises:
             Problem, Failure: the spec is wrong; its data is missing where compiling needs it; E0609, E0610; E0612,
-                E0621, the folder holds a run; E0622, E0624, a file in it would be lost.
+                E0621, the folder holds a run; E0622, E0624, a file in it would be lost; E0526, gradient and update
+                can't be had apart.
         """
         from dslc.run.folder_files import write_compiled
 
-        return write_compiled(self.compilation, Path(folder), self.inputs())
+        artifacts = self.compilation.artifacts_apart if apart else self.compilation.artifacts
+        return write_compiled(self.compilation, artifacts, Path(folder), self.inputs())
 
     def train(
         self,

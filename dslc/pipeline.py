@@ -319,6 +319,18 @@ class Compilation:
     @cached_property
     def artifacts(self) -> Artifacts:
         """The graphs of training and evaluation, the first state, the manifest."""
+        return self._artifacts(apart=False)
+
+    @cached_property
+    def artifacts_apart(self) -> Artifacts:
+        """The same, with the gradient and the update of a training step in graphs of their own.
+
+        Raises:
+            Problem: E0526, they can't be had apart.
+        """
+        return self._artifacts(apart=True)
+
+    def _artifacts(self, *, apart: bool) -> Artifacts:
         from dslc.compile.artifacts import compile_artifacts
         from dslc.data.loading import load_weights
         from dslc.data.raw import contract_of
@@ -331,7 +343,7 @@ class Compilation:
             contract, constants, total = contract_of(train.data, None), FittedConstants(), train.steps or 0
         found = compile_artifacts(
             train, contract, constants, seed=self._seed_of(train), total_steps=total,
-            load=lambda: load_weights(train, self.folders), target=self.target, passes=self.passes,
+            load=lambda: load_weights(train, self.folders), target=self.target, passes=self.passes, apart=apart,
         )  # fmt: skip
         if self.needs_data:
             found.manifest["sources"] = self.raw.sources

@@ -20,15 +20,21 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.compile.lowering import Lowering, origin_of
 from dslc.compile.state import FLUSH, StateRole, StateTensor, StepState, counter
+from dslc.diagnostics import Label
+from dslc.errors.objectives import NOT_APART
 from dslc.graph import Tensor
 from dslc.library.losses import nonzero
 from dslc.library.operation import SUM, Context, Statistic
 from dslc.plan.measures import BATCH, formula_of
-from dslc.plan.terms import Addend, Term, statistics_of, terms_of, varying_sites
+from dslc.plan.terms import Addend, Term, joins_batches, statistics_of, terms_of, varying_sites
+from dslc.plan.training import Objective
 from dslc.plan.values import Application, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
-__all__ = ["Accumulated", "PendingSums", "Sums", "accumulated", "has_weight", "term_name", "term_values"]
+__all__ = [
+    "Accumulated", "OutsideSums", "PendingSums", "Sums", "accumulated", "check_sums", "has_weight", "term_name",
+    "term_values",
+]  # fmt: skip
 
 
 def term_name(number: int) -> str:
@@ -149,6 +155,51 @@ class PendingSums:
     def is_update(self, has_weight: Tensor | None) -> Tensor:
         """An update is made where it is complete, and has anything to learn from."""
         return self.complete if has_weight is None else g.logical_and(self.complete, has_weight)
+
+
+@dataclass(eq=False)
+class OutsideSums:
+    """Sums that are made outside of the graph: tensors of a batch go out, and sums come in under the same names."""
+
+    names: list[str] = field(default_factory=list)
+
+    def sum(self, name: str, batch: Tensor) -> Tensor:
+        """Put a batch's tensor out, and take in the sum over all batches."""
+        self.names.append(f"sum/{name}")
+        batch.builder.output(self.names[-1], batch)
+        return batch.builder.input(self.names[-1], batch.type)
+
+    def statistic(
+        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Put a batch's accumulators out, and take in their sums over all batches."""
+        del operation, context  # :func:`check_sums` has seen that they are merged by sums
+        return {key: self.sum(f"{name}/{key}", tensor) for key, tensor in batch.items()}
+
+    def is_update(self, has_weight: Tensor | None) -> Tensor | None:
+        """The loop outside decides when an update is made; it makes none where there was nothing to learn from."""
+        return has_weight
+
+
+def check_sums(objective: Objective) -> None:
+    """Refuse an objective of which the gradients of batches can't be had as tensors that add up.
+
+    Raises:
+        Problem: E0526.
+    """
+    if terms_of(objective.loss) is not None:
+        return
+    trained = {id(site) for site in statistics_of(objective.loss)}
+    for site in formula_of(objective.loss).sites:
+        assert isinstance(site.operation, Statistic)
+        if not (site.operation.adds_up and (id(site) not in trained or joins_batches(site))):
+            raise NOT_APART(
+                f"the gradient of '{objective.name}' does not add up from batches: '{site.operation.name}' over all "
+                "examples does not follow from sums over each batch",
+                hint="leave --apart out: train.onnx makes gradient and update of one batch",
+                labels=[Label(site.span, "this looks at all examples together")] if site.span else [],
+                span=objective.span,
+            )
 
 
 # --- gradients over several batches ---------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Artifacts:
     @property
     def step_files(self) -> list[str]:
         """Return the files of the training step's graphs, in the order in which they run."""
-        return [step_file(step, len(self.steps)) for step in self.steps]
+        return [file for step in self.steps for file in files_of(step, len(self.steps))]
 
     def pieces(self, state: Mapping[str, np.ndarray]) -> dict[str, list[Buffer]]:
         """Return what each file is made of, by its name: the graphs, and the state before the first step."""
@@ -82,9 +82,9 @@ def _holds_objects(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_objects, value)))
 
 
-def step_file(step: StepGraph, objectives: int) -> str:
-    """Return the file of an objective's graph."""
-    return "train.onnx" if objectives == 1 else f"train.{step.name}.onnx"
+def files_of(step: StepGraph, objectives: int) -> dict[str, Model]:
+    """Return an objective's graphs by the names of their files, in the order in which they run."""
+    return {f"{part}.onnx" if objectives == 1 else f"{part}.{step.name}.onnx": m for part, m in step.models.items()}
 
 
 def serialized(model: Model, target: Target = CPU, passes: Sequence[str] | None = None) -> bytes:
@@ -125,13 +125,17 @@ def write_model(path: Path, model: Model, target: Target = CPU, passes: Sequence
 def compile_artifacts(
     train: TrainPlan, contract: Contract, constants: FittedConstants, *, seed: int, total_steps: int,
     load: Callable[[], tuple[Mapping[str, np.ndarray], Sequence[LoadedFile]]] = lambda: ({}, ()),
-    target: Target = CPU, passes: Sequence[str] | None = None,
+    target: Target = CPU, passes: Sequence[str] | None = None, apart: bool = False,
 ) -> Artifacts:  # fmt: skip
     """Compile a train block.
 
-    ``load`` reads the first weights that come from files, ``passes`` simplify the graphs (None: all).
+    ``load`` reads the first weights that come from files, ``passes`` simplify the graphs (None: all); ``apart`` makes
+    graphs of their own of the gradient and the update.
+
+    Raises:
+        Problem: E0526, they can't be had apart; E0590; E0616, the operator set can't express a graph.
     """
-    steps = step_graphs(train, constants, target)
+    steps = step_graphs(train, constants, target, apart=apart)
     evaluation = evaluation_graphs(train, constants, target)
     state: dict[str, StateTensor] = {}
     for step in steps:
@@ -144,7 +148,7 @@ def compile_artifacts(
         drawn = {**initial_parameters(train.parameters, seed), **loaded}
         return {name: _first(tensor, drawn, total_steps) for name, tensor in state.items()}
 
-    graphs = {step_file(step, len(steps)): step.model for step in steps}
+    graphs = {file: model for step in steps for file, model in files_of(step, len(steps)).items()}
     graphs |= {
         "eval.onnx": evaluation.accumulate, "metrics.onnx": evaluation.finish,
         "fields.onnx": fields_graph(train.data, constants, target),
@@ -189,7 +193,7 @@ def _manifest(
         "seed": seed,
         "environment": environment(),
         "graphs": {name: _signature(graph) for name, graph in graphs.items()},
-        "steps": artifacts.step_files,
+        **_steps(train, artifacts.steps),
         "state": [
             {"name": t.name, **_type(t.type), "role": t.role.value, "changes": t.name in changing}
             for t in artifacts.state.values()
@@ -204,6 +208,18 @@ def _manifest(
         "indices": {name: uses for name, uses in ranges_of(values_of(train)).items() if name in data.fields},
         "contract": contract.described(),
         "sources": {},
+    }
+
+
+def _steps(train: TrainPlan, steps: Sequence[StepGraph]) -> dict[str, Any]:
+    """Describe what a step runs, in order; apart, also what is added up in between, and over how many batches."""
+    files = [list(files_of(step, len(steps))) for step in steps]
+    if not any(step.sums for step in steps):
+        return {"steps": [file for (file,) in files]}
+    parts = [dict(zip(step.models, names, strict=True)) for step, names in zip(steps, files, strict=True)]
+    return {
+        "steps": [{**part, "sums": step.sums} for part, step in zip(parts, steps, strict=True)],
+        "accumulate": train.accumulate,
     }
 
 

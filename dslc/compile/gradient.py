@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dslc import graph as g
 from dslc.autodiff import gradients
-from dslc.compile.accumulation import PendingSums, accumulated, has_weight, term_name, term_values
+from dslc.compile.accumulation import OutsideSums, PendingSums, accumulated, has_weight, term_name, term_values
 from dslc.compile.lowering import Lowering
 from dslc.compile.state import StepState
 from dslc.graph import Tensor
@@ -31,17 +31,23 @@ class Gradient:
     """Whether an update is made (bool), None where one always is."""
     complete: Tensor | None
     """Whether the batch is the last of those that make an update (bool), None where every batch is."""
+    learns: Tensor | None
+    """Whether the batch moves the statistics (bool): one with nothing to learn from may not; None: it does."""
     statistics: Mapping[str, Tensor]
     """Running statistics as the batch leaves them, by path."""
     terms: int
     """How many terms of the loss are put out, 0 where the loss is one of them or all examples count alike."""
 
 
-def gradient_of(train: TrainPlan, objective: Objective, lowering: Lowering, state: StepState) -> Gradient:
+def gradient_of(
+    train: TrainPlan, objective: Objective, lowering: Lowering, state: StepState, outside: OutsideSums | None = None
+) -> Gradient:
     """Emit an objective with its gradient; ``loss``, and its terms where there are several, become outputs.
 
     A batch with nothing to learn from makes no update. Where there is but one objective and no accumulation, and the
     data decides, the host leaves such a batch out, and the graph stays free of conditions.
+
+    With ``outside``, whoever runs the graph joins the batches of an update, also those of ``accumulate``.
 
     Raises:
         Problem: E0590, an operator has no gradient.
@@ -53,10 +59,14 @@ def gradient_of(train: TrainPlan, objective: Objective, lowering: Lowering, stat
         state.builder.output(term_name(number), term)
     parameters = {path: state[path] for group in objective.groups for path in group.paths}
     statistics = lowering.updates
+    if outside is not None:
+        found = accumulated(lowering, objective.loss, loss, parameters, outside)
+        learns = has_weight(lowering, objective.loss) if train.accumulate == 1 else None
+        return Gradient(found.gradients, found.is_update, None, learns, statistics, len(terms))
     if train.accumulate > 1:
         sums = PendingSums.of(state, train.accumulate)
         found = accumulated(lowering, objective.loss, loss, parameters, sums)
-        return Gradient(found.gradients, found.is_update, sums.complete, statistics, len(terms))
+        return Gradient(found.gradients, found.is_update, sums.complete, None, statistics, len(terms))
     decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
     is_update = has_weight(lowering, objective.loss) if decides else None
     by_path = {
@@ -65,4 +75,4 @@ def gradient_of(train: TrainPlan, objective: Objective, lowering: Lowering, stat
             parameters.items(), gradients(loss, list(parameters.values())), strict=True
         )
     }
-    return Gradient(by_path, is_update, None, statistics, len(terms))
+    return Gradient(by_path, is_update, None, is_update, statistics, len(terms))

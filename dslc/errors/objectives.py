@@ -228,6 +228,17 @@ NOT_ACCUMULATED = register(
     wrong=_train("let e = Net(x) - y\n  minimize var(e) + mean(e) ** 2 using Adam()\n  accumulate 4"),
     right=_train("minimize mse(Net(x), y) using Adam()\n  accumulate 4"),
 )  # fmt: skip
+NOT_APART = register(
+    "E0526",
+    "the gradient and the update can't be had apart",
+    "`dslc compile --apart` writes the gradient and the update as graphs of their own, so that the gradients of several "
+    "batches, made on several machines or in turn, are joined outside: by adding up what the gradient's graph puts out. "
+    "That holds for sums of losses, means and sums over the examples, whatever their weights, for penalties on the "
+    "weights, and for formulas of such numbers, a root of a mean say. A variance, a minimum or a maximum over the "
+    "examples would need all of them at once, and what the update computes again (a penalty, a formula) can hang on "
+    "nothing that differs from batch to batch: neither on a size of the data nor on random numbers.",
+    exit_code=2,
+)
 NOTHING_TO_LEARN = register(
     "E0524", "there is nothing to learn from",
     "Every target of the training split is ignored, or has a weight of 0, so no batch has a gradient. Batches with "

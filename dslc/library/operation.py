@@ -274,6 +274,11 @@ class Statistic(Function):
         """
         return None
 
+    @property
+    def adds_up(self) -> bool:
+        """Are its accumulators of several batches the sums of those of each, see :meth:`merge`?"""
+        return type(self).merge is Statistic.merge
+
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
         return {name: total[name] + batch[name] for name in total}

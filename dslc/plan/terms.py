@@ -125,7 +125,7 @@ def joins_batches(site: Application) -> bool:
     """Can a formula be differentiated by a statistic's sums over several batches? They add up, and are numbers."""
     operation = site.operation
     assert isinstance(operation, Statistic)
-    if type(operation).merge is not Statistic.merge or site.outputs[0].type.rank:
+    if not operation.adds_up or site.outputs[0].type.rank:
         return False
     return not operation.has_columns(*(operand.type for operand in site.operands))
 

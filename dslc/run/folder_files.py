@@ -60,10 +60,6 @@ class FolderFiles:
 class Compiled(Protocol):
     """What is compiled from a spec."""
 
-    @property
-    def artifacts(self) -> Artifacts:
-        """The graphs, and the first state."""
-
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
 
@@ -71,13 +67,12 @@ class Compiled(Protocol):
         """Write a graph with its weights."""
 
 
-def write_compiled(compiled: Compiled, folder: Path, inputs: Sequence[Path]) -> list[Path]:
+def write_compiled(compiled: Compiled, artifacts: Artifacts, folder: Path, inputs: Sequence[Path]) -> list[Path]:
     """Write compiled artifacts into a folder, in place of earlier ones; return the files.
 
     Raises:
         Problem: E0609, E0610; E0612, E0621, the folder holds a run; E0622, E0624, a file in it would be lost.
     """
-    artifacts = compiled.artifacts
     models = compiled.inference(artifacts.initial)
     contents = artifacts.pieces(artifacts.initial)
     planned = [name for model in models for name in (model.file, model.file + SUFFIX)]

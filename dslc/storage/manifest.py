@@ -217,7 +217,7 @@ def _optional(entry: Entry, read: Callable[[Entry], Read]) -> Read | None:
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 IDENTITY = re.compile(r"[0-9a-f]{32}")
-GRAPH = re.compile(r"(train|train\.\w+|eval|metrics|fields)\.onnx")
+GRAPH = re.compile(r"((train|gradient|update)(\.\w+)?|eval|metrics|fields)\.onnx")
 MODEL = re.compile(r"model(\.\w+)?\.onnx")
 
 

@@ -269,6 +269,20 @@ def test_compile_writes_the_artifacts(dslc: Dslc, spec: Path) -> None:
         onnx.checker.check_model(out / name, full_check=True)
 
 
+def test_compile_writes_gradient_and_update_apart(dslc: Dslc, spec: Path) -> None:
+    import onnx
+
+    out = spec.with_name("out")
+    rest = {"model.onnx", "eval.onnx", "metrics.onnx", "fields.onnx", "state.safetensors", "manifest.json"}
+    for options, steps in ((["--apart"], {"gradient.onnx", "update.onnx"}), ([], {"train.onnx"})):
+        assert dslc("compile", spec, "-o", out, "--opset", "12", *options).code == 0
+        assert {path.name for path in out.iterdir()} == rest | steps
+        for name in steps:
+            onnx.checker.check_model(out / name, full_check=True)
+    emitted = dslc("compile", spec, "--emit", "training", "--apart").out
+    assert all(f"  {port} sum/Net.h.dense.weight: float[2, 4]" in emitted for port in ("output", "input"))
+
+
 def test_compile_says_when_data_is_missing(dslc: Dslc, spec: Path) -> None:
     spec.with_name("points.csv").unlink()
     assert dslc("compile", spec, "-o", spec.with_name("out")).code == 3

@@ -75,7 +75,7 @@ def test_readme_names_every_command() -> None:
 
 
 def test_the_training_loop_of_the_artifacts_page(checkout: Path, capsys: Captured) -> None:
-    loop, evaluation = blocks_of(DOCS / "artifacts.md", "python")
+    loop, _, evaluation = blocks_of(DOCS / "artifacts.md", "python")
     assert len(loop.text.splitlines()) <= 20
     dslc.load("specs/digits.dl").compile("artifacts")
     execute(evaluation)
@@ -85,6 +85,19 @@ def test_the_training_loop_of_the_artifacts_page(checkout: Path, capsys: Capture
     execute(evaluation)
     assert losses[0] > losses[-1]
     assert before < 0.3 < 0.95 < accuracy_in(capsys.readouterr().out)
+
+
+def test_the_loop_of_two_workers_of_the_artifacts_page(checkout: Path, capsys: Captured) -> None:
+    _, loop, evaluation = blocks_of(DOCS / "artifacts.md", "python")
+    assert main(["compile", "specs/digits.dl", "--apart", "-o", "apart"]) == 0
+    assert not Path("apart/train.onnx").exists()
+    capsys.readouterr()
+    execute(loop)
+    losses = [float(value) for value in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
+    assert losses[0] > losses[-1]
+    Path("apart").rename("artifacts")
+    execute(evaluation)
+    assert accuracy_in(capsys.readouterr().out) > 0.95
 
 
 def points(folder: Path, random: np.random.Generator) -> None:

@@ -41,6 +41,7 @@ NOT_BY_CHECKING = {
     "E0522": "of reading weights",
     "E0524": "of a run",
     "E0525": "of a run; tests/runs/test_figures.py",
+    "E0526": "of compiling with --apart; tests/equality/test_apart.py",
     "E0540": "of indices in data; tests/baddata, tests/runs/test_indices.py",
     "E0542": "of reading data",
     "E0590": "of differentiating, after checking",

@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--emit", choices=("tree", "model", "graph", "training"), help="print a stage of the compiler as text"
     )
+    parser.add_argument(
+        "--apart", action="store_true", help="write gradient.onnx and update.onnx, to be joined outside, for train.onnx"
+    )
     add_training_choice(parser)
     add_settings(parser)
     add_passes(parser)
@@ -53,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     spec = Spec(options.file, compiler_options(options))
     report(spec.compilation.warnings)
     if options.emit is not None:
-        sys.stdout.write(spec.emit(options.emit))
+        sys.stdout.write(spec.emit(options.emit, apart=options.apart))
     if options.output is not None:
-        for path in spec.compile(options.output):
+        for path in spec.compile(options.output, apart=options.apart):
             say(f"{path}  {path.stat().st_size:,} bytes")
     return DONE
