@@ -11,6 +11,7 @@ from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.check.core.values import POISON
 from dslc.check.data.classes import classes_of
 from dslc.check.data.dataset import check_data
 from dslc.check.train.block import check_train
@@ -19,7 +20,6 @@ from dslc.errors import names
 from dslc.limits import Limits
 from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
-from dslc.plan.values import POISON
 from dslc.syntax import tree
 
 __all__ = [

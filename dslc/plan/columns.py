@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from dslc.source import Span
 from dslc.types import ElementType, Shape
 
-if TYPE_CHECKING:
-    from dslc.plan.values import Value
-
-__all__ = ["ColumnFact", "ColumnUse", "Form", "RawColumn", "is_pattern", "pattern_of"]
+__all__ = ["ColumnFact", "ColumnUse", "Form", "is_pattern", "pattern_of"]
 
 
 class Form(Enum):
@@ -65,28 +60,6 @@ class ColumnUse:
     field: str
     """The first field that reads it, for messages."""
     span: Span
-
-
-@dataclass(frozen=True, eq=False)
-class RawColumn:
-    """``column("name")`` or ``columns("p*")`` before it is known as what it is read.
-
-    In arithmetic it becomes a tensor of numbers; ``category``, ``is_missing`` and ``datetime`` take it as it is.
-    """
-
-    patterns: tuple[str, ...]
-    many: bool
-    span: Span
-    number: Callable[[RawColumn, Span], Value]
-
-    @property
-    def described(self) -> str:
-        """How messages call it."""
-        return f"the column{'s' * self.many} {', '.join(self.patterns)}"
-
-    def tensor(self, span: Span) -> Value:
-        """Return it as a tensor of numbers."""
-        return self.number(self, span)
 
 
 _PART = re.compile(r"\\([*?\\])|([*?])|(.)", re.DOTALL)

@@ -1,4 +1,4 @@
-"""The checked model: a graph of applied words with exact types, and the compile-time values around it.
+"""The checked model: a graph of applied words with exact types.
 
 Nothing here knows of ONNX: :mod:`dslc.compile.lowering` turns it into graphs.
 """
@@ -7,28 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from dslc.library.operation import Operation, Variable
 from dslc.source import Span
-from dslc.types import Dimension, Symbolic, TensorType
+from dslc.types import Dimension, TensorType
 
-__all__ = [
-    "POISON", "Application", "DimensionOf", "Literal", "Outputs", "ParameterOf", "ParameterRecord", "Placeholder",
-    "Poison", "Value", "is_number", "kind_of", "whole_number",
-]  # fmt: skip
-
-
-class Poison:
-    """What an expression that failed is worth; whatever touches it is silent, so one mistake makes one message."""
-
-    def __repr__(self) -> str:
-        return "POISON"
-
-
-POISON = Poison()
+__all__ = ["Application", "DimensionOf", "Literal", "ParameterOf", "ParameterRecord", "Placeholder", "Value"]
 
 
 @dataclass(eq=False)
@@ -136,50 +123,3 @@ class ParameterRecord:
     def type(self) -> TensorType:
         """Its type."""
         return TensorType(self.variable.element, self.variable.shape)
-
-
-@dataclass(eq=False)
-class Outputs:
-    """What a network with several outputs returns; members are read by name."""
-
-    values: dict[str, Any]
-    of: str
-
-
-def is_number(value: object) -> bool:
-    """Is it a compile-time number (a dimension included, a boolean not)?"""
-    return isinstance(value, (int, float, Symbolic)) and not isinstance(value, bool)
-
-
-def whole_number(value: object) -> Dimension | None:
-    """Return a compile-time number as a whole one (a dimension included), None where it is none: 8 / 2 is 4."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, (int, Symbolic)) and not isinstance(value, bool) else None
-
-
-def kind_of(value: object) -> str:
-    """Say what a compile-time value is, in the user's words."""
-    if isinstance(value, Value):
-        return f"a tensor {value.type}"
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return f"the boolean {str(value).lower()}"
-    if isinstance(value, str):
-        return f'the text "{value}"' if len(value) < 40 else "a text"
-    if is_number(value):
-        return f"the number {value}"
-    if isinstance(value, Outputs):
-        return f"the {len(value.values)} outputs of {value.of}"
-    if isinstance(value, range):
-        return "a range"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, tuple):
-        return f"a tuple of {len(value)}"
-    described = getattr(value, "described", None)
-    if described is not None:
-        return str(described)
-    family = getattr(type(value), "family", None)
-    return f"the {family} {type(value).name}" if family else type(value).__name__  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
+from dslc.check.core.values import POISON, Outputs
 from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
 from dslc.library.operation import Layer, Role
@@ -18,7 +19,7 @@ from dslc.limits import Limits
 from dslc.pipeline import Compilation
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
-from dslc.plan.values import POISON, Application, Outputs, ParameterRecord, Placeholder, Value
+from dslc.plan.values import Application, ParameterRecord, Placeholder, Value
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
 from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute, symbols_of

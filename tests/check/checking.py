@@ -10,9 +10,10 @@ from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
+from dslc.check.core.values import Outputs
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.limits import Limits
-from dslc.plan.values import Outputs, Value
+from dslc.plan.values import Value
 from dslc.source import Source, Span
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dslc.check.core.arguments import Given, check_option
+from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.library.operation import Operation
 from dslc.library.word import FUNCTIONS, LAYERS, options_of
-from dslc.plan.values import POISON
 from dslc.source import Source
 from dslc.types import symbol
 from tests.check.checking import program_of

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from dslc.check.core.arguments import Given
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import MISSING, Scope
+from dslc.check.core.values import POISON, kind_of
 from dslc.errors import names
-from dslc.plan.values import POISON, Value, kind_of
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dslc.check.core.values import POISON, is_number, kind_of, whole_number
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operation import Initializer, Operation, operands_of
 from dslc.library.schedules import constant
 from dslc.library.word import INITIALIZERS, LAYERS, Option, Texts, Word, options_of
-from dslc.plan.values import POISON, is_number, kind_of, whole_number
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
 

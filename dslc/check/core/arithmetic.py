@@ -6,8 +6,8 @@ import operator as python
 from collections.abc import Callable
 from typing import Any
 
+from dslc.check.core.values import is_number, kind_of
 from dslc.errors import names
-from dslc.plan.values import is_number, kind_of
 from dslc.types import Symbolic, same_value
 
 __all__ = ["bounded", "compute", "work_of"]

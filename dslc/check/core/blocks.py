@@ -11,9 +11,10 @@ from dslc.check.core.applicable import Applicable, CallSite, Configured, Evaluat
 from dslc.check.core.arguments import Given, bind
 from dslc.check.core.bodies import Body
 from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.check.core.values import POISON, kind_of
 from dslc.diagnostics import Label
 from dslc.errors import names
-from dslc.plan.values import POISON, Value, kind_of
+from dslc.plan.values import Value
 from dslc.source import Span
 
 __all__ = ["Block", "bind_formals", "elaborate", "elaborate_alone"]

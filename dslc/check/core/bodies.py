@@ -14,10 +14,11 @@ from dslc.check.core.forms import check_form
 from dslc.check.core.layers import LayerInstance
 from dslc.check.core.matching import Silent, declared_type, match_type
 from dslc.check.core.scope import BlockDeclaration, Scope
+from dslc.check.core.values import POISON, Outputs, kind_of
 from dslc.diagnostics import Label, Problem
 from dslc.errors import matching, names, objectives
 from dslc.library.operation import Initializer, Role, Variable
-from dslc.plan.values import POISON, Outputs, ParameterRecord, Value, kind_of
+from dslc.plan.values import ParameterRecord, Value
 from dslc.source import Span
 from dslc.syntax import tree
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
+from dslc.check.core.values import POISON, kind_of, whole_number
 from dslc.errors import names
-from dslc.plan.values import POISON, kind_of, whole_number
 from dslc.types import Symbolic
 
 __all__ = ["BUILTINS", "count_of", "positional"]

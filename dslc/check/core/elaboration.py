@@ -11,26 +11,15 @@ import numpy as np
 
 from dslc.check.core.budget import Budget, Exhausted
 from dslc.check.core.divisions import refuse_zero
+from dslc.check.core.values import POISON, Outputs, RawColumn, kind_of
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
 from dslc.library.kernels import need_kernels
 from dslc.library.operation import Operation
 from dslc.library.word import FUNCTIONS
 from dslc.limits import Limits
-from dslc.plan.columns import RawColumn
 from dslc.plan.examples import is_batch
-from dslc.plan.values import (
-    POISON,
-    Application,
-    DimensionOf,
-    Literal,
-    Outputs,
-    ParameterOf,
-    ParameterRecord,
-    Placeholder,
-    Value,
-    kind_of,
-)
+from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, ParameterRecord, Placeholder, Value
 from dslc.source import Span
 from dslc.types import (
     BOOL,

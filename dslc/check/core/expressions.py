@@ -13,12 +13,12 @@ from dslc.check.core.known import ELEMENT_TYPES
 from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find, resolve, unknown_value
 from dslc.check.core.scope import MISSING, FileScope
+from dslc.check.core.values import POISON, Outputs, RawColumn, is_number, kind_of, whole_number
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import MEMBERS, foreign
 from dslc.errors import names
 from dslc.library.operation import word_of_symbol
-from dslc.plan.columns import RawColumn
-from dslc.plan.values import POISON, Outputs, Value, is_number, kind_of, whole_number
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType, Symbolic, Undecided

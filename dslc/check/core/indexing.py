@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dslc.check.core.values import kind_of, whole_number
 from dslc.errors import names
 from dslc.library.functions.indexing import Mark, Slice
 from dslc.library.word import FUNCTIONS
-from dslc.plan.values import Value, kind_of, whole_number
+from dslc.plan.values import Value
 from dslc.syntax import tree
 
 if TYPE_CHECKING:

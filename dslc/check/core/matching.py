@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dslc.check.core.scope import Scope
+from dslc.check.core.values import POISON, kind_of, whole_number
 from dslc.diagnostics import Code, Label, did_you_mean
 from dslc.errors import matching as errors
 from dslc.errors.names import UNKNOWN_NAME
-from dslc.plan.values import POISON, kind_of, whole_number
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_of

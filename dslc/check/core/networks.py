@@ -11,8 +11,9 @@ from dslc.check.core.arguments import Given, bind
 from dslc.check.core.blocks import elaborate
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import BlockDeclaration
+from dslc.check.core.values import POISON
 from dslc.errors import names
-from dslc.plan.values import POISON, Placeholder, Value
+from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType

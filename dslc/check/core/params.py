@@ -12,9 +12,9 @@ from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import names_in
 from dslc.check.core.scope import FileScope, Scope
+from dslc.check.core.values import POISON, is_number, kind_of
 from dslc.diagnostics import Code, Diagnostics, Label, did_you_mean
 from dslc.errors import names as errors
-from dslc.plan.values import POISON, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 

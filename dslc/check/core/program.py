@@ -12,10 +12,10 @@ from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.params import Params
 from dslc.check.core.scope import BlockDeclaration, FileScope
+from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import names as errors
 from dslc.limits import Limits
-from dslc.plan.values import POISON
 from dslc.source import Source, Span
 from dslc.syntax import parse, tree
 

@@ -9,12 +9,13 @@ from dslc.check.core.blocks import Block
 from dslc.check.core.known import ELEMENT_TYPES, REGISTRIES, unknown_word
 from dslc.check.core.matching import Silent
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
+from dslc.check.core.values import POISON, kind_of
 from dslc.check.core.words import word_to_apply
 from dslc.diagnostics import Label, did_you_mean
 from dslc.elsewhere import VALUES, WORDS, foreign, known_as, word_hint
 from dslc.errors import names
 from dslc.library.word import FUNCTIONS, LAYERS
-from dslc.plan.values import POISON, Value, kind_of
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.syntax.comments import comment_hint

@@ -12,12 +12,13 @@ from dslc.check.core.arguments import Given, bind_word
 from dslc.check.core.arithmetic import bounded
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.networks import Network
+from dslc.check.core.values import POISON, is_number, kind_of
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.losses import Mean, Penalty
 from dslc.library.operation import Function, Layer, Operation, operands_of
 from dslc.library.word import Word
-from dslc.plan.values import POISON, ParameterOf, Value, is_number, kind_of
+from dslc.plan.values import ParameterOf, Value
 from dslc.source import Span
 
 __all__ = ["LibraryWord", "word_to_apply"]

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from dslc.plan.columns import ColumnUse, Form, RawColumn
+from dslc.check.core.values import RawColumn
+from dslc.plan.columns import ColumnUse, Form
 from dslc.plan.data import Facts
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span

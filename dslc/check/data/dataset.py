@@ -16,6 +16,7 @@ from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent, declared_type
 from dslc.check.core.scope import FileScope, Scope
+from dslc.check.core.values import POISON
 from dslc.check.data.columns_read import ColumnsRead
 from dslc.check.data.fields import check_field
 from dslc.check.data.splits import misfit_of, read_split
@@ -25,7 +26,6 @@ from dslc.errors import matching, names
 from dslc.library.sources import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
-from dslc.plan.values import POISON
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import FLOAT32, STRING, TensorType

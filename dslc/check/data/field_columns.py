@@ -9,11 +9,12 @@ from typing import Any
 from dslc.check.core.applicable import CallSite
 from dslc.check.core.arguments import Given
 from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.values import POISON, RawColumn, kind_of
 from dslc.check.data.columns_read import ColumnsRead
 from dslc.errors import names
-from dslc.plan.columns import ColumnFact, ColumnUse, Form, RawColumn
+from dslc.plan.columns import ColumnFact, ColumnUse, Form
 from dslc.plan.measures import BATCH
-from dslc.plan.values import POISON, Value, kind_of
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType, TensorType, symbol

@@ -8,6 +8,7 @@ from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.check.core.matching import Silent
+from dslc.check.core.values import POISON, RawColumn, is_number, kind_of
 from dslc.check.data.field_columns import FieldColumns
 from dslc.check.data.pooling import OVER, pooled_axes
 from dslc.check.data.times import check_format
@@ -15,10 +16,10 @@ from dslc.diagnostics import did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import names, objectives
 from dslc.library.word import FUNCTIONS
-from dslc.plan.columns import Form, RawColumn
+from dslc.plan.columns import Form
 from dslc.plan.constants import FITTED
 from dslc.plan.data import Fit
-from dslc.plan.values import POISON, Placeholder, Value, is_number, kind_of
+from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT64, INT64, STRING, Symbolic
 

@@ -11,6 +11,7 @@ from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent
 from dslc.check.core.scope import FileScope, Scope
+from dslc.check.core.values import POISON
 from dslc.check.data.columns_read import ColumnsRead
 from dslc.check.data.field_words import FieldWords
 from dslc.check.data.soundness import unsound
@@ -20,7 +21,7 @@ from dslc.errors import matching, names, objectives
 from dslc.plan.data import FieldPlan, Unsound
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
-from dslc.plan.values import POISON, Value
+from dslc.plan.values import Value
 from dslc.syntax import tree
 from dslc.types import (
     BOOL,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dslc.check.core.applicable import CallSite
+from dslc.check.core.values import kind_of, whole_number
 from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.library.checks import axes_of
-from dslc.plan.values import kind_of, whole_number
 
 __all__ = ["OVER", "pooled_axes"]
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dslc.check.core.applicable import Evaluator
+from dslc.check.core.values import POISON, is_number, kind_of
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.plan.data import SplitPlan
-from dslc.plan.values import POISON, is_number, kind_of
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import Symbolic

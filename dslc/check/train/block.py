@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import FileScope
+from dslc.check.core.values import POISON
 from dslc.check.train.declaring import check_shadowing, data_of, declare
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import files_to_load, frozen_by, frozen_paths
@@ -20,7 +21,6 @@ from dslc.plan.data import Facts
 from dslc.plan.measures import measure
 from dslc.plan.samples import single_samples
 from dslc.plan.training import Measure, TrainPlan
-from dslc.plan.values import POISON
 from dslc.syntax import tree
 
 __all__ = ["check_train"]

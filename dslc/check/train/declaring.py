@@ -9,6 +9,7 @@ from dslc.check.core.networks import Network
 from dslc.check.core.resolving import find
 from dslc.check.core.scope import FileScope
 from dslc.check.core.shadowing import doubts_in_train
+from dslc.check.core.values import POISON
 from dslc.check.data.classes import classes_of
 from dslc.check.data.dataset import check_data
 from dslc.check.train.evaluation import TrainEvaluation
@@ -16,7 +17,6 @@ from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names
 from dslc.plan.data import DataPlan, Facts
-from dslc.plan.values import POISON
 from dslc.source import Span
 from dslc.syntax import tree
 

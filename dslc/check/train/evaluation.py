@@ -15,13 +15,14 @@ from dslc.check.core.matching import Silent
 from dslc.check.core.naming import component_names, snake_case
 from dslc.check.core.networks import Network
 from dslc.check.core.scope import BlockDeclaration, FileScope, Scope
+from dslc.check.core.values import POISON, Outputs, is_number, kind_of
 from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
 from dslc.plan.measures import BATCH
-from dslc.plan.values import POISON, Outputs, Value, is_number, kind_of
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import TensorType, symbol

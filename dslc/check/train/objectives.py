@@ -9,6 +9,7 @@ from dslc.check.core.blocks import Block
 from dslc.check.core.known import unknown_word
 from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find
+from dslc.check.core.values import POISON, kind_of
 from dslc.check.core.words import LibraryWord
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import matched_paths
@@ -24,7 +25,7 @@ from dslc.plan.measures import BATCH, applications_of, measure
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
-from dslc.plan.values import POISON, ParameterOf, Value, kind_of
+from dslc.plan.values import ParameterOf, Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dslc.check.core.values import POISON, is_number, kind_of, whole_number
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.limits import MOST, MOST_SEED
-from dslc.plan.values import POISON, is_number, kind_of, whole_number
 from dslc.syntax import tree
 from dslc.types import Symbolic
 

@@ -9,13 +9,14 @@ from dslc.check.core.applicable import Evaluator
 from dslc.check.core.blocks import elaborate_alone
 from dslc.check.core.forms import flat
 from dslc.check.core.networks import Network
+from dslc.check.core.values import POISON, Outputs
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names, objectives
 from dslc.plan.constants import FITTED
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
-from dslc.plan.values import POISON, Outputs, Placeholder, Value
+from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import symbols_of

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dslc.check.core.matching import Silent
+from dslc.check.core.values import POISON
+from dslc.check.train.conditions import check_condition, figure_direction
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.statements import Statements
 from dslc.diagnostics import Problem
 from dslc.errors import objectives
-from dslc.plan.conditions import Condition, check_condition, figure_direction
+from dslc.plan.conditions import Condition
 from dslc.plan.training import Keep, Measure, Objective
-from dslc.plan.values import POISON
 from dslc.syntax import tree
 
 
