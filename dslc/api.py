@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dslc import pipeline
 from dslc.diagnostics import Diagnostic
 from dslc.limits import Limits
-from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spec, reopen
+from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spec
 
 if TYPE_CHECKING:
     from dslc.report.layers import Overview
@@ -78,7 +79,7 @@ def open_run(
     """
     from dslc.run.finished import FinishedRun
 
-    return FinishedRun.open(Path(folder), reopen, [Path(name) for name in data], trust=trust)
+    return FinishedRun.open(Path(folder), pipeline, [Path(name) for name in data], trust=trust)
 
 
 def list_runs(folder: str | os.PathLike[str] = RUNS) -> list[RunSummary]:

@@ -14,19 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dslc.check import (
-    Program,
-    TrainPlan,
-    check_program,
-    check_train_block,
-    check_train_data,
-    resolve_program,
-)
+from dslc.check import Program, check_program, check_train_block, check_train_data, read_described, resolve_program
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors import names as errors
 from dslc.files import read_source, source_loader
 from dslc.garbage import nothing_collected
 from dslc.limits import Limits
+from dslc.plan.training import TrainPlan
 from dslc.source import Source
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
@@ -42,7 +36,7 @@ if TYPE_CHECKING:
     from dslc.plan.data import DataPlan
     from dslc.storage.manifest import RunRecord
 
-__all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "reopen"]
+__all__ = ["Checked", "Compilation", "Options", "check_spec", "compile_spec", "read_described", "reopen"]
 
 RECURSION = 20_000
 """Python frames that the deepest spec inside the limits may need."""
@@ -255,10 +249,8 @@ class Compilation:
 
     def _as_asked(self, train: TrainPlan) -> TrainPlan:
         """Let the options say how long to train."""
-        for name in ("epochs", "steps"):
-            if getattr(self.options, name) is not None:
-                train.epochs, train.steps = self.options.epochs, self.options.steps
-        return train
+        asked = self.options.epochs, self.options.steps
+        return train if asked == (None, None) else replace(train, epochs=asked[0], steps=asked[1])
 
     @cached_property
     def contract(self) -> Contract:
@@ -386,6 +378,12 @@ class Compilation:
     def sources(self) -> tuple[Source, ...]:
         """Every spec file that was read, the first one first."""
         return self.program.sources
+
+    def means_the_same(self, before: Source, now: Source) -> bool:
+        """Do two spec files differ in layout, comments and lengths of training at most?"""
+        from dslc.syntax.meaning import same_meaning
+
+        return same_meaning(before, now)
 
     @property
     def source_paths(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON
 from dslc.check.data.classes import classes_of
 from dslc.check.data.dataset import check_data
+from dslc.check.data.described_source import read_described
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
@@ -23,7 +24,7 @@ from dslc.plan.training import TrainPlan
 from dslc.syntax import tree
 
 __all__ = [
-    "TrainPlan", "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data",
+    "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "read_described",
     "resolve_program",
 ]  # fmt: skip
 

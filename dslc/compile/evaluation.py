@@ -40,7 +40,7 @@ def measures_of(train: TrainPlan) -> list[Measure]:
 
 def values_of(train: TrainPlan) -> list[Value]:
     """Return all that a train block computes from its data: losses, metrics and what it ships."""
-    shipped = train.outputs.values() if train.outputs is not None else ()
+    shipped = (value for one in train.shipped if one.network is None for value in one.outputs.values())
     return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +16,8 @@ from dslc.library.operation import Statistic
 from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
-from dslc.plan.training import TrainPlan
+from dslc.plan.training import Shipped, TrainPlan
 from dslc.plan.values import Placeholder, Value
-from dslc.syntax import tree
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 from dslc.types import INT64, TensorType
@@ -40,9 +39,7 @@ class InferenceModel:
 
 def shipped_files(train: TrainPlan) -> list[str]:
     """Return the files' names of what a train block ships: one model, or a network each."""
-    if train.outputs is not None or len(train.shipped) == 1:
-        return ["model.onnx"]
-    return [f"model.{name}.onnx" for name in train.shipped]
+    return ["model.onnx"] if len(train.shipped) == 1 else [f"model.{one.network}.onnx" for one in train.shipped]
 
 
 def inference_models(
@@ -56,44 +53,16 @@ def inference_models(
 
     ``class_names`` are what the classes of fields are called; the models' metadata says them by output, as JSON.
     """
-
-    def shipped(
-        file: str, name: str, doc: str | None, outputs: Mapping[str, Value], docs: Mapping[str, str]
-    ) -> InferenceModel:
-        classes = _classes(train, outputs)
+    models = []
+    for file, shipped in zip(shipped_files(train), train.shipped, strict=True):
+        classes = _classes(train, shipped.outputs)
         said = {output: list((class_names or {}).get(field, ())) for output, field in classes.items()}
         said = {output: names for output, names in said.items() if names}
         metadata = {"classes": json.dumps(said, ensure_ascii=False)} if said else {}
-        model = _inference(Builder(name, target), outputs, constants, weights, docs).model(doc=doc, metadata=metadata)
-        return InferenceModel(file, model, {}, classes)
-
-    if train.outputs is not None:
-        docs = _docs(train.node.body, tree.Output)
-        docs |= {name: field.doc for name, field in train.data.fields.items() if field.doc and name not in docs}
-        found = shipped("model.onnx", train.name, train.doc, train.outputs, docs)
-        inputs = [value.name or "" for value in found.model.graph.inputs]
-        return [replace(found, fields={name: name for name in inputs if name in train.data.fields})]
-    models = []
-    for file, (name, outputs) in zip(shipped_files(train), train.shipped.items(), strict=True):
-        network = train.networks[name]
-        fields = {i: f for i, f in network.fed_by.items() if f in train.data.fields}
-        node = network.declaration.node
-        docs = {name: doc for name, field in fields.items() if (doc := train.data.fields[field].doc)}
-        docs |= _docs(node.body, tree.Output) | _docs(node.body, tree.Input)
-        models.append(replace(shipped(file, name, node.doc, outputs, docs), fields=fields))
+        builder = Builder(shipped.network or train.name, target)
+        _build(builder, shipped, constants, weights)
+        models.append(InferenceModel(file, builder.model(doc=shipped.doc, metadata=metadata), shipped.fields, classes))
     return models
-
-
-def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output]) -> dict[str, str]:
-    """Return what is said of inputs or outputs by the comments in front of them, also inside of conditions."""
-    found: dict[str, str] = {}
-    for statement in statements:
-        if isinstance(statement, kind) and statement.doc:
-            found.setdefault(statement.name or "output", statement.doc)
-        elif isinstance(statement, (tree.If, tree.For)):
-            inner = (*statement.body, *(statement.otherwise if isinstance(statement, tree.If) else ()))
-            found = {**_docs(inner, kind), **found}
-    return found
 
 
 def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
@@ -120,14 +89,8 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _inference(
-    builder: Builder,
-    outputs: Mapping[str, Value],
-    constants: FittedConstants,
-    weights: Mapping[str, np.ndarray],
-    docs: Mapping[str, str],
-) -> Builder:
-    """Build the graph; ``docs`` are what is said of its inputs and outputs."""
+def _build(builder: Builder, shipped: Shipped, constants: FittedConstants, weights: Mapping[str, np.ndarray]) -> None:
+    outputs, docs = shipped.outputs, shipped.docs
     applications = applications_of(*outputs.values())
     ranges = ranges_of(outputs.values())
     inputs: dict[str, Tensor] = {}
@@ -158,4 +121,3 @@ def _inference(
     lowering = Lowering(builder, given, parameter, randomness)
     for output, tensor in zip(outputs, lowering.emit(*outputs.values()), strict=True):
         builder.output(output, tensor, docs.get(output))
-    return builder

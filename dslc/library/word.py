@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -21,7 +22,7 @@ from typing_extensions import dataclass_transform
 
 __all__ = [
     "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Texts", "Word",
-    "option", "options_of", "per_word", "word_decorator",
+    "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
 ]  # fmt: skip
 
 
@@ -143,6 +144,41 @@ def _items(hint: Any) -> tuple[Any, ...]:
     if get_origin(hint) in (Union, UnionType):
         return tuple(kind for member in get_args(hint) for kind in _items(member))
     return _kinds(get_args(hint)[0]) if get_origin(hint) is tuple else ()
+
+
+def refusal(option: Option, value: Any) -> str | None:
+    """Say what a value of one of an option's kinds would have to be, None where it is within the limits."""
+    if value is None:  # one of the kinds, or it would not fit
+        return None
+    chosen = isinstance(value, str) or not {int, float, tuple} & set(option.kinds)
+    if option.choices is not None and not isinstance(value, tuple) and chosen and value not in option.choices:
+        return "one of " + ", ".join(shown(c) for c in option.choices)
+    if isinstance(value, Texts):
+        return None
+    if isinstance(value, tuple):
+        return next((f"made of numbers each {p}" for v in value if (p := refusal(option, v))), None)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    parts = []
+    ok = abs(value) < float("inf")  # nan is less than nothing
+    limits: list[tuple[float | None, str, Callable[[float, float], bool]]] = [
+        (option.minimum, "at least", operator.ge), (option.above, "more than", operator.gt),
+        (option.maximum, "at most", operator.le), (option.below, "less than", operator.lt),
+    ]  # fmt: skip
+    for bound, words, holds in limits:
+        if bound is not None:
+            parts.append(f"{words} {bound:g}")
+            ok = ok and holds(value, bound)
+    return None if ok else " and ".join(parts) or "finite"
+
+
+def shown(value: Any) -> str:
+    """Return the value of an option as messages show it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, (list, tuple)):
+        return str(value if len(value) <= 10 else f"a list of {len(value)}")
+    return "none" if value is None else str(value)
 
 
 W = TypeVar("W", bound=type[Word])

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.check.core.arguments import Given, bind_word
-from dslc.diagnostics import Diagnostics
+from dslc.diagnostics import Problem
 from dslc.library.sources import TRUTH, DataSource
 from dslc.library.word import SOURCES, describe
+from dslc.plan.coding import read_word
 from dslc.plan.columns import Form
-from dslc.source import Source
 from dslc.types import ElementType
 
 __all__ = ["Categories", "Contract", "Input", "source_options"]
@@ -217,13 +216,10 @@ class Contract:
                 raise ValueError(f"{self.source} has no columns")
             found: DataSource = word(files=tuple((column, "") for column in columns))
             return found
-        nowhere = Source("manifest", "").span(0, 0)
-        given = [Given(name, value, nowhere) for name, value in {**self.options, "path": ""}.items()]
-        findings = Diagnostics()
-        made, _ = bind_word(word, given, nowhere, findings)
-        for finding in findings:
-            raise ValueError(finding.message)
-        assert isinstance(made, DataSource)
+        try:
+            made: DataSource = read_word(word, {**self.options, "path": ""})
+        except Problem as problem:
+            raise ValueError(problem.diagnostic.message) from None
         return made
 
     def columns_of(self, field: str) -> tuple[str, ...]:

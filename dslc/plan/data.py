@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from dslc.library.sources import DataSource
 from dslc.plan.columns import ColumnFact, ColumnUse
 from dslc.plan.values import Value
 from dslc.source import Span
@@ -29,7 +29,7 @@ class Facts:
         return bool(self.columns)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Fit:
     """A step of a field that is fitted on the training split."""
 
@@ -81,7 +81,7 @@ class Unsound:
         return {field + suffix: value for suffix, value in found.items() if value is not None}
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class FieldPlan:
     """A field of a data set; ``type`` is per example, ``value`` has the batch axis."""
 
@@ -116,13 +116,13 @@ class SplitPlan:
     span: Span | None
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class DataPlan:
     """A data set."""
 
     name: str
     span: Span
-    sources: Mapping[str | None, Any]
+    sources: Mapping[str | None, DataSource]
     """Source words; None is the one that ``split`` cuts."""
     source_spans: Mapping[str | None, Span]
     fields: Mapping[str, FieldPlan]

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dslc.source import Span
-from dslc.syntax import tree
 
-__all__ = ["LoadedFile", "LoadFile", "PathPattern", "patterns_of", "prefixes_of"]
+__all__ = ["LoadedFile", "LoadFile", "PathPattern", "prefixes_of"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,6 @@ class PathPattern:
         if self.glob and any(sign in self.text for sign in "*?["):
             return [path for path in paths if fnmatch.fnmatchcase(path, self.text)]
         return [path for path in paths if path == self.text or path.startswith(self.text + ".")]
-
-
-def patterns_of(paths: tree.Paths) -> tuple[PathPattern, ...]:
-    """Return written paths as patterns."""
-    return tuple(
-        PathPattern(path.value, True, path.span)
-        if isinstance(path, tree.String)
-        else PathPattern(path.span.text.replace(" ", ""), False, path.span)
-        for path in paths
-    )
 
 
 def prefixes_of(paths: Iterable[str]) -> set[str]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from dslc.library.operation import Statistic
+from dslc.library.optimizers import Optimizer
+from dslc.plan.conditions import Condition
 from dslc.plan.data import DataPlan
 from dslc.plan.paths import LoadFile
 from dslc.plan.values import Application, ParameterRecord, Value
 from dslc.source import Span
-from dslc.syntax import tree
 
-if TYPE_CHECKING:
-    from dslc.check.core.networks import Network
-    from dslc.plan.conditions import Condition
-
-__all__ = ["Group", "Keep", "Measure", "Objective", "TrainPlan"]
+__all__ = ["Group", "Keep", "Measure", "Objective", "Shipped", "TrainPlan"]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Measure:
     """A scalar (or a confusion matrix) over a split, taken apart into accumulators.
 
@@ -45,11 +41,11 @@ class Measure:
 class Group:
     """Parameters that one optimizer updates, by path."""
 
-    optimizer: Any
+    optimizer: Optimizer
     paths: tuple[str, ...]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Objective:
     """One ``minimize``: ``loss`` in training mode, ``measure`` over a split in evaluation mode."""
 
@@ -71,24 +67,33 @@ class Keep:
     span: Span
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
+class Shipped:
+    """A model that ships: a network as it is, or what ``output`` statements say."""
+
+    network: str | None
+    """None where ``output`` statements say what ships: the outputs follow from fields then, not from own inputs."""
+    doc: str | None
+    outputs: Mapping[str, Value]
+    docs: Mapping[str, str]
+    """What is said of inputs and outputs, by name."""
+    fields: Mapping[str, str]
+    """The data field that feeds each input, where one does as it stands."""
+
+
+@dataclass(frozen=True, eq=False)
 class TrainPlan:
     """A ``train`` block, ready to be compiled."""
 
     name: str
-    node: tree.Train
     doc: str | None
     data: DataPlan
-    networks: Mapping[str, Network]
     parameters: Mapping[str, ParameterRecord]
     frozen: frozenset[str]
     """Paths of the parameters and statistics that do not change."""
     objectives: tuple[Objective, ...]
     metrics: tuple[Measure, ...]
-    outputs: Mapping[str, Value] | None
-    """What ``output`` statements ship, None where every network ships as it is."""
-    shipped: Mapping[str, Mapping[str, Value]]
-    """Outputs of each network elaborated alone, by network, where there are no ``output`` statements."""
+    shipped: tuple[Shipped, ...]
     epochs: int | None
     steps: int | None
     batch: int
@@ -103,5 +108,5 @@ class TrainPlan:
     average: float | None
     load: tuple[LoadFile, ...]
     seed: int
-    file: Any
-    """The file's scope, which resolves the paths of ``load``."""
+    places: Mapping[str, Span]
+    """Where ``batch`` and ``accumulate`` are said, if they are."""

@@ -18,12 +18,14 @@ from dslc.types import Dimension, TensorType
 __all__ = ["Application", "DimensionOf", "Literal", "ParameterOf", "ParameterRecord", "Placeholder", "Value"]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Application:
     """One operation applied to operands."""
 
     operation: Operation
     operands: tuple[Value, ...]
+    types: tuple[TensorType, ...]
+    """Of its results."""
     span: Span | None
     number: int
     """Grows in the order of elaboration, so sorting by it is a topological order."""
@@ -32,13 +34,17 @@ class Application:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The operation's variables: own name to path."""
     training: bool = False
-    outputs: tuple[Value, ...] = ()
+    outputs: tuple[Value, ...] = field(init=False)
+    """Its results, made with it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(Value(type, self, self.span) for type in self.types))
 
     def __repr__(self) -> str:
-        return f"<{self.operation.name} {self.site}: {', '.join(str(o.type) for o in self.outputs)}>"
+        return f"<{self.operation.name} {self.site}: {', '.join(map(str, self.types))}>"
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Value:
     """A tensor of the checked model; ``span`` is where the spec says it."""
 
@@ -106,7 +112,7 @@ class DimensionOf(Operation):
         return self.given
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class ParameterRecord:
     """A variable of a network with its path and the place of its first use."""
 

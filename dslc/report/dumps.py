@@ -51,9 +51,8 @@ def model_text(train: TrainPlan) -> str:
         lines += _applied(f"minimize {objective.name}", {objective.name: objective.loss})
     figures = {o.name: o.measure.value for o in train.objectives} | {m.name: m.value for m in train.metrics}
     lines += _applied("measure", figures)
-    shipped = {"": train.outputs} if train.outputs is not None else train.shipped
-    for network, outputs in shipped.items():
-        lines += _applied(f"ship {network}".rstrip(), outputs)
+    for shipped in train.shipped:
+        lines += _applied(f"ship {shipped.network or ''}".rstrip(), shipped.outputs)
     return "".join(f"{line}\n" for line in lines)
 
 

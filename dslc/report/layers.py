@@ -141,8 +141,7 @@ def _applications(train: TrainPlan) -> list[Application]:
     measured = [o.measure.value for o in train.objectives] + [metric.value for metric in train.metrics]
     found = applications_of(*measured)
     known = {application.site for application in found}
-    shipped = [train.outputs] if train.outputs is not None else list(train.shipped.values())
-    others = applications_of(*(value for outputs in shipped for value in outputs.values()))
+    others = applications_of(*(value for shipped in train.shipped for value in shipped.outputs.values()))
     return found + [a for a in others if a.site and a.site not in known]
 
 

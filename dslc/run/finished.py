@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from dslc.export.columns import Marks
 from dslc.export.external import SUFFIX, located
 from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
+from dslc.library.sources import DataSource
 from dslc.plan.contract import Contract
 from dslc.plan.tables import class_names_of
 from dslc.run.resuming import Job, changed_files
@@ -34,7 +35,7 @@ from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
 from dslc.storage.outputs import Kind, check_output, output, write_output
 
-__all__ = ["FinishedRun", "Reopen"]
+__all__ = ["FinishedRun", "Language"]
 
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
@@ -44,8 +45,15 @@ MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)
 COPIED = 1 << 22
 """Bytes that are copied at a time."""
 
-Reopen = Callable[[Path, RunRecord, Sequence[Path], bool], Job]
-"""Compiles a run's spec again: its path, the manifest's ``run``, further folders for data; are its graphs bounded?"""
+
+class Language(Protocol):
+    """What reads the texts that a run is asked about: :mod:`dslc.pipeline`."""
+
+    def reopen(self, path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Job:
+        """Compile a run's spec again, with further folders for data."""
+
+    def read_described(self, text: str) -> DataSource:
+        """Return the source that a text such as ``csv(delimiter = ";")`` describes; E0453 where it describes none."""
 
 
 def _is_missing(error: Problem | Failure) -> bool:
@@ -60,19 +68,19 @@ class FinishedRun:
 
     folder: Path
     reader: RunReader
-    reopen: Reopen
+    language: Language
     data: Sequence[Path] = ()
     trust: bool = False
     """Run its graphs without bounds, wherever they come from."""
 
     @classmethod
-    def open(cls, folder: Path, reopen: Reopen, data: Sequence[Path] = (), *, trust: bool = False) -> FinishedRun:
+    def open(cls, folder: Path, language: Language, data: Sequence[Path] = (), *, trust: bool = False) -> FinishedRun:
         """Open a run's folder.
 
         Raises:
             Problem: E0613, it is not the folder of a finished run; E0625, its manifest is damaged.
         """
-        return cls(folder, RunReader.open(folder), reopen, data, trust)
+        return cls(folder, RunReader.open(folder), language, data, trust)
 
     @property
     def manifest(self) -> Manifest:
@@ -110,7 +118,7 @@ class FinishedRun:
             Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
         """
         known = self.reader.data_folders()
-        job = self.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
+        job = self.language.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
         try:
             _ = job.fingerprints
         except (Problem, Failure) as error:
@@ -225,9 +233,7 @@ class FinishedRun:
         fed = {name for model in self.reader.models.values() for name in model.fields.values()}
         needed = list(dict.fromkeys(column for name in sorted(fed) for column in self.contract.columns_of(name)))
         if isinstance(data, (str, os.PathLike)):
-            from dslc.check.data.described_source import read_described
-
-            reader = self.contract.reader() if source is None else read_described(source)
+            reader = self.contract.reader() if source is None else self.language.read_described(source)
             found = open_inputs(Path(data), reader, described=source is not None, needed=needed)
         else:
             found = table_of(data, self.contract, needed)

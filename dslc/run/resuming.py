@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from dslc.compile.artifacts import Artifacts
 from dslc.compile.inference import InferenceModel
 from dslc.data import Dataset
 from dslc.data.raw import RawData
-from dslc.diagnostics import Diagnostic, Diagnostics
+from dslc.diagnostics import Diagnostic
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
@@ -27,7 +26,6 @@ from dslc.run.progress import Progress
 from dslc.source import Source
 from dslc.storage.folder import read_file
 from dslc.storage.manifest import SPEC, Manifest, RunRecord, as_json
-from dslc.syntax import parse, tree
 
 __all__ = [
     "Job", "changed_files", "changed_length", "changed_rates", "check_not_passed", "check_unchanged", "copied",
@@ -71,6 +69,9 @@ class Job(Protocol):
     @property
     def source_paths(self) -> tuple[str, ...]:
         """Their paths from the first one's folder."""
+
+    def means_the_same(self, before: Source, now: Source) -> bool:
+        """Do two spec files differ in layout, comments and lengths of training at most?"""
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -148,7 +149,7 @@ def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
     for source, path in zip(job.sources, job.source_paths, strict=True):
         if path not in before.spec:
             raise RESUME_DIFFERS(f"the run did not read '{path}'")
-        if _meaning(copied(folder, path)) != _meaning(source):
+        if not job.means_the_same(copied(folder, path), source):
             raise RESUME_DIFFERS(
                 f"the spec '{path}' has changed since the run began",
                 hint="only epochs and steps may differ; begin anew with --overwrite",
@@ -282,14 +283,3 @@ def cut_short(train: TrainPlan, progress: Progress) -> list[Diagnostic]:
 def length_of(run: RunRecord) -> str:
     """Return how long a run is, in words."""
     return f"{run.epochs:,} epochs" if run.epochs is not None else f"{run.steps:,} steps"
-
-
-def _meaning(source: Source) -> object:
-    """Return a spec without its layout, comments and lengths of training."""
-    parsed = parse(source, Diagnostics())
-    return [
-        dataclasses.replace(d, body=tuple(s for s in d.body if not isinstance(s, (tree.Epochs, tree.Steps))))
-        if isinstance(d, tree.Train)
-        else d
-        for d in parsed.declarations
-    ]

@@ -10,7 +10,6 @@ from dslc.errors.data import EMPTY_SPLIT
 from dslc.errors.objectives import FEWER_UPDATES
 from dslc.plan.samples import normalizes_examples, single_samples
 from dslc.plan.training import TrainPlan
-from dslc.syntax import tree
 
 __all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
 
@@ -27,7 +26,7 @@ def steps_per_epoch(train: TrainPlan, examples: int) -> int:
         Problem: E0418, it has none; E0390, a variance would be taken of one value in one of them.
     """
     bounds = batch_bounds(examples, train.batch, drop_last=train.drop_last, merge_last_single=merges_single(train))
-    place = next((s.span for s in train.node.body if isinstance(s, tree.Batch)), None)
+    place = train.places.get("batch")
     if not bounds:
         raise EMPTY_SPLIT(
             f"'drop_last' leaves no batch: the training split has {examples:,} examples, and a batch {train.batch:,}",
@@ -46,7 +45,7 @@ def rare_updates(train: TrainPlan, examples: int) -> list[Diagnostic]:
     batches = steps_per_epoch(train, examples)
     if train.accumulate <= batches:
         return []
-    place = next((s.span for s in train.node.body if isinstance(s, tree.Accumulate)), None)
+    place = train.places.get("accumulate")
     whole = train.epochs * batches if train.epochs is not None else None
     if whole is not None and train.accumulate > whole:
         what = f"the whole training has {whole:,} batch{'es' * (whole != 1)}, which make a single update"

@@ -43,8 +43,8 @@ def test_defaults() -> None:
     train = train_of(lines(OBJECTIVE, "epochs 3"))
     assert (train.epochs, train.steps, train.batch, train.shuffle, train.drop_last) == (3, None, 32, True, False)
     assert (train.accumulate, train.average, train.clip_norm, train.seed, train.keep) == (1, None, None, 0, None)
-    assert list(train.networks) == ["Net"]
-    assert set(train.shipped["Net"]) == {"logits", "price"}
+    (shipped,) = train.shipped
+    assert (shipped.network, set(shipped.outputs), shipped.fields) == ("Net", {"logits", "price"}, {"x": "x"})
 
 
 def test_settings() -> None:
@@ -95,8 +95,8 @@ def test_lets_inputs_by_name_and_original() -> None:
             "output price = original(out.price, price)"]  # fmt: skip
     train = train_of(lines(OBJECTIVE, "epochs 1", *more))
     assert [(m.name, m.direction) for m in train.metrics] == [("error", "lowest"), ("double", None)]
-    assert train.outputs is not None
-    assert list(train.outputs) == ["price"]
+    (shipped,) = train.shipped
+    assert (shipped.network, list(shipped.outputs), shipped.fields) == (None, ["price"], {"x": "x"})
 
 
 def test_a_let_unpacks_outputs_tuples_and_lists() -> None:
@@ -104,13 +104,12 @@ def test_a_let_unpacks_outputs_tuples_and_lists() -> None:
             "metric error = rmse(value, price) + mean(left) + mean(right) + a * mean(b)",
             "output logits = y", "output parts = concat(left, right, axis = 1)"]  # fmt: skip
     train = train_of(lines("minimize cross_entropy(y, town) using Adam", "epochs 1", *more))
-    assert {name: str(value.type) for name, value in (train.outputs or {}).items()} == {
+    assert {name: str(value.type) for name, value in train.shipped[0].outputs.items()} == {
         "logits": "float32[batch, 3]", "parts": "float32[batch, 4]"
     }  # fmt: skip
     # what is applied in a let is named by the first name
     draws = train_of(lines(OBJECTIVE, "epochs 1", "let p, q = split(normal_like(x), [2, 2], axis = 1)", "output o = p"))
-    assert draws.outputs is not None
-    assert draws.outputs["o"].application.operands[0].application.site == "p.normal_like"
+    assert draws.shipped[0].outputs["o"].application.operands[0].application.site == "p.normal_like"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dslc import pipeline
 from dslc.diagnostics import Diagnostic
-from dslc.pipeline import Options, compile_spec, reopen
+from dslc.pipeline import Options, compile_spec
 from dslc.plan.conditions import Record
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import Observer, Plan, RunResult
@@ -92,7 +93,7 @@ def trained(
 
 
 def opened(folder: Path, data: Iterable[Path] = ()) -> FinishedRun:
-    return FinishedRun.open(folder, reopen, list(data))
+    return FinishedRun.open(folder, pipeline, list(data))
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

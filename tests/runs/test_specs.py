@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dslc.pipeline import Options, compile_spec, reopen
+from dslc import pipeline
+from dslc.pipeline import Options, compile_spec
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import RunResult
 from dslc.run.training import train
@@ -30,7 +31,7 @@ def accuracy(name: str, folder: Path, **options: Any) -> float:
 def test_linear_regression_finds_the_line(tmp_path: Path) -> None:
     result_of("linear_regression", tmp_path / "run")
     (tmp_path / "new.csv").write_text("x\n1\n2\n3\n4\n")
-    found = FinishedRun.open(tmp_path / "run", reopen).predict(tmp_path / "new.csv")["y"]
+    found = FinishedRun.open(tmp_path / "run", pipeline).predict(tmp_path / "new.csv")["y"]
     assert np.abs(found.reshape(-1) - [1, 2, 3, 4]).max() < 0.01
 
 

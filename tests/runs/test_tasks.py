@@ -13,8 +13,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from dslc import pipeline
 from dslc.diagnostics import Diagnostic, Failure, Problem
-from dslc.pipeline import Options, compile_spec, reopen
+from dslc.pipeline import Options, compile_spec
 from dslc.run.finished import FinishedRun
 from dslc.run.training import train
 from tests.conftest import SPECS
@@ -97,7 +98,7 @@ def write(path: Path, columns: Mapping[str, list[str]]) -> Path:
 
 def trained(name: str, folder: Path, data: Path, **options: Any) -> FinishedRun:
     train(compile_spec(SPECS / f"{name}.dl", Options(data=(data,), **options)), folder / "run", provider="cpu")
-    return FinishedRun.open(folder / "run", reopen, [data])
+    return FinishedRun.open(folder / "run", pipeline, [data])
 
 
 def exported(run: FinishedRun, columns: Mapping[str, list[str]]) -> dict[str, np.ndarray]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operation import Initializer, Operation, operands_of
 from dslc.library.schedules import constant
-from dslc.library.word import INITIALIZERS, LAYERS, Option, Texts, Word, options_of
+from dslc.library.word import INITIALIZERS, LAYERS, Option, Texts, Word, options_of, refusal, shown
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
 
@@ -225,21 +224,13 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
         message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
         diagnostics.add(errors.WRONG_KIND(message, hint=told).at(given.span))
         return POISON
-    problem = _limit(option, value)
+    problem = refusal(option, value)
     if problem:
         hint = did_you_mean(value, option.choices or ()) if isinstance(value, str) else None
-        message = f"'{option.name}' of {of} must be {problem}, not {_text(given.value)}"
+        message = f"'{option.name}' of {of} must be {problem}, not {shown(given.value)}"
         diagnostics.add(errors.OUT_OF_RANGE(message, hint=hint).at(given.span))
         return POISON
     return value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, (list, tuple)):
-        return str(value if len(value) <= 10 else f"a list of {len(value)}")
-    return "none" if value is None else str(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -302,7 +293,7 @@ _KIND_NAMES = {
 def wanted(option: Option) -> str:
     """Say what an option takes, in the user's words."""
     if option.choices and str in option.kinds:
-        texts = [_text(c) for c in option.choices]
+        texts = [shown(c) for c in option.choices]
         others = [_KIND_NAMES[k] for k in option.kinds if k in _KIND_NAMES and k is not str]
         return "one of " + ", ".join(texts + others)
     names: list[str] = []
@@ -316,28 +307,3 @@ def wanted(option: Option) -> str:
         if name not in names:
             names.append(name)
     return " or ".join(names)
-
-
-def _limit(option: Option, value: Any) -> str | None:
-    if value is None:  # one of the kinds, or it would not fit
-        return None
-    chosen = isinstance(value, str) or not {int, float, tuple} & set(option.kinds)
-    if option.choices is not None and not isinstance(value, tuple) and chosen and value not in option.choices:
-        return "one of " + ", ".join(_text(c) for c in option.choices)
-    if isinstance(value, Texts):
-        return None
-    if isinstance(value, tuple):
-        return next((f"made of numbers each {p}" for v in value if (p := _limit(option, v))), None)
-    if not is_number(value) or isinstance(value, Symbolic):
-        return None
-    parts = []
-    ok = abs(value) < float("inf")  # nan is less than nothing
-    limits: list[tuple[float | None, str, Callable[[float, float], bool]]] = [
-        (option.minimum, "at least", operator.ge), (option.above, "more than", operator.gt),
-        (option.maximum, "at most", operator.le), (option.below, "less than", operator.lt),
-    ]  # fmt: skip
-    for bound, words, holds in limits:
-        if bound is not None:
-            parts.append(f"{words} {bound:g}")
-            ok = ok and holds(value, bound)
-    return None if ok else " and ".join(parts) or "finite"

@@ -139,10 +139,7 @@ class Elaboration:
         return self._leaf(Literal(array=np.asarray(number, element.numpy), given=type), type, span)
 
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
-        application = Application(operation, (), span, self.budget.count_node(span))
-        value = Value(type, application, span)
-        application.outputs = (value,)
-        return value
+        return Application(operation, (), (type,), span, self.budget.count_node(span)).outputs[0]
 
     def tensors(self, values: Sequence[Any], spans: Sequence[Span]) -> list[Value]:
         """Return operands as tensors: a number takes the element type of the tensors beside it.
@@ -229,13 +226,13 @@ class Elaboration:
         application = Application(
             operation,
             tuple(operands),
+            results,
             span,
             self.budget.count_node(span),
             site,
             paths,
             training=self.training and not (path and self.frozen(path)),
         )
-        application.outputs = tuple(Value(type, application, span) for type in results)
         return application.outputs[0] if isinstance(result, TensorType) else application.outputs
 
     def over_examples(self, value: Value, span: Span) -> Value:
@@ -300,8 +297,7 @@ class Elaboration:
                 f"{', '.join(sorted(free))} is known at run time only",
                 hint="parameters have fixed sizes: write a number in place of the symbol",
             ).at(span)
-        record.calls = self.calls
-        self.parameters[record.path] = record
+        self.parameters[record.path] = record = replace(record, calls=self.calls)
         return record
 
     def _misfit(self, known: ParameterRecord, record: ParameterRecord, word: str) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
@@ -186,8 +186,7 @@ class FieldWords(FieldColumns):
         value = self.placeholder(raw, Form.CATEGORY, INT64, self.fact(raw).shape, found[0].span, fit=fit.key)
         operation = value.application.operation
         assert isinstance(operation, Placeholder)
-        fit.column = operation.key
-        self.results[id(value)] = fit
+        self.results[id(value)] = self.fits[-1] = replace(fit, column=operation.key)
         return value
 
     def datetime(self, call: CallSite) -> Any:

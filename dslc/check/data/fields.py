@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -137,8 +137,7 @@ class _FieldChecker(FieldWords):
             ).at(span, declared)
         fit = self.results.get(id(value))
         shaped = self.elaboration.call("reshape", [value], span, shape=(-1, *self.type.shape))
-        shaped = Value(TensorType(value.type.element, wanted), shaped.application, span)
-        shaped.application.outputs = (shaped,)
+        (shaped,) = replace(shaped.application, types=(TensorType(value.type.element, wanted),)).outputs
         if fit is not None:
             self.results[id(shaped)] = fit
         return shaped

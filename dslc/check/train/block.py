@@ -12,7 +12,7 @@ from dslc.check.train.objectives import check_accumulation, objective_of
 from dslc.check.train.readings import check_readings
 from dslc.check.train.scales import check_scales
 from dslc.check.train.settings import settings_of
-from dslc.check.train.shipping import check_names, networks_alone, outputs_of
+from dslc.check.train.shipping import check_names, networks_alone, outputs_of, shipped_models
 from dslc.check.train.statements import Statements
 from dslc.check.train.watching import conditions_of, directions_of
 from dslc.diagnostics import Label, Problem
@@ -69,20 +69,16 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
         return None
     return TrainPlan(
         name=node.name,
-        node=node,
         doc=node.doc,
         data=train.data,
-        networks=train.networks,
         parameters=dict(elaboration.parameters),
         frozen=frozen,
         objectives=tuple(o for o in found if o),
         metrics=tuple(m for m in metrics if m),
-        outputs=outputs,
-        shipped=shipped,
+        shipped=shipped_models(train, train.data, outputs, shipped),
         stop=stop,
         keep=keep,
         load=load,
-        file=file,
         **settings,
     )
 

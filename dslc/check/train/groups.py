@@ -8,8 +8,18 @@ from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import objectives
 from dslc.library.sources import check_path
-from dslc.plan.paths import LoadFile, PathPattern, patterns_of, prefixes_of
+from dslc.plan.paths import LoadFile, PathPattern, prefixes_of
 from dslc.syntax import tree
+
+
+def patterns_of(paths: tree.Paths) -> tuple[PathPattern, ...]:
+    """Return written paths as patterns."""
+    return tuple(
+        PathPattern(path.value, True, path.span)
+        if isinstance(path, tree.String)
+        else PathPattern(path.span.text.replace(" ", ""), False, path.span)
+        for path in paths
+    )
 
 
 def matched_paths(train: TrainEvaluation, paths: tree.Paths) -> list[tuple[PathPattern, list[str] | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dslc.check.core.blocks import Block
@@ -78,7 +79,7 @@ def objective_of(
         train.report(problem, m.value.span)
         return None
     if taken_apart.direction is None:
-        taken_apart.direction = "lowest"
+        taken_apart = replace(taken_apart, direction="lowest")
     networks = {train.elaboration.parameters[p].network for g in groups for p in g.paths}
     applied = {path for a in applications_of(value) if a.training for path in a.variables.values()}
     statistics = tuple(

@@ -75,6 +75,7 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
         "average": decay_of(train, average) if average else None,
         "seed": (number_of(train, seed.value, "the seed", least=0, most=MOST_SEED) if seed else None) or 0,
         "clip_norm": None, "clip_value": None,
+        "places": {name: s.span for name, s in (("batch", batch), ("accumulate", accumulate)) if s},
     }  # fmt: skip
     for option in batch.options if batch else ():
         if option.name not in ("shuffle", "drop_last"):

@@ -14,14 +14,16 @@ from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names, objectives
 from dslc.plan.constants import FITTED
+from dslc.plan.data import DataPlan
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
+from dslc.plan.training import Shipped
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import symbols_of
 
-__all__ = ["check_names", "networks_alone", "outputs_of"]
+__all__ = ["check_names", "networks_alone", "outputs_of", "shipped_models"]
 
 SEED = "seed"
 """The input of every graph that draws random numbers."""
@@ -130,6 +132,41 @@ def check_names(
         _check_model(train, outputs, spans)
     objectives_ = ((m.name, m.name_span) for m in train.statements.of(tree.Minimize) if m.name)
     _check_files(train, objectives_, "objectives", "train.{}.onnx")
+
+
+def shipped_models(
+    train: TrainEvaluation,
+    data: DataPlan,
+    outputs: Mapping[str, Value] | None,
+    networks: Mapping[str, Mapping[str, Value]],
+) -> tuple[Shipped, ...]:
+    """Return what ships, with what is said of it: ``outputs``, or, where that is None, ``networks``."""
+    of_fields = {name: field.doc for name, field in data.fields.items() if field.doc}
+    if outputs is not None:
+        given = (a.operation for a in applications_of(*outputs.values()))
+        fields = {p.key: p.key for p in given if isinstance(p, Placeholder) and p.key in data.fields}
+        docs = of_fields | _docs(train.statements.node.body, tree.Output)
+        return (Shipped(None, train.statements.node.doc, outputs, docs, fields),)
+    found = []
+    for name, values in networks.items():
+        network, node = train.networks[name], train.networks[name].declaration.node
+        fields = {input: field for input, field in network.fed_by.items() if field in data.fields}
+        docs = {input: of_fields[field] for input, field in fields.items() if field in of_fields}
+        docs |= _docs(node.body, tree.Output) | _docs(node.body, tree.Input)
+        found.append(Shipped(name, node.doc, values, docs, fields))
+    return tuple(found)
+
+
+def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output]) -> dict[str, str]:
+    """Return what is said of inputs or outputs by the comments in front of them, also inside of conditions."""
+    found: dict[str, str] = {}
+    for statement in statements:
+        if isinstance(statement, kind) and statement.doc:
+            found.setdefault(statement.name or "output", statement.doc)
+        elif isinstance(statement, (tree.If, tree.For)):
+            inner = (*statement.body, *(statement.otherwise if isinstance(statement, tree.If) else ()))
+            found = {**_docs(inner, kind), **found}
+    return found
 
 
 def _check_fields(train: TrainEvaluation) -> None:

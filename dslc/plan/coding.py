@@ -1,0 +1,273 @@
+"""A plan as JSON, and back: what compiles from what was read is the same to the byte.
+
+The types of the dataclasses' fields say how each is written, so that no class has code of its own here:
+
+    numbers, texts, truth, none   as they are; what is no finite number as {"number": "inf"}
+    tuples, sets                  lists
+    mappings                      objects where the keys are texts, else lists of [key, value]
+    enumerations                  their values
+    dataclasses                   objects of their fields; where one of several may stand, with "kind": its class
+    words of the library          objects of their options with "word": its name
+    sizes with symbols            {"size": [[coefficient, [factor, ...]], ...]}; a factor is a symbol or a division
+    arrays                        {"array": element type, "shape": ..., "values": ...}
+    applications                  their number; all stand in a list of their own, operands before what they flow into
+    tensors                       [application, which of its results]
+    places in the text            [source, start, end]; the sources stand in a list of their own
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from dslc.library.word import Word, options_of, per_word, refusal
+from dslc.plan.values import Application, Value
+from dslc.source import Source, Span
+from dslc.types import Dimension, ElementType, Symbolic, symbol
+
+__all__ = ["read", "read_word", "written"]
+
+T = TypeVar("T")
+
+
+def written(thing: Any) -> dict[str, Any]:
+    """Return a dataclass as what JSON can hold."""
+    writer = _Writer()
+    plan = writer.value(thing, type(thing))
+    return {"sources": writer.sources_written(), "applications": writer.applications_written(), "plan": plan}
+
+
+def read(document: Mapping[str, Any], kind: type[T]) -> T:
+    """Return the dataclass of a kind that :func:`written` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError: it did not.
+    """
+    reader = _Reader([Source(**source) for source in document["sources"]])
+    for application in document["applications"]:
+        found = reader.fields(application, Application)
+        reader.applications[found.number] = found
+    made: T = reader.value(document["plan"], kind)
+    return made
+
+
+def read_word(word: type[Any], options: Mapping[str, Any]) -> Any:
+    """Make a word from its options as JSON has them.
+
+    Raises:
+        ValueError: it has no such options.
+    """
+    made = _Reader([]).fields(options, word)
+    for option in options_of(word):
+        if (limit := refusal(option, getattr(made, option.name))) is not None:
+            raise ValueError(f"'{option.name}' of {word.name} must be {limit}")
+    return made
+
+
+# --- what may stand where ---------------------------------------------------------------------------
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """Return what a type hint allows."""
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(member for part in get_args(hint) for member in _members(part))
+    return (hint,)
+
+
+def _is_tagged(hint: Any) -> bool:
+    """May several things stand there that are told apart by their class only?"""
+    named = [m for m in _members(hint) if isinstance(m, type) and (dataclasses.is_dataclass(m) or issubclass(m, Enum))]
+    return len(named) > 1
+
+
+hints_of = per_word(get_type_hints)
+
+
+@per_word
+def _words(base: type[Any]) -> dict[str, type[Any]]:
+    """Return the words of a kind by name."""
+    return {name: word for word in _below(base) if (name := _own_name(word)) and dataclasses.is_dataclass(word)}
+
+
+def _below(base: type[Any]) -> Iterator[type[Any]]:
+    yield base
+    for one in base.__subclasses__():
+        yield from _below(one)
+
+
+def _own_name(word: type[Any]) -> str | None:
+    """Return what a word is called, or its class where it has no name that a spec could write; None of a base class."""
+    return vars(word).get("name") or (None if hasattr(word, "name") or word.__subclasses__() else word.__name__)
+
+
+def _fields(kind: type[Any]) -> Iterator[tuple[str, Any]]:
+    hints = hints_of(kind)
+    return ((field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.init)
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Writer:
+    applications: dict[int, Application] = field(default_factory=dict)
+    sources: dict[Source, int] = field(default_factory=dict)
+
+    def value(self, value: Any, hint: Any) -> Any:
+        match value:
+            case float() if not isfinite(value):
+                return {"number": str(value)}
+            case None | bool() | int() | float() | str():
+                return value
+            case Enum():
+                return {"kind": type(value).__name__, "value": value.value} if _is_tagged(hint) else value.value
+            case Symbolic():
+                return {"size": self.size(value)}
+            case Value():
+                return [self.value(value.application, Application), _place(value)]
+            case Application():
+                self.applications[value.number] = value
+                return value.number
+            case Span():
+                return [self.sources.setdefault(value.source, len(self.sources)), value.start, value.end]
+            case np.ndarray():
+                numbers = [self.value(number, Any) for number in value.ravel().tolist()]
+                return {"array": ElementType.of(value.dtype).value, "shape": list(value.shape), "values": numbers}
+            case Word():
+                return {"word": _own_name(type(value)), **self.fields(value)}
+        if dataclasses.is_dataclass(value):
+            return ({"kind": type(value).__name__} if _is_tagged(hint) else {}) | self.fields(value)
+        return self.container(value, next(m for m in _members(hint) if isinstance(value, get_origin(m) or m)))
+
+    def container(self, value: Any, hint: Any) -> Any:
+        items = get_args(hint)
+        if isinstance(value, Mapping):
+            pairs = [[self.value(key, items[0]), self.value(item, items[1])] for key, item in value.items()]
+            return dict(pairs) if items[0] is str else pairs
+        if isinstance(value, frozenset):
+            return sorted(value)
+        hints = [items[0]] * len(value) if items[1:] == (...,) else items or [str] * len(value)
+        return [self.value(item, hint) for item, hint in zip(value, hints, strict=True)]
+
+    def fields(self, value: Any) -> dict[str, Any]:
+        return {name: self.value(getattr(value, name), hint) for name, hint in _fields(type(value))}
+
+    def size(self, size: Dimension) -> Any:
+        if isinstance(size, int):
+            return size
+        return [
+            [coefficient, [self.factor(size, atom) for atom in monomial]]
+            for monomial, coefficient in size.terms.items()
+        ]
+
+    def factor(self, size: Symbolic, atom: Any) -> Any:
+        if not atom.operator:
+            return atom.name
+        numerator, divisor = map(self.size, size.operands(atom))
+        return [numerator, atom.operator, divisor]
+
+    def applications_written(self) -> list[dict[str, Any]]:
+        found: dict[int, dict[str, Any]] = {}
+        while missing := self.applications.keys() - found.keys():
+            found |= {number: self.fields(self.applications[number]) for number in missing}
+        return [found[number] for number in sorted(found)]
+
+    def sources_written(self) -> list[dict[str, Any]]:
+        return [self.fields(source) for source in self.sources]
+
+
+def _place(value: Value) -> int:
+    return next(place for place, output in enumerate(value.application.outputs) if output is value)
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Reader:
+    sources: list[Source]
+    applications: dict[int, Application] = field(default_factory=dict)
+
+    def value(self, data: Any, hint: Any) -> Any:
+        members = _members(hint)
+        if isinstance(data, dict):
+            return self.object(data, hint)
+        if isinstance(data, list):
+            return self.sequence(data, members)
+        enumeration = next((m for m in members if isinstance(m, type) and issubclass(m, Enum)), None)
+        if enumeration is not None and isinstance(data, str):
+            return enumeration(data)
+        if Application in members:
+            return self.applications[data]
+        if type(data) not in (NoneType if m is None else m for m in members) and not (
+            float in members and type(data) is int
+        ):
+            raise ValueError(f"{data!r} does not stand for {hint}")
+        return data
+
+    def object(self, data: dict[str, Any], hint: Any) -> Any:
+        members = _members(hint)
+        mapping = next((m for m in members if get_origin(m) is Mapping), None)
+        if mapping is not None:
+            return {key: self.value(item, get_args(mapping)[1]) for key, item in data.items()}
+        if float in members and "number" in data:
+            return float(data["number"])
+        if Symbolic in members and "size" in data:
+            return self.size(data["size"])
+        if np.ndarray in members:
+            numbers = [self.value(value, bool | float | str) for value in data["values"]]
+            return np.asarray(numbers, ElementType(data["array"]).numpy).reshape(data["shape"])
+        kinds = [m for m in members if isinstance(m, type)]
+        words = [m for m in kinds if issubclass(m, Word)]
+        rest = dict(data)
+        if words:
+            name = rest.pop("word")
+            return self.fields(rest, next(_words(m)[name] for m in words if name in _words(m)))
+        if not _is_tagged(hint):
+            return self.fields(data, next(m for m in kinds if dataclasses.is_dataclass(m)))
+        name = rest.pop("kind")
+        kind = next(m for m in kinds if m.__name__ == name)
+        return kind(rest["value"]) if issubclass(kind, Enum) else self.fields(rest, kind)
+
+    def sequence(self, data: list[Any], members: tuple[Any, ...]) -> Any:
+        if Span in members:
+            source, start, end = data
+            return self.sources[source].span(start, end)
+        if Value in members:
+            return self.applications[data[0]].outputs[data[1]]
+        hint = next(m for m in members if issubclass(get_origin(m) or m, (tuple, frozenset, Mapping)))
+        items, kind = get_args(hint), get_origin(hint) or hint
+        if issubclass(kind, Mapping):
+            return {self.value(key, items[0]): self.value(item, items[1]) for key, item in data}
+        if items[1:] == (...,) or len(items) < 2:
+            items = tuple(items[:1] or (str,)) * len(data)
+        return kind(self.value(item, one) for item, one in zip(data, items, strict=True))
+
+    def fields(self, data: Mapping[str, Any], kind: type[Any]) -> Any:
+        hints = dict(_fields(kind))
+        if unknown := data.keys() - hints.keys():
+            raise ValueError(f"{_own_name(kind)} has no {' and '.join(sorted(unknown))}")
+        found = {name: self.value(item, hints[name]) for name, item in data.items()}
+        return kind(**found)
+
+    def size(self, terms: list[Any] | int) -> Dimension:
+        if isinstance(terms, int):
+            return terms
+        total: Dimension = 0
+        for coefficient, factors in terms:
+            product: Dimension = coefficient
+            for one in factors:
+                if isinstance(one, str):
+                    product = product * symbol(one)
+                else:
+                    numerator, operator, divisor = self.size(one[0]), one[1], self.size(one[2])
+                    product = product * (numerator // divisor if operator == "//" else numerator % divisor)
+            total = total + product
+        return total
