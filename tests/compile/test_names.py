@@ -61,6 +61,11 @@ def test_any_name_for_anything(role: str, outputs: str) -> None:
         shipped = inference_models(train, FittedConstants(), weights)
         steps = step_graphs(train, FittedConstants())
         evaluation = evaluation_graphs(train, FittedConstants())
-        for model in (*(m.model for m in shipped), *(s.model for s in steps), evaluation.accumulate, evaluation.finish):
+        for model in (
+            *(m.model for m in shipped),
+            *(model for step in steps for model in step.models.values()),
+            evaluation.accumulate,
+            evaluation.finish,
+        ):
             verify(model)
     assert compiled
