@@ -69,10 +69,9 @@ def gradient_of(
         return Gradient(found.gradients, found.is_update, sums.complete, None, statistics, len(terms))
     decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
     is_update = has_weight(lowering, objective.loss) if decides else None
+    found_by = zip(parameters.items(), gradients(loss, list(parameters.values())), strict=True)
     by_path = {
         path: gradient if gradient is not None else g.full(loss, 0.0, parameter.type)
-        for (path, parameter), gradient in zip(
-            parameters.items(), gradients(loss, list(parameters.values())), strict=True
-        )
+        for (path, parameter), gradient in found_by
     }
     return Gradient(by_path, is_update, None, is_update, statistics, len(terms))

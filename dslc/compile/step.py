@@ -91,11 +91,11 @@ def _joined(
     builder = Builder(f"{train.name}.{objective.name}", target)
     is_last = objective is train.objectives[-1]
     state = StepState(builder, f"{objective.name}/" if len(train.objectives) > 1 else "")
-    lowering = _opened(train, objective, constants, state)
+    lowering = _open_graph(train, objective, constants, state)
     gradient = gradient_of(train, objective, lowering, state, outside)
     host = update_parameters(objective, state, clipped(train, gradient.gradients), gradient.is_update)
+    # what each batch moves, be it the last of an update or not; apart, the update is given it as it is by then
     by_batch = state.next if outside is None else dict[str, Tensor]()
-    """What each batch moves, be it the last of an update or not; apart, the update is given it as it is then."""
     for path in objective.statistics:
         if path in gradient.statistics:
             by_batch[path] = chosen(gradient.learns, gradient.statistics[path], state[path])
@@ -118,9 +118,7 @@ def _joined(
 def _apart(train: TrainPlan, objective: Objective, constants: FittedConstants, target: Target) -> StepGraph:
     """Compile an objective into two graphs: the joined one cut where batches are added up."""
     check_sums(objective)
-    step, again = (
-        _joined(train, objective, constants, target, OutsideSums()) for _ in range(2)
-    )  # one for each to be cut
+    step, again = (_joined(train, objective, constants, target, OutsideSums()) for _ in range(2))  # each to be cut
     by_batch = [n for n in step.changes if n == COUNTER_BATCH or step.state[n].role is StateRole.STATISTIC]
     of_update = [f"{name}.next" for name in step.changes if name not in by_batch]
     _, outputs = ports_of(step.models["train"])
@@ -135,11 +133,14 @@ def _apart(train: TrainPlan, objective: Objective, constants: FittedConstants, t
             hint="leave --apart out: train.onnx makes gradient and update of one batch",
             span=objective.span,
         )
-    return replace(step, models={"gradient": gradient, "update": update})
+    models = {"gradient": gradient, "update": update}
+    for part, model in models.items():
+        model.graph.name = f"{model.graph.name}.{part}"
+    return replace(step, models=models)
 
 
-def _opened(train: TrainPlan, objective: Objective, constants: FittedConstants, state: StepState) -> Lowering:
-    """Declare what an objective reads: fields, state, a seed where it draws random numbers."""
+def _open_graph(train: TrainPlan, objective: Objective, constants: FittedConstants, state: StepState) -> Lowering:
+    """Declare the inputs that an objective reads: fields, state, a seed where it draws random numbers."""
     builder, is_last = state.builder, objective is train.objectives[-1]
     applications = applications_of(objective.loss)
     keys = {a.operation.key for a in applications if isinstance(a.operation, Placeholder)}

@@ -89,6 +89,7 @@ def test_the_training_loop_of_the_artifacts_page(checkout: Path, capsys: Capture
 
 def test_the_loop_of_two_workers_of_the_artifacts_page(checkout: Path, capsys: Captured) -> None:
     _, loop, evaluation = blocks_of(DOCS / "artifacts.md", "python")
+    assert len(loop.text.splitlines()) <= 26
     assert main(["compile", "specs/digits.dl", "--apart", "-o", "apart"]) == 0
     assert not Path("apart/train.onnx").exists()
     capsys.readouterr()

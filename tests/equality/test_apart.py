@@ -173,6 +173,24 @@ def layers(more: str = "", setting: str = "", element: str = "float32") -> str:
     return LAYERS.format(more=more, setting=setting, element=element, into=into)
 
 
+TERMS = "cross_entropy(out, label, weight = w) + 0.1 * mse(out, y, weight = w) + mae(out, y)"
+
+
+@pytest.mark.parametrize("objective", ["mse(out, y)", "cross_entropy(out, label, weight = w)", TERMS])
+def test_the_loss_of_all_follows_from_the_losses_of_workers(objective: str, tmp_path: Path) -> None:
+    """Each term of it counts by the weights that add up."""
+    batch = write_examples(tmp_path)
+    joined, loop = loops(tmp_path, SPEC.format(objective=objective, more="", optimizer="Adam()"))
+    found = [loop.run("gradient.onnx", {**loop.state, **share}) for share in cut(batch, [0, 5, 24])]
+    terms = sorted(name for name in found[0] if name.startswith("loss.term")) or ["loss"]
+    assert len(terms) == (3 if objective == TERMS else 1)
+    values = [
+        np.average([one[term] for one in found], weights=[one[f"sum/examples{suffix}"] for one in found])
+        for term, suffix in zip(terms, ["", "_2", "_3"], strict=False)
+    ]
+    assert sum(values) == pytest.approx(joined.step(batch), rel=1e-6)
+
+
 @pytest.mark.parametrize("more", ["", "Dropout(0.4) -> "])
 def test_statistics_and_random_numbers_are_those_of_the_joined_step(more: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path, 16)
@@ -220,6 +238,19 @@ def test_float64_adds_up_in_float64(tmp_path: Path) -> None:
     joined.step(batch)
     loop.step(*cut(batch, [0, 5, 24]))
     compare(loop.state, joined.state, 1e-14)
+
+
+def test_a_loss_in_float16_adds_up_in_float32(tmp_path: Path) -> None:
+    """Also where the sum over all batches is beyond float16; what is computed in float16 is rounded as in the step."""
+    batch = write_examples(tmp_path)
+    batch["y"] *= 100
+    objective = "mse(cast(out, float16), cast(y, float16))"
+    joined, loop = loops(tmp_path, SPEC.format(objective=objective, more="", optimizer="SGD(lr = 1e-3)"))
+    gradient = loop.manifest["graphs"]["gradient.onnx"]["outputs"]
+    assert {port["type"] for port in gradient} == {"float16", "float32"}
+    joined.step(batch)
+    loop.step(*cut(batch, [0, 5, 24]))
+    compare(loop.state, joined.state, 1e-4)
 
 
 @pytest.mark.parametrize("objectives", PAIRS)
