@@ -12,9 +12,10 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.autodiff import rules  # noqa: F401 - fills the table
-from dslc.autodiff.table import Rule, is_known, rule_for
+from dslc.autodiff.table import Rule, inside_rule_for, is_known, rule_for
 from dslc.errors.training import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
+from dslc.graph.values import operands_of
 from dslc.types import Shape
 
 __all__ = ["gradients"]
@@ -26,12 +27,22 @@ def gradients(loss: Tensor, wrt: Sequence[Tensor], seed: Tensor | None = None) -
     ``seed``, of the loss's type, is the gradient by the loss itself; without it, ones: the sum of the
     loss's elements is differentiated. Raises E0590 at an operator that the table doesn't know.
     """
-    order = _ancestors(loss.value)
+    return _pulled_back([(loss, seed)], wrt, None)
+
+
+def _pulled_back(
+    ends: Sequence[tuple[Tensor, Tensor | None]], wrt: Sequence[Tensor], within: ir.Graph | None
+) -> list[Tensor | None]:
+    """Return the gradients by tensors of results, each with the gradient by it, or None for ones.
+
+    ``within`` is a graph inside of a node, of whose nodes alone the results are followed back.
+    """
+    order = _ancestors([end.value for end, _ in ends], within)
     active = _active(order, (tensor.value for tensor in wrt))
-    builder = loss.builder
     arrived: dict[ir.Value, list[Tensor]] = {}
-    if loss.value in active:
-        arrived[loss.value] = [seed or g.full(loss, 1.0, loss.type)]
+    for end, seed in ends:
+        if end.value in active:
+            arrived.setdefault(end.value, []).append(seed or g.full(end, 1.0, end.type))
     wanted = {tensor.value for tensor in wrt}
     found: dict[ir.Value, Tensor] = {}
 
@@ -47,21 +58,22 @@ def gradients(loss: Tensor, wrt: Sequence[Tensor], seed: Tensor | None = None) -
     for node in reversed(order):
         if not any(value in arrived for value in node.outputs):
             continue
+        builder = ends[0][0].builder
         with builder.scope(f"{node.name}/gradient", node.metadata_props.get("origin")):
             dy = tuple(gradient_of(value) for value in node.outputs)
             for value, contribution in _contributions(builder, node, dy, active):
                 arrived.setdefault(value, []).append(_reduced(contribution, type_of(value).shape))
     for tensor in wrt:  # what is left belongs to inputs and weights
-        with builder.scope(f"{tensor.value.name}/gradient"):
+        with tensor.builder.scope(f"{tensor.value.name}/gradient"):
             gradient_of(tensor.value)
     return [found.get(tensor.value) for tensor in wrt]
 
 
-def _ancestors(value: ir.Value) -> list[ir.Node]:
-    """Return the nodes that a value is computed from, operands first."""
+def _ancestors(values: Sequence[ir.Value], within: ir.Graph | None) -> list[ir.Node]:
+    """Return the nodes that values are computed from, operands first; of one graph alone if that is given."""
     order: list[ir.Node] = []
     seen: set[ir.Node] = set()
-    stack: list[tuple[ir.Node, bool]] = [(node, False) for node in _producers([value])]
+    stack: list[tuple[ir.Node, bool]] = [(node, False) for node in _producers(values, within)]
     while stack:
         node, is_complete = stack.pop()
         if is_complete:
@@ -69,25 +81,27 @@ def _ancestors(value: ir.Value) -> list[ir.Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((producer, False) for producer in _producers(node.inputs) if producer not in seen)
+            made = _producers(operands_of(node), within)
+            stack.extend((producer, False) for producer in made if producer not in seen)
     return order
 
 
-def _producers(values: Iterable[ir.Value | None]) -> list[ir.Node]:
-    return [node for value in values if value is not None and (node := value.producer()) is not None]
+def _producers(values: Iterable[ir.Value | None], within: ir.Graph | None) -> list[ir.Node]:
+    made = [node for value in values if value is not None and (node := value.producer()) is not None]
+    return made if within is None else [node for node in made if node.graph is within]
 
 
 def _active(order: Sequence[ir.Node], sources: Iterable[ir.Value]) -> set[ir.Value]:
     """Return the values that a gradient by the sources flows through."""
     active = set(sources)
     for node in order:
-        operands = [index for index, value in enumerate(node.inputs) if value in active]
+        operands = [index for index, value in enumerate(operands_of(node)) if value in active]
         if not operands:
             continue
         if node.domain or not is_known(node.op_type):
             place = node.metadata_props.get("origin", node.name)
             raise NO_GRADIENT(f"the operator {node.op_type} has no gradient ({place})")
-        if any(rule_for(node.op_type, index) for index in operands):
+        if inside_rule_for(node.op_type) or any(rule_for(node.op_type, index) for index in operands):
             active.update(v for v in node.outputs if type_of(v).element.is_float and not v.meta.get("detached"))
     return active
 
@@ -99,6 +113,12 @@ def _contributions(
     own = node.outputs[0].meta.get("gradients")
     if own is not None:
         yield from ((value, rule(dy[0])) for value, rule in own if value in active)
+        return
+    inside = inside_rule_for(node.op_type)
+    if inside is not None:
+        wanted = [value for value in operands_of(node) if value is not None and value in active]
+        found = inside(builder, node, dy, wanted, _pulled_back)
+        yield from ((value, gradient) for value, gradient in zip(wanted, found, strict=True) if gradient is not None)
         return
     for index, value in enumerate(node.inputs):
         rule = rule_for(node.op_type, index)

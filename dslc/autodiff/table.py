@@ -12,17 +12,29 @@ sums over axes that were broadcast and repeats along axes that were reduced. Non
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from dslc.graph import Tensor
+import onnx_ir as ir
 
-__all__ = ["Rule", "is_known", "no_gradient", "operators_with_rules", "rule_for", "vjp", "vjp_each"]
+from dslc.graph import Builder, Tensor
+
+__all__ = [
+    "InsideRule", "PullBack", "Rule", "inside_rule_for", "is_known", "no_gradient", "operators_with_rules", "rule_for",
+    "vjp", "vjp_each", "vjp_inside",
+]  # fmt: skip
 
 Rule = Callable[..., "Tensor | None"]
+PullBack = Callable[[Sequence[tuple[Tensor, Tensor]], Sequence[Tensor], ir.Graph], list[Tensor | None]]
+"""Given results inside of a graph, each with the gradient by it, returns the gradients by what it takes."""
+InsideRule = Callable[
+    [Builder, ir.Node, Sequence[Tensor | None], Sequence[ir.Value], PullBack], Sequence[Tensor | None]
+]
+"""Given a node, the gradients by its results and those of its operands that need one, returns the operands'."""
 
 _RULES: dict[str, tuple[Rule | None, ...]] = {}
 _VARIADIC: dict[str, Rule] = {}
+_INSIDE: dict[str, InsideRule] = {}
 _NO_GRADIENT: set[str] = set()
 
 
@@ -36,6 +48,11 @@ def vjp_each(operator: str, rule: Rule) -> None:
     _VARIADIC[operator] = rule
 
 
+def vjp_inside(operator: str, rule: InsideRule) -> None:
+    """Declare the rule of an operator with graphs inside: one for all operands, those that the graphs take as well."""
+    _INSIDE[operator] = rule
+
+
 def no_gradient(*operators: str) -> None:
     """Declare operators whose derivative is zero wherever it exists, or that are not about real numbers."""
     _NO_GRADIENT.update(operators)
@@ -43,7 +60,12 @@ def no_gradient(*operators: str) -> None:
 
 def is_known(operator: str) -> bool:
     """Is the operator in the table, with rules or as one without a gradient?"""
-    return operator in _RULES or operator in _VARIADIC or operator in _NO_GRADIENT
+    return any(operator in known for known in (_RULES, _VARIADIC, _INSIDE, _NO_GRADIENT))
+
+
+def inside_rule_for(operator: str) -> InsideRule | None:
+    """Return the rule of a known operator with graphs inside."""
+    return _INSIDE.get(operator)
 
 
 def rule_for(operator: str, operand: int) -> Rule | None:
@@ -56,4 +78,4 @@ def rule_for(operator: str, operand: int) -> Rule | None:
 
 def operators_with_rules() -> frozenset[str]:
     """Return the operators that some gradient passes through."""
-    return frozenset(_RULES) | frozenset(_VARIADIC)
+    return frozenset(_RULES) | frozenset(_VARIADIC) | frozenset(_INSIDE)

@@ -20,7 +20,7 @@ from dslc.export.older.numbers import NUMBERS
 from dslc.export.older.picking import PICKING
 from dslc.export.older.rewriting import Inexpressible, Place, Rules
 from dslc.graph.model import load_model, save_model
-from dslc.graph.values import onnx_type
+from dslc.graph.values import nodes_of, onnx_type
 from dslc.types import ElementType
 
 __all__ = ["OLDEST", "converted", "is_lacking"]
@@ -39,7 +39,7 @@ Missing = Mapping[str, frozenset[ElementType]]
 
 def is_lacking(model: ir.Model, missing: Missing) -> bool:
     """Are there nodes in a model without a kernel?"""
-    return any(_is_missing(node, missing) for node in model.graph.all_nodes())
+    return any(_is_missing(node, missing) for node in nodes_of(model.graph))
 
 
 def _is_missing(node: ir.Node, missing: Missing) -> bool:
@@ -71,7 +71,7 @@ def converted(data: bytes, opset: int, missing: Missing = MappingProxyType({})) 
     before = model.graph.opset_imports[""]
     if opset == before and not is_lacking(model, missing):
         return data
-    if any(value.dtype is None or value.shape is None for node in model.graph.all_nodes() for value in node.outputs):
+    if any(value.dtype is None or value.shape is None for node in nodes_of(model.graph) for value in node.outputs):
         data = _typed(data)
         model = load_model(data)
     lost = _rewritten(model, opset, missing)
@@ -111,7 +111,7 @@ def _rewritten(model: ir.Model, opset: int, missing: Missing = MappingProxyType(
         if lacks or not _exists(node, opset):
             raise Inexpressible
 
-    for node in [node for node in graph.all_nodes() if not node.domain]:
+    for node in [node for node in nodes_of(graph) if not node.domain]:
         try:
             lower(node)
         except Inexpressible:

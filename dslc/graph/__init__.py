@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dslc.graph.builder import *
     from dslc.graph.ops.contraction import *
+    from dslc.graph.ops.control import *
     from dslc.graph.ops.elementwise import *
     from dslc.graph.ops.indices import *
     from dslc.graph.ops.linear import *
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from dslc.graph.ops.whole import *
 
 _VOCABULARY = (
-    "builder", "ops.contraction", "ops.elementwise", "ops.indices", "ops.linear", "ops.reductions", "ops.shaping",
-    "ops.whole",
+    "builder", "ops.contraction", "ops.control", "ops.elementwise", "ops.indices", "ops.linear", "ops.reductions",
+    "ops.shaping", "ops.whole",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ promise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -34,24 +34,12 @@ from dslc.types import (
     broadcast_types,
     evaluate,
     symbols_of,
-)
+)  # fmt: skip
 
 __all__ = [
-    "DEFAULT_OPSET",
-    "IR_VERSION",
-    "Builder",
-    "Operand",
-    "Tensor",
-    "binary",
-    "constant_of",
-    "dimensions_of",
-    "joined",
-    "matmul",
-    "normal_axis",
-    "onnx_type",
-    "transpose",
-    "type_of",
-]
+    "DEFAULT_OPSET", "IR_VERSION", "Builder", "Operand", "Tensor", "binary", "constant_of", "dimensions_of", "joined",
+    "matmul", "normal_axis", "onnx_type", "transpose", "type_of",
+]  # fmt: skip
 
 DEFAULT_OPSET = 18
 """The set of the standard operators that graphs are built in, whatever their target's."""
@@ -72,6 +60,14 @@ def dimensions_of(tensor: Tensor) -> Shape:
     constant = constant_of(tensor)
     dimensions: Shape = tensor.value.meta["dimensions"] if constant is None else tuple(constant.tolist())
     return dimensions
+
+
+Method: TypeAlias = "Callable[[Tensor, Operand], Tensor]"
+
+
+def _both_ways(operator: str) -> tuple[Method, Method]:
+    """Return the methods for a tensor on the left and on the right of a Python operator."""
+    return lambda self, other: binary(operator, self, other), lambda self, other: binary(operator, other, self)
 
 
 class Tensor:
@@ -100,38 +96,11 @@ class Tensor:
         """Its element type."""
         return self.type.element
 
-    def _binary(self, operator: str, other: Operand, *, swapped: bool = False) -> Tensor:
-        return binary(operator, other, self) if swapped else binary(operator, self, other)
-
-    def __add__(self, other: Operand) -> Tensor:
-        return self._binary("Add", other)
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return self._binary("Add", other, swapped=True)
-
-    def __sub__(self, other: Operand) -> Tensor:
-        return self._binary("Sub", other)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return self._binary("Sub", other, swapped=True)
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return self._binary("Mul", other)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return self._binary("Mul", other, swapped=True)
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        return self._binary("Div", other)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return self._binary("Div", other, swapped=True)
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return self._binary("Pow", other)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return self._binary("Pow", other, swapped=True)
+    __add__, __radd__ = _both_ways("Add")
+    __sub__, __rsub__ = _both_ways("Sub")
+    __mul__, __rmul__ = _both_ways("Mul")
+    __truediv__, __rtruediv__ = _both_ways("Div")
+    __pow__, __rpow__ = _both_ways("Pow")
 
     def __neg__(self) -> Tensor:
         return self.builder.node("Neg", [self], [self.type])
@@ -160,7 +129,35 @@ class Builder:
         self._origin: str | None = None
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
         self._symbols: dict[str, tuple[Tensor, int]] = {}
-        self._dimensions: dict[Dimension, Tensor] = {}
+        self._known: dict[Hashable, Tensor] = {}
+        self._open = self.graph
+
+    # --- graphs in the graph --------------------------------------------------------------------
+
+    def body(self, name: str) -> ir.Graph:
+        """Return an empty graph for an attribute of a node; see :meth:`into`."""
+        graph = ir.Graph([], [], nodes=[], name=self.unique("/".join([*self._scope[-1:], name])))
+        graph.meta.update(target=self.target, root=self.graph)
+        return graph
+
+    @contextmanager
+    def into(self, graph: ir.Graph) -> Iterator[None]:
+        """Build what follows inside of a graph in the graph, its inputs and outputs as well.
+
+        It may take what is known outside; what is made there is known there only. Constants belong to the whole.
+        """
+        before = self._open, self._known, self._symbols
+        self._open, self._known, self._symbols = graph, {}, dict(self._symbols)
+        try:
+            yield
+        finally:
+            self._open, self._known, self._symbols = before
+
+    def once(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """Return what ``make`` builds, which it does once in each graph."""
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
     # --- names and places -------------------------------------------------------------------
 
@@ -184,22 +181,24 @@ class Builder:
 
     # --- values --------------------------------------------------------------------------------
 
-    def _value(self, name: str, type: TensorType, value: ir.Value | None = None) -> ir.Value:
-        value = value or ir.Value(name=name)
-        stamp(value, name, type)
-        return value
-
     def input(self, name: str, type: TensorType, doc: str | None = None) -> Tensor:
         """Add a graph input. A symbol first met in its shape is read from it at run time."""
-        self._counts[name] = self._counts.get(name, 0) + 1
-        value = self._value(name, type)
-        value.doc_string = doc
-        self.graph.inputs.append(value)
+        name = self._own(name)
+        value = ir.Value(doc_string=doc)
+        stamp(value, name, type)
+        self._open.inputs.append(value)
         tensor = Tensor(self, value)
         for axis, dimension in enumerate(type.shape):
             if isinstance(dimension, Symbolic) and str(dimension) in symbols_of(dimension):
                 self._symbols.setdefault(str(dimension), (tensor, axis))
         return tensor
+
+    def _own(self, name: str) -> str:
+        """Return the name of an input or output: as it is, or inside of a graph in the graph one of its own."""
+        if self._open is not self.graph:
+            return self.unique("/".join([*self._scope[-1:], name]))
+        self._counts[name] = self._counts.get(name, 0) + 1
+        return name
 
     def parameter(self, name: str, array: np.ndarray) -> Tensor:
         """Add a weight that lives inside the graph."""
@@ -217,8 +216,8 @@ class Builder:
         return self._constants[key]
 
     def _initializer(self, name: str, array: np.ndarray) -> Tensor:
-        value = self._value(name, TensorType(ElementType.of(array.dtype), array.shape))
-        value.const_value = ir.Tensor(array, name=name)
+        value = ir.Value(const_value=ir.Tensor(array, name=name))
+        stamp(value, name, TensorType(ElementType.of(array.dtype), array.shape))
         self.graph.initializers[name] = value
         return Tensor(self, value)
 
@@ -256,10 +255,10 @@ class Builder:
         if self._origin:
             node.metadata_props["origin"] = self._origin
         for index, (value, type) in enumerate(zip(node.outputs, types, strict=True)):
-            self._value(name if index == 0 else f"{name}:{index}", type, value)
+            stamp(value, name if index == 0 else f"{name}:{index}", type)
         if domain and domain not in self.graph.opset_imports:
             self.graph.opset_imports[domain] = ML_OPSET
-        self.graph.append(node)
+        self._open.append(node)
         return tuple(Tensor(self, value) for value in node.outputs)
 
     def as_tensor(self, operand: Operand, element: ElementType) -> Tensor:
@@ -279,21 +278,22 @@ class Builder:
         """Return the run-time value of an expression of sizes as int64[1]."""
         if isinstance(dimension, int):
             return self.constant([dimension], INT64)
-        if dimension not in self._dimensions:
-            total: Tensor | None = None
-            for monomial, coefficient in dimension.terms.items():
-                product: Tensor | None = None
-                for atom in monomial:
-                    factor = self._atom(dimension, atom)
-                    product = factor if product is None else product * factor
-                if product is None:
-                    product = self.constant([coefficient], INT64)
-                elif coefficient != 1:
-                    product = product * self.constant([coefficient], INT64)
-                total = product if total is None else total + product
-            assert total is not None
-            self._dimensions[dimension] = total
-        return self._dimensions[dimension]
+        return self.once(dimension, lambda: self._computed(dimension))
+
+    def _computed(self, dimension: Symbolic) -> Tensor:
+        total: Tensor | None = None
+        for monomial, coefficient in dimension.terms.items():
+            product: Tensor | None = None
+            for atom in monomial:
+                factor = self._atom(dimension, atom)
+                product = factor if product is None else product * factor
+            if product is None:
+                product = self.constant([coefficient], INT64)
+            elif coefficient != 1:
+                product = product * self.constant([coefficient], INT64)
+            total = product if total is None else total + product
+        assert total is not None
+        return total
 
     def _atom(self, dimension: Symbolic, atom: object) -> Tensor:
         operator = getattr(atom, "operator", "")
@@ -321,17 +321,15 @@ class Builder:
     def output(self, name: str, tensor: Tensor, doc: str | None = None) -> None:
         """Make a tensor a graph output of that name.
 
-        What is an input, a weight, a constant or an output already is passed on by an Identity, since ONNX
-        gives a value one name only.
+        What is an input, a weight, a constant, an output already or made outside is passed on by an Identity, since
+        ONNX gives a value one name only.
         """
         value = tensor.value
-        taken = value.is_graph_output() or value.producer() is None
-        if taken:
+        if value.is_graph_output() or value.producer() is None or value.graph is not self._open:
             value = self.node("Identity", [tensor], [tensor.type]).value
-        self._counts[name] = self._counts.get(name, 0) + 1
-        value.name = name
+        value.name = self._own(name)
         value.doc_string = doc
-        self.graph.outputs.append(value)
+        self._open.outputs.append(value)
 
     def model(self, *, doc: str | None = None, metadata: Mapping[str, str] | None = None) -> ir.Model:
         """Return the finished model."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dslc.graph.model import Model, save_model
+from dslc.graph.values import nodes_of, operands_of
 
 __all__ = ["ProbedNode", "Probes", "probed"]
 
@@ -39,16 +40,17 @@ class Probes:
 
 
 def probed(model: Model) -> Probes:
-    """Make every floating-point value that a graph computes an output; the model is changed."""
+    """Make every floating-point value that a graph computes an output, but for those inside of nodes; change it."""
     graph = model.graph
     nodes: dict[str, ProbedNode] = {}
     known = {id(value) for value in graph.outputs}
-    for node in graph:
-        inputs = tuple(str(value.name) for value in node.inputs if value is not None)
+    for node in nodes_of(graph):
+        inputs = tuple(str(value.name) for value in operands_of(node) if value is not None)
         own = ProbedNode(str(node.name), node.op_type, inputs, node.metadata_props.get("origin"))
         for value in node.outputs:
             nodes[str(value.name)] = own
-            if id(value) not in known and value.dtype is not None and value.dtype.is_floating_point():
+            can_leave = node.graph is graph and id(value) not in known
+            if can_leave and value.dtype is not None and value.dtype.is_floating_point():
                 graph.outputs.append(value)
     constants = {
         str(name): value.const_value.numpy() for name, value in graph.initializers.items()

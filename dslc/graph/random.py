@@ -60,8 +60,6 @@ class Randomness:
         self.builder = builder
         self.seed = seed
         self.step = step
-        self._state: Tensor | None = None
-        self._positions: dict[Dimension, Tensor] = {}
 
     def uniform(self, type: TensorType, site: str) -> Tensor:
         """Draw from the uniform distribution over [0, 1): multiples of 2^-25 at the coarsest."""
@@ -100,9 +98,8 @@ class Randomness:
             return x
 
     def _keys(self, site: str) -> tuple[Tensor, ...]:
-        if self._state is None:
-            self._state = self._absorbed()
-        x = self._rounds(self._state + self._constants(f"site {site}", _KEYS), "site")
+        state = self.builder.once((self, "state"), self._absorbed)
+        x = self._rounds(state + self._constants(f"site {site}", _KEYS), "site")
         parity = np.array([1, 0, 0, 1, 0, 1], np.int32)  # 1 for odd keys; the summand may be anything
         scale = np.array([2, 1, 2, 2, 2, 2], np.int32)
         keys = x * self.builder.constant(scale) + self.builder.constant(parity)
@@ -136,12 +133,11 @@ class Randomness:
 
     def _position(self, count: Dimension) -> Tensor:
         """Return 0, 1, 2, ..., int32, shared by all draws of so many."""
-        if count not in self._positions:
-            builder = self.builder
-            limits = [
-                builder.constant(0, INT32),
-                cast(reshape(builder.dimension(count), ()), INT32),
-                builder.constant(1, INT32),
-            ]
-            self._positions[count] = builder.node("Range", limits, [TensorType(INT32, (count,))])
-        return self._positions[count]
+        builder = self.builder
+
+        def counted() -> Tensor:
+            zero, size = builder.constant(0, INT32), reshape(builder.dimension(count), ())
+            limits = [zero, cast(size, INT32), builder.constant(1, INT32)]
+            return builder.node("Range", limits, [TensorType(INT32, (count,))])
+
+        return builder.once((self, count), counted)

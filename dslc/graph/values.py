@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,9 +11,12 @@ import onnx_ir as ir
 from dslc.targets import Target
 from dslc.types import ElementType, TensorType
 
-__all__ = ["Attribute", "add_constant", "attribute_of", "constant_value", "onnx_type", "stamp", "target_of", "type_of"]
+__all__ = [
+    "NESTING", "Attribute", "add_constant", "attribute_of", "bodies_of", "captured_by", "constant_value", "nodes_of",
+    "onnx_type", "operands_of", "stamp", "target_of", "type_of",
+]  # fmt: skip
 
-Attribute = int | float | str | Sequence[int] | Sequence[float]
+Attribute = int | float | str | Sequence[int] | Sequence[float] | ir.Graph
 
 
 def type_of(value: ir.Value) -> TensorType:
@@ -49,7 +52,8 @@ def _onnx_types(type: TensorType) -> tuple[ir.TensorType, ir.Shape]:
 
 
 def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
-    """Add a constant to a graph under a name, counted if that is taken; see :meth:`Builder.constant`."""
+    """Add a constant to the outermost graph under a name, counted if that is taken; see :meth:`Builder.constant`."""
+    graph = graph.meta.get("root", graph)
     unique, count = name, 1
     while unique in graph.initializers:
         count += 1
@@ -69,6 +73,8 @@ def constant_value(value: ir.Value) -> np.ndarray | None:
 
 def attribute_of(name: str, value: Attribute) -> ir.Attr:
     """Return an attribute of a node."""
+    if isinstance(value, ir.Graph):
+        return ir.AttrGraph(name, value)
     if isinstance(value, str):
         return ir.AttrString(name, value)
     if isinstance(value, (bool, int, np.integer)):
@@ -81,3 +87,41 @@ def attribute_of(name: str, value: Attribute) -> ir.Attr:
     if values and isinstance(values[0], float):
         return ir.AttrFloat32s(name, [float(v) for v in values])
     return ir.AttrInt64s(name, [int(v) for v in values])
+
+
+# --- graphs in the graph ---------------------------------------------------------------------------
+
+
+NESTING = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+"""The operators with graphs inside; asked of every node, the operator answers faster than the attributes."""
+
+
+def bodies_of(node: ir.Node) -> list[ir.Graph]:
+    """Return the graphs that are attributes of a node."""
+    if node.op_type not in NESTING:
+        return []
+    return [value.as_graph() for value in node.attributes.values() if value.type is ir.AttributeType.GRAPH]
+
+
+def nodes_of(graph: ir.Graph) -> Iterator[ir.Node]:
+    """Yield the nodes of a graph, each followed by those inside of it."""
+    for node in graph:
+        yield node
+        if node.op_type in NESTING:
+            for body in bodies_of(node):
+                yield from nodes_of(body)
+
+
+def captured_by(node: ir.Node) -> list[ir.Value]:
+    """Return what the graphs inside of a node take from outside of it, each value once."""
+    found: dict[ir.Value, None] = {}
+    for body in bodies_of(node):
+        own = {body, *body.subgraphs()}
+        taken = (value for inner in nodes_of(body) for value in inner.inputs)
+        found.update((value, None) for value in taken if value is not None and value.graph not in own)
+    return list(found)
+
+
+def operands_of(node: ir.Node) -> Sequence[ir.Value | None]:
+    """Return all that a node's results depend on: its inputs, then what the graphs inside of it take from outside."""
+    return (*node.inputs, *captured_by(node)) if node.op_type in NESTING else node.inputs

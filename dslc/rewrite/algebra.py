@@ -42,8 +42,9 @@ def _scalar(value: ir.Value) -> np.ndarray | None:
 
 
 def is_used_once(value: ir.Value) -> bool:
-    """Whether one node alone needs a value."""
-    return len(value.uses()) == 1 and not value.is_graph_output()
+    """Whether one node alone needs a value, beside that which makes it: one inside of another may run many times."""
+    uses = value.uses()
+    return len(uses) == 1 and not value.is_graph_output() and next(iter(uses)).node.graph is value.graph
 
 
 def _become_value(node: ir.Node, value: ir.Value) -> bool:

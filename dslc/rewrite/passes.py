@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph.values import add_constant, constant_value, type_of
+from dslc.graph.values import NESTING, add_constant, bodies_of, constant_value, nodes_of, operands_of, type_of
 from dslc.rewrite import algebra, expansions, layouts, scalars, sums
 from dslc.rewrite.algebra import Rule, Rules
 from dslc.rewrite.scaling import scale_and_shift
@@ -113,7 +113,7 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
     """Apply rules until none fits any node; nodes are looked at again only where something near them has changed."""
     changed = False
     gone: set[ir.Node] = set()
-    waiting = deque(model.graph)
+    waiting = deque(nodes_of(model.graph))
     queued = set(waiting)
 
     def look_at(node: ir.Node | None) -> None:
@@ -139,7 +139,7 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
             look_at(other)
         for maker in _detach_unneeded([node, *_makers(operands)], gone):
             look_at(maker)
-    model.graph.remove(gone)
+    _remove(gone)
     return changed
 
 
@@ -160,15 +160,26 @@ def _detach_unneeded(nodes: Iterable[ir.Node], gone: set[ir.Node]) -> list[ir.No
         if any(value.uses() or value.is_graph_output() for value in node.outputs):
             left.append(node)
             continue
-        open_.extend(_makers(node.inputs))
+        open_.extend(_makers(operands_of(node)))
         _detach(node, gone)
     return left
 
 
 def _detach(node: ir.Node, gone: set[ir.Node]) -> None:
-    for index in range(len(node.inputs)):
-        node.replace_input_with(index, None)
-    gone.add(node)
+    for one in (node, *(inner for body in bodies_of(node) for inner in nodes_of(body))):
+        for index in range(len(one.inputs)):
+            one.replace_input_with(index, None)
+        gone.add(one)
+
+
+def _remove(gone: Iterable[ir.Node]) -> None:
+    """Remove nodes from their graphs."""
+    by_graph: dict[ir.Graph, list[ir.Node]] = {}
+    for node in gone:
+        assert isinstance(node.graph, ir.Graph)
+        by_graph.setdefault(node.graph, []).append(node)
+    for graph, nodes in by_graph.items():
+        graph.remove(nodes)
 
 
 # --- functions of the whole graph ------------------------------------------------------------------------
@@ -177,14 +188,14 @@ def _detach(node: ir.Node, gone: set[ir.Node]) -> None:
 def remove_unused(model: ir.Model) -> bool:
     """Drop nodes and weights that no output needs."""
     graph = model.graph
-    before = len(graph), len(graph.initializers)
+    before = len(graph.initializers)
     gone: set[ir.Node] = set()
-    _detach_unneeded(reversed(graph), gone)
-    graph.remove(gone)
+    _detach_unneeded(reversed([*nodes_of(graph)]), gone)
+    _remove(gone)
     for name, value in list(graph.initializers.items()):
         if not value.uses() and not value.is_graph_output():
             del graph.initializers[name]
-    return before != (len(graph), len(graph.initializers))
+    return bool(gone) or before != len(graph.initializers)
 
 
 LARGEST_FOLDED = 4096
@@ -194,10 +205,10 @@ LARGEST_FOLDED = 4096
 def fold_constants(model: ir.Model) -> bool:
     """Compute nodes whose operands are all constants."""
     gone: set[ir.Node] = set()
-    for node in model.graph:
+    for node in nodes_of(model.graph):
         if not node.inputs or any(value is not None and constant_value(value) is None for value in node.inputs):
             continue
-        if any(v.is_graph_output() or _count(v) is None for v in node.outputs):
+        if bodies_of(node) or any(v.is_graph_output() or _count(v) is None for v in node.outputs):
             continue
         names = {str(v.name): array for v in node.inputs if v is not None and (array := constant_value(v)) is not None}
         if not all(_is_usual(node.op_type, array) for array in names.values()):
@@ -210,7 +221,7 @@ def fold_constants(model: ir.Model) -> bool:
             folded = add_constant(model.graph, value.name or "", result.astype(type_of(value).element.numpy))
             value.replace_all_uses_with(folded)
         _detach(node, gone)
-    model.graph.remove(gone)
+    _remove(gone)
     return bool(gone)
 
 
@@ -236,9 +247,20 @@ COMMUTATIVE = frozenset({"Add", "Mul", "Equal", "And", "Or", "Xor", "BitwiseAnd"
 def merge_common(model: ir.Model) -> bool:
     """Compute once what is computed twice from the same operands with the same attributes."""
     changed = _merge_constants(model.graph)
-    known: dict[object, ir.Node] = {}
     gone: set[ir.Node] = set()
-    for node in model.graph:
+    changed |= _merge_nodes(model.graph, {}, gone)
+    _remove(gone)
+    return changed or bool(gone)
+
+
+def _merge_nodes(graph: ir.Graph, known: dict[object, ir.Node], gone: set[ir.Node]) -> bool:
+    """Merge the nodes of a graph with those ``known`` by their expressions, here and around; say whether any copies."""
+    changed = False
+    for node in graph:
+        if node.op_type in NESTING:
+            for body in bodies_of(node):
+                changed |= _merge_nodes(body, {**known}, gone)
+            continue
         first = known.setdefault(_expression(node), node)
         if first is node:
             continue
@@ -248,8 +270,7 @@ def merge_common(model: ir.Model) -> bool:
         for value, same in zip(node.outputs, first.outputs, strict=True):
             value.replace_all_uses_with(same)
         _detach(node, gone)
-    model.graph.remove(gone)
-    return changed or bool(gone)
+    return changed
 
 
 def _expression(node: ir.Node) -> object:

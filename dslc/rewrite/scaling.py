@@ -8,7 +8,7 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.values import target_of, type_of
+from dslc.graph.values import nodes_of, target_of, type_of
 from dslc.rewrite.algebra import insert, is_used_once, reshaped
 from dslc.types import FLOAT32
 
@@ -23,7 +23,7 @@ def scale_and_shift(model: ir.Model) -> bool:
     b.
     """
     changed = False
-    for node in list(model.graph):
+    for node in list(nodes_of(model.graph)):
         if (found := next(_found_at(node), None)) is not None:
             _convolve(node, found)
             changed = True

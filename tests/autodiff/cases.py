@@ -451,4 +451,56 @@ WINDOWS = [
     ),
 ]
 
-CASES = [*ELEMENTWISE, *REDUCTIONS, *NORMALIZATIONS, *LINEAR, *SHAPING, *WINDOWS]
+
+def always(answer: bool) -> Draw:
+    return lambda random, shape: np.array(answer)
+
+
+def shared(x: Tensor, w: Tensor, c: Tensor) -> Sequence[Tensor]:
+    """Both branches take what is made outside; one of their results is a value that they take, as it is."""
+    h, last = x @ w, g.exp(w)
+
+    def then() -> list[Tensor]:
+        y = g.tanh(h) * g.reduce_sum(h, [0], keepdims=True)
+        return [y * y, last]
+
+    return g.branch(c, then, lambda: [g.relu(h * 3.0), g.exp(g.sin(w)) * w])
+
+
+def nested(x: Tensor, c: Tensor) -> Tensor:
+    """A choice in a choice, by what is made in the outer one, of that and of what is outside."""
+    around = x * 2.0
+
+    def then() -> tuple[Tensor, ...]:
+        t = g.sin(around)
+        is_large = g.greater(g.reduce_sum(t * t), 1e-3)
+        (y,) = g.branch(is_large, lambda: [g.exp(t) * g.softplus(x * t)], lambda: [t])
+        return (y * g.cos(y),)
+
+    (result,) = g.branch(c, then, lambda: [around])
+    return result * around
+
+
+def one_sided(x: Tensor, w: Tensor, c: Tensor) -> Sequence[Tensor]:
+    """Each branch takes another; a result without a gradient, and integers that the gradient takes."""
+
+    def then() -> list[Tensor]:
+        order = g.argmax(x, 1)
+        return [g.reduce_sum(x * g.one_hot(order, 3, x), [1]), g.floor(x)]
+
+    return g.branch(c, then, lambda: [g.reduce_sum(g.expand(w, x.shape), [1]), x * 0.0])
+
+
+CONTROL = [
+    Case("If", function, shapes, others=(((), always(answer)),))
+    for answer in (True, False)
+    for function, shapes in (
+        (shared, ((2, 3), (3, 4))),
+        (shared, ((N, 3), (3, 4))),
+        (nested, ((2, 3),)),
+        (nested, ((N, 2),)),
+        (one_sided, ((N, 3), (3,))),
+    )
+]
+
+CASES = [*ELEMENTWISE, *REDUCTIONS, *NORMALIZATIONS, *LINEAR, *SHAPING, *WINDOWS, *CONTROL]
