@@ -397,7 +397,7 @@ class Compilation:
 
 
 def _needs_total(train: TrainPlan) -> list[bool]:
-    from dslc.library.schedules import Schedule
+    from dslc.library.schedules.schedule import Schedule
     from dslc.library.word import options_of
 
     values = [

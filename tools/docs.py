@@ -23,12 +23,14 @@ import dslc.library
 from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
 from dslc.library.operation import Function, Initializer, Layer, Operation, operands_of
-from dslc.library.schedules import Schedule
-from dslc.library.sources import DataSource
+from dslc.library.schedules.schedule import Schedule
+from dslc.library.sources.source import DataSource
 from dslc.library.word import (
     FUNCTIONS,
     INITIALIZERS,
     LAYERS,
+    LOSSES,
+    METRICS,
     OPTIMIZERS,
     REQUIRED,
     SCHEDULES,
@@ -67,17 +69,11 @@ class Page:
     title: str
     intro: str
     words: dict[str, type[Word]]
-    by_module: bool = False
-    """One section for each module of the library, named by its docstring."""
+    """Those of several modules in one section for each, named by its docstring."""
 
 
 def pages() -> dict[str, Page]:
     """Return the pages of the reference, by file name."""
-
-    def of(folder: str) -> dict[str, type[Word]]:
-        return {n: w for n, w in FUNCTIONS.items() if w.__module__.startswith(f"dslc.library.{folder}")}
-
-    losses, metrics = of("losses"), of("metrics")
     return {
         "layers.md": Page(
             "Layers",
@@ -90,21 +86,20 @@ def pages() -> dict[str, Page]:
             "A function is called with its operands, tensors or numbers, and then its options: `softmax(x, axis = "
             "1)`. It may also stand in a pipe: `x -> softmax(axis = 1)`. Where an operator means the same, it is "
             "shown beside the name.",
-            {name: word for name, word in FUNCTIONS.items() if name not in losses | metrics},
-            by_module=True,
+            {name: word for name, word in FUNCTIONS.items() if name not in LOSSES | METRICS},
         ),
         "losses.md": Page(
             "Losses",
             "A loss is a function; it can be part of any expression that is minimized, and is a metric too. The "
             "prediction and the target never broadcast against each other. `weight` is a number for each example.",
-            losses,
+            LOSSES,
         ),
         "metrics.md": Page(
             "Metrics",
             "A metric is measured over a whole split, and is exact whatever the batches are. Every "
             "[loss](losses.md) is a metric too, and so is arithmetic over them. Logits of two classes may be one "
             "number per example, with 0 as the threshold.",
-            metrics,
+            METRICS,
         ),
         "optimizers.md": Page(
             "Optimizers",
@@ -222,13 +217,14 @@ def reference(page: Page) -> Iterator[str]:
     yield f"{GENERATED}\n\n# {page.title}\n"
     yield f"{page.intro}\n"
     yield ", ".join(f"[{name}](#{anchor(word)})" for name, word in sorted(page.words.items())) + "\n"
-    module = ""
-    words = page.words.values()
-    for word in sorted(words, key=lambda word: word.__module__) if page.by_module else words:
-        if page.by_module and word.__module__ != module:
-            module = word.__module__
+    words = sorted(page.words.values(), key=lambda word: word.__module__)
+    modules = dict.fromkeys(word.__module__ for word in words)
+    for module in modules:
+        if len(modules) > 1:
             yield f"## {section(module)}\n"
-        yield from described(word, 3 if page.by_module else 2)
+        for word in words:
+            if word.__module__ == module:
+                yield from described(word, 3 if len(modules) > 1 else 2)
 
 
 def section(module: str) -> str:

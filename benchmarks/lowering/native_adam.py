@@ -22,7 +22,8 @@ from dslc.engine.onnxruntime.session import Graph, Settings, place
 from dslc.engine.onnxruntime.stateful import StatefulRunner
 from dslc.engine.protocol import NEXT
 from dslc.graph import Builder
-from dslc.library.optimizers import Adam, Update
+from dslc.library.optimizers.adaptive import Adam
+from dslc.library.optimizers.optimizer import Update
 from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, INT64, TensorType
 

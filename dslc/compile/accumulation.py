@@ -23,7 +23,7 @@ from dslc.compile.state import FLUSH, StateRole, StateTensor, StepState, counter
 from dslc.diagnostics import Label
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Tensor
-from dslc.library.losses import nonzero
+from dslc.library.losses.mean import nonzero
 from dslc.library.operation import SUM, Context, Statistic
 from dslc.plan.measures import BATCH, formula_of
 from dslc.plan.terms import Addend, Term, joins_batches, statistics_of, terms_of, varying_sites

@@ -22,8 +22,8 @@ from dslc.compile.state import (
     counter,
 )
 from dslc.graph import Tensor
-from dslc.library.optimizers import Update
-from dslc.library.schedules import Schedule
+from dslc.library.optimizers.optimizer import Update
+from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import options_of
 from dslc.plan.terms import varying_sites
 from dslc.plan.training import Group, Objective, TrainPlan

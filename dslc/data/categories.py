@@ -14,7 +14,7 @@ from dslc.data.spellings import PLAIN, Spelling
 from dslc.data.table import Table, Text
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.library.sources import TRUTH
+from dslc.library.sources.source import TRUTH
 from dslc.lookalikes import appearance, difference
 from dslc.plan.contract import Categories, CategoryValue
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType

@@ -17,7 +17,7 @@ import numpy as np
 from dslc.data.spellings import PLAIN, Spelling, advice
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
-from dslc.library.sources import TRUTH
+from dslc.library.sources.source import TRUTH
 from dslc.source import Span
 from dslc.types import BOOL, ElementType
 

@@ -17,8 +17,9 @@ from dslc.data.scratch import MEMORY, make_room
 from dslc.data.table import Table
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.library import sources
-from dslc.library.sources import DataSource, require_available
+from dslc.library.sources.arrays import idx, npy, npz
+from dslc.library.sources.source import DataSource, require_available
+from dslc.library.sources.tables import csv
 from dslc.library.word import SOURCES, describe
 
 __all__ = ["STANDARD_INPUT", "open_inputs", "open_table"]
@@ -56,14 +57,14 @@ def open_inputs(
         Problem, Failure: E0401 to E0417, E0421, E0426, E0427, E0429, E0453.
     """
     if path == STANDARD_INPUT:
-        if described and not isinstance(source, sources.csv):
+        if described and not isinstance(source, csv):
             raise errors.BAD_SOURCE(
                 f"standard input is read as csv, and --source says {getattr(source, 'name', 'nothing')}",
                 hint="give the data as a file",
             )
         spooled = _spooled(getattr(sys.stdin, "buffer", None))
         try:
-            table = open_csv(spooled, _with_path(sources.csv, source, "-"), "standard input", memory)
+            table = open_csv(spooled, _with_path(csv, source, "-"), "standard input", memory)
         except BaseException:
             spooled.unlink()
             raise
@@ -98,7 +99,7 @@ def _kind(path: Path, source: DataSource | None) -> type[Any]:
 def _with_path(kind: type[Any], source: DataSource | None, path: str) -> Any:
     """Return a source of one file, with the options of another one of its kind."""
     options = {**describe(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
-    if kind is sources.csv and _plain(path).endswith(".tsv") and options.get("delimiter", ",") == ",":
+    if kind is csv and _plain(path).endswith(".tsv") and options.get("delimiter", ",") == ",":
         options["delimiter"] = "\t"
     return kind(**options)
 
@@ -146,16 +147,16 @@ def _spooled(stream: IO[bytes] | None) -> Path:
 
 
 def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
-    if isinstance(source, sources.csv):
+    if isinstance(source, csv):
         return open_csv(found[source.path], source, source.path, memory)
-    if isinstance(source, sources.npz):
+    if isinstance(source, npz):
         arrays, fingerprint = read_npz(found[source.path], source.path, memory)
         readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
         unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
         files = dict.fromkeys(arrays, source.path)
         return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
-    assert isinstance(source, (sources.npy, sources.idx))
-    read = read_npy if isinstance(source, sources.npy) else read_idx
+    assert isinstance(source, (npy, idx))
+    read = read_npy if isinstance(source, npy) else read_idx
     columns = {column: read(found[path], path, memory) for column, path in source.files}
     fingerprints = {path: columns[column][1] for column, path in source.files}
     return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)

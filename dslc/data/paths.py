@@ -14,7 +14,7 @@ from dslc.data.convert import clipped
 from dslc.data.streams import Fingerprint, open_stream
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
-from dslc.library.sources import check_path
+from dslc.library.sources.source import check_path
 
 __all__ = ["data_folders", "fingerprint", "found_files", "locate", "reading"]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from dslc import graph as g
-from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, per_word, word_decorator
+from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, LOSSES, METRICS, Word, option, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXAMPLES", "SUM", "Context", "Function", "IndexUse", "Initializer", "Layer", "Operation", "Role", "Scale",
-    "Statistic", "Typed", "Types", "Variable", "function", "initializer", "layer", "operands_of", "option",
-    "word_of_symbol",
+    "Statistic", "Typed", "Types", "Variable", "function", "initializer", "layer", "loss", "metric",
+    "operands_of", "option", "word_of_symbol",
 ]  # fmt: skip
 
 Types = TensorType | tuple[TensorType, ...]
@@ -295,6 +295,8 @@ class Statistic(Function):
 
 layer = word_decorator("layer", LAYERS)
 function = word_decorator("function", FUNCTIONS)
+loss = word_decorator("function", FUNCTIONS, LOSSES)
+metric = word_decorator("function", FUNCTIONS, METRICS)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 from typing_extensions import dataclass_transform
 
 __all__ = [
-    "FUNCTIONS", "INITIALIZERS", "LAYERS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES", "Option", "Texts", "Word",
-    "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
+    "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES",
+    "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
 ]  # fmt: skip
 
 
@@ -187,6 +187,10 @@ LAYERS: dict[str, type[Any]] = {}
 FUNCTIONS: dict[str, type[Any]] = {}
 INITIALIZERS: dict[str, type[Any]] = {}
 OPTIMIZERS: dict[str, type[Any]] = {}
+LOSSES: dict[str, type[Any]] = {}
+"""Those of the functions that are losses."""
+METRICS: dict[str, type[Any]] = {}
+"""Those of the functions that are metrics, and no losses."""
 SCHEDULES: dict[str, type[Any]] = {}
 SOURCES: dict[str, type[Any]] = {}
 
@@ -203,7 +207,7 @@ def _repr(self: Word) -> str:
     return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 
-def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W], W]:
+def word_decorator(family: str, registry: dict[str, type[Any]], *more: dict[str, type[Any]]) -> Callable[[W], W]:
     """Make the decorator that turns a class into a frozen dataclass and files it under its name."""
 
     def decorate(cls: W) -> W:
@@ -214,7 +218,8 @@ def word_decorator(family: str, registry: dict[str, type[Any]]) -> Callable[[W],
         word.name = cls.__dict__.get("name", cls.__name__)
         if word.name in registry:
             raise ValueError(f"{family} {word.name} is declared twice")
-        registry[word.name] = word
+        for each in (registry, *more):
+            each[word.name] = word
         return word  # type: ignore[no-any-return]
 
     return decorate

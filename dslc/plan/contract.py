@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.diagnostics import Problem
-from dslc.library.sources import TRUTH, DataSource
+from dslc.library.sources.source import TRUTH, DataSource
 from dslc.library.word import SOURCES, describe
 from dslc.plan.coding import read_word
 from dslc.plan.columns import Form

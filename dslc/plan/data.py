@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dslc.library.sources import DataSource
+from dslc.library.sources.source import DataSource
 from dslc.plan.columns import ColumnFact, ColumnUse
 from dslc.plan.values import Value
 from dslc.source import Span

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from dslc.library.losses import Mean
+from dslc.library.losses.mean import Mean
 from dslc.library.operation import EXAMPLES, SUM, Statistic
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of

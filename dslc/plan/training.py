@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dslc.library.operation import Statistic
-from dslc.library.optimizers import Optimizer
+from dslc.library.optimizers.optimizer import Optimizer
 from dslc.plan.conditions import Condition
 from dslc.plan.data import DataPlan
 from dslc.plan.paths import LoadFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dslc.library.schedules import Chain
+from dslc.library.schedules.chains import Chain
 from dslc.library.word import Word, describe
 
 __all__ = ["spelled"]

@@ -27,7 +27,7 @@ from dslc.export.columns import Marks
 from dslc.export.external import SUFFIX, located
 from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
-from dslc.library.sources import DataSource
+from dslc.library.sources.source import DataSource
 from dslc.plan.contract import Contract
 from dslc.plan.tables import class_names_of
 from dslc.run.resuming import Job, changed_files

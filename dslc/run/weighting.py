@@ -19,7 +19,7 @@ from dslc.engine.protocol import Engine
 from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
-from dslc.library.losses import Mean
+from dslc.library.losses.mean import Mean
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.terms import fields_only, terms_of, varying_sites
 from dslc.plan.training import Objective, TrainPlan

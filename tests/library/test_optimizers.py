@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
-from dslc.library.optimizers import Update
-from dslc.library.schedules import chain
+from dslc.library.optimizers.optimizer import Update
+from dslc.library.schedules.chains import chain
 from dslc.library.word import OPTIMIZERS, SCHEDULES
 from dslc.types import FLOAT32, INT64, TensorType
 from tests.library.graphs import compiled, listless, stored

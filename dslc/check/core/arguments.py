@@ -11,7 +11,7 @@ from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operation import Initializer, Operation, operands_of
-from dslc.library.schedules import constant
+from dslc.library.schedules.curves import constant
 from dslc.library.word import INITIALIZERS, LAYERS, Option, Texts, Word, options_of, refusal, shown
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic

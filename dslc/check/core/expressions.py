@@ -165,7 +165,7 @@ class ExpressionEvaluator(Evaluator):
         first, second = self.evaluate(e.first), self.evaluate(e.second)
         if first is POISON or second is POISON:
             return POISON
-        from dslc.library.schedules import chain
+        from dslc.library.schedules.chains import chain
 
         for value, part in ((first, e.first), (second, e.second)):
             if not (is_number(value) or getattr(type(value), "family", "") == "schedule"):

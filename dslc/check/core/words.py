@@ -15,7 +15,8 @@ from dslc.check.core.networks import Network
 from dslc.check.core.values import POISON, is_number, kind_of
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
-from dslc.library.losses import Mean, Penalty
+from dslc.library.losses.mean import Mean
+from dslc.library.losses.penalties import Penalty
 from dslc.library.operation import Function, Layer, Operation, operands_of
 from dslc.library.word import Word
 from dslc.plan.values import ParameterOf, Value

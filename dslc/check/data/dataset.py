@@ -23,7 +23,7 @@ from dslc.check.data.splits import misfit_of, read_split
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import matching, names
-from dslc.library.sources import DataSource, check_path, require_available
+from dslc.library.sources.source import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.source import Span

@@ -9,7 +9,7 @@ from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import FileScope, Scope
 from dslc.diagnostics import Diagnostics, did_you_mean
 from dslc.errors.data import BAD_SOURCE
-from dslc.library.sources import DataSource, require_available
+from dslc.library.sources.source import DataSource, require_available
 from dslc.library.word import SOURCES
 from dslc.limits import Limits
 from dslc.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import objectives
-from dslc.library.sources import check_path
+from dslc.library.sources.source import check_path
 from dslc.plan.paths import LoadFile, PathPattern, prefixes_of
 from dslc.syntax import tree
 

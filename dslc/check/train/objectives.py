@@ -19,8 +19,9 @@ from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
-from dslc.library.optimizers import Optimizer
-from dslc.library.schedules import Chain, plateau
+from dslc.library.optimizers.optimizer import Optimizer
+from dslc.library.schedules.chains import Chain
+from dslc.library.schedules.plateau import plateau
 from dslc.library.word import OPTIMIZERS, options_of
 from dslc.plan.measures import BATCH, applications_of, measure
 from dslc.plan.samples import normalizing

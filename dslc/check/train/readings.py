@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.losses import cross_entropy
+from dslc.library.losses.classification import cross_entropy
 from dslc.library.metrics.classes import ClassMetric
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Placeholder, Value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.losses import cross_entropy
+from dslc.library.losses.classification import cross_entropy
 from dslc.library.metrics.classes import ClassMetric
 from dslc.library.operation import Scale, Statistic
 from dslc.plan.measures import applications_of

@@ -1,4 +1,4 @@
-"""Metrics of classes and labels over a split, exact in whatever batches it comes.
+"""Metrics of classes and labels.
 
 Definitions are scikit-learn's, with ``zero_division = 0``. All take logits. What the target means follows from its
 shape:
@@ -19,18 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.losses import (
-    TWO_CLASSES,
-    Mean,
-    class_axis,
-    class_targets,
-    ignore_option,
-    match_classes,
-    match_weight,
-    nonzero,
-    weights_of,
-)
-from dslc.library.operation import Context, IndexUse, Scale, Statistic, Typed, function, option
+from dslc.library.losses.classification import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
+from dslc.library.losses.mean import Mean, match_weight, nonzero, weights_of
+from dslc.library.operation import Context, IndexUse, Scale, Statistic, Typed, metric, option
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
@@ -137,7 +128,7 @@ class Share(ClassMetric, Mean):
         return {"sum": g.reduce_sum(g.cast(right, weight.element) * valid), "weight": g.reduce_sum(valid)}
 
 
-@function
+@metric
 class accuracy(Share):
     """The share of positions whose class is predicted right; of [N, L] labels, the share of all N x L that are right.
 
@@ -152,7 +143,7 @@ class accuracy(Share):
         return g.cast(g.equal(predicted, true), INT64), valid
 
 
-@function
+@metric
 class subset_accuracy(Share):
     """The share of examples all of whose labels, or positions, are predicted right (scikit-learn's ``accuracy_score``).
 
@@ -173,7 +164,7 @@ class subset_accuracy(Share):
         return 1 - g.reduce_max(wrong, axes), g.reduce_max(valid, axes)
 
 
-@function
+@metric
 class top_k(Share):
     """The share of positions whose right class is among the k with the highest logits."""
 
@@ -199,7 +190,7 @@ class top_k(Share):
 # --- Metrics from counts -----------------------------------------------------------------------------------
 
 
-@function
+@metric
 class confusion(ClassMetric):
     """The confusion matrix: how many positions of class i were predicted to be of class j, int64[K, K].
 
@@ -363,7 +354,7 @@ def _average_option() -> Any:
     )
 
 
-@function
+@metric
 class precision(FromCounts):
     """The share of the positions predicted to be of a class, or to have a label, that are or do."""
 
@@ -375,7 +366,7 @@ class precision(FromCounts):
         return hits / nonzero(predicted)
 
 
-@function
+@metric
 class recall(FromCounts):
     """The share of the positions of a class, or with a label, that are predicted to be or have it."""
 
@@ -387,7 +378,7 @@ class recall(FromCounts):
         return hits / nonzero(true)
 
 
-@function
+@metric
 class f1(FromCounts):
     """The harmonic mean of precision and recall."""
 

@@ -1,4 +1,4 @@
-"""Metrics of real values over a split, exact in whatever batches it comes. Definitions are scikit-learn's."""
+"""Metrics of real values: definitions are scikit-learn's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from dslc import graph as g
-from dslc.library.losses import mae, match_shapes, match_weight, mse, nonzero, weights_of
-from dslc.library.operation import Context, Statistic, Typed, function
+from dslc.library.losses.mean import match_shapes, match_weight, nonzero, weights_of
+from dslc.library.losses.regression import mae, mse
+from dslc.library.operation import Context, Statistic, Typed, metric
 from dslc.types import FLOAT64, ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["mae", "mse", "r2", "rmse"]
 
 
-@function
+@metric
 class rmse(mse):
     """Root of the mean squared error; of targets with several columns, the mean of the columns' roots.
 
@@ -43,7 +44,7 @@ class rmse(mse):
         return g.reduce_mean(g.sqrt(super().finish(context, accumulators, element)))
 
 
-@function
+@metric
 class r2(Statistic):
     """Coefficient of determination: 1 minus the share of the target's variance that the prediction leaves unexplained.
 

@@ -1,74 +1,36 @@
-"""Losses: weighted means over examples, and penalties on weights.
-
-A loss is a :class:`Mean`: per batch it gives a weighted sum and the sum of the weights, so it is exact over a
-split whatever the batches. Definitions and defaults are those of ``torch.nn.functional`` unless a docstring says
-otherwise.
-"""
+"""Losses of classes and of distributions over them."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operation import EXAMPLES, Context, Function, IndexUse, Scale, Statistic, Typed, function, option
-from dslc.types import FLOAT64, INT64, ElementType, Shape, TensorType, element_count, shape_text
+from dslc.library.losses.mean import (
+    ElementwiseLoss,
+    Mean,
+    match_shapes,
+    match_weight,
+    shape_hint,
+    weighted_mean,
+    weights_of,
+)
+from dslc.library.operation import Context, IndexUse, Scale, Typed, loss, option
+from dslc.types import INT64, ElementType, Shape, TensorType, shape_text
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
 
 __all__ = [
-    "TWO_CLASSES", "Mean", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "huber",
-    "ignore_option",
-    "kl_divergence", "l1", "l2", "mae", "match_classes", "match_shapes", "match_weight", "mse", "nonzero", "surprise",
-    "weighted_mean", "weights_of",
+    "TWO_CLASSES", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "ignore_option",
+    "kl_divergence", "match_classes", "surprise",
 ]  # fmt: skip
 
 
-# --- Type rules that losses and metrics share ----------------------------------------------------------
-
-
-def match_shapes(name: str, prediction: TensorType, target: TensorType) -> None:
-    """Refuse operands that are not of one float type and one shape."""
-    for operand in (prediction, target):
-        if not operand.element.is_float:
-            raise errors.NOT_FLOAT(
-                f"'{name}' compares floating-point numbers, and one operand is {operand}",
-                hint="convert it with cast(y, float32)",
-            )
-    if prediction.element is not target.element:
-        raise errors.NOT_FLOAT(f"'{name}' is given {prediction} and {target}, which do not mix", hint="cast one")
-    if prediction.shape != target.shape:
-        raise errors.SHAPES_DIFFER(
-            f"'{name}' is given a prediction {prediction} and a target {target}; their shapes must be equal",
-            hint=_shape_hint(prediction.shape, target.shape),
-        )
-
-
-def _shape_hint(prediction: Shape, target: Shape) -> str | None:
-    for one, other, side in ((prediction, target, "prediction"), (target, prediction, "target")):
-        for axis in range(1, len(one)):
-            if one[axis] == 1 and (*one[:axis], *one[axis + 1 :]) == other:
-                return f"take the axis of size one away from the {side}: squeeze(y, axis = {axis})"
-    return None
-
-
-def match_weight(name: str, weight: TensorType | None, target: Shape, element: ElementType) -> None:
-    """Refuse a weight that is not one number per example, or per element of the target's first axes."""
-    if weight is None:
-        return
-    if weight.rank == 0 or weight.shape != target[: weight.rank]:
-        raise errors.WEIGHT_SHAPE(
-            f"the weight of '{name}' is {weight}, and the target has the shape {shape_text(target)}",
-            hint=f"give one number per example: {shape_text(target[:1])}" if target else None,
-        )
-    if weight.element is not element:
-        raise errors.WEIGHT_SHAPE(
-            f"the weight of '{name}' is {weight}, and the prediction is {element}", hint=f"cast(w, {element})"
-        )
+# --- Type rules that losses and metrics of classes share -------------------------------------------------
 
 
 def class_axis(name: str, logits: TensorType, axis: int) -> int:
@@ -84,9 +46,9 @@ def class_axis(name: str, logits: TensorType, axis: int) -> int:
 
 def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) -> tuple[int, int]:
     """Refuse class indices that do not fit the logits; return the axis of the classes and their number."""
-    if logits.rank < target.rank and _shape_hint(logits.shape, target.shape):
+    if logits.rank < target.rank and shape_hint(logits.shape, target.shape):
         raise errors.SHAPES_DIFFER(
-            f"'{name}' is given logits {logits} and a target {target}", hint=_shape_hint(logits.shape, target.shape)
+            f"'{name}' is given logits {logits} and a target {target}", hint=shape_hint(logits.shape, target.shape)
         )
     axis = class_axis(name, logits, axis)
     classes = logits.shape[axis]
@@ -96,7 +58,7 @@ def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) 
         raise errors.CLASS_INDICES(
             f"'{name}' is given logits {logits} with the classes on axis {axis}, so class indices have the shape "
             f"{shape_text(rest)}, but the target is {target}",
-            hint="are the classes on the last axis? say axis = -1" if on_last else _shape_hint(target.shape, rest),
+            hint="are the classes on the last axis? say axis = -1" if on_last else shape_hint(target.shape, rest),
         )
     if not target.element.is_integer:
         raise errors.CLASS_INDICES(
@@ -132,107 +94,10 @@ def class_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
     return target * valid, valid
 
 
-# --- Emissions that losses and metrics share -------------------------------------------------------------
+# --- Losses ------------------------------------------------------------------------------------------------
 
 
-def weights_of(weight: Tensor, rank: int) -> Tensor:
-    """Give a weight axes of size one up to the rank, so that it multiplies what it weighs."""
-    return g.unsqueeze(weight, range(weight.rank, rank)) if weight.rank < rank else weight
-
-
-class Mean(Statistic):
-    """A weighted mean: ``sum(weight * value) / sum(weight)`` over all elements, the weight 1 unless it is given.
-
-    Where the weights sum to 0 (every target ignored, say) it is 0, where PyTorch has NaN.
-    """
-
-    direction: ClassVar[str | None] = "lowest"
-
-    def weighting(self, operands: Sequence[Typed]) -> Hashable:
-        return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
-
-    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary."""
-        assert weight is not None
-        return g.reduce_sum(weight, range(1, weight.rank))
-
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
-        total, weight = accumulators["sum"], accumulators["weight"]
-        if total.element.is_integer:  # float32 would round numbers beyond 2 ** 24
-            total = g.cast(total, FLOAT64)
-        return g.cast(total / g.cast(nonzero(weight), total.element), element)
-
-
-def nonzero(x: Tensor) -> Tensor:
-    """Return x with 1 in place of 0, for a divisor whose dividend is 0 then."""
-    return x + g.cast(g.equal(x, 0), x.element)
-
-
-def weighted_mean(values: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
-    """Accumulate the mean of values of shape (N, ...), each weighted by its example's weight."""
-    builder = values.builder
-    if weight is None:
-        return {"sum": g.reduce_sum(values), "weight": g.reshape(builder.dimension(values.type.count), ())}
-    total, repeats = weight, element_count(values.shape[weight.rank :])
-    if repeats != 1:
-        total = total * g.cast(g.reshape(builder.dimension(repeats), ()), weight.element)
-    return {"sum": g.reduce_sum(values * weights_of(weight, values.rank)), "weight": g.reduce_sum(total)}
-
-
-# --- Losses of real values ------------------------------------------------------------------------------
-
-
-class ElementwiseLoss(Mean):
-    """The weighted mean of a value of each element of a prediction and a target of one shape."""
-
-    def type(self, prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
-        match_shapes(self.name, prediction, target)
-        match_weight(self.name, weight, target.shape, prediction.element)
-        return TensorType(prediction.element)
-
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of each element."""
-        raise NotImplementedError
-
-    def accumulate(
-        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return weighted_mean(self.value(prediction, target), weight)
-
-
-@function
-class mse(ElementwiseLoss):
-    """Mean squared error: the mean of ``(prediction - target) ** 2``."""
-
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
-        error = prediction - target
-        return error * error
-
-
-@function
-class mae(ElementwiseLoss):
-    """Mean absolute error: the mean of ``abs(prediction - target)`` (PyTorch's ``l1_loss``)."""
-
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return g.absolute(prediction - target)
-
-
-@function
-class huber(ElementwiseLoss):
-    """Huber's loss: half the square of errors up to ``delta``, and beyond it linear in them.
-
-    P. J. Huber, Robust estimation of a location parameter, 1964.
-    """
-
-    delta: float = option("The error where the square ends and the line begins.", default=1.0, above=0)
-
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
-        error = prediction - target
-        near = g.clip(error, -self.delta, self.delta)
-        return near * (error - near * 0.5)
-
-
-@function
+@loss
 class binary_cross_entropy(ElementwiseLoss):
     """Cross entropy of two classes: the mean of ``-y log(p) - (1 - y) log(1 - p)`` with ``p = sigmoid(logits)``.
 
@@ -267,7 +132,7 @@ def _constant_like(x: Tensor, value: float | Sequence[float] | np.ndarray[Any, A
     return x.builder.constant(np.asarray(value), x.element)
 
 
-@function
+@loss
 class kl_divergence(Mean):
     """Kullback and Leibler's divergence: the mean over examples of ``sum(target * (log(target) - log_prediction))``.
 
@@ -291,10 +156,7 @@ class kl_divergence(Mean):
         return weighted_mean(g.reduce_sum(values, range(1, values.rank)), weight)
 
 
-# --- Cross entropy ------------------------------------------------------------------------------------------
-
-
-@function
+@loss
 class cross_entropy(Mean):
     """Cross entropy of several classes: the mean of ``-log(softmax(logits))`` at the right class.
 
@@ -406,38 +268,3 @@ def surprise(logits: Tensor, log_probability: Tensor, index: Tensor, axis: int) 
         return g.scatter_elements_add(g.exp(log_probability) * dy, index, -dy, axis)
 
     return g.with_gradients(-g.gather_elements(log_probability, index, axis), [(logits, by_logits)])
-
-
-# --- Penalties ---------------------------------------------------------------------------------------------
-
-
-class Penalty(Function):
-    """A function of networks: its operands are the kernels and embeddings of the networks that it is given."""
-
-    def type(self, *weights: TensorType) -> TensorType:
-        if not weights or not all(w.element is weights[0].element and w.element.is_float for w in weights):
-            raise errors.NEEDS_NETWORK(
-                f"'{self.name}' finds no kernels to sum over"
-                if not weights
-                else f"'{self.name}' takes a network, and is given {', '.join(map(str, weights))}"
-            )
-        return TensorType(weights[0].element)
-
-
-@function
-class l2(Penalty):
-    """The sum of squares of a network's kernels and embeddings; biases, scales and shifts are left out.
-
-    As part of a loss, ``a * l2(net)`` pulls these weights to 0 with strength ``2 * a``.
-    """
-
-    def emit(self, context: Context, *weights: Tensor) -> Tensor:
-        return g.total(*(g.reduce_sum(w * w) for w in weights))
-
-
-@function
-class l1(Penalty):
-    """The sum of absolute values of a network's kernels and embeddings; biases, scales and shifts are left out."""
-
-    def emit(self, context: Context, *weights: Tensor) -> Tensor:
-        return g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))

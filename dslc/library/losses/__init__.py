@@ -1,0 +1,1 @@
+"""Losses: weighted means over examples, and penalties on weights."""

@@ -1,0 +1,131 @@
+"""Weighted means over examples, which most losses are, and what losses and metrics share.
+
+A :class:`Mean` gives a weighted sum and the sum of the weights per batch, so it is exact over a split whatever the
+batches. Definitions and defaults are those of ``torch.nn.functional`` unless a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from dslc import graph as g
+from dslc.errors import losses as errors
+from dslc.library.operation import EXAMPLES, Context, Statistic, Typed
+from dslc.types import FLOAT64, ElementType, Shape, TensorType, element_count, shape_text
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__ = [
+    "ElementwiseLoss", "Mean", "match_shapes", "match_weight", "nonzero", "shape_hint", "weighted_mean", "weights_of",
+]  # fmt: skip
+
+
+# --- Type rules ------------------------------------------------------------------------------------------
+
+
+def match_shapes(name: str, prediction: TensorType, target: TensorType) -> None:
+    """Refuse operands that are not of one float type and one shape."""
+    for operand in (prediction, target):
+        if not operand.element.is_float:
+            raise errors.NOT_FLOAT(
+                f"'{name}' compares floating-point numbers, and one operand is {operand}",
+                hint="convert it with cast(y, float32)",
+            )
+    if prediction.element is not target.element:
+        raise errors.NOT_FLOAT(f"'{name}' is given {prediction} and {target}, which do not mix", hint="cast one")
+    if prediction.shape != target.shape:
+        raise errors.SHAPES_DIFFER(
+            f"'{name}' is given a prediction {prediction} and a target {target}; their shapes must be equal",
+            hint=shape_hint(prediction.shape, target.shape),
+        )
+
+
+def shape_hint(prediction: Shape, target: Shape) -> str | None:
+    """Say how one of two shapes becomes the other, where an axis of size one is all that is between them."""
+    for one, other, side in ((prediction, target, "prediction"), (target, prediction, "target")):
+        for axis in range(1, len(one)):
+            if one[axis] == 1 and (*one[:axis], *one[axis + 1 :]) == other:
+                return f"take the axis of size one away from the {side}: squeeze(y, axis = {axis})"
+    return None
+
+
+def match_weight(name: str, weight: TensorType | None, target: Shape, element: ElementType) -> None:
+    """Refuse a weight that is not one number per example, or per element of the target's first axes."""
+    if weight is None:
+        return
+    if weight.rank == 0 or weight.shape != target[: weight.rank]:
+        raise errors.WEIGHT_SHAPE(
+            f"the weight of '{name}' is {weight}, and the target has the shape {shape_text(target)}",
+            hint=f"give one number per example: {shape_text(target[:1])}" if target else None,
+        )
+    if weight.element is not element:
+        raise errors.WEIGHT_SHAPE(
+            f"the weight of '{name}' is {weight}, and the prediction is {element}", hint=f"cast(w, {element})"
+        )
+
+
+# --- Emissions -------------------------------------------------------------------------------------------
+
+
+def weights_of(weight: Tensor, rank: int) -> Tensor:
+    """Give a weight axes of size one up to the rank, so that it multiplies what it weighs."""
+    return g.unsqueeze(weight, range(weight.rank, rank)) if weight.rank < rank else weight
+
+
+class Mean(Statistic):
+    """A weighted mean: ``sum(weight * value) / sum(weight)`` over all elements, the weight 1 unless it is given.
+
+    Where the weights sum to 0 (every target ignored, say) it is 0, where PyTorch has NaN.
+    """
+
+    direction: ClassVar[str | None] = "lowest"
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
+
+    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary."""
+        assert weight is not None
+        return g.reduce_sum(weight, range(1, weight.rank))
+
+    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+        total, weight = accumulators["sum"], accumulators["weight"]
+        if total.element.is_integer:  # float32 would round numbers beyond 2 ** 24
+            total = g.cast(total, FLOAT64)
+        return g.cast(total / g.cast(nonzero(weight), total.element), element)
+
+
+def nonzero(x: Tensor) -> Tensor:
+    """Return x with 1 in place of 0, for a divisor whose dividend is 0 then."""
+    return x + g.cast(g.equal(x, 0), x.element)
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
+    """Accumulate the mean of values of shape (N, ...), each weighted by its example's weight."""
+    builder = values.builder
+    if weight is None:
+        return {"sum": g.reduce_sum(values), "weight": g.reshape(builder.dimension(values.type.count), ())}
+    total, repeats = weight, element_count(values.shape[weight.rank :])
+    if repeats != 1:
+        total = total * g.cast(g.reshape(builder.dimension(repeats), ()), weight.element)
+    return {"sum": g.reduce_sum(values * weights_of(weight, values.rank)), "weight": g.reduce_sum(total)}
+
+
+class ElementwiseLoss(Mean):
+    """The weighted mean of a value of each element of a prediction and a target of one shape."""
+
+    def type(self, prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        match_shapes(self.name, prediction, target)
+        match_weight(self.name, weight, target.shape, prediction.element)
+        return TensorType(prediction.element)
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each element."""
+        raise NotImplementedError
+
+    def accumulate(
+        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return weighted_mean(self.value(prediction, target), weight)

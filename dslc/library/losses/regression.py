@@ -1,0 +1,46 @@
+"""Losses of real values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dslc import graph as g
+from dslc.library.losses.mean import ElementwiseLoss
+from dslc.library.operation import loss, option
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__ = ["huber", "mae", "mse"]
+
+
+@loss
+class mse(ElementwiseLoss):
+    """Mean squared error: the mean of ``(prediction - target) ** 2``."""
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        error = prediction - target
+        return error * error
+
+
+@loss
+class mae(ElementwiseLoss):
+    """Mean absolute error: the mean of ``abs(prediction - target)`` (PyTorch's ``l1_loss``)."""
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return g.absolute(prediction - target)
+
+
+@loss
+class huber(ElementwiseLoss):
+    """Huber's loss: half the square of errors up to ``delta``, and beyond it linear in them.
+
+    P. J. Huber, Robust estimation of a location parameter, 1964.
+    """
+
+    delta: float = option("The error where the square ends and the line begins.", default=1.0, above=0)
+
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        error = prediction - target
+        near = g.clip(error, -self.delta, self.delta)
+        return near * (error - near * 0.5)

@@ -1,0 +1,110 @@
+"""Optimizers: update rules as in their papers, with PyTorch 2's formulas and defaults.
+
+An optimizer says which state it keeps for each parameter and how one update follows from a gradient. What depends
+on no parameter (bias corrections, products of hyper-parameters) is computed once per step, on scalars, and the
+element-wise passes over parameters and state are as few as the formula allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from dslc import graph as g
+from dslc.library.schedules.chains import check_complete
+from dslc.library.schedules.curves import constant
+from dslc.library.schedules.schedule import Moment, Schedule
+from dslc.library.word import OPTIMIZERS, Word, word_decorator
+from dslc.types import FLOAT32, ElementType
+
+if TYPE_CHECKING:
+    from dslc.graph import Builder, Tensor
+
+    Scalar: TypeAlias = float | Tensor
+
+__all__ = ["Optimizer", "Update", "optimizer"]
+
+T = TypeVar("T")
+
+
+@dataclass
+class Update:
+    """One update of parameters of one element type: which one it is, and the values of hyper-parameters in it."""
+
+    builder: Builder
+    step: Tensor
+    """Updates done before this one, an int64 scalar."""
+    total: Tensor | None = None
+    """Updates in the whole training, an int64 scalar; needed by schedules whose ``needs_total`` holds."""
+    host: Mapping[Schedule, Tensor] = field(default_factory=dict)
+    """The scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
+    element: ElementType = FLOAT32
+    """The parameters' element type, in which scalars are computed."""
+    _known: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what was computed for the key before, or compute it now."""
+        if key not in self._known:
+            self._known[key] = compute()
+        known: T = self._known[key]
+        return known
+
+    @property
+    def done(self) -> Tensor:
+        """The number of updates before this one, in the parameters' type (float32: exact to 2 ** 24)."""
+        return self.once("done", lambda: g.cast(self.step, self.element))
+
+    @property
+    def count(self) -> Tensor:
+        """This update's number, from 1, in the parameters' type (float32: exact to 2 ** 24)."""
+        return self.once("count", lambda: g.cast(self.step + 1, self.element))
+
+    def value(self, hyper: float | Schedule) -> Scalar:
+        """Return a hyper-parameter's value in this update: a number, or a scalar of the parameters' type."""
+        if not isinstance(hyper, Schedule):
+            return float(hyper)
+        if isinstance(hyper, constant):
+            return float(hyper.value)
+        return self.once(hyper, lambda: self._evaluate(hyper))
+
+    def _evaluate(self, schedule: Schedule) -> Scalar:
+        remaining: Scalar = 1.0
+        if schedule.needs_total:
+            total = self.total
+            assert total is not None
+            remaining = self.once("total", lambda: g.maximum(g.cast(total, self.element), 1.0))
+        host = {driven: g.cast(scalar, self.element) for driven, scalar in self.host.items()}
+        value = schedule.formula(Moment(self.done, remaining, host))
+        return value if isinstance(value, g.Tensor) else float(value)
+
+
+class Optimizer(Word):
+    """An update rule. Gradients and state have the parameter's element type and shape."""
+
+    lr: float | Schedule
+    weight_decay: float | Schedule
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, Schedule):
+                check_complete(value)
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of the state tensors kept per parameter; they have its shape and start from 0."""
+        return ()
+
+    def update(
+        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the parameter after the update, and its state."""
+        raise NotImplementedError
+
+    def decayed(self, u: Update, weight: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient of the objective plus ``weight_decay / 2 * sum(weight ** 2)``."""
+        if self.weight_decay == 0.0:
+            return gradient
+        return gradient + weight * u.value(self.weight_decay)
+
+
+optimizer = word_decorator("optimizer", OPTIMIZERS)

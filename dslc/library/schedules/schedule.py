@@ -1,0 +1,90 @@
+"""Schedules: hyper-parameters that change with the number of updates done.
+
+Each formula is written once, over numbers and over tensors alike: :meth:`Schedule.at` evaluates it in NumPy's
+float64 for printing and tests, and an optimizer evaluates it in the training graph, in the parameters' type, from the
+step counter. float32 holds every step up to 2 ** 24 exactly; beyond, a step is off by one part in 10 ** 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from dslc import graph as g
+from dslc.library.word import SCHEDULES, Word, word_decorator
+
+__all__ = ["Moment", "Number", "Schedule", "mathematics", "schedule"]
+
+Number: TypeAlias = Any
+"""A float, an array of float64, or a scalar of a graph; the formulas below hold for all three."""
+
+
+def mathematics(*values: Number) -> Any:
+    """Return the module whose functions compute with such values: ``dslc.graph``, or NumPy for numbers."""
+    return g if any(isinstance(value, g.Tensor) for value in values) else np
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where in training a schedule is evaluated."""
+
+    step: Number
+    """Updates done since the schedule began, never negative."""
+    remaining: Number
+    """Updates from where the schedule began to the end of training, at least 1."""
+    host: Mapping[Schedule, Number] = field(default_factory=dict)
+    """What the host has set for those that it drives."""
+    target: Number = 0.0
+    """The value with which the next schedule begins."""
+
+
+class Schedule(Word):
+    """A value as a function of the number of updates done.
+
+    The first update sees step 0. Schedules are joined with ``then``, see :mod:`.chains`.
+    """
+
+    family: ClassVar[str] = "schedule"
+
+    @property
+    def length(self) -> int | None:
+        """How many updates it lasts where another one follows; None if that is not said."""
+        return getattr(self, "steps", None)
+
+    @property
+    def last(self) -> Schedule:
+        """The one that lasts to the end of training."""
+        return self
+
+    @property
+    def needs_total(self) -> bool:
+        """Does its value depend on how many updates the training has in all?"""
+        return False
+
+    def formula(self, moment: Moment) -> Number:
+        """Return the value at a moment; the formula, over numbers and tensors alike."""
+        raise NotImplementedError
+
+    def first(self, moment: Moment) -> Number:
+        """Return the value before any update."""
+        return self.formula(replace(moment, step=0.0))
+
+    def host_values(self) -> dict[Schedule, float]:
+        """Return the schedules in it that the host drives, each with the number it starts from."""
+        return {}
+
+    def at(
+        self, step: float | Sequence[int] | np.ndarray[Any, Any], total: int,
+        host: Mapping[Schedule, float] | None = None,
+    ) -> np.ndarray[Any, Any]:  # fmt: skip
+        """Evaluate it in float64 after that many updates (a number or an array) of ``total``."""
+        values: dict[Schedule, Number] = {**self.host_values(), **(host or {})}
+        steps = np.asarray(step, dtype=np.float64)
+        with np.errstate(over="ignore", under="ignore"):
+            return np.broadcast_to(self.formula(Moment(steps, float(max(total, 1)), values)), steps.shape)
+
+
+schedule = word_decorator("schedule", SCHEDULES)
