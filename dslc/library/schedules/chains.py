@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from dslc.errors import losses as errors
-from dslc.library.schedules.curves import constant
 from dslc.library.schedules.schedule import Moment, Number, Schedule, mathematics, schedule
-from dslc.library.word import option
+from dslc.library.word import SCHEDULES, option
 
 __all__ = ["Chain", "as_schedule", "chain", "check_complete", "warmup"]
 
@@ -88,7 +87,8 @@ def as_schedule(value: Schedule | float) -> Schedule:
     """Return a schedule as it is, and a number as a constant one."""
     if isinstance(value, Schedule):
         return value
-    return constant(value=float(value))  # type: ignore[call-arg]
+    made: Schedule = SCHEDULES["constant"](value=float(value))
+    return made
 
 
 def check_complete(schedule: Schedule) -> None:
