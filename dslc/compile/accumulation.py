@@ -47,9 +47,9 @@ def emit_addends(lowering: Lowering, addends: Sequence[Addend]) -> Tensor:
     tensors = []
     for addend in addends:
         tensor = lowering.tensor(addend.value)
-        for word, factor in addend.factors:
+        for operator, factor in addend.factors:
             other = lowering.tensor(factor) if isinstance(factor, Value) else factor
-            tensor = tensor / other if word == "divide" else tensor * other
+            tensor = tensor / other if operator == "/" else tensor * other
         tensors.append(tensor)
     return g.total(*tensors)
 

@@ -23,7 +23,7 @@ from dslc.compile.state import (
 )
 from dslc.graph import Tensor
 from dslc.library.optimizers.optimizer import Update
-from dslc.library.schedules.schedule import Schedule
+from dslc.library.schedules.schedule import FigureSchedule, Schedule
 from dslc.library.word import options_of
 from dslc.plan.terms import varying_sites
 from dslc.plan.training import Group, Objective, TrainPlan
@@ -42,7 +42,7 @@ class HostSchedule:
     """A schedule that the host drives through a state scalar."""
 
     state: str
-    schedule: Schedule
+    schedule: FigureSchedule
 
 
 def clipped(train: TrainPlan, gradients: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -121,7 +121,7 @@ def _schedules(groups: Sequence[Group]) -> list[Schedule]:
     return [value for value in values if isinstance(value, Schedule)]
 
 
-def _driven_schedules(groups: Sequence[Group]) -> list[Schedule]:
+def _driven_schedules(groups: Sequence[Group]) -> list[FigureSchedule]:
     """Return the schedules, or parts of them, that the host drives, each once."""
     return list(dict.fromkeys(driven for schedule in _schedules(groups) for driven in schedule.host_values()))
 

@@ -20,8 +20,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from dslc import graph as g
-from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, LOSSES, METRICS, Word, option, per_word, word_decorator
-from dslc.types import Dimension, ElementType, Shape, TensorType
+from dslc.library.word import (
+    FUNCTIONS,
+    INITIALIZERS,
+    LAYERS,
+    LOSSES,
+    METRICS,
+    Word,
+    option,
+    options_of,
+    per_word,
+    word_decorator,
+)
+from dslc.types import Dimension, ElementType, Shape, TensorType, symbols_of
 
 if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
@@ -30,9 +41,9 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = [
-    "EXAMPLES", "SUM", "Context", "Function", "IndexUse", "Initializer", "Layer", "Operation", "Role", "Scale",
+    "EXAMPLES", "SUM", "Alike", "Context", "Function", "IndexUse", "Initializer", "Layer", "Operation", "Role", "Scale",
     "Statistic", "Typed", "Types", "Variable", "function", "initializer", "layer", "loss", "metric",
-    "operands_of", "option", "word_of_symbol",
+    "operands_of", "option", "symbol_of", "word_of_symbol",
 ]  # fmt: skip
 
 Types = TensorType | tuple[TensorType, ...]
@@ -40,6 +51,16 @@ Types = TensorType | tuple[TensorType, ...]
 
 class Initializer(Word):
     """How a parameter starts."""
+
+    @classmethod
+    def coerce(cls, value: Any) -> Any:
+        """Return the initializer that a number, or a word of another family with its name, stands for."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return INITIALIZERS["constant"](value=float(value))
+        if not isinstance(value, Initializer) and isinstance(value, Word) and value.name in INITIALIZERS:
+            word = INITIALIZERS[value.name]
+            return word(**{option.name: getattr(value, option.name) for option in options_of(word)})
+        return value
 
     def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
         """Draw an array (float64; the caller casts). Fans are those of the variable, see :class:`Variable`."""
@@ -142,6 +163,13 @@ class Scale(Enum):
     LOGARITHM = "logarithms of probabilities"
 
 
+class Alike(Enum):
+    """What a target of the shape of its logits says."""
+
+    SHARES = "a probability of each class"
+    LABELS = "of each label whether an example has it"
+
+
 class Operation(Word):
     """A layer or a function."""
 
@@ -161,6 +189,26 @@ class Operation(Word):
     """Are its results its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged?"""
     scale: ClassVar[Scale | None] = None
     """What its results say of classes, if that is known."""
+    elementwise: ClassVar[bool] = False
+    """Does each element of a result hang on nothing but those at its place, operands of fewer elements repeated?"""
+    local: ClassVar[bool] = False
+    """Does an entry along an axis of its operands that stays, stay apart from the others? See :meth:`joined_axes`."""
+    rearranges: ClassVar[bool] = False
+    """Has its result all elements of its one operand and no others, be it in another shape, order or type?"""
+    additive: ClassVar[bool] = False
+    """Is its result for a sum the sum of those for the summands, where it has one operand?"""
+    converts: ClassVar[bool] = False
+    """Is its result its operand in another element type?"""
+    selects: ClassVar[bool] = False
+    """Takes it each element of its second operand where its first holds, and of its third elsewhere?"""
+    divides: ClassVar[bool] = False
+    """Does it divide whole numbers by its second operand, which ends the run where that is 0?"""
+    tells_missing: ClassVar[bool] = False
+    """Is it made for NaN, so that no finding is lost where that becomes a truth or a whole number?"""
+    wraps: ClassVar[bool] = True
+    """May a whole number that it computes leave its type? Those of words with ``carries`` don't."""
+    wraps_exactly: ClassVar[bool] = False
+    """Is a whole number that it computes exact, but for whole turns where it leaves its type?"""
 
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""
@@ -175,8 +223,30 @@ class Operation(Word):
         raise NotImplementedError
 
     def joined_axes(self, *operands: TensorType) -> Sequence[int]:
-        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays."""
-        return ()
+        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays.
+
+        Of a word that says nothing of itself all are taken to be: it is refused where examples must stay apart.
+        """
+        return () if self.elementwise or self.local or not operands else range(operands[0].rank)
+
+    def keeps_apart(self, operands: Sequence[TensorType], symbol: str) -> bool:
+        """Do entries of axes whose size has a symbol stay apart from one another?"""
+        return not any(symbol in symbols_of(operands[0].shape[axis]) for axis in self.joined_axes(*operands))
+
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]] | None:
+        """Return the shape that x is cut into and the order that its axes are put in, if that, joined, is the result.
+
+        None of a word that neither cuts nor joins axes.
+        """
+        return None
+
+    def concatenates(self, *operands: TensorType) -> int | None:
+        """Return the axis along which the result is the operands, one behind the other."""
+        return None
+
+    def bounds(self, *ranges: tuple[int, int]) -> tuple[int, int] | None:
+        """Return the least and the greatest number, given those of operands of whole numbers; None: not known."""
+        return None
 
     def operators(self) -> Sequence[str]:
         """Return those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
@@ -208,6 +278,12 @@ class Function(Operation):
 
     symbol: ClassVar[str | None] = None
     """The operator that means it: ``+``, ``and``; see :func:`word_of_symbol`."""
+    spreads: ClassVar[tuple[int, ...]] = ()
+    """The operands in whose place a number stands for a tensor of it, of the shape of the first one."""
+    of_networks: ClassVar[bool] = False
+    """Is it applied to a network's kernels and embeddings where it is given the network?"""
+    of_tensor: ClassVar[str | None] = None
+    """What means the same of any tensor, for hints."""
 
     @classmethod
     def number(cls, *values: Any) -> Any:
@@ -240,8 +316,20 @@ class Statistic(Function):
     carries float accumulators in float64 across batches.
     """
 
+    local = True
     direction: ClassVar[str | None] = None
     """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
+    averages: ClassVar[bool] = False
+    """Is it the mean that its accumulator "weight" belongs to, 0 where that is 0? See :meth:`example_weights`."""
+    thresholds: ClassVar[bool] = False
+    """Does it look at nothing of its first operand's numbers but their signs, or which is the greatest?"""
+    shift_free: ClassVar[bool] = False
+    """Is it the same where a number is added to all of its first operand?"""
+    reads: ClassVar[Alike | None] = None
+    """What a target of the first operand's own shape says, where others hold class indices.
+
+    Such words have an option ``axis``, on which the classes are; None: on axis 1.
+    """
 
     def takes(self, *operands: TensorType) -> Scale | None:
         """Return what its first operand says of classes: given anything else, its value means nothing."""
@@ -279,6 +367,13 @@ class Statistic(Function):
         """Are its accumulators of several batches the sums of those of each, see :meth:`merge`?"""
         return type(self).merge is Statistic.merge
 
+    def example_weights(self, element: ElementType, *targets: Tensor) -> Tensor:
+        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary.
+
+        The targets are the operands after the first one.
+        """
+        raise NotImplementedError
+
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
         return {name: total[name] + batch[name] for name in total}
@@ -313,6 +408,11 @@ def operands_of(word: type[Any]) -> tuple[OperandSpec, ...]:
     """Return the operands of an operation, read off the signature of its ``type`` method."""
     parameters = list(inspect.signature(word.type).parameters.values())[1:]
     return tuple(OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL) for p in parameters)
+
+
+def symbol_of(operation: Operation) -> str | None:
+    """Return the operator that means an operation, if one does."""
+    return operation.symbol if isinstance(operation, Function) else None
 
 
 def word_of_symbol(symbol: str, operands: int) -> type[Function]:

@@ -21,8 +21,8 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 from typing_extensions import dataclass_transform
 
 __all__ = [
-    "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED", "SCHEDULES", "SOURCES",
-    "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
+    "ACTIVATIONS", "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED", "SCHEDULES",
+    "SOURCES", "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
 ]  # fmt: skip
 
 
@@ -46,7 +46,7 @@ class Option:
 
     ``kinds`` are what its values may be: ``int``, ``float``, ``bool``, ``str``, ``type(None)``,
     ``Dimension``, a word class such as ``Initializer``, :class:`Texts`, or ``tuple`` for a list, whose ``items`` are of
-    such kinds.
+    such kinds; of a list of pairs, a name and a value, the values are.
     """
 
     name: str
@@ -98,6 +98,11 @@ class Word:
     """``layer``, ``function``, ``optimizer``, ..., for messages and documentation."""
 
     @classmethod
+    def coerce(cls, value: Any) -> Any:
+        """Return the word of this family that a value of another kind stands for; else the value."""
+        return value
+
+    @classmethod
     def doc(cls) -> str:
         """Return the documentation, as Markdown."""
         return inspect.getdoc(cls) or ""
@@ -143,7 +148,10 @@ def _items(hint: Any) -> tuple[Any, ...]:
     """Return what the items of a list may be, where the hint allows one."""
     if get_origin(hint) in (Union, UnionType):
         return tuple(kind for member in get_args(hint) for kind in _items(member))
-    return _kinds(get_args(hint)[0]) if get_origin(hint) is tuple else ()
+    if get_origin(hint) is not tuple:
+        return ()
+    item = get_args(hint)[0]
+    return _kinds(get_args(item)[1] if get_origin(item) is tuple else item)  # of pairs, what belongs to a name
 
 
 def refusal(option: Option, value: Any) -> str | None:
@@ -187,6 +195,8 @@ LAYERS: dict[str, type[Any]] = {}
 FUNCTIONS: dict[str, type[Any]] = {}
 INITIALIZERS: dict[str, type[Any]] = {}
 OPTIMIZERS: dict[str, type[Any]] = {}
+ACTIVATIONS: dict[str, type[Any]] = {}
+"""Those of the layers that are activations."""
 LOSSES: dict[str, type[Any]] = {}
 """Those of the functions that are losses."""
 METRICS: dict[str, type[Any]] = {}

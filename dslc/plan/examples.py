@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 
 import numpy as np
 
 from dslc.dimensions import evaluate
-from dslc.library.functions.notation import einsum, rearrange
-from dslc.library.functions.shaping import concat, reshape
 from dslc.plan.values import Application, Value
 from dslc.types import Dimension, Shape, Symbolic, TensorType, symbols_of
 
@@ -37,7 +35,8 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
     ``batch`` is the symbol that counts the examples.
     """
     applications = list(applications)
-    if not any(isinstance(application.operation, (reshape, rearrange)) for application in applications):
+    moves = {a: a.operation.reordered(a.operands[0].type) for a in applications if a.operands}
+    if not any(moves.values()):
         return frozenset(a for a in applications if _mixes(a, batch))  # every order is that of the fields
     orders: dict[int, _Order] = {}
     found = []
@@ -45,13 +44,15 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
         given = [orders[id(o)] for o in application.operands if id(o) in orders]
         order = given[0] if given else None
         operation = application.operation
-        if isinstance(operation, (reshape, rearrange)) and order is not None:
-            order = _moved(application, order, batch)
+        move = moves.get(application)
+        if move is not None and order is not None:
+            order = _moved(application, order, batch, *move)
             apart = order is not None
         else:
             apart = len({len(order) for order in given}) == len(set(given))
         result = application.outputs[0].type
-        if isinstance(operation, concat) and operation.axis % result.rank == _axis(result, batch):
+        axis = operation.concatenates(*(operand.type for operand in application.operands))
+        if axis is not None and axis == _axis(result, batch):
             order = tuple(example for operand in given for example in operand)
         if not apart or _mixes(application, batch):
             found.append(application)
@@ -93,18 +94,19 @@ def _order_of(type: TensorType, batch: str) -> _Order | None:
     return tuple(np.repeat(np.arange(EXAMPLES), max(each, 0)).tolist())
 
 
-def _moved(application: Application, order: _Order, batch: str) -> _Order | None:
+def _moved(application: Application, order: _Order, batch: str, cut: Shape, places: Sequence[int]) -> _Order | None:
     """Return the order of the examples behind a reshape or a rearrange; None where an entry has several of them."""
     (operand,), (output,) = application.operands[:1], application.outputs
     axis, target = _axis(operand.type, batch), _axis(output.type, batch)
     shape, result = _tried(operand.type.shape, batch), _tried(output.type.shape, batch)
-    if axis is None or target is None or prod(shape) != prod(result) or not 0 < prod(shape) <= LARGEST:
+    if axis is None or target is None or prod(shape) != prod(result):
+        return order
+    if axis == target and shape[: axis + 1] == result[: axis + 1] and list(places) == list(range(len(shape))):
+        return order  # only what lies behind is shaped anew
+    if not 0 < prod(shape) <= LARGEST:
         return order
     upright = np.array(order).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    elements = np.broadcast_to(upright, shape)
-    if isinstance(application.operation, rearrange):
-        plan = application.operation.plan(operand.type)
-        elements = elements.reshape(_tried(plan.split, batch)).transpose(plan.order)
+    elements = np.broadcast_to(upright, shape).reshape(_tried(cut, batch)).transpose(places)
     rows = np.moveaxis(elements.reshape(result), target, 0).reshape(result[target], -1)
     return tuple(rows[:, 0].tolist()) if (rows == rows[:, :1]).all() else None
 
@@ -114,10 +116,8 @@ def _mixes(application: Application, batch: str) -> bool:
     types = [operand.type for operand in operands]
     if operation.of_shapes:
         return any(batch in output.type.symbols for output in application.outputs)
-    if any(batch in symbols_of(types[0].shape[axis]) for axis in operation.joined_axes(*types)):
+    if not operation.keeps_apart(types, batch):
         return True
-    if isinstance(operation, einsum) and any(batch in output.type.symbols for output in application.outputs):
-        return not operation.keeps_apart(types, batch)
     sizes = [d for output in application.outputs for d in output.type.shape if batch in symbols_of(d)]
     if not all(_counts_examples(size, batch) for size in sizes):
         return True  # a slice of the batch, say

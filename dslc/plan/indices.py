@@ -15,9 +15,6 @@ from dslc.types import symbol
 
 __all__ = ["field_of", "follows_from_examples", "indexes_of", "ranges_of", "weight_of"]
 
-KEEPS_ALL = ("cast", "flatten", "reshape", "squeeze", "transpose", "unsqueeze", "Flatten", "Reshape")
-"""Words whose result has all elements of their operand and no others."""
-
 
 def indexes_of(application: Application) -> Sequence[IndexUse]:
     """Return which operands of an application are indices."""
@@ -39,7 +36,7 @@ def field_of(value: Value) -> str | None:
         operation = value.application.operation
         if isinstance(operation, Placeholder):
             return operation.key
-        if operation.name not in KEEPS_ALL or len(value.application.operands) != 1:
+        if not operation.rearranges or len(value.application.operands) != 1:
             return None
         (source,) = value.application.operands
         if not np.can_cast(source.type.element.numpy, value.type.element.numpy, "safe"):

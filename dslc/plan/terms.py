@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from dslc.library.losses.mean import Mean
-from dslc.library.operation import EXAMPLES, SUM, Statistic
+from dslc.library.operation import EXAMPLES, SUM, Statistic, symbol_of
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of
 from dslc.plan.values import Application, ParameterOf, Value
@@ -21,13 +20,10 @@ __all__ = [
     "statistics_of", "terms_of", "varying_sites",
 ]  # fmt: skip
 
-LINEAR = frozenset({"negative", "sum", "mean", "reshape", "squeeze", "unsqueeze", "transpose", "cast"})
-"""Functions of one tensor that commute with sums of it."""
-
 
 @dataclass(frozen=True, eq=False)
 class Addend:
-    """A value times factors, each a function's name, ``multiply`` or ``divide``, and what does not hang on a batch."""
+    """A value times factors, each an operator, ``*`` or ``/``, and what does not hang on a batch."""
 
     value: Value
     factors: tuple[tuple[str, Value | float], ...] = ()
@@ -73,7 +69,7 @@ def terms_of(objective: Value) -> Terms | None:
     while open_:
         addend = open_.pop()
         application = addend.value.application
-        word, operands = application.operation.name, application.operands
+        symbol, operands = symbol_of(application.operation), application.operands
         if id(application) not in finished:
             rest.append(addend)
         elif (site := _only_site(application, sites, finished)) is not None:
@@ -82,18 +78,18 @@ def terms_of(objective: Value) -> Terms | None:
             if weighting is None or gradient_flows(*site.operands[2:]):
                 return None
             terms.setdefault(weighting, Term(weighting, site)).addends.append(addend)
-        elif word in ("add", "subtract"):
-            sign = (("multiply", -1.0),) if word == "subtract" else ()
+        elif (symbol, len(operands)) == ("-", 1):
+            open_.append(Addend(operands[0], (*addend.factors, ("*", -1.0))))
+        elif symbol in ("+", "-"):
+            sign = (("*", -1.0),) if symbol == "-" else ()
             open_ += [Addend(operands[1], addend.factors + sign), Addend(operands[0], addend.factors)]
-        elif word == "negative":
-            open_.append(Addend(operands[0], (*addend.factors, ("multiply", -1.0))))
-        elif word in ("multiply", "divide"):
+        elif symbol in ("*", "/"):
             left, right = operands
-            if word == "multiply" and id(left.application) not in finished:
+            if symbol == "*" and id(left.application) not in finished:
                 left, right = right, left
             if id(right.application) in finished:
                 return None
-            open_.append(Addend(left, (*addend.factors, (word, right))))
+            open_.append(Addend(left, (*addend.factors, (symbol, right))))
         else:
             return None
     if any(addend.value.type.rank for term in terms.values() for addend in term.addends):
@@ -113,7 +109,7 @@ def _varies(site: Application) -> bool:
     operation = site.operation
     assert isinstance(operation, Statistic)
     weighting = operation.weighting(site.operands)
-    return isinstance(operation, Mean) and (weighting not in (EXAMPLES, SUM, None) or weight_of(site) is not None)
+    return operation.averages and (weighting not in (EXAMPLES, SUM, None) or weight_of(site) is not None)
 
 
 def known_by_fields(objective: Value) -> bool:
@@ -133,7 +129,7 @@ def joins_batches(site: Application) -> bool:
 def _only_site(application: Application, sites: dict[int, Application], finished: set[int]) -> Application | None:
     """Return the statistic that an application is a linear function of, if it is of one alone."""
     while id(application) not in sites:
-        if application.operation.name not in LINEAR or len(application.operands) != 1:
+        if not application.operation.additive or len(application.operands) != 1:
             return None
         application = application.operands[0].application
         if id(application) not in finished:

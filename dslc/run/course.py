@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -137,7 +136,7 @@ class Course:
         progress = self.progress
         for graph in self.artifacts.steps:
             for host in graph.host_schedules:
-                watched: Any = host.schedule
+                watched = host.schedule
                 figures = [
                     progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch
                 ]

@@ -18,7 +18,7 @@ from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
 from dslc.graph.model import Model
-from dslc.library.schedules.schedule import Schedule
+from dslc.library.schedules.schedule import FigureSchedule, Schedule
 from dslc.library.word import options_of
 from dslc.plan.training import TrainPlan
 from dslc.rewrite.passes import text_of
@@ -232,7 +232,7 @@ def changed_length(before: RunRecord, train: TrainPlan) -> list[Diagnostic]:
 
 
 def changed_rates(
-    train: TrainPlan, step: int, before: int, now: int, host: Mapping[Schedule, float]
+    train: TrainPlan, step: int, before: int, now: int, host: Mapping[FigureSchedule, float]
 ) -> list[Diagnostic]:
     """Return a warning for each schedule that depends on how long the training is, where that has changed.
 

@@ -19,7 +19,7 @@ from dslc.engine.protocol import Engine
 from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import save_model
-from dslc.library.losses.mean import Mean
+from dslc.library.operation import Statistic
 from dslc.plan.measures import BATCH, applications_of
 from dslc.plan.terms import fields_only, terms_of, varying_sites
 from dslc.plan.training import Objective, TrainPlan
@@ -83,7 +83,7 @@ def _known_weights(
     known: dict[Hashable, np.ndarray | None],
 ) -> np.ndarray | None:  # fmt: skip
     """Return what :func:`_weights` does, which it computes once for equal weights."""
-    assert isinstance(site.operation, Mean)
+    assert isinstance(site.operation, Statistic)
     weighting = site.operation.weighting(site.operands) or id(site)
     if weighting not in known:
         known[weighting] = _weights(train, site, split, engine)
@@ -93,7 +93,8 @@ def _known_weights(
 def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) -> np.ndarray | None:
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
-    if not isinstance(operation, Mean) or not fields_only(*operands) or not _known(operands_of(site), split):
+    assert isinstance(operation, Statistic)
+    if not operation.averages or not fields_only(*operands) or not _known(operands_of(site), split):
         return None
     source = operands[0].application.operation
     ignored = getattr(operation, "ignore_index", None)

@@ -10,13 +10,12 @@ from dslc.check.core.values import POISON, is_number, kind_of, whole_number
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
-from dslc.library.operation import Initializer, Operation, operands_of
-from dslc.library.schedules.curves import constant
-from dslc.library.word import INITIALIZERS, LAYERS, Option, Texts, Word, options_of, refusal, shown
+from dslc.library.operation import Operation, operands_of
+from dslc.library.word import ACTIVATIONS, LAYERS, Option, Texts, Word, options_of, refusal, shown
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic
 
-__all__ = ["Given", "as_initializer", "bind", "bind_word"]
+__all__ = ["Given", "bind", "bind_word"]
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,6 @@ def activation_hint(argument: str, value: Any, of: str) -> str | None:
     return f"an activation is a layer of its own: x -> {of}(...) -> {activation or 'Relu'}"
 
 
-ACTIVATIONS = ("Elu", "Gelu", "LeakyRelu", "LogSoftmax", "Relu", "Sigmoid", "Silu", "Softmax", "Softplus", "Tanh")
-
-
 def make_word(
     word: type[Word], bound: Mapping[str, Given], span: Span, diagnostics: Diagnostics,
     *, pairs: Mapping[str, Mapping[str, Given]] | None = None, incomplete: bool = False,
@@ -115,7 +111,7 @@ def make_word(
     missing: list[Option] = []
     for option in options_of(word):
         if pairs and option.name in pairs:
-            found = {name: _pair(word, name, given, diagnostics) for name, given in pairs[option.name].items()}
+            found = {name: _pair(word, option, name, given, diagnostics) for name, given in pairs[option.name].items()}
             failed |= POISON in found.values()
             if found or not option.required:
                 values[option.name] = tuple(found.items())
@@ -194,15 +190,15 @@ def bind_word(
     return made, found
 
 
-def _pair(word: type[Word], name: str, given: Given, diagnostics: Diagnostics) -> Any:
+def _pair(word: type[Word], option: Option, name: str, given: Given, diagnostics: Diagnostics) -> Any:
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
     fitting: Any = whole_number(value)
-    if word.family == "source":
+    if str in option.items:
         fitting = value if isinstance(value, str) else None
     if value is POISON or fitting is not None:
         return POISON if value is POISON else fitting
-    wants = "a path in quotes" if word.family == "source" else "a whole number"
+    wants = "a path in quotes" if str in option.items else "a whole number"
     diagnostics.add(errors.WRONG_KIND(f"'{name}' of {word.name} must be {wants}, not {kind_of(value)}").at(given.span))
     return POISON
 
@@ -253,21 +249,12 @@ def _fit(option: Option, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         numbers = tuple(_number(option.items, item) for item in value)
         return POISON if tuple not in kinds or None in numbers else numbers
-    if Initializer in kinds:
-        value = as_initializer(value)
     for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Word):
+            value = kind.coerce(value)
         if isinstance(kind, type) and issubclass(kind, (Word, ElementType)) and isinstance(value, kind):
             return value
     return POISON
-
-
-def as_initializer(value: Any) -> Any:
-    """Return the initializer that a number, or the schedule of that name, stands for; anything else as it is."""
-    if isinstance(value, constant):  # both an initializer and a schedule bear this name
-        value = value.value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return INITIALIZERS["constant"](value=float(value))
-    return value
 
 
 def _number(kinds: Sequence[Any], value: Any) -> Any:

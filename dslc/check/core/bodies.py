@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, Evaluator
-from dslc.check.core.arguments import as_initializer
 from dslc.check.core.builtins import count_of
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.forms import check_form
@@ -287,7 +286,7 @@ class Body:
         initializer = evaluator.evaluate(s.value)
         if initializer is POISON:
             raise Silent
-        initializer = as_initializer(initializer)
+        initializer = Initializer.coerce(initializer)
         if not isinstance(initializer, Initializer):
             raise names.WRONG_KIND(
                 f"a parameter starts from an initializer, not {kind_of(initializer)}", hint="for example: normal(0.02)"

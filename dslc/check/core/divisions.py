@@ -6,14 +6,10 @@ from collections.abc import Sequence
 
 from dslc.errors.types import NOT_COMPUTABLE
 from dslc.library.operation import Operation
-from dslc.library.word import FUNCTIONS
 from dslc.plan.values import Literal, Value
 from dslc.source import Span
 
-__all__ = ["WHOLE_DIVISIONS", "refuse_zero"]
-
-WHOLE_DIVISIONS = tuple(FUNCTIONS[name] for name in ("floor_divide", "remainder"))
-"""Those that whole numbers stay whole in."""
+__all__ = ["refuse_zero"]
 
 
 def refuse_zero(operation: Operation, operands: Sequence[Value], span: Span) -> None:
@@ -22,7 +18,7 @@ def refuse_zero(operation: Operation, operands: Sequence[Value], span: Span) -> 
     Raises:
         Problem: E0313.
     """
-    if not isinstance(operation, (*WHOLE_DIVISIONS, FUNCTIONS["divide"])) or len(operands) != 2:
+    if not operation.divides or len(operands) != 2:
         return
     divisor = operands[1].application.operation
     if isinstance(divisor, Literal) and not divisor.array.all():

@@ -18,6 +18,8 @@ from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import MEMBERS, foreign
 from dslc.errors import names
 from dslc.library.operation import word_of_symbol
+from dslc.library.schedules.chains import chain
+from dslc.library.schedules.schedule import Schedule
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
@@ -165,10 +167,8 @@ class ExpressionEvaluator(Evaluator):
         first, second = self.evaluate(e.first), self.evaluate(e.second)
         if first is POISON or second is POISON:
             return POISON
-        from dslc.library.schedules.chains import chain
-
         for value, part in ((first, e.first), (second, e.second)):
-            if not (is_number(value) or getattr(type(value), "family", "") == "schedule"):
+            if not (is_number(value) or isinstance(value, Schedule)):
                 raise names.BAD_ARITHMETIC(f"'then' joins schedules, and this is {kind_of(value)}").at(part.span)
         return chain(first, second)
 

@@ -15,8 +15,6 @@ from dslc.check.core.networks import Network
 from dslc.check.core.values import POISON, is_number, kind_of
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
-from dslc.library.losses.mean import Mean
-from dslc.library.losses.penalties import Penalty
 from dslc.library.operation import Function, Layer, Operation, operands_of
 from dslc.library.word import Word
 from dslc.plan.values import ParameterOf, Value
@@ -102,7 +100,7 @@ class FunctionWord(LibraryWord):
         spans: list[Span] = []
         variadic = any(spec.variadic for spec in operands_of(word))
         for one in found:
-            if issubclass(word, Penalty):
+            if word.of_networks:
                 parts = _penalized(word, one, elaboration)
             else:
                 parts = list(one.value) if variadic and isinstance(one.value, (list, tuple)) else [one.value]
@@ -114,14 +112,14 @@ class FunctionWord(LibraryWord):
         if not values:
             raise names.MISSING_ARGUMENT(f"{word.name} needs at least one tensor").at(site.span)
         operands = elaboration.tensors(values, spans)
-        if issubclass(word, Mean) and len(operands) > 1 and is_number(values[1]) and operands[0].type.rank:
-            # a number as target stands for a tensor of it
-            zeros = elaboration.call("zeros_like", [operands[0]], spans[1])
-            operands[1] = elaboration.call("add", [zeros, operands[1]], spans[1])
+        for place in word.spreads:
+            if place < len(operands) and is_number(values[place]) and operands[0].type.rank:
+                zeros = elaboration.call("zeros_like", [operands[0]], spans[place])
+                operands[place] = elaboration.call("add", [zeros, operands[place]], spans[place])
         return elaboration.apply(operation, operands, site.span, path=".".join(site.path) if word.random else "")
 
 
-def _penalized(word: type[Penalty], given: Given, elaboration: Elaboration) -> list[Any]:
+def _penalized(word: type[Function], given: Given, elaboration: Elaboration) -> list[Any]:
     """What a regularizer sums over: a network's kernels and embeddings, or one parameter."""
     value = given.value
     if isinstance(value, Network):
@@ -130,7 +128,7 @@ def _penalized(word: type[Penalty], given: Given, elaboration: Elaboration) -> l
         return [value]
     raise loss_errors.NEEDS_NETWORK(
         f"'{word.name}' takes a network, and is given {kind_of(value)}",
-        hint="of a tensor, write sum(x ** 2)" if word.name == "l2" else "of a tensor, write sum(abs(x))",
+        hint=f"of a tensor, write {word.of_tensor}" if word.of_tensor else None,
     ).at(given.span)
 
 

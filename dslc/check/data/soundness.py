@@ -6,7 +6,6 @@ NaN as a truth or a whole number, look like any other value; so each such step g
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,25 +14,14 @@ import numpy as np
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.data.widening import Divisor
 from dslc.diagnostics import Problem
-from dslc.library.word import FUNCTIONS
+from dslc.library.operation import symbol_of
 from dslc.plan.data import Unsound
 from dslc.plan.measures import BATCH
-from dslc.plan.values import Application, Literal, Placeholder, Value
+from dslc.plan.values import Application, Literal, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, symbol
 
 __all__ = ["unsound"]
-
-_COMPUTED = tuple(
-    FUNCTIONS[name] for name in ("add", "subtract", "multiply", "negative", "pow", "abs", "sum", "matmul")
-)
-_ELEMENTWISE = tuple(
-    FUNCTIONS[name]
-    for name in (
-        "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "negative", "abs", "cast", "equal",
-        "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not",
-    )
-)  # fmt: skip
 
 
 def unsound(elaboration: Elaboration, value: Value, span: Span) -> Unsound:
@@ -73,7 +61,7 @@ class _Follower:
     def _of(self, value: Value) -> Value | None:
         application = value.application
         found = self.arises(self, application)
-        if isinstance(application.operation, FUNCTIONS["where"]):
+        if application.operation.selects:
             condition, a, b = application.operands
             sides = [(condition, self.of(a)), (self.call("logical_not", condition), self.of(b))]
             for taken, side in sides:
@@ -81,7 +69,7 @@ class _Follower:
             return self.either(found, self.of(condition))
         for operand in application.operands:
             before = self.of(operand)
-            if before is not None and not isinstance(application.operation, (*_ELEMENTWISE, Divisor)):
+            if before is not None and not application.operation.elementwise:
                 before = self.by_example(before, value.type.rank)
             found = self.either(found, before)
         return found
@@ -112,41 +100,26 @@ class _Follower:
         operation, limits = application.operation, _limits(element)
         if isinstance(operation, Literal):
             return int(operation.array.min()), int(operation.array.max())
-        if isinstance(operation, (Placeholder, FUNCTIONS["where"])):
-            return limits
-        bounds = [self.range(operand) for operand in application.operands]
-        if isinstance(operation, Divisor):
-            return bounds[0]
-        if isinstance(operation, FUNCTIONS["cast"]) and bounds[0] and _within(bounds[0], limits):
-            return bounds[0]
         exact = self.exact(application)
         return exact if exact is not None and _within(exact, limits) else limits
 
     def exact(self, application: Application) -> tuple[int, int] | None:
         """Return bounds of what a step would give if there were room for any number; None if they are not known."""
-        bounds = [self.range(operand) for operand in application.operands]
-        name = application.operation.name
-        if any(bound is None for bound in bounds):
-            return None
-        (low, high), *others = [bound for bound in bounds if bound is not None]
-        if name == "negative":
-            return -high, -low
-        if name == "abs":
-            return 0, max(abs(low), abs(high))
-        if name in ("add", "subtract", "multiply"):
-            compute = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}[name]
-            ends: list[int] = [compute(a, b) for a in (low, high) for b in others[0]]
-            return min(ends), max(ends)
-        return None
+        ranges = [self.range(operand) for operand in application.operands]
+        known = [found for found in ranges if found is not None]
+        return application.operation.bounds(*known) if known and len(known) == len(ranges) else None
 
 
 def _wraps(follower: _Follower, application: Application) -> Value | None:
     """Return where the whole numbers that a step computes leave their type: computed again, as float64."""
     (output,) = application.outputs[:1]
     element = output.type.element
-    if not element.is_integer or not isinstance(application.operation, (*_COMPUTED, FUNCTIONS["cast"])):
+    operation = application.operation
+    if not (element.is_integer and application.operands and operation.wraps):
         return None
-    if isinstance(application.operation, FUNCTIONS["cast"]):
+    if operation.carries and not operation.converts:
+        return None
+    if operation.converts:
         bounds = follower.range(application.operands[0])
         if bounds is not None and _within(bounds, _limits(element)):
             return None
@@ -173,7 +146,7 @@ def _wraps(follower: _Follower, application: Application) -> Value | None:
         float(low - 1) if element is not INT64 else float(low), FLOAT64, follower.span
     ))  # fmt: skip
     found = follower.call("logical_or", above, below)
-    if isinstance(application.operation, FUNCTIONS["pow"]):  # of a negative exponent, a fraction
+    if symbol_of(operation) == "**":  # of a negative exponent, a fraction
         exponent = application.operands[1]
         bounds = follower.range(exponent)
         if bounds is None or bounds[0] < 0:
@@ -187,9 +160,8 @@ def _keeps_sign(application: Application) -> bool:
 
     ONNX Runtime computes powers and sums over axes as float64.
     """
-    exact = ("add", "subtract", "multiply", "negative", "abs", "cast")
     whole = not any(operand.type.element.is_float for operand in application.operands)
-    return whole and application.operation.name in exact
+    return whole and (application.operation.wraps_exactly or application.operation.converts)
 
 
 def _by_sign(follower: _Follower, wide: Value, result: Value) -> Value:
@@ -212,16 +184,17 @@ def _by_sign(follower: _Follower, wide: Value, result: Value) -> Value:
 
 def _hides_missing(follower: _Follower, application: Application) -> Value | None:
     """Return where a step makes of NaN what is no NaN."""
-    if isinstance(application.operation, (FUNCTIONS["is_missing"], FUNCTIONS["where"])) or not application.operands:
+    operation = application.operation
+    if operation.tells_missing or operation.selects or not application.operands:
         return None
     (output,) = application.outputs[:1]
-    if output.type.element.is_float and not isinstance(application.operation, FUNCTIONS["sign"]):
+    if output.type.element.is_float:
         return None
     found = None
     for operand in application.operands:
         if operand.type.element.is_float and not isinstance(operand.application.operation, Literal):
             missing = follower.call("is_missing", operand)
-            if not isinstance(application.operation, _ELEMENTWISE):
+            if not operation.elementwise:
                 missing = follower.by_example(missing, output.type.rank)
             found = follower.either(found, missing)
     return found

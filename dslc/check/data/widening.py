@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dslc import graph as g
-from dslc.check.core.divisions import WHOLE_DIVISIONS
 from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Problem
-from dslc.library.operation import Context, Operation
-from dslc.library.word import FUNCTIONS
+from dslc.library.operation import Context, Operation, symbol_of
 from dslc.plan.values import Literal, Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
@@ -30,6 +28,8 @@ class Divisor(Operation):
 
     name: ClassVar[str] = "divisor"
     family: ClassVar[str] = "function"
+    elementwise = True
+    wraps = False
 
     def type(self, *operands: TensorType) -> TensorType:
         """Return that of what it is made of."""
@@ -40,6 +40,10 @@ class Divisor(Operation):
         (x,) = operands
         zero, one = (context.builder.constant(n, x.element) for n in (0, 1))
         return g.where(g.equal(x, zero), one, x)
+
+    def bounds(self, *ranges: tuple[int, int]) -> tuple[int, int]:
+        """Return those of what it is made of, by which a division by 0 is told."""
+        return ranges[0]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Widening:
     ) -> Sequence[Value]:
         """Return the operands in types that the operation takes, or as they are; a whole divisor is guarded."""
         found = self.widened(elaboration, operation, operands, span)
-        if isinstance(operation, WHOLE_DIVISIONS) and len(found) == 2 and found[1].type.element.is_integer:
+        if operation.divides and len(found) == 2 and found[1].type.element.is_integer:
             divisor = found[1]
             if not isinstance(divisor.application.operation, Literal):  # which is known not to be 0
                 safe = elaboration.apply(Divisor(), [divisor], span)
@@ -117,7 +121,7 @@ def in_single_precision(elaboration: Elaboration, value: Value, span: Span) -> V
     if column is not None:
         return elaboration.call("cast", [column], span, element=FLOAT32)
     application = value.application
-    if getattr(application.operation, "symbol", None) not in _ROUNDED_ONCE or len(application.operands) != 2:
+    if symbol_of(application.operation) not in _ROUNDED_ONCE or len(application.operands) != 2:
         return value
     narrow = [_narrow(elaboration, operand, span) for operand in application.operands]
     found = [operand for operand in narrow if operand is not None]
@@ -150,6 +154,6 @@ def _column(value: Value) -> Value | None:
 
 def _uncast(value: Value) -> Value:
     """Return what a value was before it was widened."""
-    while isinstance(value.application.operation, FUNCTIONS["cast"]) and value.type.element in (INT64, FLOAT64):
+    while value.application.operation.converts and value.type.element in (INT64, FLOAT64):
         value = value.application.operands[0]
     return value

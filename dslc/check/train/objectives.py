@@ -20,8 +20,7 @@ from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
-from dslc.library.schedules.chains import Chain
-from dslc.library.schedules.plateau import plateau
+from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import OPTIMIZERS, options_of
 from dslc.plan.measures import BATCH, applications_of, measure
 from dslc.plan.samples import normalizing
@@ -181,16 +180,17 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
     """Refuse a schedule that looks at a figure which is not there."""
     if train.data is None:
         return
-    watched = {s.watch for option in options_of(type(optimizer)) for s in parts_of(getattr(optimizer, option.name))}
+    values = [getattr(optimizer, option.name) for option in options_of(type(optimizer))]
+    driven = {s.watch: s.name for value in values if isinstance(value, Schedule) for s in value.host_values()}
     figures = [
         *(m.name or "loss" for m in train.statements.of(tree.Minimize)),
         *(m.name for m in train.statements.of(tree.Metric)),
     ]
-    for name in sorted(watched):
+    for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:
             train.report(
                 objectives.BAD_CONDITION(
-                    "plateau looks at validation figures, and there is no validation split",
+                    f"{word} looks at validation figures, and there is no validation split",
                     hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
                 ),
                 span,
@@ -198,7 +198,7 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
         elif name not in figures:
             hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
             train.report(
-                objectives.BAD_CONDITION(f"plateau watches '{name}', and there is no such figure", hint=hint), span
+                objectives.BAD_CONDITION(f"{word} watches '{name}', and there is no such figure", hint=hint), span
             )
 
 
@@ -286,16 +286,3 @@ def reached_by(train: TrainEvaluation, loss: Value) -> list[str]:
     found = reached_paths(loss)
     records = train.elaboration.parameters
     return [p for p in records if p in found and records[p].variable.role is not Role.STATISTIC]
-
-
-def parts_of(schedule: Any) -> list[plateau]:
-    """Return the schedules in a hyper-parameter that look at figures."""
-    found: list[plateau] = []
-    open_ = [schedule]
-    while open_:
-        part = open_.pop()
-        if isinstance(part, plateau):
-            found.append(part)
-        elif isinstance(part, Chain):
-            open_ += [part.before, part.after]
-    return found

@@ -6,8 +6,7 @@ from collections.abc import Hashable, Iterable
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.losses.classification import cross_entropy
-from dslc.library.metrics.classes import ClassMetric
+from dslc.library.operation import Alike, Operation, Statistic
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Placeholder, Value
 
@@ -20,16 +19,17 @@ def check_readings(figures: Iterable[Value], diagnostics: Diagnostics) -> None:
     of_losses = {
         _target(application): application
         for application in applications
-        if isinstance(application.operation, cross_entropy) and _is_alike(application)
+        if _reads(application.operation) is Alike.SHARES and _is_alike(application)
     }
     seen: set[Hashable] = set()
     for application in applications:
         if (application.operation, application.span) in seen:
             continue  # a loss is there in training and in evaluation mode
         seen.add((application.operation, application.span))
-        if isinstance(application.operation, (cross_entropy, ClassMetric)):
+        reads = _reads(application.operation)
+        if reads is not None:
             _check_axis(application, diagnostics)
-        if isinstance(application.operation, ClassMetric) and _is_alike(application):
+        if reads is Alike.LABELS and _is_alike(application):
             loss = of_losses.get(_target(application))
             if loss is not None and application.operands[0].type.rank > 1:
                 word, target = application.operation.name, application.operands[1].type
@@ -41,6 +41,10 @@ def check_readings(figures: Iterable[Value], diagnostics: Diagnostics) -> None:
                         labels=[Label(loss.span, said)] if loss.span else [],
                     ).at(application.span)
                 )
+
+
+def _reads(operation: Operation) -> Alike | None:
+    return operation.reads if isinstance(operation, Statistic) else None
 
 
 def _target(application: Application) -> Hashable:
@@ -57,8 +61,7 @@ def _is_alike(application: Application) -> bool:
 def _check_axis(application: Application, diagnostics: Diagnostics) -> None:
     logits, target = (operand.type for operand in application.operands[:2])
     shape, word = logits.shape, application.operation
-    assert isinstance(word, (cross_entropy, ClassMetric))
-    if word.axis is None and logits.rank > 2 and target.shape == shape[:-1] == (shape[0], *shape[2:]):
+    if getattr(word, "axis", 0) is None and logits.rank > 2 and target.shape == shape[:-1] == (shape[0], *shape[2:]):
         diagnostics.add(
             errors.CLASSES_ON_AXIS_1(
                 f"{word.name} takes the classes of {logits} to be on axis 1; the target {target} would fit the last "

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.losses.classification import cross_entropy
-from dslc.library.metrics.classes import ClassMetric
-from dslc.library.operation import Scale, Statistic
+from dslc.library.operation import Scale, Statistic, symbol_of
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Literal, Value
 
@@ -32,7 +30,7 @@ def check_scales(figure: Value, diagnostics: Diagnostics) -> None:
             code = errors.NOT_LOGARITHMS
             message = f"{word.name} takes logarithms of probabilities, and is given the output of {what}"
             hint = "give it log_softmax(...) in its place"
-        elif isinstance(word, ClassMetric):
+        elif word.thresholds:
             code = errors.NOT_LOGITS
             always = "never below 0, so that every one" if given is Scale.PROBABILITY else "never above 0, so that none"
             message = (
@@ -67,12 +65,12 @@ def _surely(word: Statistic, given: Scale | None, flow: Flow) -> bool:
     factor, shift = flow.factor, abs(flow.shift)
     if (factor, shift) == (1.0, 0.0):
         return True
-    if isinstance(word, ClassMetric):
+    if word.thresholds:
         return factor > 0 and shift == 0  # p - 0.5 is above 0 where p is above one half
     if given is not Scale.PROBABILITY:
         return factor == 1 and shift <= SMALL  # the softmax of log(p) / T is that at another temperature
-    if isinstance(word, cross_entropy):
-        return 0 < abs(factor) <= LARGEST  # what is added to all classes falls out of its softmax
+    if word.shift_free:
+        return 0 < abs(factor) <= LARGEST
     return 0 < factor <= LARGEST and shift <= SMALL
 
 
@@ -108,19 +106,19 @@ def flow_of(value: Value) -> Flow | None:
 
 def _arithmetic(application: Application) -> tuple[Value, float, float] | None:
     """Return the operand of arithmetic with one number, and what that makes of it: times a number, plus a number."""
-    word, operands = application.operation.name, application.operands
-    if word == "negative":
+    symbol, operands = symbol_of(application.operation), application.operands
+    if (symbol, len(operands)) == ("-", 1):
         return operands[0], -1.0, 0.0
-    if word not in ("add", "subtract", "multiply", "divide") or len(operands) != 2:
+    if symbol not in ("+", "-", "*", "/") or len(operands) != 2:
         return None
     numbers = [_number(operand) for operand in operands]
     place = 0 if numbers[0] is None else 1
     number, other = numbers[1 - place], operands[place]
-    if number is None or numbers[place] is not None or (word == "divide" and (place == 1 or number == 0)):
+    if number is None or numbers[place] is not None or (symbol == "/" and (place == 1 or number == 0)):
         return None
-    if word in ("multiply", "divide"):
-        return other, number if word == "multiply" else 1 / number, 0.0
-    sign = -1.0 if word == "subtract" else 1.0
+    if symbol in ("*", "/"):
+        return other, number if symbol == "*" else 1 / number, 0.0
+    sign = -1.0 if symbol == "-" else 1.0
     return (other, 1.0, sign * number) if place == 0 else (other, sign, number)
 
 

@@ -14,6 +14,7 @@ from typing_extensions import dataclass_transform
 from dslc import graph as g
 from dslc.library.checks import axis_of, compute, need_float
 from dslc.library.operation import Context, Function, Layer, Operation, Scale, function, layer, option
+from dslc.library.word import ACTIVATIONS
 from dslc.types import TensorType
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ __all__: list[str] = []
 
 class Activation(Operation):
     """Element by element, of floating-point numbers."""
+
+    elementwise = True
 
     def type(self, x: TensorType) -> TensorType:
         need_float(self.name, x)
@@ -39,7 +42,8 @@ def activation(declaration: A) -> A:
     base = dataclass(frozen=True, kw_only=True)(declaration)
     described = {"__doc__": declaration.__doc__, "__module__": declaration.__module__}
     snake_case = re.sub(r"(?<!^)(?=[A-Z])", "_", base.__name__).lower()
-    layer(types.new_class(base.__name__, (base, Layer), exec_body=lambda names: names.update(described)))
+    of_flow = types.new_class(base.__name__, (base, Layer), exec_body=lambda names: names.update(described))
+    ACTIVATIONS[base.__name__] = layer(of_flow)
     function(types.new_class(snake_case, (base, Function), exec_body=lambda names: names.update(described)))
     return declaration
 
@@ -150,6 +154,7 @@ class Softmax(Activation):
     """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
 
     scale = Scale.PROBABILITY
+    elementwise = False
 
     axis: int = option("The axis along which the results add up to 1.", default=-1)
 
@@ -169,6 +174,7 @@ class LogSoftmax(Activation):
     """The logarithm of Softmax, without its loss of precision."""
 
     scale = Scale.LOGARITHM
+    elementwise = False
 
     axis: int = option("The axis along which the exponentials of the results add up to 1.", default=-1)
 

@@ -39,6 +39,8 @@ def power_of(base: Any, exponent: Any) -> Any:
 class _Arithmetic(Function):
     """Element by element, with broadcasting; both sides have one element type."""
 
+    elementwise = True
+
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         same_elements(self.name, a, b)
         need_number(self.name, a)
@@ -50,6 +52,7 @@ class add(_Arithmetic):
     """``a + b``, element by element, with NumPy's broadcasting."""
 
     symbol = "+"
+    wraps_exactly = True
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -58,12 +61,16 @@ class add(_Arithmetic):
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return a + b
 
+    def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+        return a[0] + b[0], a[1] + b[1]
+
 
 @function
 class subtract(_Arithmetic):
     """``a - b``, element by element, with NumPy's broadcasting."""
 
     symbol = "-"
+    wraps_exactly = True
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -72,12 +79,16 @@ class subtract(_Arithmetic):
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return a - b
 
+    def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+        return a[0] - b[1], a[1] - b[0]
+
 
 @function
 class multiply(_Arithmetic):
     """``a * b``, element by element, with NumPy's broadcasting."""
 
     symbol = "*"
+    wraps_exactly = True
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -88,12 +99,17 @@ class multiply(_Arithmetic):
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return a * b
 
+    def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+        ends = [one * other for one in a for other in b]
+        return min(ends), max(ends)
+
 
 @function
 class divide(_Arithmetic):
     """``a / b``, element by element; integers give float32."""
 
     symbol = "/"
+    divides = True
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -119,6 +135,8 @@ class floor_divide(_Arithmetic):
     """``a // b``: the quotient rounded down, towards minus infinity."""
 
     symbol = "//"
+    divides = True
+    wraps = False
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -135,6 +153,8 @@ class remainder(_Arithmetic):
     """``a % b``: what ``a // b`` leaves, ``a - b * (a // b)``; it has the sign of b."""
 
     symbol = "%"
+    divides = True
+    wraps = False
 
     @classmethod
     def number(cls, a: Any, b: Any) -> Any:
@@ -176,6 +196,9 @@ class negative(Function):
     """``-x``, element by element."""
 
     symbol = "-"
+    elementwise = True
+    additive = True
+    wraps_exactly = True
 
     @classmethod
     def number(cls, x: Any) -> Any:
@@ -188,11 +211,15 @@ class negative(Function):
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return -x
 
+    def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
+        return -x[1], -x[0]
+
 
 # --- comparisons -------------------------------------------------------------------------------------
 
 
 class _Comparison(Function):
+    elementwise = True
     operator: ClassVar[str]
     """The ONNX operator."""
     ordered: ClassVar[bool] = True
@@ -302,6 +329,8 @@ class greater_equal(_Comparison):
 
 
 class _Logic(Function):
+    elementwise = True
+
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         need_bool(self.name, a)
         need_bool(self.name, b)
@@ -341,6 +370,7 @@ class logical_not(Function):
     """``not x``, element by element, of booleans."""
 
     symbol = "not"
+    elementwise = True
 
     @classmethod
     def number(cls, x: Any) -> Any:
@@ -365,6 +395,7 @@ class matmul(Function):
     """
 
     symbol = "@"
+    local = True
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         same_elements(self.name, a, b)

@@ -28,6 +28,7 @@ class _Part(Function):
     """A whole number read off a moment, as float64."""
 
     differentiable = False
+    elementwise = True
 
     def type(self, x: TensorType) -> TensorType:
         if x.element is not FLOAT64:
@@ -139,6 +140,7 @@ class cyclic(Function):
     `cyclic(hour(t), 24)` is two numbers for each t.
     """
 
+    local = True
     period: float = option("How far it is around the circle, in the unit of x.", above=0)
 
     def type(self, x: TensorType) -> TensorType:

@@ -30,6 +30,8 @@ class where(Function):
     """a where the condition holds and b elsewhere, element by element; all three broadcast."""
 
     carries = True
+    elementwise = True
+    selects = True
 
     def type(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
         need_bool(f"the condition of {self.name}", condition)
@@ -46,6 +48,10 @@ class cast(Function):
     """Another element type: floating-point numbers lose their fraction as integers, booleans become 0 and 1."""
 
     carries = True
+    elementwise = True
+    rearranges = True
+    additive = True
+    converts = True
 
     element: ElementType = option("The element type, such as float32.")
 
@@ -57,12 +63,16 @@ class cast(Function):
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.cast(x, self.element)
 
+    def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
+        return x
+
 
 @function
 class detach(Function):
     """x as a constant: no gradient goes back through it."""
 
     carries = True
+    elementwise = True
 
     differentiable = False
 
@@ -79,6 +89,9 @@ class detach(Function):
 class is_missing(Function):
     """Where x is NaN, not a number: what an empty cell is read as."""
 
+    elementwise = True
+    tells_missing = True
+
     def type(self, x: TensorType) -> TensorType:
         need_float(self.name, x)
         return x.with_element(BOOL)
@@ -94,6 +107,8 @@ class one_hot(Function):
     An integer outside of [0, classes) ends the run.
     """
 
+    local = True
+    wraps = False
     classes: Dimension = option("Length of the new axis.", minimum=1)
     element: ElementType = option("Element type of the result.", default=FLOAT32)
 
@@ -127,6 +142,8 @@ class positions(Function):
     row, the mask of causal attention.
     """
 
+    local = True
+    wraps = False
     differentiable = False
     of_shapes = True
     axis: int = option("The axis.")
@@ -142,6 +159,9 @@ class positions(Function):
 class zeros_like(Function):
     """0 everywhere, in the type of x."""
 
+    elementwise = True
+    wraps = False
+
     def type(self, x: TensorType) -> TensorType:
         if x.element is STRING:
             need_number(self.name, x)
@@ -154,6 +174,9 @@ class zeros_like(Function):
 @function
 class ones_like(Function):
     """1 everywhere, in the type of x."""
+
+    elementwise = True
+    wraps = False
 
     def type(self, x: TensorType) -> TensorType:
         if x.element is STRING:
@@ -168,6 +191,7 @@ class ones_like(Function):
 class normal_like(Function):
     """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
 
+    elementwise = True
     random = True
 
     def type(self, x: TensorType) -> TensorType:
@@ -182,6 +206,7 @@ class normal_like(Function):
 class uniform_like(Function):
     """Random numbers from the uniform distribution over [0, 1), in the type of x, anew at each step."""
 
+    elementwise = True
     random = True
 
     def type(self, x: TensorType) -> TensorType:

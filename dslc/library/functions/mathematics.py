@@ -22,6 +22,7 @@ __all__: list[str] = []
 class _Real(Function):
     """A function of floating-point numbers that is one operator, and a function of numbers."""
 
+    elementwise = True
     emission: ClassVar[Callable[..., Any]]
     value: ClassVar[Callable[..., Any]]
 
@@ -120,6 +121,7 @@ def _sign(x: float) -> int:
 class sign(_Signed):
     """-1, 0 or 1; the gradient is zero."""
 
+    wraps = False
     emission, value = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
 
 
@@ -133,7 +135,11 @@ def _absolute(x: float) -> float:
 class abs(_Signed):
     """The absolute value."""
 
+    wraps_exactly = True
     emission, value = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
+
+    def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
+        return 0, max(-x[0], x[1], x[0], -x[1])
 
 
 @function
@@ -141,6 +147,7 @@ class clip(Function):
     """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
 
     carries = True
+    elementwise = True
 
     min: float | int | None = option("The lower limit; none for no limit.", default=None)
     max: float | int | None = option("The upper limit; none for no limit.", default=None)

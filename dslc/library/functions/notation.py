@@ -11,7 +11,7 @@ from dslc import graph as g
 from dslc.errors.types import BAD_PATTERN, RANK
 from dslc.library.checks import agree, divides, need_float, same_elements
 from dslc.library.operation import Context, Function, function, option
-from dslc.types import Dimension, TensorType, element_count, symbols_of
+from dslc.types import Dimension, Shape, TensorType, element_count, symbols_of
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -54,7 +54,6 @@ class einsum(Function):
         return terms, right
 
     def keeps_apart(self, operands: Sequence[TensorType], symbol: str) -> bool:
-        """Do axes whose size has a symbol meet each other only, on an axis of the result?"""
         terms, result = self._terms(len(operands))
         letters = {
             letter
@@ -62,7 +61,7 @@ class einsum(Function):
             for letter, size in zip(term, x.shape, strict=True)
             if symbol in symbols_of(size)
         }
-        return len(letters) < 2 and letters <= set(result)
+        return not letters & set(result) or (len(letters) < 2 and letters <= set(result))  # else they are summed over
 
     def _sizes(self, operands: tuple[TensorType, ...]) -> tuple[dict[str, Dimension], str]:
         terms, result = self._terms(len(operands))
@@ -145,6 +144,9 @@ class rearrange(Function):
     """
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     keywords = "sizes"
     pattern: str = option('The axes of x, "->", and the axes of the result.')
@@ -210,3 +212,7 @@ class rearrange(Function):
     def emit(self, context: Context, x: Tensor) -> Tensor:
         plan = self.plan(x.type)
         return g.reshape(g.transpose(g.reshape(x, plan.split), plan.order), plan.merged)
+
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
+        plan = self.plan(x)
+        return plan.split, plan.order

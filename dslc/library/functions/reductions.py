@@ -55,6 +55,8 @@ class Reduction(Statistic):
 class sum(Reduction):
     """The sum of the elements; booleans count as 0 and 1, and integers are added as int64."""
 
+    additive = True
+
     def type(self, x: TensorType) -> TensorType:
         if x.element is STRING:
             need_number(self.name, x)
@@ -74,6 +76,7 @@ class mean(Reduction):
     """The mean of the elements; of integers and booleans, as float32."""
 
     carries = True
+    additive = True
 
     def type(self, x: TensorType) -> TensorType:
         if x.element is STRING:
@@ -216,6 +219,8 @@ class max(_Extremum):
 class argmax(Function):
     """The index (int64) of the largest element along an axis, the first of several. NaN is passed over."""
 
+    local = True
+    wraps = False
     axis: int = option("The axis to search along.", default=-1)
     keepdims: bool = option("Keep that axis, with size 1?", default=False)
 

@@ -19,7 +19,7 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operation import Context, Function, IndexUse, function, option
-from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, element_count, same_value, shape_text
+from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, bounds, element_count, same_value, shape_text
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -69,6 +69,9 @@ class reshape(Function):
     """
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     shape: tuple[Dimension, ...] = option("The whole shape, the batch axis included.")
 
@@ -78,12 +81,18 @@ class reshape(Function):
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.reshape(x, self.type(x.type).shape)
 
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
+        return x.shape, range(x.rank)
+
 
 @function
 class transpose(Function):
     """The axes in another order; without ``axes``, the last two exchanged."""
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     axes: tuple[int, ...] | None = option("For each axis of the result, which axis of x it is.", default=None)
 
@@ -111,6 +120,9 @@ class squeeze(Function):
     """Without the axes of size one, all of them or those named."""
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     axis: Axes = option("The axis, or a list of axes, to remove; none means all of size one.", default=None)
 
@@ -136,6 +148,9 @@ class unsqueeze(Function):
     """With a new axis of size one, or several."""
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     axis: int | tuple[int, ...] = option("Where the new axis, or each of a list, stands in the result.")
 
@@ -155,6 +170,7 @@ class expand(Function):
     """x repeated along axes of size one, or along new leading axes, to a larger shape."""
 
     carries = True
+    local = True
 
     shape: tuple[Dimension, ...] = option("The whole shape; -1 keeps an axis as it is.")
 
@@ -180,6 +196,7 @@ class concat(Function):
     """Tensors joined along an axis; all other axes agree."""
 
     carries = True
+    local = True
 
     axis: int = option("The axis along which they follow each other.", default=0)
 
@@ -199,12 +216,16 @@ class concat(Function):
     def emit(self, context: Context, *parts: Tensor) -> Tensor:
         return g.concat(parts, self.axis)
 
+    def concatenates(self, *parts: TensorType) -> int:
+        return self.axis % parts[0].rank
+
 
 @function
 class stack(Function):
     """Tensors of one shape joined along a new axis."""
 
     carries = True
+    local = True
 
     axis: int = option("Where the new axis stands in the result.", default=0)
 
@@ -229,6 +250,7 @@ class split(Function):
     """
 
     carries = True
+    local = True
 
     sizes: Dimension | tuple[Dimension, ...] = option("The sizes of the parts, or one size for all.")
     axis: int = option("The axis to cut.", default=0)
@@ -264,6 +286,8 @@ class pad(Function):
     ``pad(x, [1, 1])`` pads the last axis, ``pad(x, [left, right, top, bottom])`` the last two. Negative ones crop.
     """
 
+    local = True
+    wraps = False
     padding: tuple[int, ...] = option("Before and after the last axis, before and after the one before it, ...")
     value: float | int = option("What is put around x.", default=0.0)
 

@@ -10,7 +10,7 @@ from dslc.library.checks import need_float, need_integer, need_rank, weight_size
 from dslc.library.functions.shaping import reshaped
 from dslc.library.initializers import glorot_uniform, normal, zeros
 from dslc.library.operation import Context, IndexUse, Initializer, Layer, Role, Variable, layer, option
-from dslc.types import FLOAT32, INT64, Dimension, TensorType, element_count
+from dslc.types import FLOAT32, INT64, Dimension, Shape, TensorType, element_count
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -25,6 +25,7 @@ class Dense(Layer):
     From [N, ..., in] to [N, ..., units]; the weight is (in, units).
     """
 
+    local = True
     units: Dimension = option("Size of the last axis of the result.", minimum=1)
     bias: bool = option("Add a bias?", default=True)
     init: Initializer = option("How the weight starts; the bias starts at zero.", default=glorot_uniform())
@@ -55,6 +56,7 @@ class Embedding(Layer):
     From integers [N, ...] to float32 [N, ..., size]. An index outside [0, entries) stops the run.
     """
 
+    local = True
     entries: Dimension = option("How many rows the table has.", minimum=1)
     size: Dimension = option("Length of a row.", minimum=1)
     init: Initializer = option("How the table starts.", default=normal(std=0.02))
@@ -81,7 +83,7 @@ class Dropout(Layer):
     """
 
     carries = True
-
+    elementwise = True
     random = True
     rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)
 
@@ -104,6 +106,9 @@ class Flatten(Layer):
     """All axes but the first merged into one: from [N, a, b, ...] to [N, a * b * ...]."""
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     def type(self, x: TensorType) -> TensorType:
         need_rank(self.name, x, 2)
@@ -111,6 +116,9 @@ class Flatten(Layer):
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.flatten(x)
+
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
+        return x.shape, range(x.rank)
 
 
 @layer
@@ -121,6 +129,9 @@ class Reshape(Layer):
     """
 
     carries = True
+    local = True
+    rearranges = True
+    additive = True
 
     rest = "shape"
     shape: tuple[Dimension, ...] = option("The shape of one example.")
@@ -134,3 +145,6 @@ class Reshape(Layer):
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return g.reshape(x, self.type(x.type).shape)
+
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
+        return x.shape, range(x.rank)

@@ -209,6 +209,7 @@ class _GlobalPool(Layer):
     """What the global pools share."""
 
     carries = True
+    local = True
 
     keepdims: bool
 

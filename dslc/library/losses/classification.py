@@ -18,7 +18,7 @@ from dslc.library.losses.mean import (
     weighted_mean,
     weights_of,
 )
-from dslc.library.operation import Context, IndexUse, Scale, Typed, loss, option
+from dslc.library.operation import Alike, Context, IndexUse, Scale, Typed, loss, option
 from dslc.types import INT64, ElementType, Shape, TensorType, shape_text
 
 if TYPE_CHECKING:
@@ -166,6 +166,8 @@ class cross_entropy(Mean):
     A mean over class indices is weighted by ``class_weight`` and leaves ignored ones out.
     """
 
+    shift_free = True  # what is added to all classes falls out of its softmax
+    reads = Alike.SHARES
     axis: int | None = option("Where the classes are: on axis 1 unless said.", default=None)
     class_weight: tuple[float, ...] | None = option(
         "How much each class counts, one number for each.", default=None, minimum=0

@@ -80,13 +80,14 @@ class Mean(Statistic):
     Where the weights sum to 0 (every target ignored, say) it is 0, where PyTorch has NaN.
     """
 
+    averages = True
+    spreads = (1,)
     direction: ClassVar[str | None] = "lowest"
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
 
     def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary."""
         assert weight is not None
         return g.reduce_sum(weight, range(1, weight.rank))
 

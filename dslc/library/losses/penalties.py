@@ -18,6 +18,9 @@ __all__ = ["Penalty", "l1", "l2"]
 class Penalty(Function):
     """A function of networks: its operands are the kernels and embeddings of the networks that it is given."""
 
+    local = True
+    of_networks = True
+
     def type(self, *weights: TensorType) -> TensorType:
         if not weights or not all(w.element is weights[0].element and w.element.is_float for w in weights):
             raise errors.NEEDS_NETWORK(
@@ -35,6 +38,8 @@ class l2(Penalty):
     As part of a loss, ``a * l2(net)`` pulls these weights to 0 with strength ``2 * a``.
     """
 
+    of_tensor = "sum(x ** 2)"
+
     def emit(self, context: Context, *weights: Tensor) -> Tensor:
         return g.total(*(g.reduce_sum(w * w) for w in weights))
 
@@ -42,6 +47,8 @@ class l2(Penalty):
 @loss
 class l1(Penalty):
     """The sum of absolute values of a network's kernels and embeddings; biases, scales and shifts are left out."""
+
+    of_tensor = "sum(abs(x))"
 
     def emit(self, context: Context, *weights: Tensor) -> Tensor:
         return g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))

@@ -21,7 +21,7 @@ from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses.classification import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
 from dslc.library.losses.mean import Mean, match_weight, nonzero, weights_of
-from dslc.library.operation import Context, IndexUse, Scale, Statistic, Typed, metric, option
+from dslc.library.operation import Alike, Context, IndexUse, Scale, Statistic, Typed, metric, option
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class ClassMetric(Statistic):
     """A metric of logits, and of classes or labels."""
 
     differentiable = False
-
+    thresholds = True
+    reads = Alike.LABELS
     direction: ClassVar[str | None] = "highest"
     axis: int | None
     ignore_index: int

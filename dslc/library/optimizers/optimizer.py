@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from dslc import graph as g
 from dslc.library.schedules.chains import check_complete
 from dslc.library.schedules.curves import constant
-from dslc.library.schedules.schedule import Moment, Schedule
+from dslc.library.schedules.schedule import FigureSchedule, Moment, Schedule
 from dslc.library.word import OPTIMIZERS, Word, word_decorator
 from dslc.types import FLOAT32, ElementType
 
@@ -37,7 +37,7 @@ class Update:
     """Updates done before this one, an int64 scalar."""
     total: Tensor | None = None
     """Updates in the whole training, an int64 scalar; needed by schedules whose ``needs_total`` holds."""
-    host: Mapping[Schedule, Tensor] = field(default_factory=dict)
+    host: Mapping[FigureSchedule, Tensor] = field(default_factory=dict)
     """The scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
     element: ElementType = FLOAT32
     """The parameters' element type, in which scalars are computed."""

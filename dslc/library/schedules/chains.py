@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from dslc.errors import losses as errors
-from dslc.library.schedules.schedule import Moment, Number, Schedule, mathematics, schedule
+from dslc.library.schedules.schedule import FigureSchedule, Moment, Number, Schedule, mathematics, schedule
 from dslc.library.word import SCHEDULES, option
 
 __all__ = ["Chain", "as_schedule", "chain", "check_complete", "warmup"]
@@ -50,7 +50,7 @@ class Chain(Schedule):
     def last(self) -> Schedule:
         return self.after.last
 
-    def host_values(self) -> dict[Schedule, float]:
+    def host_values(self) -> dict[FigureSchedule, float]:
         return {**self.before.host_values(), **self.after.host_values()}
 
     def _moments(self, moment: Moment) -> tuple[Moment, Moment]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from dslc.library.schedules.schedule import Moment, Number, Schedule, schedule
+from dslc.library.schedules.schedule import FigureSchedule, Moment, Number, schedule
 from dslc.library.word import option
 
 __all__ = ["plateau"]
 
 
 @schedule
-class plateau(Schedule):
+class plateau(FigureSchedule):
     """The start value, reduced whenever a validation figure has stopped improving (PyTorch's ``ReduceLROnPlateau``).
 
     It looks at the figure once per epoch.
@@ -31,14 +31,10 @@ class plateau(Schedule):
     min_lr: float = option("The value never falls below this.", default=0.0, minimum=0)
     steps: int | None = option("How many updates it lasts, where another schedule follows.", default=None, minimum=1)
 
-    def host_values(self) -> dict[Schedule, float]:
-        return {self: 1.0}
-
     def formula(self, moment: Moment) -> Number:
         return moment.host[self] * self.start
 
     def observe(self, history: Sequence[float]) -> float:
-        """Return the factor after these figures, one per epoch; the host gives it to the training graph."""
         best = inf if self.mode == "min" else -inf
         value, bad, cooling = self.start, 0, 0
         for figure in history:

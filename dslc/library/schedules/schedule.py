@@ -16,7 +16,7 @@ import numpy as np
 from dslc import graph as g
 from dslc.library.word import SCHEDULES, Word, word_decorator
 
-__all__ = ["Moment", "Number", "Schedule", "mathematics", "schedule"]
+__all__ = ["FigureSchedule", "Moment", "Number", "Schedule", "mathematics", "schedule"]
 
 Number: TypeAlias = Any
 """A float, an array of float64, or a scalar of a graph; the formulas below hold for all three."""
@@ -35,7 +35,7 @@ class Moment:
     """Updates done since the schedule began, never negative."""
     remaining: Number
     """Updates from where the schedule began to the end of training, at least 1."""
-    host: Mapping[Schedule, Number] = field(default_factory=dict)
+    host: Mapping[FigureSchedule, Number] = field(default_factory=dict)
     """What the host has set for those that it drives."""
     target: Number = 0.0
     """The value with which the next schedule begins."""
@@ -72,19 +72,33 @@ class Schedule(Word):
         """Return the value before any update."""
         return self.formula(replace(moment, step=0.0))
 
-    def host_values(self) -> dict[Schedule, float]:
+    def host_values(self) -> dict[FigureSchedule, float]:
         """Return the schedules in it that the host drives, each with the number it starts from."""
         return {}
 
     def at(
         self, step: float | Sequence[int] | np.ndarray[Any, Any], total: int,
-        host: Mapping[Schedule, float] | None = None,
+        host: Mapping[FigureSchedule, float] | None = None,
     ) -> np.ndarray[Any, Any]:  # fmt: skip
         """Evaluate it in float64 after that many updates (a number or an array) of ``total``."""
-        values: dict[Schedule, Number] = {**self.host_values(), **(host or {})}
+        values: dict[FigureSchedule, Number] = {**self.host_values(), **(host or {})}
         steps = np.asarray(step, dtype=np.float64)
         with np.errstate(over="ignore", under="ignore"):
             return np.broadcast_to(self.formula(Moment(steps, float(max(total, 1)), values)), steps.shape)
+
+
+class FigureSchedule(Schedule):
+    """A schedule that follows a validation figure: the host looks at that once per epoch, and drives it."""
+
+    watch: str
+    """The figure's name."""
+
+    def host_values(self) -> dict[FigureSchedule, float]:
+        return {self: 1.0}
+
+    def observe(self, history: Sequence[float]) -> float:
+        """Return the factor after these figures, one per epoch; the host gives it to the training graph."""
+        raise NotImplementedError
 
 
 schedule = word_decorator("schedule", SCHEDULES)
