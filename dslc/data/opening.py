@@ -17,9 +17,9 @@ from dslc.data.scratch import MEMORY, make_room
 from dslc.data.table import Table
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.library.sources.arrays import idx, npy, npz
+from dslc.library.sources.csv import csv
+from dslc.library.sources.ndarrays import idx, npy, npz
 from dslc.library.sources.source import DataSource, require_available
-from dslc.library.sources.tables import csv
 from dslc.library.word import SOURCES, describe
 
 __all__ = ["STANDARD_INPUT", "open_inputs", "open_table"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from dslc.library.sources.csv import csv as Csv  # noqa: N812 - beside the module csv
 from dslc.library.sources.source import DataSource
-from dslc.library.sources.tables import csv as Csv  # noqa: N812 - beside the module csv
 
 __all__ = ["PLAIN", "Spelling", "advice", "delimiter_hint", "is_whole", "marks_of", "parse_plain"]
 

@@ -12,7 +12,7 @@ import pytest
 from dslc.data.categories import fit_categories
 from dslc.data.readers.csv_table import open_csv
 from dslc.diagnostics import Failure
-from dslc.library.sources.tables import csv
+from dslc.library.sources.csv import csv
 from dslc.run.finished import FinishedRun
 from tests.runs.driving import opened, trained
 

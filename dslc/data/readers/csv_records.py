@@ -17,8 +17,8 @@ from dslc.data.spellings import PLAIN, delimiter_hint
 from dslc.data.streams import Limited
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
-from dslc.library.sources.tables import codec_of
-from dslc.library.sources.tables import csv as Csv  # noqa: N812 - beside the module csv
+from dslc.library.sources.csv import codec_of
+from dslc.library.sources.csv import csv as Csv  # noqa: N812 - beside the module csv
 
 __all__ = ["Lines", "Records", "decodable"]
 

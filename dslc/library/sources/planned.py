@@ -1,4 +1,4 @@
-"""Files that are examples, or hold them without a table."""
+"""What later versions will read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from dslc.library.sources.source import DataSource, source
 from dslc.library.word import option
 
 __all__: list[str] = []
+
+
+@source
+class parquet(DataSource):
+    """A table in Apache Parquet."""
+
+    available = False
+    suffixes = (".parquet",)
+    path: str = option("The file.")
+
+
+@source
+class jsonl(DataSource):
+    """A JSON object per line; its keys are the columns."""
+
+    available = False
+    suffixes = (".jsonl",)
+    path: str = option("The file.")
 
 
 @source

@@ -1,4 +1,4 @@
-"""Tables: rows of cells that have names."""
+"""Text with a row per line."""
 
 from __future__ import annotations
 
@@ -68,24 +68,6 @@ class csv(DataSource):
         wrong = [sign for sign in self.currency if not sign.strip() or any(c.isdigit() or c in ".,+-%" for c in sign)]
         if wrong:
             raise OUT_OF_RANGE(f"'currency' of csv must be signs without digits or points, not \"{wrong[0]}\"")
-
-
-@source
-class parquet(DataSource):
-    """A table in Apache Parquet."""
-
-    available = False
-    suffixes = (".parquet",)
-    path: str = option("The file.")
-
-
-@source
-class jsonl(DataSource):
-    """A JSON object per line; its keys are the columns."""
-
-    available = False
-    suffixes = (".jsonl",)
-    path: str = option("The file.")
 
 
 NO_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
