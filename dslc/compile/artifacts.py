@@ -13,7 +13,7 @@ import numpy as np
 
 from dslc.compile.evaluation import evaluation_graphs, measures_of, values_of
 from dslc.compile.fields import fields_graph
-from dslc.compile.state import TOTAL, StateRole, StateTensor, average_name, initial_parameters, parameter_tensors
+from dslc.compile.state import TOTAL, StateTensor, average_name, initial_parameters, parameter_tensors
 from dslc.compile.step import StepGraph, step_graphs
 from dslc.export.external import SUFFIX, held_apart, is_too_large
 from dslc.graph import DEFAULT_OPSET
@@ -160,11 +160,9 @@ def compile_artifacts(
 
 
 def _first(tensor: StateTensor, drawn: Mapping[str, np.ndarray], total_steps: int) -> np.ndarray:
-    if tensor.role in (StateRole.PARAMETER, StateRole.STATISTIC):
-        return drawn[tensor.name]
-    if tensor.role is StateRole.AVERAGE:
-        average: np.ndarray = drawn[tensor.name.removeprefix(average_name(""))].copy()
-        return average
+    if tensor.of is not None:
+        value: np.ndarray = drawn[tensor.of].astype(tensor.type.element.numpy, copy=tensor.of != tensor.name)
+        return value
     if tensor.name == TOTAL:
         return np.asarray(total_steps, np.int64)
     return tensor.first()

@@ -59,12 +59,14 @@ class StateRole(Enum):
 
 @dataclass(frozen=True)
 class StateTensor:
-    """One tensor of the state with its first value (None: that of the parameter it belongs to)."""
+    """One tensor of the state with its first value."""
 
     name: str
     type: TensorType
     role: StateRole
-    initial: Any
+    initial: Any = None
+    of: str | None = None
+    """The path of the parameter or statistic whose first value it starts from, in place of ``initial``."""
 
     def first(self) -> np.ndarray:
         """Return the first value as an array."""
@@ -96,7 +98,7 @@ def parameter_tensors(train: TrainPlan) -> Iterable[StateTensor]:
     """Yield the parameters and statistics of a train block."""
     for path, record in train.parameters.items():
         role = StateRole.STATISTIC if record.variable.role is Role.STATISTIC else StateRole.PARAMETER
-        yield StateTensor(path, record.type, role, None)
+        yield StateTensor(path, record.type, role, of=path)
 
 
 def counter(name: str) -> StateTensor:

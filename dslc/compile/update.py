@@ -106,12 +106,19 @@ def _update_parameter(
     update: Update, group: Group, state: StepState, path: str, gradient: Tensor, is_update: Tensor | None
 ) -> None:
     weight = state[path]
-    names = {slot: state.label("moment", f"{path}/{slot}") for slot in group.optimizer.slots()}
-    before = {slot: state.read(StateTensor(name, weight.type, StateRole.MOMENT, 0)) for slot, name in names.items()}
+    names: dict[str, str] = {}
+    before: dict[str, Tensor] = {}
+    for name, slot in group.optimizer.slots(weight.type).items():
+        names[name] = state.label("moment", f"{path}/{name}")
+        first = path if slot.first is None else None
+        tensor = StateTensor(names[name], slot.type(weight.type), StateRole.MOMENT, slot.first, first)
+        before[name] = state.read(tensor)
     with state.builder.scope(f"{path}/{group.optimizer.name}"):
         after, moments = group.optimizer.update(update, weight, gradient, before)
         state.next[path] = chosen(is_update, after, weight)
         for slot, name in names.items():
+            if moments[slot].type != before[slot].type:
+                raise TypeError(f"{group.optimizer.name} makes {moments[slot].type} of {slot}, a {before[slot].type}")
             state.next[name] = chosen(is_update, moments[slot], before[slot])
 
 
@@ -173,6 +180,6 @@ def move_averages(train: TrainPlan, state: StepState, moved: Tensor | None) -> N
             assert train.average is not None
             done = g.cast(step, weight.element)
             decays[weight.element] = g.minimum((done + 1.0) / (done + 10.0), train.average)
-        before = state.read(StateTensor(average_name(path), weight.type, StateRole.AVERAGE, None))
+        before = state.read(StateTensor(average_name(path), weight.type, StateRole.AVERAGE, of=path))
         after = weight + (before - weight) * decays[weight.element]
         state.next[average_name(path)] = chosen(moved, after, before)

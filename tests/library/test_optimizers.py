@@ -20,24 +20,26 @@ SCALAR = TensorType(INT64)
 
 def trained(word, shape=WEIGHT.shape):
     """Compile one update: (step, total, weight, gradient, *slots) -> (weight, *slots)."""
+    tensor = TensorType(FLOAT32, shape)
+    kept = word.slots(tensor)
 
     def build(builder, step, total, weight, gradient, *slots):
         update = Update(builder, step, total)
-        weight, state = word.update(update, weight, gradient, dict(zip(word.slots(), slots, strict=True)))
-        assert tuple(state) == word.slots()
+        weight, state = word.update(update, weight, gradient, dict(zip(kept, slots, strict=True)))
+        assert list(state) == list(kept)
         return [weight, *state.values()]
 
-    tensor = TensorType(FLOAT32, shape)
-    return compiled(build, [SCALAR, SCALAR, tensor, tensor, *[tensor] * len(word.slots())])
+    return compiled(build, [SCALAR, SCALAR, tensor, tensor, *(slot.type(tensor) for slot in kept.values())])
 
 
 def weights_after_each_step(word):
     run = trained(word)
-    state, weights = [WEIGHT, *[np.zeros_like(WEIGHT)] * len(word.slots())], []
+    slots = word.slots(TensorType(FLOAT32, WEIGHT.shape))
+    state, weights = [WEIGHT, *[np.zeros_like(WEIGHT)] * len(slots)], []
     for step, gradient in enumerate(GRADIENTS):
         state = run(np.array(step), np.array(len(GRADIENTS)), state[0], gradient, *state[1:])
         weights.append(state[0])
-    return np.array(weights), dict(zip(word.slots(), state[1:], strict=True))
+    return np.array(weights), dict(zip(slots, state[1:], strict=True))
 
 
 def test_every_optimizer_has_a_row():

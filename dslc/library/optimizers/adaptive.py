@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.optimizers.optimizer import Optimizer, Update, optimizer
+from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import option
+from dslc.types import TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -33,8 +34,9 @@ class _Adam(Optimizer):
                 "'betas' takes two numbers, each at least 0 and below 1", hint=f"{self.name}(betas = [0.9, 0.999])"
             )
 
-    def slots(self) -> tuple[str, ...]:
-        return ("first_moment", "second_moment", *(["second_moment_peak"] if self.amsgrad else []))
+    def slots(self, weight: TensorType) -> Mapping[str, Slot]:
+        names = ("first_moment", "second_moment", *(["second_moment_peak"] if self.amsgrad else []))
+        return dict.fromkeys(names, Slot())
 
     def step(
         self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
@@ -125,9 +127,9 @@ class RMSprop(Optimizer):
     momentum: float | Schedule = option("The share of the last step that goes on.", default=0.0, minimum=0)
     centered: bool = option("Divide by the standard deviation instead.", default=False)
 
-    def slots(self) -> tuple[str, ...]:
+    def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         centre = ("mean",) if self.centered else ()
-        return ("mean_square", *centre, *(() if self.momentum == 0.0 else ("momentum",)))
+        return dict.fromkeys(("mean_square", *centre, *(() if self.momentum == 0.0 else ("momentum",))), Slot())
 
     def update(
         self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.optimizers.optimizer import Optimizer, Update, optimizer
+from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import option
+from dslc.types import TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -38,8 +39,8 @@ class SGD(Optimizer):
                 "'nesterov' needs a momentum and no dampening", hint="SGD(momentum = 0.9, nesterov = true)"
             )
 
-    def slots(self) -> tuple[str, ...]:
-        return () if self.momentum == 0.0 else ("momentum",)
+    def slots(self, weight: TensorType) -> Mapping[str, Slot]:
+        return {} if self.momentum == 0.0 else {"momentum": Slot()}
 
     def update(
         self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]

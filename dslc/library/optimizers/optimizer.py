@@ -16,14 +16,14 @@ from dslc.library.schedules.chains import check_complete
 from dslc.library.schedules.curves import constant
 from dslc.library.schedules.schedule import FigureSchedule, Moment, Schedule
 from dslc.library.word import OPTIMIZERS, Word, word_decorator
-from dslc.types import FLOAT32, ElementType
+from dslc.types import FLOAT32, ElementType, Shape, TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
 
     Scalar: TypeAlias = float | Tensor
 
-__all__ = ["Optimizer", "Update", "optimizer"]
+__all__ = ["Optimizer", "Slot", "Update", "optimizer"]
 
 T = TypeVar("T")
 
@@ -79,8 +79,24 @@ class Update:
         return value if isinstance(value, g.Tensor) else float(value)
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A state tensor that an optimizer keeps for a parameter, by default one like it that starts from 0."""
+
+    shape: Shape | None = None
+    """Its shape, any; None: the parameter's."""
+    element: ElementType | None = None
+    """Its element type; None: the parameter's."""
+    first: float | None = 0.0
+    """What it starts from everywhere; None: from the parameter's own first values, whose shape it must have."""
+
+    def type(self, weight: TensorType) -> TensorType:
+        """Return its type for a parameter of this type."""
+        return TensorType(self.element or weight.element, weight.shape if self.shape is None else self.shape)
+
+
 class Optimizer(Word):
-    """An update rule. Gradients and state have the parameter's element type and shape."""
+    """An update rule. Gradients have the parameter's element type and shape."""
 
     lr: float | Schedule
     weight_decay: float | Schedule
@@ -90,14 +106,14 @@ class Optimizer(Word):
             if isinstance(value, Schedule):
                 check_complete(value)
 
-    def slots(self) -> tuple[str, ...]:
-        """Return the names of the state tensors kept per parameter; they have its shape and start from 0."""
-        return ()
+    def slots(self, weight: TensorType) -> Mapping[str, Slot]:
+        """Return the state tensors that are kept for a parameter of this type, by name."""
+        return {}
 
     def update(
         self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the parameter after the update, and its state."""
+        """Return the parameter after the update, and its state: a tensor of the same type for each slot."""
         raise NotImplementedError
 
     def decayed(self, u: Update, weight: Tensor, gradient: Tensor) -> Tensor:
