@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from dslc.data.paths import locate
-from dslc.data.readers.array_files import read_idx, read_npy, read_npz
-from dslc.data.readers.array_table import ArrayTable
+from dslc.data.readers.arrays import open_itself
 from dslc.data.readers.csv_table import open_csv
+from dslc.data.readers.reader import READERS
 from dslc.data.scratch import MEMORY, make_room
 from dslc.data.table import Table
-from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.library.sources.csv import csv
-from dslc.library.sources.ndarrays import idx, npy, npz
 from dslc.library.sources.source import DataSource, require_available
 from dslc.library.word import SOURCES, describe
 
@@ -99,9 +97,7 @@ def _kind(path: Path, source: DataSource | None) -> type[Any]:
 def _with_path(kind: type[Any], source: DataSource | None, path: str) -> Any:
     """Return a source of one file, with the options of another one of its kind."""
     options = {**describe(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
-    if kind is csv and _plain(path).endswith(".tsv") and options.get("delimiter", ",") == ",":
-        options["delimiter"] = "\t"
-    return kind(**options)
+    return kind(**kind.options_for(_plain(path), options))
 
 
 def _plain(path: Path | str) -> str:
@@ -147,16 +143,4 @@ def _spooled(stream: IO[bytes] | None) -> Path:
 
 
 def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
-    if isinstance(source, csv):
-        return open_csv(found[source.path], source, source.path, memory)
-    if isinstance(source, npz):
-        arrays, fingerprint = read_npz(found[source.path], source.path, memory)
-        readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
-        unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
-        files = dict.fromkeys(arrays, source.path)
-        return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
-    assert isinstance(source, (npy, idx))
-    read = read_npy if isinstance(source, npy) else read_idx
-    columns = {column: read(found[path], path, memory) for column, path in source.files}
-    fingerprints = {path: columns[column][1] for column, path in source.files}
-    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)
+    return READERS.get(type(source), open_itself)(source, found, memory)

@@ -8,7 +8,7 @@ import pytest
 
 from dslc.data import Table, open_table
 from dslc.diagnostics import Failure, Problem
-from dslc.library import sources
+from dslc.library.word import SOURCES
 
 Open = Callable[..., Table]
 
@@ -20,7 +20,7 @@ def open_text(tmp_path: Path) -> Open:
     def opened(text: str | bytes, *, memory: int = 1 << 28, packed: bool = False, **options: object) -> Table:
         content = text.encode() if isinstance(text, str) else text
         (tmp_path / "t.csv").write_bytes(gzip.compress(content) if packed else content)
-        return open_table(sources.csv(path="t.csv", **options), [tmp_path], memory=memory)
+        return open_table(SOURCES["csv"](path="t.csv", **options), [tmp_path], memory=memory)
 
     return opened
 

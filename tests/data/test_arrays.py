@@ -11,7 +11,7 @@ import pytest
 
 from dslc.data import Table, open_inputs, open_table
 from dslc.data.convert import fits_double
-from dslc.library import sources
+from dslc.library.word import SOURCES
 from dslc.types import FLOAT32, INT64, STRING, ElementType
 
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
@@ -28,7 +28,7 @@ def npy_bytes(array: np.ndarray) -> bytes:
 
 
 def open_npz(folder: Path, memory: int = 1 << 28) -> Table:
-    return open_table(sources.npz(path="t.npz"), [folder], memory=memory)
+    return open_table(SOURCES["npz"](path="t.npz"), [folder], memory=memory)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -61,12 +61,12 @@ def test_idx_and_npy(tmp_path: Path, packed: bool, memory: int) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(idx_bytes(IMAGES)))
     (tmp_path / "y").write_bytes(pack(idx_bytes(labels, 0x0C)))
     (tmp_path / "z.npy").write_bytes(pack(npy_bytes(labels)))
-    table = open_table(sources.idx(files=(("image", "x.gz"), ("label", "y"))), [tmp_path], memory=memory)
+    table = open_table(SOURCES["idx"](files=(("image", "x.gz"), ("label", "y"))), [tmp_path], memory=memory)
     assert table.names == ("image", "label")
     assert table.element("label") is ElementType.INT32
     np.testing.assert_array_equal(table.read("image"), IMAGES)
     assert table.read("label", INT64).tolist() == labels.tolist()
-    table = open_table(sources.npy(files=(("label", "z.npy"),)), [tmp_path], memory=memory)
+    table = open_table(SOURCES["npy"](files=(("label", "z.npy"),)), [tmp_path], memory=memory)
     assert table.read("label", FLOAT32).tolist() == labels.tolist()
 
 
@@ -162,7 +162,7 @@ def test_what_else_an_npz_holds_is_no_matter(tmp_path: Path, findings, other: np
 )  # fmt: skip
 def test_faults_of_idx(tmp_path: Path, findings, content: bytes, expected: str, memory: int) -> None:
     (tmp_path / "t").write_bytes(content)
-    (told,) = findings(lambda: open_table(sources.idx(files=(("a", "t"),)), [tmp_path], memory=memory))
+    (told,) = findings(lambda: open_table(SOURCES["idx"](files=(("a", "t"),)), [tmp_path], memory=memory))
     assert told.startswith(expected)
 
 
@@ -170,9 +170,9 @@ def test_a_damaged_gzip_csv(tmp_path: Path, findings) -> None:
     whole = gzip.compress(b"a\n" + b"12345\n" * 20000)
     (tmp_path / "t.csv.gz").write_bytes(whole[:-12])
     (tmp_path / "u.csv.gz").write_bytes(b"a\n1\n")
-    (told,) = findings(lambda: open_table(sources.csv(path="t.csv.gz"), [tmp_path]))
+    (told,) = findings(lambda: open_table(SOURCES["csv"](path="t.csv.gz"), [tmp_path]))
     assert told.startswith("E0406: 't.csv.gz' holds damaged compressed data: ")
-    assert findings(lambda: open_table(sources.csv(path="u.csv.gz"), [tmp_path])) == [
+    assert findings(lambda: open_table(SOURCES["csv"](path="u.csv.gz"), [tmp_path])) == [
         "E0406: 'u.csv.gz' is named .gz but is not a gzip file"
     ]
 
@@ -199,7 +199,7 @@ def test_inputs_are_read_by_suffix(tmp_path: Path, findings) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl", "images", "text"])
 def test_kinds_to_come_are_refused_by_name(tmp_path: Path, findings, kind: str) -> None:
-    source = sources.SOURCES[kind](path="x")
+    source = SOURCES[kind](path="x")
     assert findings(lambda: open_table(source, [tmp_path])) == [
         f"E0401: source '{kind}' is not available in this version of dslc; available are csv, npz, npy, idx"
     ]

@@ -17,7 +17,7 @@ import pytest
 
 from dslc.data import Table, open_table
 from dslc.diagnostics import Failure, Problem
-from dslc.library import sources
+from dslc.library.word import SOURCES
 from tests.hostile import Watch, portions, watched, within
 
 NUMBERS = np.arange(24, dtype=np.float32).reshape(8, 3)
@@ -51,10 +51,10 @@ FILES = {
 
 
 def opened(folder: Path, name: str, memory: int = 1 << 28) -> Table:
-    kind = {"csv": sources.csv, "npz": sources.npz}.get(name.split(".")[1] if "." in name else "")
+    kind = {"csv": SOURCES["csv"], "npz": SOURCES["npz"]}.get(name.split(".")[1] if "." in name else "")
     if kind is not None and "npy" not in name and "ubyte" not in name:
         return open_table(kind(path=name), [folder], memory=memory)
-    word = sources.npy if "npy" in name else sources.idx
+    word = SOURCES["npy"] if "npy" in name else SOURCES["idx"]
     return open_table(word(files=(("a", name),)), [folder], memory=memory)
 
 

@@ -22,7 +22,7 @@ from dslc.data.readers import array_files, csv_table
 from dslc.data.readers.array_headers import Layout
 from dslc.data.readers.csv_records import Records
 from dslc.data.scratch import MEMORY, Spool
-from dslc.library import sources
+from dslc.library.word import SOURCES
 
 Findings = Callable[[Callable[[], object]], list[str]]
 
@@ -41,7 +41,7 @@ def test_the_hash_is_of_the_bytes_that_were_read(tmp_path: Path, monkeypatch: py
                 yield block
 
     monkeypatch.setattr(csv_table, "Records", Replacing)
-    table = open_table(sources.csv(path="t.csv"), [tmp_path])
+    table = open_table(SOURCES["csv"](path="t.csv"), [tmp_path])
     assert set(table.read("a").tolist()) == {1}
     assert table.fingerprints == {"t.csv": {"size": len(old), "sha256": hashlib.sha256(old).hexdigest()}}
 
@@ -51,7 +51,7 @@ def test_the_hash_is_of_the_bytes_that_were_read(tmp_path: Path, monkeypatch: py
 ])  # fmt: skip
 def test_a_second_pass_over_a_file_that_changed(tmp_path: Path, findings: Findings, later: str) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
-    table = open_table(sources.csv(path="t.csv"), [tmp_path])
+    table = open_table(SOURCES["csv"](path="t.csv"), [tmp_path])
     assert table.text("a").strings().tolist() == ["1", "2"]
     (tmp_path / "t.csv").write_text(later)
     assert findings(lambda: table.text("a")) == ["E0428: 't.csv' was changed while it was read"]
@@ -66,8 +66,8 @@ def test_arrays_do_not_change_behind_our_back(tmp_path: Path, save: Callable[...
     np.save(tmp_path / "t.npy", np.ones(rows))
     whole = {name: (tmp_path / name).read_bytes() for name in ("t.npz", "t.npy")}
     tables = [
-        open_table(sources.npz(path="t.npz"), [tmp_path], memory=memory),
-        open_table(sources.npy(files=(("a", "t.npy"),)), [tmp_path], memory=memory),
+        open_table(SOURCES["npz"](path="t.npz"), [tmp_path], memory=memory),
+        open_table(SOURCES["npy"](files=(("a", "t.npy"),)), [tmp_path], memory=memory),
     ]
     for name in whole:
         os.truncate(tmp_path / name, 10)
@@ -90,7 +90,7 @@ def test_arrays_that_are_cut_while_they_are_read(
         kept(spool, piece)
 
     monkeypatch.setattr(Spool, "write", cut)
-    source = sources.npz(path=name) if name == "t.npz" else sources.npy(files=(("a", name),))
+    source = SOURCES["npz"](path=name) if name == "t.npz" else SOURCES["npy"](files=(("a", name),))
     (told,) = findings(lambda: open_table(source, [tmp_path], memory=0))
     assert told.startswith("E0428: 't.npz' was changed" if name == "t.npz" else "E0406: 't.npy' ends early")
 
@@ -107,7 +107,7 @@ def test_an_npz_that_changes_behind_its_hash(
         return kept(file, name)
 
     monkeypatch.setattr(array_files, "read_npy_header", replace)
-    (told,) = findings(lambda: open_table(sources.npz(path="t.npz"), [tmp_path]))
+    (told,) = findings(lambda: open_table(SOURCES["npz"](path="t.npz"), [tmp_path]))
     assert told == "E0428: 't.npz' was changed while it was read"
 
 
@@ -166,12 +166,12 @@ def no_room(size: int) -> Iterator[None]:
 def test_a_full_disk_for_temporary_files(tmp_path: Path, findings: Findings) -> None:
     np.savez_compressed(tmp_path / "t.npz", a=np.arange(100_000))
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 100_000)
-    small = open_table(sources.csv(path="t.csv"), [tmp_path])
+    small = open_table(SOURCES["csv"](path="t.csv"), [tmp_path])
     object.__setattr__(small, "memory", 0)
     with no_room(50_000):
         for action in (
-            lambda: open_table(sources.npz(path="t.npz"), [tmp_path], memory=0),
-            lambda: open_table(sources.csv(path="t.csv"), [tmp_path], memory=0),
+            lambda: open_table(SOURCES["npz"](path="t.npz"), [tmp_path], memory=0),
+            lambda: open_table(SOURCES["csv"](path="t.csv"), [tmp_path], memory=0),
             lambda: small.read("a"),
         ):
             (told,) = findings(action)
@@ -186,7 +186,7 @@ def given(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
 def test_standard_input(tmp_path: Path, findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given(monkeypatch, b"a;b\n1;-9\n007;x\n")
-    table = open_inputs(Path("-"), sources.csv(path="t.csv", delimiter=";", missing="-9"))
+    table = open_inputs(Path("-"), SOURCES["csv"](path="t.csv", delimiter=";", missing="-9"))
     assert table.read("b").tolist() == ["", "x"]
     assert table.select(["a"]).text("a").strings().tolist() == ["1", "007"]
     del table
@@ -201,7 +201,7 @@ def test_standard_input(tmp_path: Path, findings: Findings, monkeypatch: pytest.
 
 def test_inputs_are_read_by_the_options_of_the_source(tmp_path: Path, findings: Findings) -> None:
     (tmp_path / "n.csv").write_text("a;b\n1,5;?\n")
-    source = sources.csv(path="", delimiter=";", decimal=",", missing="?")
+    source = SOURCES["csv"](path="", delimiter=";", decimal=",", missing="?")
     table = open_inputs(tmp_path / "n.csv", source)
     assert table.read("a").tolist() == [1.5]
     assert np.isnan(table.read("b")).all()
@@ -211,10 +211,10 @@ def test_inputs_are_read_by_the_options_of_the_source(tmp_path: Path, findings: 
     assert open_inputs(tmp_path / "n.npz", source).names == ("a",)
     np.save(tmp_path / "new.npy", np.ones(3))
     np.save(tmp_path / "labels.npy", np.ones(3))
-    pair = sources.npy(files=(("image", "images.npy"), ("label", "labels.npy")))
+    pair = SOURCES["npy"](files=(("image", "images.npy"), ("label", "labels.npy")))
     assert open_inputs(tmp_path / "labels.npy", pair).names == ("label",)
     assert open_inputs(tmp_path / "new.npy", pair, needed=["image"]).names == ("image",)
-    assert open_inputs(tmp_path / "new.npy", sources.npy(files=(("x", ""),))).names == ("x",)
+    assert open_inputs(tmp_path / "new.npy", SOURCES["npy"](files=(("x", ""),))).names == ("x",)
     assert findings(lambda: open_inputs(tmp_path / "new.npy", pair)) == [
         "E0411: 'new.npy' holds one array, and the run reads image, label | give an npz whose keys are image, label"
     ]

@@ -10,7 +10,7 @@ import pytest
 from dslc.data.readers import csv_records
 from dslc.data.spellings import Spelling, advice
 from dslc.diagnostics import Problem
-from dslc.library import sources
+from dslc.library.word import SOURCES
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
 
@@ -180,7 +180,7 @@ def test_encodings(open_text, encoding: str, option: str) -> None:
 @pytest.mark.parametrize("encoding", ["rot13", "hex", "../os", "cp037", "latin1x", "", "é", "x" * 5000])
 def test_unknown_encodings_are_refused(encoding: str) -> None:
     with pytest.raises(Problem, match="no known text encoding"):
-        sources.csv(path="x.csv", encoding=encoding)
+        SOURCES["csv"](path="x.csv", encoding=encoding)
 
 
 def test_a_file_that_is_not_in_its_encoding(open_text, findings) -> None:

@@ -25,8 +25,8 @@ class ColumnsRead:
     facts: Facts
     field_names: frozenset[str]
     """The names of all fields, the wrong ones too."""
-    csv_only: bool
-    """Whether all sources are csv files, where a column is one value per row."""
+    flat: bool
+    """Whether a column of any of the sources has one value per row."""
     columns: dict[str, ColumnUse] = field(default_factory=dict)
     """By key."""
     uses: dict[Hashable, ColumnUse] = field(default_factory=dict)

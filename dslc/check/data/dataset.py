@@ -72,8 +72,8 @@ class _DataChecker:
                 ).at(self.node.name_span)
             )
         names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
-        csv_only = {type(source).__name__ for source in self.sources.values()} == {"csv"}
-        read = ColumnsRead(facts, names_of_fields, csv_only)
+        flat = bool(self.sources) and all(getattr(source, "flat", False) for source in self.sources.values())
+        read = ColumnsRead(facts, names_of_fields, flat)
         split, sound = SplitPlan({}, 0, None, None, None, None), True
         if None in self.sources:
             split = replace(split, fractions={"train": 1.0})

@@ -133,7 +133,7 @@ class FieldColumns:
             return self.read.facts.columns[raw.patterns, raw.many]
         target = self.type.element
         element = BOOL if target is BOOL else INT64 if target.is_integer else FLOAT64
-        if not raw.many and self.read.csv_only and element is not BOOL:  # which may be compared from numbers
+        if not raw.many and self.read.flat and element is not BOOL:  # which may be compared from numbers
             return ColumnFact(element, ())
         self.assumed = True
         return ColumnFact(element, tuple(int(d) for d in self.type.shape))

@@ -31,6 +31,7 @@ from dslc.data.readers.csv_cells import (
     typed,
 )
 from dslc.data.readers.csv_records import Lines, Records, decodable
+from dslc.data.readers.reader import reads
 from dslc.data.scratch import MEMORY, allocate
 from dslc.data.spellings import Spelling
 from dslc.data.streams import Fingerprint, open_stream
@@ -230,6 +231,11 @@ class CsvTable(Table):
             for block, texts in zip(self.blocks, self.reread(position), strict=True):
                 codes[block.start : block.stop] = found.of(texts)
         return Text(codes, found.vocabulary)
+
+
+@reads(Csv)
+def _open_source(source: Csv, found: Mapping[str, Path], memory: int) -> CsvTable:
+    return open_csv(found[source.path], source, source.path, memory)
 
 
 def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from typing import Any
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.losses import CONTRADICTION
@@ -30,6 +32,7 @@ class csv(DataSource):
     """
 
     suffixes = (".csv", ".tsv")
+    flat = True
     path: str = option("The file.")
     delimiter: str = option("What separates the cells.", default=",", choices=(",", ";", "\t", "|", ":", " "))
     header: bool = option("Does the first row name the columns? Without it they are called 1, 2, ...", default=True)
@@ -47,6 +50,11 @@ class csv(DataSource):
     names: Texts = option("The columns' names, with `header = false`.", default=Texts())
     encoding: str = option("How bytes stand for characters: `latin-1`, `cp1252`, ... A byte order mark goes first.",
                            default="utf-8")  # fmt: skip
+
+    @classmethod
+    def options_for(cls, name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        tabs = name.endswith(".tsv") and options.get("delimiter", ",") == ","
+        return {**options, "delimiter": "\t"} if tabs else options
 
     def __post_init__(self) -> None:
         for name in ("missing", "currency", "names"):

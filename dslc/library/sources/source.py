@@ -1,13 +1,15 @@
 """Where examples come from: the kinds of ``source`` a spec may name.
 
-A source only says what to read; ``dslc.data`` opens it. A kind with ``available = False`` is part
-of the language, but not of this version.
+A source says what is read, and how (:meth:`DataSource.read`) where its columns fit in memory; one that goes piece by
+piece through files of any size has a reader in ``dslc.data.readers``. A kind with ``available = False`` is part of the
+language, but not of this version.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import ClassVar
+from typing import IO, Any, ClassVar
 
 from dslc.errors import data as errors
 from dslc.library.word import SOURCES, Word, word_decorator
@@ -26,6 +28,8 @@ class DataSource(Word):
     """Base of all sources: what is read, without reading it."""
 
     available: ClassVar[bool] = True
+    flat: ClassVar[bool] = False
+    """Has each column one value per row, so that this is known before a file is read?"""
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How file names of this kind end, a further ``.gz`` aside."""
     keywords: ClassVar[str | None] = None
@@ -36,6 +40,21 @@ class DataSource(Word):
         """Return every path, as the spec writes it."""
         files: tuple[tuple[str, str], ...] = getattr(self, "files", ())
         return tuple(path for _, path in files) if self.keywords else (self.path,)  # type: ignore[attr-defined]
+
+    @classmethod
+    def options_for(cls, name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options by which a file of this name is read, given those of the source that it stands for."""
+        return options
+
+    def read(self, *files: IO[bytes]) -> Mapping[str, Any]:
+        """Return the columns by name: arrays, or lists of numbers or texts, of which each has an entry per row.
+
+        The files are those of ``paths``, unpacked where they were gzipped.
+
+        Raises:
+            ValueError: a file is not of this kind; the text says why.
+        """
+        raise NotImplementedError
 
 
 def require_available(word: type[DataSource]) -> None:

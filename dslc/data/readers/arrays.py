@@ -1,0 +1,63 @@
+"""Sources whose columns are arrays: those of NumPy and MNIST, and any that read themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from dslc.data.paths import reading
+from dslc.data.readers.array_files import read_idx, read_npy, read_npz
+from dslc.data.readers.array_table import ArrayTable
+from dslc.data.readers.given_arrays import array_of
+from dslc.data.readers.reader import reads
+from dslc.data.streams import open_stream
+from dslc.diagnostics import Problem
+from dslc.errors import data as errors
+from dslc.library.sources.ndarrays import idx, npy, npz
+from dslc.library.sources.source import DataSource
+
+__all__ = ["open_itself"]
+
+
+@reads(npz)
+def _open_npz(source: npz, found: Mapping[str, Path], memory: int) -> ArrayTable:
+    arrays, fingerprint = read_npz(found[source.path], source.path, memory)
+    readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
+    unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
+    files = dict.fromkeys(arrays, source.path)
+    return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
+
+
+@reads(npy)
+@reads(idx)
+def _open_each(source: npy | idx, found: Mapping[str, Path], memory: int) -> ArrayTable:
+    read = read_npy if isinstance(source, npy) else read_idx
+    columns = {column: read(found[path], path, memory) for column, path in source.files}
+    fingerprints = {path: columns[column][1] for column, path in source.files}
+    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)
+
+
+def open_itself(source: DataSource, found: Mapping[str, Path], memory: int) -> ArrayTable:
+    """Open a source that reads itself.
+
+    Raises:
+        Problem: E0404 to E0406, E0417, E0428.
+    """
+    title = ", ".join(found)
+    with ExitStack() as stack:
+        streams = {}
+        for path, place in found.items():
+            stack.enter_context(reading(path))
+            streams[path] = stack.enter_context(open_stream(place, path))
+        try:
+            columns = source.read(*(stream.file for stream in streams.values()))
+        except ValueError as error:
+            raise errors.BROKEN(f"'{title}' is not what {source.name} reads: {error}") from None
+        fingerprints = {path: stream.fingerprint() for path, stream in streams.items()}
+    if not columns:
+        raise errors.EMPTY(f"'{title}' holds no columns")
+    arrays: dict[str, np.ndarray] = {name: array_of(name, values) for name, values in columns.items()}
+    return ArrayTable(arrays, dict.fromkeys(arrays, title), memory, fingerprints)

@@ -1,0 +1,83 @@
+"""Columns that a program gives, as arrays: lists, arrays of objects, data frames' columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dslc.data.convert import EXACT as WHOLE
+from dslc.errors import data as errors
+
+__all__ = ["array_of"]
+
+
+def array_of(name: str, values: Any) -> np.ndarray:
+    """Return a column as an array of numbers or texts; a missing text is ''.
+
+    Raises:
+        Problem: E0407, E0417, it is neither.
+    """
+    values = list(values) if isinstance(values, Iterator) else values
+    if np.ma.isMaskedArray(values) and values.mask.any():  # what is masked is missing
+        gone, values = np.ma.getmaskarray(values), np.array(np.ma.getdata(values), object)
+        values[gone] = None
+    try:
+        array = np.asarray(values)
+        if not isinstance(values, np.ndarray) and (array.dtype.kind in "US" or _has_large(array)):
+            array = np.array(values, object)  # as NumPy makes the text 'nan' of a gap, and rounds whole numbers
+    except (ValueError, TypeError, OverflowError) as error:
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' can't be made an array: {error}") from None
+    if array.dtype.kind == "M":
+        return np.where(np.isnat(array), "", np.datetime_as_string(array.astype("datetime64[us]")))
+    if array.dtype.kind in "OT":
+        flat = array.reshape(-1).tolist()
+        missing = [value is None or value != value or str(value) in ("<NA>", "NaT") for value in flat]  # noqa: PLR0124
+        present = [value for value, gone in zip(flat, missing, strict=True) if not gone]
+        if all(isinstance(value, (bool, int, float, np.number)) for value in present) and present:
+            if not all(map(_is_exact, present)) and not _all_in_int64(flat):
+                texts = ["" if gone else str(value) for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(texts, np.str_).reshape(array.shape)  # as in a csv
+            elif any(missing):
+                numbers = [np.nan if gone else value for value, gone in zip(flat, missing, strict=True)]
+                array = np.array(numbers, float).reshape(array.shape)
+            else:
+                array = np.array(flat).reshape(array.shape)
+        elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
+            texts = ["" if gone else _text(value, name) for value, gone in zip(flat, missing, strict=True)]
+            array = np.array(texts, np.str_).reshape(array.shape)
+    if not array.ndim or not len(array):
+        what = "one value, and no list of them" if not array.ndim else "no values"
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {what}", hint='for example {"x": [1.5, 2.0]}')
+    if array.dtype.kind not in "biufUS":
+        raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {array.dtype}, which is neither numbers nor text")
+    return array
+
+
+def _has_large(array: np.ndarray) -> bool:
+    """Are there numbers so large that they may have been whole ones which float64 does not hold?"""
+    return array.dtype.kind == "f" and bool((np.abs(array) >= WHOLE).any())
+
+
+def _is_exact(value: Any) -> bool:
+    """Does float64 hold a number?"""
+    if not isinstance(value, (int, np.integer)):
+        return True
+    try:
+        return int(float(value)) == int(value)
+    except OverflowError:
+        return False
+
+
+def _all_in_int64(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (int, np.integer)) and -(2**63) <= int(v) < 2**63 for v in values)
+
+
+def _text(value: Any, name: str) -> str:
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError:
+        raise errors.NOT_UTF8(f"{value!r} in column '{name}' is not UTF-8") from None
