@@ -78,7 +78,7 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
             if isinstance(field, Placeholder) and field.key in train.data.fields and scores.type.rank > 1:
                 outermost = train.data.fields[field.key].outermost
                 count = scores.type.shape[-1]
-                if outermost is not None and outermost.kind == "category" and isinstance(count, int):
+                if outermost is not None and outermost.codes and isinstance(count, int):
                     fields.setdefault(count, set()).add(field.key)
     of_count = {count: next(iter(names)) for count, names in fields.items() if len(names) == 1}
     return {

@@ -108,11 +108,10 @@ def _update_parameter(
     weight = state[path]
     names: dict[str, str] = {}
     before: dict[str, Tensor] = {}
-    for name, slot in group.optimizer.slots(weight.type).items():
-        names[name] = state.label("moment", f"{path}/{name}")
-        first = path if slot.first is None else None
-        tensor = StateTensor(names[name], slot.type(weight.type), StateRole.MOMENT, slot.first, first)
-        before[name] = state.read(tensor)
+    for slot, kept in group.optimizer.slots(weight.type).items():
+        names[slot] = state.label("moment", f"{path}/{slot}")
+        of = path if kept.first is None else None
+        before[slot] = state.read(StateTensor(names[slot], kept.type(weight.type), StateRole.MOMENT, kept.first, of))
     with state.builder.scope(f"{path}/{group.optimizer.name}"):
         after, moments = group.optimizer.update(update, weight, gradient, before)
         state.next[path] = chosen(is_update, after, weight)

@@ -7,12 +7,6 @@ drawn from a :class:`Dataset`. What is larger than memory lives in mapped files 
 from dslc.data.batches import Dataset, Split, batch_bounds, prefetch
 from dslc.data.checks import Where, check_range, where_in
 from dslc.data.convert import Origin, placed
-from dslc.data.fitting import (
-    fit_mean,
-    fit_median,
-    fit_minmax,
-    fit_standardize,
-)
 from dslc.data.opening import open_inputs, open_table
 from dslc.data.paths import data_folders, fingerprint, found_files, locate
 from dslc.data.predictions import write_predictions
@@ -21,6 +15,6 @@ from dslc.data.table import Table, Text, as_written
 
 __all__ = [
     "Dataset", "Origin", "Split", "Table", "Text", "Where", "as_written", "batch_bounds", "check_range",
-    "data_folders", "fingerprint", "fit_mean", "fit_median", "fit_minmax", "fit_standardize", "found_files", "locate",
+    "data_folders", "fingerprint", "found_files", "locate",
     "open_inputs", "open_table", "placed", "prefetch", "split_rows", "where_in", "write_predictions",
 ]  # fmt: skip

@@ -11,10 +11,6 @@ from dslc.data import (
     Dataset,
     Split,
     Table,
-    fit_mean,
-    fit_median,
-    fit_minmax,
-    fit_standardize,
     placed,
     where_in,
 )
@@ -29,7 +25,7 @@ from dslc.errors.data import NOT_FINITE
 from dslc.graph.model import Model, save_model
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
-from dslc.plan.data import DataPlan, Fit
+from dslc.plan.data import DataPlan
 from dslc.plan.measures import applications_of
 from dslc.types import ElementType
 
@@ -37,7 +33,7 @@ __all__ = ["compute_fields", "fit_constants", "make_dataset"]
 
 
 def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engine) -> FittedConstants:
-    """Fit standardize, minmax and impute on the training rows, in the order of the text."""
+    """Fit the steps on the training rows, in the order of the text."""
     arrays: dict[str, np.ndarray] = {}
     constants = FittedConstants(arrays)
     table, rows = raw.training
@@ -46,15 +42,17 @@ def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engi
             if fit.operand is None:
                 continue
             with placed(fit.span):
-                if fit.kind == "impute" and not isinstance(fit.fill, str):
-                    shape = tuple(int(d) for d in fit.constant_of(fit.operand.type).shape)
-                    arrays[f"{fit.key}/fill"] = np.full(shape, fit.fill, fit.operand.type.element.numpy)
+                known = fit.step.known()
+                shape = tuple(int(d) for d in fit.constant_of(fit.operand.type).shape)
+                for name, number in known.items():
+                    arrays[f"{fit.key}/{name}"] = np.full(shape, number, fit.operand.type.element.numpy)
+                if set(known) == set(fit.step.constants):
                     continue
                 model = graph_of_values(data, constants, {"value": fit.operand})
                 inputs = _read(data, contract, table, model)
                 with telling_of_rows(table, contract):
                     values = run_fields(save_model(model), inputs, engine)["value"]
-                for name, found in _fitted(fit, values, rows).items():
+                for name, found in fit.step.fitted(values, rows, fit.over).items():
                     arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
 
@@ -75,17 +73,6 @@ def _stored(name: str, found: np.ndarray, element: ElementType) -> np.ndarray:
             hint="compute in float64: leave out the cast, or write cast(x, float64)",
         )
     return stored
-
-
-def _fitted(fit: Fit, values: np.ndarray, rows: np.ndarray | None) -> dict[str, np.ndarray]:
-    match fit.kind, fit.fill:
-        case "standardize", _:
-            return dict(zip(("mean", "scale"), fit_standardize(values, rows, fit.over), strict=True))
-        case "minmax", _:
-            return dict(zip(("low", "range"), fit_minmax(values, rows, fit.over), strict=True))
-        case "impute", "median":
-            return {"fill": fit_median(values, rows, fit.over)}
-    return {"fill": fit_mean(values, rows, fit.over)}
 
 
 def _read(data: DataPlan, contract: Contract, table: Table, model: Model) -> dict[str, np.ndarray]:

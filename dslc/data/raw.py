@@ -17,6 +17,7 @@ from dslc.data.spellings import marks_of
 from dslc.data.times import doubtful_order, read_times, usual_formats
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
+from dslc.library.fits.step import Coding
 from dslc.plan.columns import ColumnFact, Form
 from dslc.plan.contract import Categories, Contract, Input, source_options
 from dslc.plan.data import DataPlan, Facts, FieldPlan
@@ -67,7 +68,7 @@ class RawData:
             fit.field: self.categories[fit.key].count
             for checked in data.fields.values()
             for fit in checked.fits
-            if fit.kind == "category"
+            if fit.codes
         }
         return Facts(columns, counts)
 
@@ -266,17 +267,17 @@ def _categories(data: DataPlan, raw: RawData) -> Iterator[tuple[str, Categories]
     table, rows = raw.training
     for checked in data.fields.values():
         for fit in checked.fits:
-            if fit.kind == "category" and fit.column is not None:
+            if isinstance(fit.step, Coding) and fit.column is not None:
                 with placed(fit.span):
                     use = data.columns[fit.column]
                     (name,) = raw.columns[use.patterns, False]
                     values = fit_categories(table, name, rows)
-                    if not values and not fit.missing:
+                    if not values and not fit.step.missing:
                         raise errors.MISSING_VALUE(
                             f"column '{name}' of {table.title} has no value in the training split, so it has no "
                             "categories"
                         )
-                    yield fit.key, Categories(values, fit.missing, fit.unknown)
+                    yield fit.key, Categories(values, fit.step.missing, fit.step.unknown)
 
 
 def contract_of(data: DataPlan, raw: RawData | None) -> Contract:
@@ -304,7 +305,7 @@ def contract_of(data: DataPlan, raw: RawData | None) -> Contract:
     classes = {
         name: checked.outermost.key
         for name, checked in data.fields.items()
-        if checked.outermost is not None and checked.outermost.kind == "category"
+        if checked.outermost is not None and checked.outermost.codes
     }
     return Contract(
         source,

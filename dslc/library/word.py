@@ -21,8 +21,9 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 from typing_extensions import dataclass_transform
 
 __all__ = [
-    "ACTIVATIONS", "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED", "SCHEDULES",
-    "SOURCES", "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown", "word_decorator",
+    "ACTIVATIONS", "FITS", "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED",
+    "SCHEDULES", "SOURCES", "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown",
+    "word_decorator",
 ]  # fmt: skip
 
 
@@ -193,6 +194,7 @@ W = TypeVar("W", bound=type[Word])
 
 LAYERS: dict[str, type[Any]] = {}
 FUNCTIONS: dict[str, type[Any]] = {}
+FITS: dict[str, type[Any]] = {}
 INITIALIZERS: dict[str, type[Any]] = {}
 OPTIMIZERS: dict[str, type[Any]] = {}
 ACTIVATIONS: dict[str, type[Any]] = {}

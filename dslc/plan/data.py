@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dslc.library.fits.step import Coding, FittedStep
 from dslc.library.sources.source import DataSource
 from dslc.plan.columns import ColumnFact, ColumnUse
 from dslc.plan.values import Value
@@ -35,22 +36,24 @@ class Fit:
 
     key: str
     """``town/category``, ``price/standardize``; the name under which its constants are kept."""
-    kind: str
-    """``standardize``, ``minmax``, ``impute`` or ``category``."""
+    step: FittedStep
+    """The word, with its options."""
     field: str
     operand: Value | None
     """What it is fitted on; None for a category, which codes a raw column."""
     column: str | None
     """Key of the raw column that a category codes."""
-    fill: str | float | None
-    """What ``impute`` puts in: "mean", "median" or a number."""
-    unknown: bool
-    """Has a category a number of its own for values that training did not see?"""
-    missing: bool
-    """Has a category one for the missing value?"""
     span: Span
-    over: tuple[int, ...] = ()
-    """Axes of one example that are taken together."""
+
+    @property
+    def codes(self) -> bool:
+        """Does it number the values of a column?"""
+        return isinstance(self.step, Coding)
+
+    @property
+    def over(self) -> tuple[int, ...]:
+        """Axes of one example that are taken together."""
+        return self.step.over if isinstance(self.step.over, tuple) else ()
 
     def constant_of(self, batch: TensorType) -> TensorType:
         """Return the type of its constants: that of one example, of size 1 along what is taken together."""
@@ -101,7 +104,7 @@ class FieldPlan:
     unsound: Unsound = Unsound()
     """Where it is not what the expression says."""
     scaled: tuple[Fit, ...] = ()
-    """The steps standardize and minmax that the whole expression ends in, the last first: what ``original`` undoes."""
+    """The steps that the whole expression ends in and ``original`` undoes, the last first."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def field_of_classes(measure: Measure, data: DataPlan) -> str | None:
         return None
     (field,) = fields
     fit = data.fields[field].outermost
-    is_category = fit is not None and fit.kind == "category"
+    is_category = fit is not None and fit.codes
     return field if is_category is (measure.value.type.rank == 2) else None
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dslc.data import Origin, check_range, fit_mean, fit_median, fit_minmax, fit_standardize, table, where_in
+from dslc.data import Origin, check_range, table, where_in
 from dslc.data.conversion import Conversion
+from dslc.library.fits.statistics import fit_mean, fit_median, fit_minmax, fit_standardize
 from dslc.types import FLOAT32
 
 
@@ -17,7 +18,7 @@ def where(row: int, element: int) -> Origin:
 @pytest.fixture(params=[None, 100])
 def piecewise(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
-        monkeypatch.setattr("dslc.data.fitting.CHUNK", request.param)
+        monkeypatch.setattr("dslc.library.fits.statistics.CHUNK", request.param)
         monkeypatch.setattr(table, "CHUNK", request.param)
 
 

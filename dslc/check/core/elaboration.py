@@ -239,6 +239,10 @@ class Elaboration:
         """Return a loss or metric as one number: a tensor over the examples is averaged over all its elements."""
         return self.call("mean", [value], span) if is_batch(value) else value
 
+    def caller(self, span: Span) -> Callable[..., Value]:
+        """Return what applies a function of the library by name to operands, at a place."""
+        return lambda name, *operands, **options: self.call(name, list(operands), span, **options)
+
     def call(self, name: str, operands: Sequence[Value], span: Span, **options: Any) -> Value:
         """Apply a library function by name."""
         result = self.apply(FUNCTIONS[name](**options), operands, span)

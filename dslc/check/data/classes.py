@@ -41,7 +41,7 @@ def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
             f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
         )
     checked = data.fields[name]
-    if not any(fit.kind == "category" for fit in checked.fits):
+    if not any(fit.codes for fit in checked.fits):
         raise objectives.BAD_FITTED(
             f"the field '{name}' has no categories",
             hint=f'declare it as: field {name}: int64 = category(column("..."))',

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
+from dslc.check.core.arguments import Given, check_option
 from dslc.check.core.matching import Silent
-from dslc.check.core.values import POISON, RawColumn, is_number, kind_of
+from dslc.check.core.values import POISON, RawColumn, kind_of
 from dslc.check.data.field_columns import FieldColumns
 from dslc.check.data.pooling import OVER, pooled_axes
 from dslc.check.data.times import check_format
-from dslc.diagnostics import did_you_mean
+from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import names, objectives
-from dslc.library.word import FUNCTIONS
+from dslc.library.fits.step import Coding, FittedStep
+from dslc.library.word import FITS, FUNCTIONS, options_of
 from dslc.plan.columns import Form
 from dslc.plan.constants import FITTED
 from dslc.plan.data import Fit
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
-from dslc.types import BOOL, FLOAT64, INT64, STRING, Symbolic
+from dslc.types import BOOL, FLOAT64, INT64, STRING
 
 __all__ = ["FieldWords"]
 
@@ -40,16 +42,15 @@ class FieldWords(FieldColumns):
         return {
             name: ContextFunction(function)
             for name, function in {
-                "column": self.column, "columns": self.many_columns, "standardize": self.standardize,
-                "minmax": self.minmax, "impute": self.impute, "category": self.category, "is_missing": self.is_missing,
-                "datetime": self.datetime,
+                "column": self.column, "columns": self.many_columns, **dict.fromkeys(FITS, self.step),
+                "is_missing": self.is_missing, "datetime": self.datetime,
                 **dict.fromkeys(("past", "future", "classes", "original", *random), self.elsewhere),
             }.items()
         }  # fmt: skip
 
     def scaled(self, fit: Fit | None) -> Iterator[Fit]:
-        """Yield a step that shifts and scales, and those that it is directly applied to."""
-        while fit is not None and fit.kind in ("standardize", "minmax") and fit.operand is not None:
+        """Yield a step that can be undone, and those that it is directly applied to."""
+        while fit is not None and fit.step.undoes and fit.operand is not None:
             yield fit
             fit = self.results.get(id(fit.operand))
 
@@ -69,12 +70,10 @@ class FieldWords(FieldColumns):
         value, span = arguments[0].value, arguments[0].span
         if isinstance(value, RawColumn):
             fact = self.fact(value)
-            if fact.element is STRING and call.name == "impute" and not fact.is_truth:
-                raise objectives.BAD_FITTED(
-                    f"the column '{value.patterns[0]}' is text, and impute fills in numbers",
-                    hint=f'a missing text is a category of its own: category(column("{value.patterns[0]}"), '
-                    "missing = true)",
-                ).at(span)
+            if fact.element is STRING and not fact.is_truth and call.name in FITS:
+                problem = FITS[call.name].refuse_text(value.patterns[0])
+                if problem is not None:
+                    raise problem.at(span)
             value = self.fraction(value, span)
         value = self.elaboration.tensors([value], [span])[0]
         if value.type.element.is_integer:
@@ -92,12 +91,11 @@ class FieldWords(FieldColumns):
                     argument.span
                 )
 
-    def add_fit(self, kind: str, call: CallSite, operand: Value | None, **more: Any) -> Fit:
+    def add_fit(self, step: FittedStep, call: CallSite, operand: Value | None) -> Fit:
         """File a fitted step under a key of its own."""
-        number = sum(f.kind == kind for f in self.fits)
-        key = f"{self.node.name}/{kind}" + (f"_{number + 1}" if number else "")
-        settings = {"column": None, "fill": None, "unknown": False, "missing": False, **more}
-        fit = Fit(key, kind, self.node.name, operand, span=call.span, **settings)
+        number = sum(type(f.step) is type(step) for f in self.fits)
+        key = f"{self.node.name}/{step.name}" + (f"_{number + 1}" if number else "")
+        fit = Fit(key, step, self.node.name, operand, None, call.span)
         self.fits.append(fit)
         return fit
 
@@ -105,50 +103,48 @@ class FieldWords(FieldColumns):
         """Return the placeholder of a fitted constant."""
         return self.elaboration.placeholder(f"{FITTED}{fit.key}/{name}", fit.constant_of(like.type), span)
 
-    def affine(self, call: CallSite, shift: str, scale: str) -> Any:
-        """``(x - shift) / scale``, both fitted."""
-        self.only(call, 1, OVER)
+    def step(self, call: CallSite) -> Any:
+        """A word of :data:`FITS`: what it works on, its option without a default, and the others by name."""
+        word = FITS[call.name]
+        options = {option.name: option for option in options_of(word)}
+        required = [name for name, option in options.items() if option.required]
+        self.only(call, 1 + len(required), *(name for name in options if name not in required))
+        if issubclass(word, Coding):
+            return POISON if any(a.value is POISON for a in call.arguments) else self.coded(call, word)
         x = self.operand(call)
-        if not x.type.element.is_float:
-            raise objectives.BAD_FITTED(f"{call.name} works on numbers, and this is {x.type.element}").at(call.span)
-        fit = self.add_fit(call.name, call, x, over=pooled_axes(call, x.type.rank - 1))
-        elaboration = self.elaboration
-        centred = elaboration.call("subtract", [x, self.constant(fit, shift, x, call.span)], call.span)
-        result = elaboration.call("divide", [centred, self.constant(fit, scale, x, call.span)], call.span)
+        given = dict(zip(required, [a for a in call.arguments if a.name is None][1:], strict=False))
+        if len(given) < len(required):
+            what = options[required[len(given)]].doc.partition(":")[0]
+            hint = f"write: {word.usage}" if word.usage else None
+            raise names.MISSING_ARGUMENT(f"{call.name} needs {what[0].lower()}{what[1:]}", hint=hint).at(call.span)
+        given |= {a.name: a for a in call.arguments if a.name is not None and a.name != OVER}
+        try:
+            word.check(x.type)
+            values = self.values(word, given)
+            if OVER in options:
+                values[OVER] = pooled_axes(call, x.type.rank - 1) or None
+            step: FittedStep = word(**values)
+        except Problem as problem:
+            raise problem.at(call.span) from None
+        fit = self.add_fit(step, call, x)
+        constants = {name: self.constant(fit, name, x, call.span) for name in step.constants}
+        result: Value = step.apply(self.elaboration.caller(call.span), x, constants)
         self.results[id(result)] = fit
         return result
 
-    def standardize(self, call: CallSite) -> Any:
-        """``standardize(x)``: mean 0 and standard deviation 1 over the training split, each element by itself."""
-        return self.affine(call, "mean", "scale")
-
-    def minmax(self, call: CallSite) -> Any:
-        """``minmax(x)``: from 0 to 1 over the training split, each element by itself."""
-        return self.affine(call, "low", "range")
-
-    def impute(self, call: CallSite) -> Any:
-        """``impute(x, "mean" | "median" | number)``: fills what is missing."""
-        self.only(call, 2, OVER)
-        x = self.operand(call)
-        fills = [a for a in call.arguments if a.name is None][1:]
-        if not fills:
-            raise names.MISSING_ARGUMENT("impute needs what to put in", hint='write: impute(x, "mean")').at(call.span)
-        fill = fills[0].value
-        if not x.type.element.is_float:
-            raise objectives.BAD_FITTED(f"only numbers can be missing, and this is {x.type.element}").at(call.span)
-        if fill not in ("mean", "median") and (not is_number(fill) or isinstance(fill, Symbolic)):
-            raise names.WRONG_KIND(f'impute puts in "mean", "median" or a number, not {kind_of(fill)}').at(
-                fills[0].span
-            )
-        over = pooled_axes(call, x.type.rank - 1)
-        if over and not isinstance(fill, str):
-            raise objectives.BAD_FITTED(
-                f"impute puts {fill} everywhere, so there is nothing to take over axes", hint="leave 'over' out"
-            ).at(call.span)
-        fit = self.add_fit("impute", call, x, fill=fill, over=over)
-        elaboration = self.elaboration
-        missing = elaboration.call("is_missing", [x], call.span)
-        return elaboration.call("where", [missing, self.constant(fit, "fill", x, call.span), x], call.span)
+    def values(self, word: type[FittedStep], given: Mapping[str, Given]) -> dict[str, Any]:
+        """Return the values of options, each of which must be what it is declared as."""
+        found: dict[str, Any] = {}
+        for option in options_of(word):
+            if option.name in given:
+                argument = given[option.name]
+                wanted = word.refuse(option.name, argument.value)
+                if wanted is not None:
+                    raise names.WRONG_KIND(f"{wanted}, not {kind_of(argument.value)}").at(argument.span)
+                found[option.name] = check_option(word.name, option, argument, self.elaboration.diagnostics)
+        if POISON in found.values():
+            raise Silent
+        return found
 
     def is_missing(self, call: CallSite) -> Any:
         """``is_missing(x)``: true where there is no value; of any column, and of numbers computed from one."""
@@ -158,31 +154,17 @@ class FieldWords(FieldColumns):
             return self.placeholder(raw, Form.MISSING, BOOL, self.fact(raw).shape, call.arguments[0].span)
         return self.elaboration.call("is_missing", [self.operand(call)], call.span)
 
-    def category(self, call: CallSite) -> Any:
-        """``category(column("town"))``: sorted training values become 0..K-1.
-
-        ``missing = true`` makes the missing value the last of them, ``unknown = true`` gives K to what training did
-        not see.
-        """
-        self.only(call, 1, "unknown", "missing")
+    def coded(self, call: CallSite, word: type[Coding]) -> Any:
+        """A step that numbers the values of a column as it stands."""
         found = [a for a in call.arguments if a.name is None]
-        if any(a.value is POISON for a in call.arguments):
-            return POISON
-        switches = {"unknown": False, "missing": False}
-        for argument in call.arguments:
-            if argument.name is not None:
-                if not isinstance(argument.value, bool):
-                    raise names.WRONG_KIND(f"'{argument.name}' is true or false, not {kind_of(argument.value)}").at(
-                        argument.span
-                    )
-                switches[argument.name] = argument.value
+        values = self.values(word, {a.name: a for a in call.arguments if a.name is not None})
         if not found or not isinstance(found[0].value, RawColumn) or found[0].value.many:
             what = f", and this is {kind_of(found[0].value)}" if found else ""
             raise objectives.BAD_FITTED(
-                f"category codes one column as it stands{what}", hint='for example: category(column("town"))'
+                f"{call.name} codes one column as it stands{what}", hint=f'for example: {call.name}(column("town"))'
             ).at(call.span)
         raw = found[0].value
-        fit = self.add_fit("category", call, None, **switches)
+        fit = self.add_fit(word(**values), call, None)
         value = self.placeholder(raw, Form.CATEGORY, INT64, self.fact(raw).shape, found[0].span, fit=fit.key)
         operation = value.application.operation
         assert isinstance(operation, Placeholder)

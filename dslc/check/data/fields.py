@@ -18,6 +18,7 @@ from dslc.check.data.soundness import unsound
 from dslc.check.data.widening import Widening, in_single_precision
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives
+from dslc.library.word import FITS
 from dslc.plan.data import FieldPlan, Unsound
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
@@ -153,7 +154,7 @@ class _FieldChecker(FieldWords):
             return value
         fit = self.results.get(id(value))
         truth = element is BOOL and not self.is_array_of_truth(value)
-        if truth or (fit is not None and fit.kind == "category" and not target.is_integer):
+        if truth or (fit is not None and fit.codes and not target.is_integer):
             raise objectives.BAD_FIELD(
                 f"the field '{self.node.name}' is declared as {target}, and this is {element}",
                 hint=f"convert it: cast(..., {target}), or declare the field as {element}",
@@ -177,9 +178,10 @@ class _FieldChecker(FieldWords):
         """
         found = across(applications_of(value))
         if found is not None:
+            *steps, last = FITS
             raise objectives.BAD_FITTED(
                 f"'{found.operation.name}' looks across the examples, and a field sees one example",
-                hint="standardize, minmax, impute and category are fitted on the training split",
+                hint=f"{', '.join(steps)} and {last} are fitted on the training split",
             ).at(found.span)
 
 

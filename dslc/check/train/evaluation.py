@@ -19,6 +19,7 @@ from dslc.check.core.values import POISON, Outputs, is_number, kind_of
 from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
+from dslc.library.word import FITS
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
 from dslc.plan.measures import BATCH
@@ -75,7 +76,7 @@ class TrainEvaluation:
         functions = {
             "original": ContextFunction(self._original, names_at=frozenset({1})),
             **dict.fromkeys(
-                ("column", "columns", "standardize", "minmax", "impute", "category", "datetime", "is_missing"),
+                ("column", "columns", *FITS, "datetime", "is_missing"),
                 ContextFunction(self._not_here),
             ),
         }
@@ -158,19 +159,21 @@ class TrainEvaluation:
             raise objectives.BAD_FITTED("original takes the name of a field", hint=hint).at(target.span)
         steps = self.data.fields[name].scaled
         if not steps and self.data.fields[name].value is not None:  # else the data will tell
+            known = " or ".join(word.name for word in FITS.values() if word.undoes)
             raise objectives.BAD_FITTED(
-                f"the field '{name}' is not the result of standardize or minmax, so there is nothing to undo"
+                f"the field '{name}' is not the result of {known}, so there is nothing to undo"
             ).at(target.span)
         operand = self.elaboration.tensors([y.value], [y.span])[0]
         found = operand
         for fit in steps:
             assert fit.operand is not None
-            shift, scale = ("mean", "scale") if fit.kind == "standardize" else ("low", "range")
             type = fit.constant_of(fit.operand.type)
-            by, to = (self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None) for part in (scale, shift))
+            constants = {
+                part: self.elaboration.placeholder(f"{FITTED}{fit.key}/{part}", type, None)
+                for part in reversed(fit.step.constants)
+            }
             exact = self.elaboration.call("cast", [found], call.span, element=type.element)
-            scaled = self.elaboration.call("multiply", [exact, by], call.span)
-            found = self.elaboration.call("add", [scaled, to], call.span)
+            found = fit.step.undone(self.elaboration.caller(call.span), exact, constants)
         return self.elaboration.call("cast", [found], call.span, element=operand.type.element)
 
     def _not_here(self, call: CallSite) -> Any:

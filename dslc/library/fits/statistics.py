@@ -1,4 +1,4 @@
-"""What looks across rows: statistics, taken from the training split.
+"""What looks across rows: statistics of the training split, from which steps are fitted.
 
 Functions take an array (rows, ...) and the numbers of the rows to fit on (None: all of them), pass over it piece by
 piece, and compute in float64, for each element of a row on its own: results have a row's shape. Axes of a row that are
@@ -9,16 +9,18 @@ infinity, so that only the elements that hold it come out infinite, and are repo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dslc.data.convert import Array
-from dslc.data.table import CHUNK
 from dslc.errors import data as errors
 
 __all__ = ["fit_mean", "fit_median", "fit_minmax", "fit_standardize"]
 
-Value = str | int | float | bool
+Array = NDArray[Any]
+CHUNK = 8 << 20
+"""Bytes that are looked at together."""
 
 
 def fit_standardize(values: Array, rows: Array | None = None, over: Sequence[int] = ()) -> tuple[Array, Array]:

@@ -1,0 +1,1 @@
+"""Fitted steps: what a field's expression takes from the training split."""
