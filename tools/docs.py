@@ -22,10 +22,12 @@ import dslc.errors
 import dslc.library
 from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
+from dslc.library.fits.step import FittedStep
 from dslc.library.operation import Function, Initializer, Layer, Operation, operands_of
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.sources.source import DataSource
 from dslc.library.word import (
+    FITS,
     FUNCTIONS,
     INITIALIZERS,
     LAYERS,
@@ -120,6 +122,13 @@ def pages() -> dict[str, Page]:
             "reaches.",
             INITIALIZERS,
         ),
+        "steps.md": Page(
+            "Fitted steps",
+            "A step of a field takes constants from the training split, which the run keeps: `field price: float32 = "
+            'standardize(log(column("price")))`. Its options are given by name, one without a default by position '
+            "behind what it works on. `original(prediction, price)` undoes `standardize` and `minmax`.",
+            FITS,
+        ),
         "sources.md": Page(
             "Sources",
             'Where the examples of a `data` block come from: `source csv("data/iris.csv")`. Paths are tried '
@@ -163,6 +172,8 @@ def signature(word: type[Word]) -> str:
         if option.name in (getattr(word, "keywords", None), "files"):
             shown = 'column = "path", ...' if issubclass(word, DataSource) else "name = size, ..."
         (leading if option.name in getattr(word, "leading", ()) else options).append(shown)
+    if issubclass(word, FittedStep):
+        return f"{word.name}({', '.join(['x', *options])})"
     if not issubclass(word, Operation):
         return f"{word.name}({', '.join(options)})" if options else word.name
     operands = [o.name + "..." * o.variadic + " = none" * (not o.required) for o in operands_of(word)]

@@ -190,25 +190,25 @@ class Operation(Word):
     scale: ClassVar[Scale | None] = None
     """What its results say of classes, if that is known."""
     elementwise: ClassVar[bool] = False
-    """Does each element of a result hang on nothing but those at its place, operands of fewer elements repeated?"""
+    """Whether each element of a result hangs on nothing but those at its place, smaller operands repeated."""
     local: ClassVar[bool] = False
-    """Does an entry along an axis of its operands that stays, stay apart from the others? See :meth:`joined_axes`."""
+    """Whether entries along axes of its operands that stay are kept apart, see :meth:`joined_axes`."""
     rearranges: ClassVar[bool] = False
-    """Has its result all elements of its one operand and no others, be it in another shape, order or type?"""
+    """Whether its result has all elements of its one operand and no others, in any shape, order and type."""
     additive: ClassVar[bool] = False
-    """Is its result for a sum the sum of those for the summands, where it has one operand?"""
+    """Whether, of one operand, its result for a sum is the sum of those for the summands."""
     converts: ClassVar[bool] = False
-    """Is its result its operand in another element type?"""
+    """Whether its result is its operand in another element type."""
     selects: ClassVar[bool] = False
-    """Takes it each element of its second operand where its first holds, and of its third elsewhere?"""
+    """Whether it takes each element of its second operand where its first holds, and of its third elsewhere."""
     divides: ClassVar[bool] = False
-    """Does it divide whole numbers by its second operand, which ends the run where that is 0?"""
+    """Whether it divides by its second operand: whole numbers by 0 end the run."""
     tells_missing: ClassVar[bool] = False
-    """Is it made for NaN, so that no finding is lost where that becomes a truth or a whole number?"""
+    """Whether it is made for NaN, so that none is lost in silence where that becomes a truth or a whole number."""
     wraps: ClassVar[bool] = True
-    """May a whole number that it computes leave its type? Those of words with ``carries`` don't."""
+    """Whether a whole number that it computes may leave its type; those of words with ``carries`` don't."""
     wraps_exactly: ClassVar[bool] = False
-    """Is a whole number that it computes exact, but for whole turns where it leaves its type?"""
+    """Whether a whole number that it computes is exact, but for whole turns where it leaves its type."""
 
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""
@@ -230,7 +230,7 @@ class Operation(Word):
         return () if self.elementwise or self.local or not operands else range(operands[0].rank)
 
     def keeps_apart(self, operands: Sequence[TensorType], symbol: str) -> bool:
-        """Do entries of axes whose size has a symbol stay apart from one another?"""
+        """Return whether entries of axes whose size has a symbol stay apart from one another."""
         return not any(symbol in symbols_of(operands[0].shape[axis]) for axis in self.joined_axes(*operands))
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]] | None:
@@ -281,7 +281,7 @@ class Function(Operation):
     spreads: ClassVar[tuple[int, ...]] = ()
     """The operands in whose place a number stands for a tensor of it, of the shape of the first one."""
     of_networks: ClassVar[bool] = False
-    """Is it applied to a network's kernels and embeddings where it is given the network?"""
+    """Whether it is applied to a network's kernels and embeddings where it is given the network."""
     of_tensor: ClassVar[str | None] = None
     """What means the same of any tensor, for hints."""
 
@@ -320,11 +320,11 @@ class Statistic(Function):
     direction: ClassVar[str | None] = None
     """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
     averages: ClassVar[bool] = False
-    """Is it the mean that its accumulator "weight" belongs to, 0 where that is 0? See :meth:`example_weights`."""
+    """Whether it is a mean of which the accumulator "weight" is the divisor, see :meth:`example_weights`."""
     thresholds: ClassVar[bool] = False
-    """Does it look at nothing of its first operand's numbers but their signs, or which is the greatest?"""
+    """Whether it looks at nothing of its first operand's numbers but their signs, or which is the greatest."""
     shift_free: ClassVar[bool] = False
-    """Is it the same where a number is added to all of its first operand?"""
+    """Whether it is the same where a number is added to all of its first operand."""
     reads: ClassVar[Alike | None] = None
     """What a target of the first operand's own shape says, where others hold class indices.
 

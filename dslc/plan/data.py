@@ -47,7 +47,7 @@ class Fit:
 
     @property
     def codes(self) -> bool:
-        """Does it number the values of a column?"""
+        """Whether it numbers the values of a column."""
         return isinstance(self.step, Coding)
 
     @property

@@ -40,7 +40,7 @@ class FittedStep(Word):
     constants: ClassVar[tuple[str, ...]] = ()
     """Their names; each has the shape of one example, with size 1 along axes that are taken together."""
     undoes: ClassVar[bool] = False
-    """Does :meth:`undone` say how ``original`` undoes it?"""
+    """Whether :meth:`undone` says how ``original`` undoes it."""
     usage: ClassVar[str | None] = None
     """How it is written, for hints."""
 

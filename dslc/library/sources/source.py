@@ -29,7 +29,7 @@ class DataSource(Word):
 
     available: ClassVar[bool] = True
     flat: ClassVar[bool] = False
-    """Has each column one value per row, so that this is known before a file is read?"""
+    """Whether each column has one value per row, so that this is known before a file is read."""
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How file names of this kind end, a further ``.gz`` aside."""
     keywords: ClassVar[str | None] = None
