@@ -32,7 +32,7 @@ from dslc.plan.values import Application, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
 __all__ = [
-    "Accumulated", "OutsideSums", "PendingSums", "Sums", "accumulated", "check_sums", "has_weight", "term_name",
+    "Accumulated", "OutsideSums", "StateSums", "Sums", "accumulated", "check_sums", "has_weight", "term_name",
     "term_values",
 ]  # fmt: skip
 
@@ -105,7 +105,7 @@ class Sums(Protocol):
 
 
 @dataclass(eq=False)
-class PendingSums:
+class StateSums:
     """Sums that are state from one batch to the next, under names that begin with ``pending/``, 0 behind an update."""
 
     state: StepState
@@ -114,7 +114,7 @@ class PendingSums:
     _stays: dict[ElementType, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, state: StepState, batches: int) -> PendingSums:
+    def of(cls, state: StepState, batches: int) -> StateSums:
         """Return the sums of so many batches, or of fewer where the host says that the update is due."""
         flush = state.read(StateTensor(FLUSH, TensorType(INT64), StateRole.HOST, 0))
         name = state.label("pending", "batches")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dslc import graph as g
 from dslc.autodiff import gradients
-from dslc.compile.accumulation import OutsideSums, PendingSums, accumulated, has_weight, term_name, term_values
+from dslc.compile.accumulation import OutsideSums, StateSums, accumulated, has_weight, term_name, term_values
 from dslc.compile.lowering import Lowering
 from dslc.compile.state import StepState
 from dslc.graph import Tensor
@@ -64,7 +64,7 @@ def gradient_of(
         learns = has_weight(lowering, objective.loss) if train.accumulate == 1 else None
         return Gradient(found.gradients, found.is_update, None, learns, statistics, len(terms))
     if train.accumulate > 1:
-        sums = PendingSums.of(state, train.accumulate)
+        sums = StateSums.of(state, train.accumulate)
         found = accumulated(lowering, objective.loss, loss, parameters, sums)
         return Gradient(found.gradients, found.is_update, sums.complete, None, statistics, len(terms))
     decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
