@@ -48,6 +48,10 @@ class Target:
     """if there are so many points or more."""
     widened_elements: int
     """From so many elements of a result on, giving a number that is computed more axes is worth a Reshape."""
+    laid_out: int
+    """Up to so many numbers in all tensors of a run, these lie in one block, which the first run lays out."""
+    split_threads: int
+    """So many threads, which fill all cores, keep to a part of every tensor each."""
 
     def lacks(self, operator: str, element: ElementType) -> bool:
         """Is there no kernel of an operator for operands of an element type, or a wrong one?"""

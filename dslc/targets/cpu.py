@@ -45,4 +45,6 @@ CPU = Target(
     moved_channels=64,  # with more the product has more to compute than it saves
     moved_points=64,  # with fewer both take no time
     widened_elements=64,
+    laid_out=4_000_000,  # what the first run took tensor by tensor stays beside the block
+    split_threads=2,  # of more, pieces would depend on timing, and so would the last bits of a logarithm
 )

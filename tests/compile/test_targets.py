@@ -11,11 +11,16 @@ import onnx
 import onnxruntime
 import pytest
 
+from dslc import graph as g
+from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.engine.onnxruntime.stateful import NEXT
+from dslc.graph import Builder
 from dslc.pipeline import Compilation, Options, compile_spec
+from dslc.rewrite.passes import simplify
+from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import INT64, ElementType
+from dslc.types import FLOAT32, INT64, ElementType, TensorType
 from tests.runs.driving import write_spec
 
 EVERY = frozenset(ElementType)
@@ -133,6 +138,29 @@ def test_it_computes_the_same(compilations: tuple[Compilation, Compilation]) -> 
     compare(rich["metrics.onnx"], poor["metrics.onnx"], totals, 1e-5)
     shipped = [one.serialized(model.model) for one in compilations for model in one.inference(state)]
     compare(*shipped, batch, 1e-5)
+
+
+def test_figures_decide_how_gradients_are_computed() -> None:
+    """Rules of gradients ask the target that they build for."""
+
+    def operators(target: Target) -> set[str]:
+        builder = Builder("gather", target)
+        table = builder.input("table", TensorType(FLOAT32, (50, 8)))
+        picked = g.gather(table, builder.input("indices", TensorType(INT64, (20,))))
+        gradients(g.reduce_sum(picked), [table])
+        return {node.op_type for node in builder.graph}
+
+    assert "ScatterElements" not in operators(CPU)
+    assert "ScatterElements" in operators(replace(CPU, one_hot_rows=49))
+    assert "MatMul" not in operators(replace(CPU, one_hot_rows=49))
+
+
+@pytest.mark.parametrize("target", [CPU, POOR], ids=lambda target: str(target.opset))
+def test_passes_that_make_more_nodes_are_for_targets_where_these_are_faster(target: Target) -> None:
+    builder = Builder("sum", target)
+    builder.output("y", g.reduce_sum(builder.input("x", TensorType(FLOAT32, (9, 4))), [0]))
+    found = [node.op_type for node in simplify(builder.model()).graph]
+    assert found == (["ReduceSum"] if target is POOR else ["MatMul"])
 
 
 def test_what_cannot_be_said_is_refused(tmp_path: Path) -> None:

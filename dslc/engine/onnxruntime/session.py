@@ -27,12 +27,12 @@ from dslc.engine.onnxruntime.runtime import (
 from dslc.engine.outside import Outside, find_outside
 from dslc.engine.protocol import Model, NodeFailure, Port
 from dslc.errors.environment import GRAPH_REFUSED
+from dslc.targets import Target
+from dslc.targets.cpu import CPU
 
 __all__ = ["Graph", "Settings", "allocate", "element_dtype", "lend", "place"]
 
 SPIN_VARIABLE = "DSLC_SPIN"
-LARGEST_BLOCK = 4_000_000
-"""Numbers in all tensors of a run that is laid out in one block."""
 _FUSED = "com.microsoft."
 """The domain of the operators that only the runtime's own optimizer writes."""
 ARITHMETIC = frozenset({"Add", "Div", "Max", "Min", "Mul", "Neg", "Sqrt", "Sub"})
@@ -69,6 +69,8 @@ class Settings:
     """For how many sizes of batches a session of its own is made."""
     bounded: bool = False
     """Give up (E0636) on what takes too much memory or time: the graphs may be anybody's."""
+    target: Target = CPU
+    """What was measured of sessions."""
 
     @classmethod
     def of(
@@ -92,7 +94,8 @@ class Settings:
         Of more parts than two, one whose thread comes late goes to others in pieces that depend on timing, and so would
         the last bits of a logarithm; on unlike cores the runtime makes more parts than there are threads.
         """
-        return len(places_of_workers(self.threads)) == 1 and self.spin and not has_unlike_cores()
+        is_split = 1 + len(places_of_workers(self.threads)) == self.target.split_threads
+        return is_split and self.spin and not has_unlike_cores()
 
 
 @dataclass
@@ -207,7 +210,7 @@ class Graph:
             return self.settings.provider is Provider.CUDA
         is_static = all(isinstance(d, int) or d in symbols for port in self.inputs.values() for d in port.shape)
         count = sum(prod(symbols.get(d, 1) if isinstance(d, str) else d for d in shape) for shape in self._shapes)
-        return is_static and self.settings.arena and 0 < count <= LARGEST_BLOCK
+        return is_static and self.settings.arena and 0 < count <= self.settings.target.laid_out
 
     def _open(self, symbols: Mapping[str, int], *, level: str = "ORT_ENABLE_ALL", fallback: bool = True) -> Any:
         ort, provider, options = runtime(), self.settings.provider, self._options(symbols)
