@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from dslc import graph as g
 from dslc.compile.lowering import Lowering, origin_of
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
-from dslc.graph.random import Randomness
 from dslc.library.operation import Context, Statistic
 from dslc.plan.constants import FittedConstants
-from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.measures import variables_of
 from dslc.plan.training import Measure, TrainPlan
-from dslc.plan.values import Application, Literal, ParameterOf, Placeholder, Value
+from dslc.plan.values import Application, Literal, Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import INT64, TensorType, symbol
+from dslc.types import TensorType
 
 __all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
 
@@ -71,26 +71,12 @@ def _accumulation(
 ) -> Model:  # fmt: skip
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
-    applications = applications_of(*operands, *carried)
-    fields: dict[str, Tensor] = {}
-    keys = {a.operation.key for a in applications if isinstance(a.operation, Placeholder)}
-    for name, checked in train.data.fields.items():
-        if name in keys:
-            fields[name] = builder.input(
-                name, TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape)), checked.doc
-            )
-    used = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
-    used |= {path for a in applications for path in a.variables.values()}
-    parameters = {p: builder.input(p, record.type) for p, record in train.parameters.items() if p in used}
-    random = any(a.operation.draws(a.training) for a in applications)
-    randomness = (
-        Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if random else None
-    )
-
-    def given(key: str) -> Tensor:
-        return fields[key] if key in fields else constants.tensor(builder, key)
-
-    lowering = Lowering(builder, given, parameters.__getitem__, randomness)
+    used = variables_of(*operands, *carried)
+    lowering = Lowering.open(
+        builder, [*operands, *carried], inputs=train.data.fields, docs=train.data.docs, constants=constants,
+        parameters=cache(lambda path: builder.input(path, train.parameters[path].type)),
+        declared=[path for path in train.parameters if path in used],
+    )  # fmt: skip
     lowering.emit(*operands, *carried)
     for name, site in _sites(measures):
         statistic = site.operation
@@ -125,7 +111,7 @@ def _finish(
     sites = {id(site): (name, site) for name, site in _sites(measures)}
     carried = {id(value): name for name, value in _carried(measures)}
     emitted: dict[int, Tensor] = {}
-    lowering = Lowering(builder, lambda key: constants.tensor(builder, key), lambda path: inputs[path])
+    lowering = Lowering.open(builder, (), constants=constants)
 
     def value_of(value: Value) -> Tensor:
         if id(value) in carried:

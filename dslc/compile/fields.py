@@ -9,11 +9,9 @@ from dslc.graph import Builder
 from dslc.graph.model import Model
 from dslc.plan.constants import FittedConstants
 from dslc.plan.data import EXACT, DataPlan
-from dslc.plan.measures import BATCH, applications_of
-from dslc.plan.values import Placeholder, Value
+from dslc.plan.values import Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import TensorType, symbol
 
 __all__ = ["fields_graph", "graph_of_values"]
 
@@ -40,14 +38,7 @@ def graph_of_values(
 ) -> Model:  # fmt: skip
     """Compile raw columns to values of fields; ``docs`` are what is said of these."""
     builder = Builder(f"{data.name}.fields", target)
-    keys = {a.operation.key for a in applications_of(*values.values()) if isinstance(a.operation, Placeholder)}
-    inputs = {
-        use.key: builder.input(use.key, TensorType(use.element, (symbol(BATCH), *use.shape)))
-        for use in data.columns.values() if use.key in keys
-    }  # fmt: skip
-    lowering = Lowering(
-        builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), lambda path: inputs[path]
-    )
+    lowering = Lowering.open(builder, values.values(), inputs=data.columns, constants=constants)
     for name, tensor in zip(values, lowering.emit(*values.values()), strict=True):
         builder.output(name, tensor, (docs or {}).get(name))
     return builder.model(doc=data.doc)

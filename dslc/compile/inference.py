@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from dslc.compile.lowering import Lowering
-from dslc.graph import Builder, Tensor
+from dslc.graph import Builder
 from dslc.graph.model import Model
-from dslc.graph.random import Randomness
 from dslc.library.operation import Statistic
-from dslc.plan.constants import FittedConstants
+from dslc.plan.constants import FITTED, FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import Shipped, TrainPlan
 from dslc.plan.values import Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import INT64, TensorType
 
 __all__ = ["InferenceModel", "inference_models", "shipped_files"]
 
@@ -91,33 +90,18 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
 
 def _build(builder: Builder, shipped: Shipped, constants: FittedConstants, weights: Mapping[str, np.ndarray]) -> None:
     outputs, docs = shipped.outputs, shipped.docs
-    applications = applications_of(*outputs.values())
     ranges = ranges_of(outputs.values())
-    inputs: dict[str, Tensor] = {}
-    for application in applications:
-        operation = application.operation
-        if not isinstance(operation, Placeholder) or operation.key.removeprefix("fitted:") in constants.arrays:
-            continue
-        if operation.key not in inputs:
-            is_index = operation.given.element.is_integer
-            counts = [known["count"] for known in ranges.get(operation.key, ()) if is_index]
-            said = [docs[operation.key]] if operation.key in docs else []
+    inputs: dict[str, str] = {}
+    for application in applications_of(*outputs.values()):
+        given = application.operation
+        if isinstance(given, Placeholder) and given.key.removeprefix(FITTED) not in constants.arrays:
+            counts = [known["count"] for known in ranges.get(given.key, ()) if given.given.element.is_integer]
+            said = [docs[given.key]] if given.key in docs else []
             said += [f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error."] if counts else []
-            inputs[operation.key] = builder.input(operation.key, operation.given, "\n".join(said) or None)
-    draws = any(a.operation.draws(a.training) for a in applications)
-    randomness = (
-        Randomness(builder, builder.input("seed", TensorType(INT64)), builder.constant(0, INT64)) if draws else None
-    )
-    parameters: dict[str, Tensor] = {}
-
-    def parameter(path: str) -> Tensor:
-        if path not in parameters:
-            parameters[path] = builder.parameter(path, weights[path])
-        return parameters[path]
-
-    def given(key: str) -> Tensor:
-        return inputs[key] if key in inputs else constants.tensor(builder, key)
-
-    lowering = Lowering(builder, given, parameter, randomness)
+            inputs.setdefault(given.key, "\n".join(said))
+    lowering = Lowering.open(
+        builder, outputs.values(), inputs=inputs, docs={key: said or None for key, said in inputs.items()},
+        constants=constants, parameters=cache(lambda path: builder.parameter(path, weights[path])),
+    )  # fmt: skip
     for output, tensor in zip(outputs, lowering.emit(*outputs.values()), strict=True):
         builder.output(output, tensor, docs.get(output))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from dslc.graph import Builder, Tensor, cast, from_0_up, in_range, reshape
 from dslc.graph.random import Randomness
 from dslc.library.operation import Context
+from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import indexes_of, weight_of
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Placeholder, Value
 from dslc.source import Span
+from dslc.types import INT64, TensorType
 
 __all__ = ["Lowering", "origin_of"]
 
@@ -23,6 +25,14 @@ def origin_of(span: Span | None) -> str | None:
         return None
     line, column = span.first
     return f"{PurePath(span.source.name).name}:{line}:{column}"
+
+
+def _no_parameter(path: str) -> Tensor:
+    raise AssertionError(f"the parameter '{path}' stands where everything follows from the data")
+
+
+def _is_unchecked(value: Value) -> bool:  # noqa: ARG001 - of every value
+    return False
 
 
 @dataclass
@@ -40,8 +50,48 @@ class Lowering:
     randomness: Randomness | None = None
     site_prefix: str = ""
     updates: dict[str, Tensor] = field(default_factory=dict)
-    checked: Callable[[Value], bool] = field(default=lambda value: False)  # noqa: ARG005
+    checked: Callable[[Value], bool] = _is_unchecked
     _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls, builder: Builder, values: Iterable[Value], *, inputs: Iterable[str] = (),
+        docs: Mapping[str, str | None] | None = None, constants: FittedConstants | None = None,
+        parameters: Callable[[str], Tensor] = _no_parameter, declared: Iterable[str] = (),
+        batches: Callable[[], Tensor] | None = None, site_prefix: str = "",
+        checked: Callable[[Value], bool] = _is_unchecked,
+    ) -> Lowering:  # fmt: skip
+        """Declare what a graph of values is given: data, then parameters, then a seed where random numbers are drawn.
+
+        Args:
+            builder: the graph's.
+            values: what will be emitted.
+            inputs: keys of placeholders; those that the values need become inputs, in this order.
+            docs: what is said of inputs.
+            constants: what the other placeholders stand for.
+            parameters: makes a variable of the graph, by its path, when it is first asked for it.
+            declared: paths of variables that are asked for at once, in this order.
+            batches: returns the number of batches that random numbers follow from; 0 where it is left out.
+            site_prefix: tells the places where one graph draws random numbers from those of others.
+            checked: is the range of indices or weights known to be right?
+        """
+        applications = applications_of(*values)
+        given: dict[str, TensorType] = {}
+        for application in applications:
+            if isinstance(application.operation, Placeholder):
+                given.setdefault(application.operation.key, application.operation.given)
+        known = {key: builder.input(key, given[key], (docs or {}).get(key)) for key in inputs if key in given}
+        for path in declared:
+            parameters(path)
+        randomness = None
+        if any(application.operation.draws(application.training) for application in applications):
+            seed = builder.input("seed", TensorType(INT64))
+            randomness = Randomness(builder, seed, batches() if batches else builder.constant(0, INT64))
+
+        def found(key: str) -> Tensor:
+            return known[key] if key in known else (constants or FittedConstants()).tensor(builder, key)
+
+        return cls(builder, found, parameters, randomness, site_prefix, checked=checked)
 
     def emit(self, *values: Value) -> list[Tensor]:
         """Return the tensors of values."""

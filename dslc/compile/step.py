@@ -38,15 +38,13 @@ from dslc.compile.update import (
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model, ports_of, with_outputs
-from dslc.graph.random import Randomness
 from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import field_of, follows_from_examples
-from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.measures import variables_of
 from dslc.plan.training import Objective, TrainPlan
-from dslc.plan.values import ParameterOf, Placeholder, Value
+from dslc.plan.values import Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import INT64, TensorType, symbol
 
 __all__ = ["HostSchedule", "StepGraph", "step_graphs"]
 
@@ -141,36 +139,24 @@ def _apart(train: TrainPlan, objective: Objective, constants: FittedConstants, t
 
 def _open_graph(train: TrainPlan, objective: Objective, constants: FittedConstants, state: StepState) -> Lowering:
     """Declare the inputs that an objective reads: fields, state, a seed where it draws random numbers."""
-    builder, is_last = state.builder, objective is train.objectives[-1]
-    applications = applications_of(objective.loss)
-    keys = {a.operation.key for a in applications if isinstance(a.operation, Placeholder)}
-    fields: dict[str, Tensor] = {}
-    for name, checked in train.data.fields.items():
-        if name in keys:
-            type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
-            fields[name] = builder.input(name, type, checked.doc)
-    used = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
-    used |= {path for a in applications for path in a.variables.values()}
-    used |= {path for group in objective.groups for path in group.paths}
-    used |= set(averaged_paths(train)) if is_last else set()
-    for tensor in parameter_tensors(train):
-        if tensor.name in used:
-            state.read(tensor)
-    seed = None
-    if any(a.operation.draws(a.training) for a in applications):
-        seed = builder.input("seed", TensorType(INT64))
-    batches = state.read(counter(COUNTER_STEP))
-    if train.accumulate > 1:
-        batches = state.read(counter(COUNTER_BATCH))
+    used = variables_of(objective.loss) | {path for group in objective.groups for path in group.paths}
+    used |= set(averaged_paths(train)) if objective is train.objectives[-1] else set()
+    tensors = {tensor.name: tensor for tensor in parameter_tensors(train) if tensor.name in used}
 
-    def given(key: str) -> Tensor:
-        return fields[key] if key in fields else constants.tensor(builder, key)
+    def batches() -> Tensor:
+        """Return what random numbers follow from beside the seed and the site: the number of batches seen."""
+        steps = state.read(counter(COUNTER_STEP))
+        return state.read(counter(COUNTER_BATCH)) if train.accumulate > 1 else steps
 
     def is_checked(value: Value) -> bool:
         """Has the host looked at indices or weights, because the data alone decides them?"""
         is_weight = value.type.element.is_float
         return field_of(value) in train.data.fields or (is_weight and follows_from_examples(value))
 
-    # random numbers follow from the seed, the number of batches seen, and the site
-    randomness = None if seed is None else Randomness(builder, seed, batches)
-    return Lowering(builder, given, state.__getitem__, randomness, site_prefix=state.owner, checked=is_checked)
+    lowering = Lowering.open(
+        state.builder, [objective.loss], inputs=train.data.fields, docs=train.data.docs, constants=constants,
+        parameters=lambda path: state.read(tensors[path]), declared=tensors, batches=batches,
+        site_prefix=state.owner, checked=is_checked,
+    )  # fmt: skip
+    batches()
+    return lowering

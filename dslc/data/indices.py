@@ -29,11 +29,10 @@ from dslc.library.operation import IndexUse
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.indices import field_of, follows_from_examples, indexes_of, weight_of
-from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
-from dslc.types import TensorType, symbol
 
 __all__ = ["Given", "check_indices", "check_new", "check_weights"]
 
@@ -205,14 +204,7 @@ def _keys(value: Value) -> set[str]:
 def _graph(value: Value, names: Sequence[str], train: TrainPlan, constants: FittedConstants) -> bytes:
     """Compile what follows from fields."""
     builder = Builder(f"{train.name}.value")
-    inputs = {}
-    for name in names:
-        example = train.data.fields[name].type
-        inputs[name] = builder.input(name, TensorType(example.element, (symbol(BATCH), *example.shape)))
-    lowering = Lowering(
-        builder, lambda key: inputs[key] if key in inputs else constants.tensor(builder, key), inputs.__getitem__
-    )
-    (tensor,) = lowering.emit(value)
+    (tensor,) = Lowering.open(builder, [value], inputs=names, constants=constants).emit(value)
     builder.output("value", tensor)
     return save_model(builder.model())
 

@@ -138,6 +138,11 @@ class DataPlan:
     """Texts that mark a missing value, by the columns as the spec writes them and whether they are many."""
 
     @property
+    def docs(self) -> Mapping[str, str | None]:
+        """What is said of each field."""
+        return {name: field.doc for name, field in self.fields.items()}
+
+    @property
     def split_names(self) -> tuple[str, ...]:
         """Return the names of all splits, training first."""
         found = [*(n for n in self.sources if n), *self.split.fractions]

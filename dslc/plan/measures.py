@@ -16,11 +16,11 @@ from dslc.errors import objectives as errors
 from dslc.library.operation import Statistic
 from dslc.plan.examples import BATCH, is_batch, mixing
 from dslc.plan.training import Measure
-from dslc.plan.values import Application, DimensionOf, Literal, Value
+from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Value
 from dslc.source import Span
 from dslc.types import symbols_of
 
-__all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure"]
+__all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure", "variables_of"]
 
 
 class _Kind(Enum):
@@ -40,6 +40,13 @@ def applications_of(*values: Value) -> list[Application]:
         found[id(application)] = application
         open_.extend(operand.application for operand in application.operands)
     return sorted(found.values(), key=lambda application: application.number)
+
+
+def variables_of(*values: Value) -> set[str]:
+    """Return the paths of the parameters and statistics that values derive from."""
+    applications = applications_of(*values)
+    found = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
+    return found.union(*(a.variables.values() for a in applications))
 
 
 def measure(name: str, value: Value, span: Span) -> Measure:

@@ -17,14 +17,13 @@ from dslc.diagnostics import Problem
 from dslc.engine.evaluation import Predictor
 from dslc.engine.protocol import Engine
 from dslc.errors.objectives import NOTHING_TO_LEARN
-from dslc.graph import Builder, Tensor
+from dslc.graph import Builder
 from dslc.graph.model import save_model
 from dslc.library.operation import Statistic
-from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.measures import applications_of
 from dslc.plan.terms import fields_only, terms_of, varying_sites
 from dslc.plan.training import Objective, TrainPlan
 from dslc.plan.values import Application, Placeholder
-from dslc.types import TensorType, symbol
 
 __all__ = ["Weighting", "nothing_to_learn", "weighting_of"]
 
@@ -104,12 +103,8 @@ def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) 
     ):  # fmt: skip
         return None  # the usual case
     builder = Builder(f"{train.name}.weights")
-    inputs: dict[str, Tensor] = {}
-    for key in operands_of(site):
-        type = train.data.fields[key].type
-        inputs[key] = builder.input(key, TensorType(type.element, (symbol(BATCH), *type.shape)))
-    lowering = Lowering(builder, inputs.__getitem__, inputs.__getitem__)
-    tensors = lowering.emit(*operands)
+    inputs = operands_of(site)
+    tensors = Lowering.open(builder, operands, inputs=inputs).emit(*operands)
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
     weights = Predictor(save_model(builder.model()), engine).run({key: split.fields[key] for key in inputs}, CHUNK)
     found = weights["weights"].astype(np.float64)

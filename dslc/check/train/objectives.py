@@ -22,11 +22,11 @@ from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import OPTIMIZERS, options_of
-from dslc.plan.measures import BATCH, applications_of, measure
+from dslc.plan.measures import BATCH, applications_of, measure, variables_of
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
-from dslc.plan.values import ParameterOf, Value
+from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import ElementType
@@ -99,9 +99,7 @@ def check_accumulation(statements: Statements, found: Sequence[Objective | None]
     for objective in found:
         if objective is None:
             continue
-        applications = applications_of(objective.loss)
-        looked_at = {a.operation.path for a in applications if isinstance(a.operation, ParameterOf)}
-        looked_at |= {path for a in applications for path in a.variables.values()}
+        looked_at = variables_of(objective.loss)
         earlier = next((path for path in trained if path in looked_at), None)
         if earlier is not None:
             statements.diagnostics.add(
