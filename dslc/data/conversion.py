@@ -35,7 +35,7 @@ class Conversion:
     """Distinct whole numbers that the type does not hold, and what they became, of each piece."""
     _first: tuple[Any, Any, Origin] | None = None
     _whole: bool = True
-    """Have all values been whole numbers so far?"""
+    """Whether all values have been whole numbers so far."""
 
     def convert(self, exact: Array, start: int, inputs: Mapping[str, Array]) -> Array:
         """Return a piece, (rows, ...), in the declared element type.

@@ -71,7 +71,7 @@ def convert(values: Array, element: ElementType) -> tuple[Array, Array]:
 
 
 def fits_double(values: Array) -> Array:
-    """Which whole numbers (int64 or uint64) does float64 hold exactly?"""
+    """Return which whole numbers (int64 or uint64) float64 holds exactly."""
     floats = values.astype(np.float64)
     above = floats >= float(np.iinfo(values.dtype).max) if values.dtype.itemsize == 8 else np.zeros(values.shape, bool)
     fits: Array = ~above & (np.where(above, 0, floats).astype(values.dtype) == values)

@@ -109,7 +109,7 @@ LONGEST_LINE = 1 << 24
 
 
 def _is_earlier(file: IO[bytes], kind: str, outputs: Mapping[str, Array], labels: Labels) -> bool:
-    """Does a file hold predictions of the same columns?"""
+    """Return whether a file holds predictions of the same columns."""
     if kind == ".csv":
         header = StringIO()
         _write_header(outputs, header, labels)

@@ -28,7 +28,7 @@ WHOLE = re.compile(r"[+-]?\d+")
 
 
 def is_whole(text: str) -> bool:
-    """Is this the text of a whole number, without point or exponent?"""
+    """Return whether this is the text of a whole number, without point or exponent."""
     return WHOLE.fullmatch(text.strip()) is not None
 
 
@@ -77,7 +77,7 @@ class Spelling:
 
     @cached_property
     def plain(self) -> bool:
-        """Are numbers spelled as in programs?"""
+        """Whether numbers are spelled as in programs."""
         return self.decimal == "." and not (self.thousands or self.percent or self.currency)
 
     def number(self, text: str) -> int | float | None:

@@ -52,7 +52,7 @@ def as_written(table: Table, name: str) -> Array:
 
 
 def _says(text: str) -> bool:
-    """Does a number say all that a text does?"""
+    """Return whether a number says all that a text does."""
     try:
         float(text or "nan")
     except ValueError:  # 3,5 %
@@ -131,15 +131,15 @@ class Table(ABC):
         """Return what the texts of a column mean as numbers, and which of them mark a missing value."""
 
     def is_spelled(self, name: str) -> bool:
-        """Is a column's text what the file has, so that numbers may have been made of it?"""
+        """Return whether a column's text is what the file has, so that numbers may have been made of it."""
         return self.element(name) is STRING
 
     @abstractmethod
     def has_codes(self, name: str) -> bool:
-        """Is a number spelled with zeros in front, as codes are (``02138``), so that the column's texts say more?"""
+        """Return whether a number has zeros in front, as codes do (``02138``), so that the column's texts say more."""
 
     def is_truth(self, name: str) -> bool:
-        """Does a column of text say true or false wherever it says anything?"""
+        """Return whether a column of text says true or false wherever it says anything."""
         said = [text for text in self.text(name).vocabulary if text]
         _, unfit = convert_texts(said, BOOL, self.spelling(name))
         return bool(said) and not unfit.any()

@@ -65,7 +65,7 @@ def seconds(text: str, format: str | None) -> float:
 
 
 def _is_sound(text: str, format: str, moment: datetime) -> bool:
-    """Does a text mean the moment that :meth:`datetime.datetime.strptime` makes of it, and no other?
+    """Return whether a text means the moment that :meth:`datetime.datetime.strptime` makes of it, and no other.
 
     It reads 2024111 by ``%Y%m%d`` as the first of November, the 366th day of 2023 as the first of 2024, and takes any
     weekday for the right one.
@@ -119,7 +119,7 @@ def doubtful_order(name: str, values: Array) -> list[Problem]:
 
 
 def _are_dates(year: Array, month: Array, day: Array) -> bool:
-    """Are these all dates of the years 1000 to 2999?"""
+    """Return whether these are all dates of the years 1000 to 2999."""
     if not np.all((year >= 1000) & (year < 3000) & (month >= 1) & (month <= 12) & (day >= 1)):
         return False
     months = (year.astype(np.int64) - 1970) * 12 + month.astype(np.int64) - 1

@@ -1,4 +1,4 @@
-"""Are all numbers finite? The loop asks it of every loss, and of the state before that is used."""
+"""Whether all numbers are finite, which the loop asks of every loss, and of the state before that is used."""
 
 from __future__ import annotations
 

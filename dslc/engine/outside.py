@@ -32,7 +32,7 @@ class Outside:
     sources: tuple[str, ...]
     """Those of them with a row for each example."""
     is_input: bool
-    """Is it one of them as it came?"""
+    """Whether it is one of them as it came."""
 
     @property
     def described(self) -> str:

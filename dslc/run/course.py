@@ -28,7 +28,7 @@ COMPLETE = ("all epochs done", "all steps done")
 
 
 def is_complete(train: TrainPlan, progress: Progress) -> bool:
-    """Has a training come to its end?"""
+    """Return whether a training has come to its end."""
     if train.steps is not None:
         return progress.step >= train.steps
     assert train.epochs is not None
@@ -67,7 +67,7 @@ class Course:
 
     @property
     def stands_still(self) -> bool:
-        """Have an epoch's batches, and as many as make an update, gone by without one?"""
+        """Whether an epoch's batches, and as many as make an update, have gone by without one."""
         return self.progress.batches - self.moved >= max(self.batches_per_epoch, self.train.accumulate)
 
     # --- batches -----------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Course:
         return self.coming.popleft() or [] if self.coming else []
 
     def _is_last(self) -> bool:
-        """Is the batch about to run the last of the training?"""
+        """Return whether the batch about to run is the last of the training."""
         return self.progress.batch == self.batches_per_epoch - 1 and self._ends_with_epoch()
 
     def _ends_with_epoch(self) -> bool:

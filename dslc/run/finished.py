@@ -57,7 +57,7 @@ class Language(Protocol):
 
 
 def _is_missing(error: Problem | Failure) -> bool:
-    """Does an error say that a file is not there?"""
+    """Return whether an error says that a file is not there."""
     found = [error.diagnostic] if isinstance(error, Problem) else error.diagnostics
     return any(diagnostic.code == FILE_MISSING for diagnostic in found)
 
@@ -94,7 +94,7 @@ class FinishedRun:
 
     @property
     def is_bounded(self) -> bool:
-        """Do its graphs run within bounds of memory and time? They do where it was not made here."""
+        """Whether its graphs run within bounds of memory and time, as those do that were not made here."""
         return not (self.trust or self.reader.is_home)
 
     @property

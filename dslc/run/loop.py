@@ -117,7 +117,7 @@ class Trainer:
         )  # fmt: skip
 
     def is_complete(self) -> bool:
-        """Has the run come to its end?"""
+        """Return whether the run has come to its end."""
         return is_complete(self.train, self.progress)
 
     def run_batch(self, feed: Feed) -> str | None:
@@ -273,7 +273,7 @@ class Trainer:
         return {path: np.array(value.numpy()) for path, value in lent.items()}
 
     def lost_better(self) -> bool:
-        """Were the weights that are lost better than the best of those that followed?"""
+        """Return whether the weights that are lost were better than the best of those that followed."""
         best, lost = self.progress.best, self.progress.lost
         if lost is None or best is None or self.train.keep is None:
             return lost is not None

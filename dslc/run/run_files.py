@@ -103,7 +103,7 @@ class RunFiles(FolderFiles):
             self.write_manifest()
 
     def is_half_begun(self, manifest: Manifest) -> bool:
-        """Was the run of this manifest killed while it wrote its first files, or before it was begun again?"""
+        """Return whether the run was killed while it wrote its first files, or before it was begun again."""
         spec = [name for name in manifest.files if name.startswith(f"{SPEC}/")]
         is_written = all((self.path / name).exists() for name in spec)
         return manifest.result is None and self.checkpoints.is_empty and not is_written

@@ -64,7 +64,7 @@ def in_folder(folder: Path, train: Callable[[Path], Result], *, new: bool, goes_
 
 
 def _is_taken(folder: Path) -> bool:
-    """Does a run lie in a folder, or has one just begun that wrote nothing yet?"""
+    """Return whether a run lies in a folder, or has just begun and wrote nothing yet."""
     return holds_something(folder) or (folder.is_dir() and is_busy(folder))
 
 

@@ -189,7 +189,7 @@ class RunReader:
 
     @property
     def is_home(self) -> bool:
-        """Was the run made here, and not copied since?"""
+        """Whether the run was made here, and not copied since."""
         try:
             return self.manifest.seal == Seal.of(inner_file(self.folder, WEIGHTS))
         except (OSError, Problem):

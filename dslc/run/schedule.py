@@ -15,7 +15,7 @@ __all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
 
 
 def merges_single(train: TrainPlan) -> bool:
-    """Does a last batch of one example join the one before it? Batch statistics of one example say nothing."""
+    """Return whether a last batch of one example joins the one before it, since its batch statistics say nothing."""
     return normalizes_examples(objective.loss for objective in train.objectives)
 
 

@@ -166,7 +166,7 @@ class Checkpoints:
 
     @property
     def is_empty(self) -> bool:
-        """Is there nothing to go on from, whole or not?"""
+        """Whether there is nothing to go on from, whole or not."""
         return not self._saved()
 
     def latest(self) -> tuple[Checkpoint | None, list[Diagnostic]]:

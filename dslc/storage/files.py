@@ -22,7 +22,7 @@ PARTIAL = re.compile(r"\.dslc-[0-9a-f]{16}\.partial")
 
 
 def is_partial(name: str) -> bool:
-    """Is this the name of a file that was being written when its writer was killed?"""
+    """Return whether this is the name of a file that was being written when its writer was killed."""
     return PARTIAL.fullmatch(name) is not None
 
 

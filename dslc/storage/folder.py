@@ -120,7 +120,7 @@ def fingerprint_in(folder: Path, name: str) -> Fingerprint:
 
 
 def holds_something(folder: Path) -> bool:
-    """Is there anything that a run would write over? A file in the folder's place counts."""
+    """Return whether there is anything that a run would write over; a file in the folder's place counts."""
     if not folder.is_dir():
         return folder.exists() or folder.is_symlink()
     return any(not is_partial(entry.name) for entry in folder.iterdir())
@@ -214,7 +214,7 @@ class RunFolder:
             (self.path / MANIFEST).unlink(missing_ok=True)
 
     def _is_own(self, name: str) -> bool:
-        """Is the folder of this path inside reached without links?"""
+        """Return whether the folder of this path inside is reached without links."""
         parts = [part for part in name.split("/") if part]
         return not any(self.path.joinpath(*parts[: n + 1]).is_symlink() for n in range(len(parts)))
 
@@ -270,7 +270,7 @@ def occupied(folder: Path) -> Iterator[RunFolder]:
 
 
 def is_busy(folder: Path) -> bool:
-    """Does another process write into a folder just now?"""
+    """Return whether another process writes into a folder just now."""
     try:
         with _locked(folder):
             return False

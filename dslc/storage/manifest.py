@@ -150,7 +150,7 @@ class Manifest:
     """How training has read its data."""
 
     def owns(self, name: str) -> bool:
-        """Is this file, by its path in the folder, one that dslc writes there?"""
+        """Return whether this file, by its path in the folder, is one that dslc writes there."""
         return name in self.files or (self.run is not None and name.startswith(f"{CHECKPOINTS}/"))
 
 
@@ -234,7 +234,7 @@ def _inner(entry: Entry, name: str) -> str:
 
 
 def is_inner_path(name: str) -> bool:
-    """Is this the path of a file inside of a folder, written with '/' and without detours?"""
+    """Return whether this is the path of a file inside of a folder, written with '/' and without detours."""
     path, windows = PurePosixPath(name), PureWindowsPath(name)
     is_plain = bool(name) and name == str(path) and not path.is_absolute() and ".." not in path.parts
     return is_plain and name != "." and not windows.drive and "\\" not in name and "\0" not in name and len(name) < 4096

@@ -111,12 +111,12 @@ def check_output(
 
 
 def is_stream(path: Path) -> bool:
-    """Does a path lead to a device, a pipe or a descriptor, rather than to a file?"""
+    """Return whether a path leads to a device, a pipe or a descriptor, rather than to a file."""
     return _descriptor(path) is not None or _is_special(Path(os.path.realpath(path)))
 
 
 def _may_replace(target: Path, kind: Kind) -> bool:
-    """Is there nothing to lose: no file, an empty one, something to write into, or an earlier output?"""
+    """Return whether there is nothing to lose: no file, an empty one, something to write into, or an earlier output."""
     try:
         status = target.stat()
         if not stat.S_ISREG(status.st_mode) or not status.st_size:
@@ -130,7 +130,7 @@ def _may_replace(target: Path, kind: Kind) -> bool:
 
 
 def _is_special(target: Path) -> bool:
-    """Is there something that is no file of the disk, to be written into rather than replaced?"""
+    """Return whether there is something that is no file of the disk, to be written into rather than replaced."""
     try:
         return not stat.S_ISREG(target.stat().st_mode)
     except OSError:

@@ -117,7 +117,7 @@ def typed(texts: Iterable[str], spelling: Spelling) -> tuple[int, bool]:
 
 
 def together(kinds: Iterable[int], beyond: bool) -> int:
-    """Return the kind of a column whose parts are of these kinds; is a whole number in it beyond 2^53?"""
+    """Return the kind of a column of such parts; ``beyond``: a whole number in it is beyond 2^53."""
     kind = max(kinds)
     return TEXT if beyond and kind == NUMBER else kind
 

@@ -70,7 +70,7 @@ class Records:
         self._before = 0
         """The line that the next record, or the current one, stands behind."""
         self._between = True
-        """Does the next line begin a record?"""
+        """Whether the next line begins a record."""
         self._fresh: list[list[str]] = []
         """Records that the reader has given and that were not looked at."""
         text = io.TextIOWrapper(
@@ -267,7 +267,7 @@ def _is_number(text: str) -> bool:
 
 
 def decodable(text: str) -> bool:
-    """Was a text free of bytes that its encoding has no character for?"""
+    """Return whether a text was free of bytes that its encoding has no character for."""
     if text.isascii():
         return True
     try:

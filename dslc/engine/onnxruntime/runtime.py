@@ -142,7 +142,7 @@ def _works(provider: Provider) -> bool:
 
 
 def flushes_subnormals() -> bool:
-    """Whether sessions take subnormal numbers as zero: does the calling thread?
+    """Return whether sessions take subnormal numbers as zero, which they do where the calling thread does.
 
     A processor takes many times as long over them, and training makes them: a moment decays into them where no gradient
     comes any more, as behind a Relu that has died. ONNX Runtime sets the threads of a session by the session's option,

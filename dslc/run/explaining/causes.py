@@ -31,7 +31,7 @@ class Cause:
     text: str
     hint: str
     overflows: bool = False
-    """Is it that numbers grew too large?"""
+    """Whether it is that numbers grew too large."""
 
 
 LOGS = {
