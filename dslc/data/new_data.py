@@ -1,4 +1,4 @@
-"""New data for a model that is trained: opened, and prepared as the contract says."""
+"""New data for a model that is trained: prepared as the contract says."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ from dslc.data import Table, where_in
 from dslc.data.checks import check_sound
 from dslc.data.conversion import Conversion
 from dslc.data.field_values import run_fields, telling_of_rows
-from dslc.data.readers.array_table import ArrayTable
-from dslc.data.readers.given_arrays import array_of
 from dslc.data.reading import read_columns
-from dslc.data.table import MEMORY
-from dslc.diagnostics import Problem
 from dslc.engine.protocol import Engine
-from dslc.errors import data as errors
 from dslc.errors.runs import DAMAGED_FILE
 from dslc.export.shipping import only_outputs
+from dslc.graph.model import load_model, ports_of
 from dslc.plan.contract import Contract
 from dslc.plan.data import CONDITIONS, EXACT
 from dslc.types import ElementType
 
-__all__ = ["compute_fields", "table_of"]
-
-GIVEN = "what was given"
-"""What messages call a table that has no file."""
+__all__ = ["compute_fields"]
 
 
 def compute_fields(
@@ -48,8 +41,6 @@ def compute_fields(
     Raises:
         Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
     """
-    from dslc.graph.model import load_model, ports_of
-
     _, outputs = ports_of(load_model(graph))
     known = {port["name"] for port in outputs}
     of_output = {name + EXACT if name + EXACT in known else name: name for name in names}
@@ -79,61 +70,3 @@ def compute_fields(
             raise DAMAGED_FILE(f"the fields graph gives '{name}' {list(array.shape[1:])}, not {list(shape)}")
         result[name] = array.reshape(len(array), *shape)
     return result
-
-
-def table_of(data: object, contract: Contract, needed: Sequence[str]) -> Table:
-    """Return columns that are in memory as a table.
-
-    Args:
-        data: arrays or lists by column, a data frame, or one array where the model reads but one column.
-        contract: what they are for.
-        needed: the columns that the model reads.
-
-    Raises:
-        Problem: E0417, E0424, they are no columns.
-    """
-    columns = _columns(data)
-    if columns is None:
-        columns = _unnamed(np.asarray(data), contract, needed)
-    read = {name for one in contract.inputs for name in one.columns}
-    arrays: dict[str, np.ndarray] = {}
-    for name, values in columns.items():
-        try:
-            arrays[str(name)] = array_of(str(name), values)
-        except Problem:
-            if name in read:  # others may be anything
-                raise
-    if not arrays:
-        raise errors.UNSUPPORTED_ARRAY("what was given has no columns", hint='for example {"x": [1.5, 2.0]}')
-    return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
-
-
-def _unnamed(array: np.ndarray, contract: Contract, needed: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return one array as the only column that is needed, or as the columns that lie side by side in it.
-
-    Raises:
-        Problem: E0417, E0424, it is neither.
-    """
-    wanted = {(one.columns, one.many) for one in contract.inputs if set(one.columns) <= set(needed)}
-    if len(wanted) != 1 or array.dtype.hasobject or not array.ndim:
-        listed = "{" + ", ".join(f'"{name}": ...' for name in needed[:3]) + "}"
-        raise errors.UNSUPPORTED_ARRAY("what was given has no names of columns", hint=f"give them by name: {listed}")
-    ((names, many),) = wanted
-    if not many:
-        return {names[0]: array}
-    if array.ndim != 2 or array.shape[1] != len(names):
-        raise errors.SHAPES_DIFFER(f"an array of shape {list(array.shape)} is not {len(names)} columns side by side")
-    return {name: array[:, number] for number, name in enumerate(names)}
-
-
-def _columns(data: Any) -> Mapping[Any, Any] | None:
-    """Return what has columns with names as a mapping: a dictionary, a data frame of any kind, a structured array."""
-    if isinstance(data, Mapping):
-        return data
-    if isinstance(data, np.ndarray):
-        return {name: data[name] for name in data.dtype.names} if data.dtype.names else None
-    if hasattr(data, "columns") and hasattr(data, "__getitem__"):
-        return {name: data[name] for name in data.columns}
-    if hasattr(data, "column_names") and hasattr(data, "column"):  # a table of Arrow
-        return {name: data.column(name) for name in data.column_names}
-    return None

@@ -12,7 +12,7 @@ from dslc.errors.objectives import INDEX_OUTSIDE, WEIGHT_BELOW_0
 
 __all__ = ["IndexFailure", "Outside", "find_outside"]
 
-Runner = Callable[[bytes, Mapping[str, np.ndarray]], Sequence[np.ndarray]]
+RunModel = Callable[[bytes, Mapping[str, np.ndarray]], Sequence[np.ndarray]]
 """Runs a model on its inputs and returns its outputs."""
 
 
@@ -73,7 +73,7 @@ class IndexFailure(Problem):
         return self if row is None else replace(self.outside, row=int(rows[row])).failure
 
 
-def find_outside(data: bytes, feeds: Mapping[str, np.ndarray], run: Runner) -> Outside | None:
+def find_outside(data: bytes, feeds: Mapping[str, np.ndarray], run: RunModel) -> Outside | None:
     """Return the first index or weight in a model that is outside of its range on these inputs, if one is."""
     from dslc.graph.model import cut_at, load_model, save_model
     from dslc.graph.ops.indices import MARK, MARK_IGNORED, marked

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +13,9 @@ import numpy as np
 
 from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
 from dslc.data.indices import check_new
-from dslc.data.new_data import compute_fields, table_of
-from dslc.data.spellings import Spelling, marks_of
+from dslc.data.new_data import compute_fields
+from dslc.data.readers.memory_table import table_of
+from dslc.data.spellings import marks_of
 from dslc.diagnostics import Failure, Problem
 from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import MetricRunner, Predictor
@@ -23,27 +23,18 @@ from dslc.engine.protocol import SEED, Engine
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
-from dslc.export.columns import Marks
-from dslc.export.external import SUFFIX, located
-from dslc.export.shipping import with_fields
-from dslc.graph.model import is_ours, save_model
 from dslc.library.sources.source import DataSource
 from dslc.plan.contract import Contract
 from dslc.plan.tables import class_names_of
+from dslc.run.exporting import exported, write_exported
 from dslc.run.resuming import Job, changed_files
 from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
-from dslc.storage.outputs import Kind, check_output, output, write_output
 
 __all__ = ["FinishedRun", "Language"]
 
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
-
-MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)))
-
-COPIED = 1 << 22
-"""Bytes that are copied at a time."""
 
 
 class Language(Protocol):
@@ -157,9 +148,13 @@ class FinishedRun:
         self._require_data()
         dataset = self.job.dataset
         chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
-        if chosen not in dataset.splits:
-            raise UNKNOWN_SPLIT(f"there is no split '{chosen}'", hint=f"the splits are {', '.join(dataset.splits)}")
+        self._split(dataset, chosen)
         return self._measured(evaluator, dataset, chosen, self.job.train.batch)
+
+    def _split(self, dataset: Dataset, name: str) -> Split:
+        if name not in dataset.splits:
+            raise UNKNOWN_SPLIT(f"there is no split '{name}'", hint=f"the splits are {', '.join(dataset.splits)}")
+        return dataset.splits[name]
 
     def _require_data(self) -> None:
         """Refuse data that is not what the run was trained on.
@@ -280,38 +275,36 @@ class FinishedRun:
         return kept | outputs
 
     def _predict_table(self, table: Table, net: str | None, *, prepared: bool) -> dict[str, np.ndarray]:
-        file = self.model_file(net)
-        predictor = Predictor(self.reader.runnable(file), self.engine)
-        inputs = [name for name in predictor.graph.inputs if name != SEED]
-        seed = {SEED: np.asarray(self.manifest.seed, np.int64)} if SEED in predictor.graph.inputs else {}
         if prepared:
+            predictor, inputs, seed = self._predictor(self.model_file(net))
             return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
-        fields = self.reader.models[file].fields
-        missing = [name for name in inputs if name not in fields]
-        if missing:
-            raise UNKNOWN_COLUMN(
-                f"the model's input '{missing[0]}' is fed by no field of the data",
-                hint="give an npz keyed by the model's inputs, and say --prepared",
-            )
-        computed = self.fields(table, sorted({fields[name] for name in inputs}))
-        return self._named(file, predictor.run({**{name: computed[fields[name]] for name in inputs}, **seed}))
+        hint = "give an npz keyed by the model's inputs, and say --prepared"
+        return self._predict_of(net, lambda names: self.fields(table, names), hint)
 
     def _predict_split(self, split: str, net: str | None) -> dict[str, np.ndarray]:
         self._require_data()
-        dataset = self.job.dataset
-        if split not in dataset.splits:
-            raise UNKNOWN_SPLIT(f"there is no split '{split}'", hint=f"the splits are {', '.join(dataset.splits)}")
+        examples = self._split(self.job.dataset, split)
+        places = np.arange(len(examples))
+        return self._predict_of(net, lambda names: examples.take(places, names))
+
+    def _predict_of(
+        self, net: str | None, fields_of: Callable[[Sequence[str]], Mapping[str, np.ndarray]], hint: str | None = None
+    ) -> dict[str, np.ndarray]:
+        """Run a shipped model on the fields that feed it, which are asked for by their names."""
         file = self.model_file(net)
-        predictor = Predictor(self.reader.runnable(file), self.engine)
+        predictor, inputs, seed = self._predictor(file)
         fed_by = self.reader.models[file].fields
-        inputs = [name for name in predictor.graph.inputs if name != SEED]
-        strange = [name for name in inputs if name not in fed_by]
-        if strange:
-            raise UNKNOWN_COLUMN(f"the model's input '{strange[0]}' is fed by no field of the data")
-        seed = {SEED: np.asarray(self.manifest.seed, np.int64)} if SEED in predictor.graph.inputs else {}
-        places = np.arange(dataset.examples(split))
-        found = dataset.splits[split].take(places, sorted({fed_by[name] for name in inputs}))
+        for name in inputs:
+            if name not in fed_by:
+                raise UNKNOWN_COLUMN(f"the model's input '{name}' is fed by no field of the data", hint=hint)
+        found = fields_of(sorted({fed_by[name] for name in inputs}))
         return self._named(file, predictor.run({**{name: found[fed_by[name]] for name in inputs}, **seed}))
+
+    def _predictor(self, file: str) -> tuple[Predictor, list[str], dict[str, np.ndarray]]:
+        """Return what runs a shipped model, its inputs that take data, and what it takes of a seed."""
+        predictor = Predictor(self.reader.runnable(file), self.engine)
+        seed = {SEED: np.asarray(self.manifest.seed, np.int64)} if SEED in predictor.graph.inputs else {}
+        return predictor, [name for name in predictor.graph.inputs if name != SEED], seed
 
     def examples(self, split: str) -> int:
         """Return how many examples a split of the run's own data has."""
@@ -366,18 +359,7 @@ class FinishedRun:
         Raises:
             Problem: E0615; E0616, the operator set can't express it.
         """
-        file = self.model_file(net)
-        data = self.reader.model(file)
-        if fields:
-            shipped = self.reader.models[file]
-            front = self.reader.fields_graph()
-            marks = {name: Marks(texts, tuple(Spelling(texts).numbers)) for name, texts in self.marks.items()}
-            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract, marks))
-        if opset is None:
-            return data
-        from dslc.export.operator_sets import converted
-
-        return converted(data, opset)
+        return exported(self.reader, self.model_file(net), opset, self.marks if fields else None)
 
     def export_to(self, path: Path, *, overwrite: bool = False, **options: Any) -> list[Path]:
         """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
@@ -390,14 +372,5 @@ class FinishedRun:
         Raises:
             Problem: E0609, E0610, E0615, E0616; E0619, E0622, E0623, something would be lost; E0626, E0627.
         """
-        kind = None if overwrite else MODEL
-        target = check_output(path, kind=kind)
-        weights = path.with_name(path.name + SUFFIX)
-        of_weights = None if overwrite else Kind(f"the weights of {MODEL.what}", lambda _: target.exists())
-        apart = self.reader.apart(self.model_file(options.get("net")))
-        data, _ = located(self.export(**options), weights.name)
-        if apart is not None:
-            with apart.open("rb") as source, output(weights, [apart], of_weights) as written:
-                shutil.copyfileobj(source, written, COPIED)
-        write_output(path, data, kind=kind)
-        return [path] if apart is None else [path, weights]
+        weights = self.reader.apart(self.model_file(options.get("net")))
+        return write_exported(path, lambda: self.export(**options), weights, overwrite=overwrite)

@@ -71,7 +71,7 @@ class Job(Protocol):
         """Their paths from the first one's folder."""
 
     def means_the_same(self, before: Source, now: Source) -> bool:
-        """Do two spec files differ in layout, comments and lengths of training at most?"""
+        """Return whether two spec files differ in layout, comments and lengths of training at most."""
 
     @property
     def params(self) -> Mapping[str, Any]:

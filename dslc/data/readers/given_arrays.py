@@ -56,12 +56,12 @@ def array_of(name: str, values: Any) -> np.ndarray:
 
 
 def _has_large(array: np.ndarray) -> bool:
-    """Are there numbers so large that they may have been whole ones which float64 does not hold?"""
+    """Return whether numbers are so large that they may have been whole ones which float64 does not hold."""
     return array.dtype.kind == "f" and bool((np.abs(array) >= WHOLE).any())
 
 
 def _is_exact(value: Any) -> bool:
-    """Does float64 hold a number?"""
+    """Return whether float64 holds a number."""
     if not isinstance(value, (int, np.integer)):
         return True
     try:
