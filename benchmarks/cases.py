@@ -42,8 +42,8 @@ def open_spec(folder: Path, overrides: dict[str, str] | None = None) -> Compilat
 def prepare(workload: Workload, folder: Path) -> Case:
     """Draw the data, compile the spec, and write the case."""
     folder.mkdir(parents=True)
-    arrays = workload.data(np.random.default_rng(SEED))
-    np.savez(folder / workload.data_file, **arrays)  # type: ignore[arg-type]
+    arrays: dict[str, Any] = workload.data(np.random.default_rng(SEED))
+    np.savez(folder / workload.data_file, **arrays)
     described: dict[str, Any] = {
         "name": workload.name,
         "spec": workload.spec,
@@ -61,7 +61,8 @@ def prepare(workload: Workload, folder: Path) -> Case:
     np.save(folder / "order.npy", np.concatenate(list(places)))
     state = job.artifacts.first_state()
     trained = [entry["name"] for entry in job.artifacts.manifest["state"] if entry["role"] == "parameter"]
-    np.savez(folder / "state.npz", **{name: state[name] for name in trained})  # type: ignore[arg-type]
+    first: dict[str, Any] = {name: state[name] for name in trained}
+    np.savez(folder / "state.npz", **first)
     return Case(workload, folder, sum(arithmetic(data, workload.batch) for data in step_models(job)))
 
 

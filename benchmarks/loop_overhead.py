@@ -37,7 +37,7 @@ def bare(graph: Graph, state: Arrays, batches: list[Arrays]) -> Callable[[], Non
     session = graph.session({"batch": len(next(iter(batches[0].values())))})
     fixed = {name: place(array, settings.provider) for name, array in {**state, "seed": np.array(0)}.items()}
     successors = {
-        name: allocate(port.shape, port.dtype, settings.provider)
+        name: allocate(tuple(map(int, port.shape)), port.dtype, settings.provider)
         for name, port in graph.outputs.items() if name.endswith(NEXT)
     }  # fmt: skip
     bindings = []
@@ -93,7 +93,8 @@ def main() -> None:
             run_some(kind, options.batches // 2)  # the threads of the session before wait awake for a while
             start = time.perf_counter()
             run_some(kind, options.batches)
-            return (time.perf_counter() - start) / options.batches
+            taken: float = (time.perf_counter() - start) / options.batches
+            return taken
 
         def run_some(kind: str, batches: int) -> None:
             if kind == "session":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,11 @@ def _inference(results: Results) -> Table:
 
 def _rest(results: Results) -> Table:
     rows = [["", "dslc", "PyTorch"]]
-    for name, title, show in (
+    shown: list[tuple[str, str, Callable[[float], str]]] = [
         ("start", "command to first training step, specs/digits.dl", lambda s: f"{s:.2f} s"),
         ("size", "installed, with all it needs", lambda b: f"{b / 1e6:.0f} MB"),
-    ):
+    ]
+    for name, title, show in shown:
         if name in results:
             found = results[name]
             rows.append([title, show(found["dslc"]), show(found["torch"]) if "torch" in found else "-"])

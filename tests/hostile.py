@@ -7,7 +7,6 @@ which the tests' names show; DSLC_SCALE=whole runs all of them, and DSLC_SEED=N 
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import sysconfig
 import time
@@ -20,6 +19,9 @@ from typing import Any
 import pytest
 
 import dslc
+
+if sys.platform != "win32":
+    import resource
 
 __all__ = ["Watch", "portions", "watched", "within"]
 
@@ -38,7 +40,7 @@ def portions(whole: int, size: int) -> list[Any]:
 
 @contextmanager
 def within(what: object, seconds: float = SECONDS, megabytes: float = MEGABYTES) -> Iterator[None]:
-    """Fail where something takes more time of the processor, or at any moment more memory.
+    """Fail where something takes more time of the processor, or at any moment more memory (but on Windows).
 
     Memory that other tests of this process have left behind is theirs: beside it, half of the bound is enough.
     """
@@ -59,6 +61,8 @@ def _start_of_peak() -> float:
 def _peak() -> float:
     if STATUS.exists():
         return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+    if sys.platform == "win32":
+        return 0.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20)
 
 

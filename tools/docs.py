@@ -163,7 +163,7 @@ def literal(value: Any) -> str:
 
 def signature(word: type[Word]) -> str:
     """Return how a word is written, every default spelled out."""
-    options = []
+    options: list[str] = []
     leading: list[str] = []
     for option in options_of(word):
         shown = option.name if option.required else f"{option.name} = {literal(option.default)}"

@@ -26,8 +26,7 @@ class KerasEngine:
         import keras
         import numpy as np
 
-        sys.path.insert(0, str(Path(__file__).resolve().parent))
-        from keras_nets import build, load_state
+        from engines.keras_nets import build, load_state
 
         keras.config.set_image_data_format("channels_last")
         keras.utils.set_random_seed(0)
@@ -91,7 +90,7 @@ def make_optimizer(described: dict[str, Any]) -> Any:
     """
     import keras
 
-    class DecayingSGD(keras.optimizers.SGD):  # type: ignore[misc]
+    class DecayingSGD(keras.optimizers.SGD):
         """Adds the pull to 0 to the gradient; Keras' own ``weight_decay`` keeps it apart from the momentum."""
 
         pull = described.get("weight_decay", 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -68,7 +68,7 @@ def conv_without_bias(channels: int, kernel: int, stride: int) -> list[Any]:
     return [*padding, layers.Conv2D(channels, kernel, stride, padding=mode, use_bias=False)]
 
 
-class Residual(layers.Layer):  # type: ignore[misc]
+class Residual(layers.Layer):
     """Two convolutions beside a skip, which is projected where the shape changes."""
 
     def __init__(self, before: int, channels: int, stride: int) -> None:
@@ -97,7 +97,7 @@ def resnet20() -> list[Any]:
     return [*found, layers.GlobalAveragePooling2D(), layers.Dense(10)]
 
 
-class Attention(layers.Layer):  # type: ignore[misc]
+class Attention(layers.Layer):
     """Causal self-attention."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -114,7 +114,7 @@ class Attention(layers.Layer):  # type: ignore[misc]
         return self.mix(ops.reshape(mixed, (-1, t, c)))
 
 
-class Block(layers.Layer):  # type: ignore[misc]
+class Block(layers.Layer):
     """Attention and a perceptron, each normalized before and added to its input."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -129,7 +129,7 @@ class Block(layers.Layer):  # type: ignore[misc]
         return x + self.perceptron(self.hidden(self.norm(x)))
 
 
-class Embedding(layers.Layer):  # type: ignore[misc]
+class Embedding(layers.Layer):
     """Adds a vector for the token and one for its place."""
 
     def __init__(self, vocabulary: int, width: int, block_size: int) -> None:
@@ -153,11 +153,11 @@ def gpt(layers: int, width: int, heads: int, block_size: int) -> list[Any]:
 
 def build(spec: str, params: dict[str, Any]) -> Any:
     """Return the model of a spec, by the spec's file name."""
-    makers = {
+    makers: dict[str, Callable[..., list[Any]]] = {
         "mlp.dl": mlp, "tabular.dl": tabular, "cnn.dl": cnn, "lenet.dl": lenet, "resnet20.dl": resnet20,
         "autoencoder.dl": autoencoder, "gpt.dl": gpt,
     }  # fmt: skip
-    return keras.Sequential(makers[spec](**params))  # type: ignore[operator]
+    return keras.Sequential(makers[spec](**params))
 
 
 def load_state(model: Any, state: dict[str, np.ndarray]) -> None:

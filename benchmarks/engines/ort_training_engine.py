@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import protocol
 
@@ -34,7 +33,8 @@ class OrtTrainingEngine:
     def __init__(self, folder: Path, options: dict[str, Any]) -> None:
         import numpy as np
         import onnxruntime
-        from ort_nets import build
+
+        from engines.ort_nets import build
 
         case = json.loads((folder / "case.json").read_text())
         with np.load(folder / case["data_file"]) as data:

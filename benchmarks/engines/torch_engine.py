@@ -19,8 +19,7 @@ class TorchEngine:
         import numpy as np
         import torch
 
-        sys.path.insert(0, str(Path(__file__).resolve().parent))
-        from torch_nets import build, load_state
+        from engines.torch_nets import build, load_state
 
         torch.set_num_threads(len(options["cores"]))
         torch.manual_seed(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -131,12 +132,11 @@ class Gpt(nn.Module):
 
 def build(spec: str, params: dict[str, Any]) -> nn.Module:
     """Return the model of a spec, by the spec's file name."""
-    makers = {
+    makers: dict[str, Callable[..., nn.Module]] = {
         "mlp.dl": mlp, "tabular.dl": tabular, "cnn.dl": cnn, "lenet.dl": lenet, "resnet20.dl": resnet20,
         "autoencoder.dl": autoencoder, "gpt.dl": Gpt,
     }  # fmt: skip
-    module: nn.Module = makers[spec](**params)  # type: ignore[operator]
-    return module
+    return makers[spec](**params)
 
 
 def load_state(module: nn.Module, state: dict[str, np.ndarray]) -> None:

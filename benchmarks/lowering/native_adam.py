@@ -12,7 +12,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -97,14 +99,14 @@ def main() -> None:
             pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, gradient)]
             numbers = [ctypes.c_float(x) for x in (0.9, 0.999, 1e-3, 1e-8)]  # the first step's corrections cancel
 
-            def native(count: int = count, pointers: list = pointers, numbers: list = numbers) -> None:
+            def native(count: int = count, pointers: list[Any] = pointers, numbers: list[Any] = numbers) -> None:
                 kernel(ctypes.c_ssize_t(count), *pointers, *numbers)
 
             recurrence.run(feed)
             native()
             if np.abs(recurrence.state()["weight"] - arrays[0]).max() > 1e-6:
                 raise SystemExit("the ways differ")
-            rounds = [(shortest(lambda run=recurrence.run, feed=feed: run(feed)), shortest(native)) for _ in range(8)]
+            rounds = [(shortest(partial(recurrence.run, feed)), shortest(native)) for _ in range(8)]
             graph_time, native_time = (min(found) * 1e3 for found in zip(*rounds, strict=True))
             ratio = graph_time / native_time
             print(f"{count:12,} weights   graph {graph_time:8.3f} ms   C {native_time:8.3f} ms   {ratio:5.2f}")

@@ -42,12 +42,13 @@ def main() -> None:
     for shape in SHAPES:
         ways = {"ReduceSum": lambda x: g.reduce_sum(x, [0]), "product with ones": product}
         compare(f"sum of rows, {shape}", ways, normal(*shape), runs=20)
-    for shape in [(128, 16, 32, 32), (128, 32, 16, 16), (128, 64, 8, 8), (32, 64, 56, 56)]:
+    for image in [(128, 16, 32, 32), (128, 32, 16, 16), (128, 64, 8, 8), (32, 64, 56, 56)]:
         channels = {"ReduceSum": lambda x: g.reduce_sum(x, [0, 2, 3]), "products with ones": products}
-        compare(f"sum by channel, {shape}", channels, normal(*shape), runs=20)
-    for shape in [(128, 512), (512, 384), (64, 16, 28, 28)]:
-        terms = [normal(*shape, seed=seed) for seed in range(3)]
-        compare(f"sum of three, {shape}", {"Sum": one_node, "Adds": g.total}, *terms, runs=20)
+        compare(f"sum by channel, {image}", channels, normal(*image), runs=20)
+    summed: list[tuple[int, ...]] = [(128, 512), (512, 384), (64, 16, 28, 28)]
+    for size in summed:
+        terms = [normal(*size, seed=seed) for seed in range(3)]
+        compare(f"sum of three, {size}", {"Sum": one_node, "Adds": g.total}, *terms, runs=20)
 
 
 if __name__ == "__main__":

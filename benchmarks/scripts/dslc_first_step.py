@@ -21,5 +21,5 @@ def stop_after(self: StatefulRunner, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    StatefulRunner.run = stop_after  # type: ignore[method-assign]
+    setattr(StatefulRunner, "run", stop_after)  # noqa: B010 - a method is replaced
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 from pip._vendor.packaging.requirements import Requirement
 
@@ -24,7 +25,7 @@ def main() -> None:
                 pending.append((requirement.name, next(iter(requirement.extras), "")))
         if found.metadata["Name"].lower() not in seen:
             seen.add(found.metadata["Name"].lower())
-            paths = {path.locate() for path in found.files or []}
+            paths = {Path(path.locate()) for path in found.files or []}
             total += sum(path.stat().st_size for path in paths if path.is_file())
     print(total)
 

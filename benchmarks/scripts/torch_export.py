@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engines"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from torch_nets import build, load_state
+from engines.torch_nets import build, load_state
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def environment(engine: Engine | None = None) -> dict[str, Any]:
     }
 
 
-DECISIVE = ("onnxruntime", "provider", "threads", "halves", "processor", "processor_features")
+DECISIVE = ("dslc", "onnxruntime", "provider", "threads", "halves", "processor", "processor_features")
 """What must agree for a resumed run to end bit for bit like an uninterrupted one."""
 TITLES = {"halves": "threads keep to halves of tensors", "processor_features": "processor features"}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -60,7 +61,9 @@ def binary(operator: str, draw: Draw = normal) -> list[Case]:
     return [Case(operator, lambda a, b: g.binary(operator, a, b), pair, draw) for pair in BROADCASTS]
 
 
-def on(operator: str, *rows: tuple[Callable[..., object], Iterable[tuple[Dimension, ...]]]) -> list[Case]:
+def on(
+    operator: str, *rows: tuple[Callable[..., Tensor | Sequence[Tensor]], Iterable[tuple[Dimension, ...]]]
+) -> list[Case]:
     return [Case(operator, function, tuple(shapes)) for function, shapes in rows]
 
 
@@ -112,8 +115,8 @@ ELEMENTWISE = [
     *unary("Softplus", lambda x: g.unary("Softplus", x)),
     *unary("Erf", g.erf),
     *unary("Relu", g.relu),
-    *(case for a in (0.0, 0.25, 1.0, 1.5, -0.5) for case in unary("LeakyRelu", lambda x, a=a: g.leaky_relu(x, a))),
-    *(case for a in (1.0, 0.5) for case in unary("Elu", lambda x, a=a: g.elu(x, a))),
+    *(case for a in (0.0, 0.25, 1.0, 1.5, -0.5) for case in unary("LeakyRelu", partial(g.leaky_relu, alpha=a))),
+    *(case for a in (1.0, 0.5) for case in unary("Elu", partial(g.elu, alpha=a))),
     *unary("Clip", lambda x: clip(x, -0.5, 0.5)),
     *on(
         "Clip",

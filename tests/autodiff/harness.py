@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import EllipsisType
 
 import numpy as np
 import onnx_ir as ir
@@ -13,20 +14,28 @@ from onnx.reference.op_run import OpRun
 
 from dslc.graph import Builder, Tensor
 
+Array = np.ndarray
+Index = tuple[EllipsisType | int | slice, ...]
+Run = Callable[[Mapping[str, Array]], list[Array]]
+"""From the inputs by name to the outputs."""
+
 NO_FLOAT64_KERNEL = frozenset({"Conv", "ConvTranspose", "AveragePool", "Erf", "Elu", "Softplus", "LeakyRelu"})
 
 
 class Erf(OpRun):
     """The reference evaluator's computes in float32."""
 
-    def _run(self, x):
+    def _run(self, x: Array) -> tuple[Array]:
         return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
 
 
 class Conv(OpRun):
     """By definition, in any number of axes; the reference evaluator's refuses some group and dilation counts."""
 
-    def _run(self, x, w, b=None, *, group, dilations, kernel_shape, pads, strides, auto_pad=None):
+    def _run(
+        self, x: Array, w: Array, b: Array | None = None, *, group: int, dilations: list[int], kernel_shape: list[int],
+        pads: list[int], strides: list[int], auto_pad: str | None = None,
+    ) -> tuple[Array]:  # fmt: skip
         rank = len(kernel_shape)
         x = np.pad(x, [(0, 0), (0, 0), *zip(pads[:rank], pads[rank:], strict=True)])
         sizes = [
@@ -37,7 +46,8 @@ class Conv(OpRun):
         grouped = w.reshape(group, -1, *w.shape[1:])
         y = np.zeros((x.shape[0], group, grouped.shape[1], *sizes), x.dtype)
         for place in np.ndindex(*kernel_shape):
-            y += np.einsum("ngc...,gmc->ngm...", x[_taken(place, sizes, dilations, strides)], grouped[(..., *place)])
+            weights = grouped[at(*place)]
+            y += np.einsum("ngc...,gmc->ngm...", x[_taken(place, sizes, dilations, strides)], weights)
         y = y.reshape(x.shape[0], -1, *sizes)
         return (y if b is None else y + b.reshape(-1, *[1] * rank),)
 
@@ -45,8 +55,11 @@ class Conv(OpRun):
 class ConvTranspose(OpRun):
     """By definition; the reference evaluator's refuses dilation."""
 
-    def _run(self, x, w, b=None, *, group, dilations, kernel_shape, pads, strides, output_padding,
-             auto_pad=None, output_shape=None):  # fmt: skip
+    def _run(
+        self, x: Array, w: Array, b: Array | None = None, *, group: int, dilations: list[int], kernel_shape: list[int],
+        pads: list[int], strides: list[int], output_padding: list[int], auto_pad: str | None = None,
+        output_shape: list[int] | None = None,
+    ) -> tuple[Array]:  # fmt: skip
         rank = len(kernel_shape)
         sizes = x.shape[2:]
         x = x.reshape(x.shape[0], group, -1, *sizes)
@@ -55,31 +68,35 @@ class ConvTranspose(OpRun):
         whole = [(n - 1) * s + d * (k - 1) + 1 + extra for n, s, d, k, extra in axes]
         y = np.zeros((x.shape[0], group, grouped.shape[2], *whole), x.dtype)
         for place in np.ndindex(*kernel_shape):
-            y[_taken(place, sizes, dilations, strides)] += np.einsum("ngm...,gmc->ngc...", x, grouped[(..., *place)])
+            weights = grouped[at(*place)]
+            y[_taken(place, sizes, dilations, strides)] += np.einsum("ngm...,gmc->ngc...", x, weights)
         y = y.reshape(x.shape[0], -1, *whole)
-        inside = tuple(
-            slice(before, n - after) for before, after, n in zip(pads[:rank], pads[rank:], whole, strict=True)
-        )
-        return (y[(..., *inside)],)
+        inside = (slice(before, n - after) for before, after, n in zip(pads[:rank], pads[rank:], whole, strict=True))
+        return (y[at(*inside)],)
 
 
-def _taken(place, sizes, dilations, strides):
+def at(*places: int | slice) -> Index:
+    """The index of places along the last axes."""
+    return (..., *places)
+
+
+def _taken(place: Sequence[int], sizes: Sequence[int], dilations: Sequence[int], strides: Sequence[int]) -> Index:
     """Which elements meet one place of the kernel."""
     starts = [p * d for p, d in zip(place, dilations, strict=True)]
-    return (..., *(slice(o, o + (n - 1) * s + 1, s) for o, n, s in zip(starts, sizes, strides, strict=True)))
+    return at(*(slice(o, o + (n - 1) * s + 1, s) for o, n, s in zip(starts, sizes, strides, strict=True)))
 
 
 for _operator in (Erf, Conv, ConvTranspose):
     _operator.op_domain = ""
 
 
-def runner(model: ir.Model, *, threads: int = 1):
+def runner(model: ir.Model, *, threads: int = 1) -> Run:
     """Return a function from named arrays to the model's outputs."""
     proto = ir.to_proto(model)
     is_float64 = any(value.dtype == ir.DataType.DOUBLE for value in model.graph.inputs)
     if is_float64 and any(node.op_type in NO_FLOAT64_KERNEL for node in model.graph):
         evaluator = ReferenceEvaluator(proto, new_ops=[Erf, Conv, ConvTranspose])
-        return lambda feeds: evaluator.run(None, dict(feeds))
+        return lambda feeds: list(evaluator.run(None, dict(feeds)))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -93,6 +110,8 @@ def finish(builder: Builder, outputs: Mapping[str, Tensor]) -> ir.Model:
     return builder.model()
 
 
-def run(builder: Builder, outputs: Sequence[Tensor], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Return the values of tensors for given inputs."""
-    return runner(finish(builder, {f"result_{i}": tensor for i, tensor in enumerate(outputs)}))(feeds)
+def run(builder: Builder, outputs: Sequence[Tensor | None], feeds: Mapping[str, Array]) -> list[Array]:
+    """Return the values of tensors, all of which must be there, for given inputs."""
+    known = [tensor for tensor in outputs if tensor is not None]
+    assert len(known) == len(outputs)
+    return runner(finish(builder, {f"result_{i}": tensor for i, tensor in enumerate(known)}))(feeds)

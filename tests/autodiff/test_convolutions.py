@@ -18,6 +18,7 @@ from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Builder, type_of
 from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, TensorType, symbol
+from tests.autodiff.harness import at
 
 
 def by_definition(x: np.ndarray, dy: np.ndarray, windows: Windows) -> np.ndarray:
@@ -27,7 +28,7 @@ def by_definition(x: np.ndarray, dy: np.ndarray, windows: Windows) -> np.ndarray
         steps = zip(place, windows.dilations, windows.strides, dy.shape[2:], strict=True)
         taken = tuple(slice(i * d, i * d + s * (n - 1) + 1, s) for i, d, s, n in steps)
         summed = [0, *range(2, dy.ndim)]
-        result[(..., *place)] = np.tensordot(dy, padded[(..., *taken)], (summed, summed))
+        result[at(*place)] = np.tensordot(dy, padded[at(*taken)], (summed, summed))
     return result
 
 
@@ -77,7 +78,7 @@ def test_each_way_agrees_with_the_definition(way: str, windows: Windows) -> None
         builder.input(name, TensorType(FLOAT32, (symbol("N"), *array.shape[1:])))
         for name, array in (("x", x), ("dy", dy))
     ]
-    result = WAYS[way](*operands, windows)
+    result = WAYS[way](operands[0], operands[1], windows)
     assert result.shape == (4, 2, *windows.kernel)
     builder.output("dw", result)
     session = onnxruntime.InferenceSession(ir.to_proto(builder.model()).SerializeToString())
@@ -94,19 +95,19 @@ def test_by_the_input_without_padding(kernel: tuple[int, ...], dilation: int) ->
     w = random.standard_normal((4, 2, *kernel)).astype(np.float32)
     builder = Builder("input")
     x = builder.input("x", TensorType(FLOAT32, (symbol("N"), 2, *spatial)))
-    operands = [builder.input("dy", TensorType(FLOAT32, (symbol("N"), *dy.shape[1:])))]
-    operands.append(builder.input("w", TensorType(FLOAT32, w.shape)))
+    given = builder.input("dy", TensorType(FLOAT32, (symbol("N"), *dy.shape[1:])))
+    weights = builder.input("w", TensorType(FLOAT32, w.shape))
     rank = len(kernel)
     windows = Windows(kernel, (1,) * rank, (dilation,) * rank, (0,) * rank, (0,) * rank)
-    assert is_worth_summing(x, operands[0], windows)
-    assert not is_worth_summing(x, operands[0], replace(windows, before=(1,) * rank))
-    builder.output("dx", stacked_input_gradient(x, *operands, windows))
+    assert is_worth_summing(x, given, windows)
+    assert not is_worth_summing(x, given, replace(windows, before=(1,) * rank))
+    builder.output("dx", stacked_input_gradient(x, given, weights, windows))
     session = onnxruntime.InferenceSession(ir.to_proto(builder.model()).SerializeToString())
     (found,) = session.run(None, {"x": np.zeros((3, 2, *spatial), np.float32), "dy": dy, "w": w})
     expected = np.zeros((3, 2, *spatial))
     for place in np.ndindex(*kernel):
         taken = tuple(slice(i * dilation, i * dilation + n) for i, n in zip(place, points, strict=True))
-        expected[(..., *taken)] += np.einsum("no...,oc->nc...", dy, w[(..., *place)])
+        expected[at(*taken)] += np.einsum("no...,oc->nc...", dy, w[at(*place)])
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import onnx_ir as ir
@@ -43,8 +44,8 @@ def test_a_tensor_may_have_rules_of_its_own() -> None:
     assert by_scale is not None
     feeds = {"x": np.ones(3, np.float32), "scale": np.ones(1, np.float32), "unused": np.ones(3, np.float32)}
     found = run(builder, [by_x, by_scale], feeds)
-    np.testing.assert_array_equal(found[0], np.float32([10, 10, 10]))
-    np.testing.assert_array_equal(found[1], np.float32([42]))
+    np.testing.assert_array_equal(found[0], np.array([10, 10, 10], np.float32))
+    np.testing.assert_array_equal(found[1], np.array([42], np.float32))
 
 
 def test_of_a_constant_loss_nothing_is_built() -> None:
@@ -75,7 +76,7 @@ def test_the_loss_itself_and_repeated_tensors() -> None:
     assert by_x is not None
     assert again is not None
     assert by_x.value is again.value
-    values = run(builder, [by_loss, by_y, by_x], {"x": np.float32([1, 2, 3])})
+    values = run(builder, [by_loss, by_y, by_x], {"x": np.array([1, 2, 3], np.float32)})
     np.testing.assert_array_equal(values[0], 1.0)
     np.testing.assert_array_equal(values[1], [1, 1, 1])
     np.testing.assert_array_equal(values[2], [2, 4, 6])
@@ -85,7 +86,7 @@ def test_seed_is_the_gradient_by_the_loss() -> None:
     builder = Builder("seed")
     x, seed = vector(builder), vector(builder, "seed")
     (gradient,) = gradients(g.exp(x), [x], seed)
-    feeds = {"x": np.float32([0, 1, 2]), "seed": np.float32([2, 0, -1])}
+    feeds = {"x": np.array([0, 1, 2], np.float32), "seed": np.array([2, 0, -1], np.float32)}
     (value,) = run(builder, [gradient], feeds)
     np.testing.assert_allclose(value, np.exp(feeds["x"]) * feeds["seed"], rtol=1e-6)
 
@@ -95,7 +96,7 @@ def test_contributions_are_added_up() -> None:
     x = vector(builder)
     loss = g.reduce_sum(g.exp(x) + g.sin(x) + g.cos(x) + g.reduce_sum(x))
     (gradient,) = gradients(loss, [x])
-    at = np.float32([0.1, 0.2, 0.3])
+    at = np.array([0.1, 0.2, 0.3], np.float32)
     (value,) = run(builder, [gradient], {"x": at})
     np.testing.assert_allclose(value, np.exp(at) + np.cos(at) - np.sin(at) + 3, rtol=1e-6)
 
@@ -132,7 +133,7 @@ def test_second_derivatives() -> None:
     np.testing.assert_allclose(value, 2 * (1 - t * t) - 2 * at * t * (1 - t * t) + 6 * np.maximum(at, 0), rtol=1e-9)
 
 
-PIECES = {
+PIECES: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": g.relu,
     "leaky_relu": lambda x: g.leaky_relu(x, 0.0),
     "maximum": lambda x: g.maximum(x, 0.0),
@@ -149,7 +150,7 @@ def test_what_is_linear_in_pieces_has_no_second_derivative_even_at_its_kinks(nam
     (first,) = gradients(y, [x], g.reshape(seed, y.shape) if name != "max_pool" else None)
     assert first is not None
     (second,) = gradients(g.reduce_sum(first), [x])
-    feeds = {"x": np.float32([-1, 0, 0, 2]), "seed": np.float32([1, 2, 3, 4])}
+    feeds = {"x": np.array([-1, 0, 0, 2], np.float32), "seed": np.array([1, 2, 3, 4], np.float32)}
     if second is not None:
         np.testing.assert_array_equal(run(builder, [second], feeds)[0], 0)
 

@@ -74,7 +74,7 @@ def test_of_two_infinite_operands_each_gets_half(function: Callable[..., Tensor]
     builder = Builder("infinite")
     a, b = (builder.input(name, TensorType(FLOAT32, (2,))) for name in "ab")
     (gradient,) = gradients(function(a, b), [a])
-    feeds = {"a": np.float32([np.inf, 1.0]), "b": np.float32([np.inf, np.inf])}
+    feeds = {"a": np.array([np.inf, 1.0], np.float32), "b": np.array([np.inf, np.inf], np.float32)}
     np.testing.assert_array_equal(run(builder, [gradient], feeds)[0], winner)
 
 
@@ -83,5 +83,5 @@ def test_erf_is_flat_far_out() -> None:
     builder = Builder("erf")
     x = builder.input("x", TensorType(FLOAT32, (5,)))
     (gradient,) = gradients(g.reduce_sum(g.erf(x)), [x])
-    (value,) = run(builder, [gradient], {"x": np.float32([-1e30, -20, 0, 9, np.inf])})
-    np.testing.assert_allclose(value, np.float32([0, 0, 2 / np.sqrt(np.pi), 0, 0]), atol=1e-30)
+    (value,) = run(builder, [gradient], {"x": np.array([-1e30, -20, 0, 9, np.inf], np.float32)})
+    np.testing.assert_allclose(value, np.array([0, 0, 2 / np.sqrt(np.pi), 0, 0], np.float32), atol=1e-30)

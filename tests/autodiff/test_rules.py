@@ -15,7 +15,7 @@ from dslc.autodiff.table import operators_with_rules
 from dslc.graph import Builder, Tensor
 from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, simplify
-from dslc.types import FLOAT32, FLOAT64, ElementType, TensorType, evaluate
+from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType, evaluate
 from tests.autodiff.cases import CASES, SIZES, Case, Draw, H, N, normal
 from tests.autodiff.harness import finish, runner
 
@@ -34,7 +34,7 @@ def build(case: Case, element: ElementType) -> Built:
     builder = Builder("case")
     feeds: dict[str, np.ndarray] = {}
 
-    def feed(name: str, shape: tuple, draw: Draw, element: ElementType | None = None) -> Tensor:
+    def feed(name: str, shape: Shape, draw: Draw, element: ElementType | None = None) -> Tensor:
         array = np.asarray(draw(random, tuple(evaluate(d, SIZES) for d in shape)))
         feeds[name] = array.astype(element.numpy) if element else array
         return builder.input(name, TensorType(ElementType.of(feeds[name].dtype), tuple(shape)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from dslc.check import Facts, Program, TrainPlan, check_program, check_train_block, resolve_program
+from dslc.check import Facts, Program, check_program, check_train_block, resolve_program
 from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
@@ -13,6 +13,7 @@ from dslc.check.core.scope import Scope
 from dslc.check.core.values import Outputs
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.limits import Limits
+from dslc.plan.training import TrainPlan
 from dslc.plan.values import Value
 from dslc.source import Source, Span
 
@@ -32,7 +33,7 @@ def program_of(text: str, settings: dict[str, str] | None = None, **files: str) 
 
 def elaborated(text: str, name: str = "Net", **files: str) -> tuple[dict[str, Value], Elaboration]:
     """The outputs of a model for its declared inputs, and its elaboration."""
-    program = program_of(text, **files)
+    program = program_of(text, None, **files)
     diagnostics = Diagnostics()
     elaboration = Elaboration(diagnostics, Limits(), functions=dict(BUILTINS))
     block = program.scope.blocks[name]

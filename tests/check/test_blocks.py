@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dslc.library.initializers import constant
 from tests.check.checking import elaborated, parameters_of, program_of
 
 
@@ -121,5 +122,6 @@ def test_a_parameter_starts_from_a_number_or_the_constant(written: str) -> None:
         f"model Net {{\n  input x: float32[N, 4]\n  parameter s: float32[4] = {written}\n  output y = x * s\n}}"
     )
     (record,) = elaboration.parameters.values()
-    assert record.variable.initializer.name == "constant"
-    assert record.variable.initializer.value == 0.7
+    initializer = record.variable.initializer
+    assert isinstance(initializer, constant)
+    assert initializer.value == 0.7

@@ -82,7 +82,10 @@ def test_several_objectives_and_their_statistics() -> None:
 
 def test_classes_are_told_by_the_data() -> None:
     text = lines("net n = Net(classes(town))", "minimize cross_entropy(n(x).logits, town) using Adam", "epochs 1")
-    columns = {(("x*",), True): ColumnFact(FLOAT32, (4,)), (("town",), False): ColumnFact(STRING, ())}
+    columns: dict[tuple[tuple[str, ...], bool], ColumnFact] = {
+        (("x*",), True): ColumnFact(FLOAT32, (4,)),
+        (("town",), False): ColumnFact(STRING, ()),
+    }
     facts = Facts(columns, class_counts={"town": 5})
     shapes = {path: str(record.type) for path, record in train_of(text, facts).parameters.items()}
     assert shapes["n.logits.dense.weight"] == "float32[8, 5]"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dslc.check.core.arguments import Given, check_option
 from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.library.operation import Operation
-from dslc.library.word import FUNCTIONS, LAYERS, options_of
+from dslc.library.word import FUNCTIONS, LAYERS, Option, options_of
 from dslc.source import Source
 from dslc.types import symbol
 from tests.check.checking import program_of
@@ -24,7 +26,7 @@ SINGLE = [
 ]  # fmt: skip
 
 
-def fitted(word: type[Operation], option: object, value: object) -> object:
+def fitted(word: type[Operation], option: Option, value: object) -> Any:
     return check_option(word.name, option, Given(None, value, PLACE), Diagnostics())
 
 
@@ -34,7 +36,7 @@ def test_there_are_some() -> None:
 
 
 @pytest.mark.parametrize(("word", "option"), LISTS, ids=lambda v: v.name)
-def test_lists_hold_whole_numbers(word: type[Operation], option: object) -> None:
+def test_lists_hold_whole_numbers(word: type[Operation], option: Option) -> None:
     (first, second) = values = fitted(word, option, [4.0, 3])
     assert values == (4, 3)
     assert type(first) is type(second) is int
@@ -45,7 +47,7 @@ def test_lists_hold_whole_numbers(word: type[Operation], option: object) -> None
 
 
 @pytest.mark.parametrize(("word", "option"), SINGLE, ids=lambda v: v.name)
-def test_single_ones_are_whole(word: type[Operation], option: object) -> None:
+def test_single_ones_are_whole(word: type[Operation], option: Option) -> None:
     value = fitted(word, option, 4.0)
     assert value == 4
     assert type(value) is int

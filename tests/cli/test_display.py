@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dslc.cli import progress
 from dslc.cli.display import State, figure, picture
 from dslc.cli.progress import Bar
 from dslc.run.observing import Plan
@@ -31,9 +30,10 @@ def state(**changes: Any) -> State:
 
 
 def drawn(state: State, width: int) -> list[str]:
-    console = Console(file=StringIO(), width=width)
+    file = StringIO()
+    console = Console(file=file, width=width)
     console.print(picture(state, width))
-    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
+    return file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("width", [40, 50, 60, 70, 80, 90, 100, 120, 160, 200])
@@ -85,7 +85,7 @@ def test_times(left: float | None, said: str) -> None:
 
 
 def driven(epochs: int, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> tuple[Bar, Progress, Console]:
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("dslc.cli.progress.time.monotonic", lambda: clock[0])
     console = Console(file=StringIO(), width=90, height=30, force_terminal=True, color_system=None)
     bar = Bar(console)
     bar.started(Plan("run", Path("run"), "cpu", 1, epochs, epochs * 2, 2, {"train": 8}, 10, None))
@@ -93,8 +93,8 @@ def driven(epochs: int, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def last(console: Console) -> str:
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()[-1]
+    assert isinstance(console.file, StringIO)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).splitlines()[-1]
 
 
 def test_the_loss_of_short_epochs_is_that_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,8 +282,8 @@ def test_predict_writes_by_suffix(dslc: Dslc, trained: Path, tmp_path: Path) -> 
         from_csv = [float(row["probability.left"]) for row in csv.DictReader(file)]
     from_json = [json.loads(line)["probability"]["left"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     from_npz = np.load(tmp_path / "out.npz")["probability"][:, 0]
-    assert np.array_equal(np.float32(from_csv), from_npz)
-    assert np.array_equal(np.float32(from_json), from_npz)
+    assert np.array_equal(np.array(from_csv, np.float32), from_npz)
+    assert np.array_equal(np.array(from_json, np.float32), from_npz)
 
 
 @pytest.mark.parametrize(

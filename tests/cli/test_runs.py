@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,8 +103,10 @@ def test_what_was_kept_is_told(spec: Path, dslc: Dslc) -> None:
         (lambda run: ((run / "model.onnx").unlink(), (run / "model.onnx").mkdir()), "model.onnx is a folder"),
     ],
 )
-def test_a_damaged_run_is_one_of_the_list(damage: object, problem: str, runs: Path, dslc: Dslc) -> None:
-    damage(runs / "sides")  # type: ignore[operator]
+def test_a_damaged_run_is_one_of_the_list(
+    damage: Callable[[Path], object], problem: str, runs: Path, dslc: Dslc
+) -> None:
+    damage(runs / "sides")
     done = dslc("runs", runs)
     assert [row[1] for row in cells(done.out)] == ["state", "compiled", "damaged", "interrupted", "finished"]
     assert done.err.startswith(f"{runs / 'sides'}: ")
@@ -144,9 +148,9 @@ def test_training_beside_a_run_from_python(spec: Path, monkeypatch: pytest.Monke
     assert model.train("mine", new=True).folder == Path("mine")
     with pytest.raises(Problem, match="E0612: runs/sides exists already, and so do runs/sides-2 and runs/sides-3"):
         model.train()
-    for more in ({"resume": True}, {"overwrite": True}):
+    for resume in (True, False):
         with pytest.raises(ValueError, match="only one of"):
-            model.train(new=True, **more)
+            model.train(new=True, resume=resume, overwrite=not resume)
 
 
 def test_a_folder_in_which_a_run_has_just_begun_is_taken(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +180,7 @@ def test_predicting_from_python_as_the_command_does(trained: Path) -> None:
     assert list(prepared) == ["probability"]
     with pytest.raises(Problem, match="E0642: 'label' is what the model predicts"):
         run.predict({"x1": [1], "x2": [2], "label": [3]}, keep=["label"])
-    for wrong in ({}, {"data": points, "split": "test"}, {"split": "test", "prepared": True}):
+    wrongs: list[dict[str, Any]] = [{}, {"data": points, "split": "test"}, {"split": "test", "prepared": True}]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="new data, or the split"):
             run.predict(**wrong)

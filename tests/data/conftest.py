@@ -3,21 +3,25 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dslc.data import Table, open_table
-from dslc.diagnostics import Failure, Problem
+from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.library.word import SOURCES
 
 Open = Callable[..., Table]
+"""Opens a text as a csv file, see :func:`open_text`."""
+Findings = Callable[..., list[str]]
+"""What is said where something fails, see :func:`findings`."""
 
 
 @pytest.fixture
 def open_text(tmp_path: Path) -> Open:
     """Write a csv file and open it: ``open_text("a,b\\n1,2\\n", delimiter=";", memory=0)``."""
 
-    def opened(text: str | bytes, *, memory: int = 1 << 28, packed: bool = False, **options: object) -> Table:
+    def opened(text: str | bytes, *, memory: int = 1 << 28, packed: bool = False, **options: Any) -> Table:
         content = text.encode() if isinstance(text, str) else text
         (tmp_path / "t.csv").write_bytes(gzip.compress(content) if packed else content)
         return open_table(SOURCES["csv"](path="t.csv", **options), [tmp_path], memory=memory)
@@ -26,14 +30,14 @@ def open_text(tmp_path: Path) -> Open:
 
 
 @pytest.fixture
-def findings() -> Callable[[Callable[[], object]], list[str]]:
-    """Call something that must fail, and return 'CODE: message' (and ' | hint') of every finding."""
+def findings() -> Findings:
+    """Call something (with arguments) that must fail, and return 'CODE: message' (and ' | hint') of every finding."""
 
-    def told(action: Callable[[], object]) -> list[str]:
+    def told(action: Callable[..., object], *given: object) -> list[str]:
         try:
-            action()
+            action(*given)
         except Problem as problem:
-            found = (problem.diagnostic,)
+            found: tuple[Diagnostic, ...] = (problem.diagnostic,)
         except Failure as failure:
             found = failure.diagnostics
         else:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ DATA = Dataset({
 })  # fmt: skip
 
 
-def rows(split: str, **options: object) -> list[list[int]]:
-    settings: dict[str, object] = {"shuffle": True, "seed": 7, "epoch": 0, **options}
+def rows(split: str, **options: Any) -> list[list[int]]:
+    settings: dict[str, Any] = {"shuffle": True, "seed": 7, "epoch": 0, **options}
     return [batch["y"].tolist() for batch in DATA.batches(split, 10, **settings)]
 
 
@@ -97,5 +98,5 @@ def test_prefetch_stops_its_thread_when_closed() -> None:
     ahead = prefetch(iter(range(1000)))
     next(ahead)
     assert threads()
-    ahead.close()  # type: ignore[attr-defined]
+    ahead.close()
     assert not threads()

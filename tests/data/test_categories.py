@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -11,8 +10,7 @@ from dslc.data import Table, where_in
 from dslc.data.categories import encode, fit_categories
 from dslc.data.readers.array_table import ArrayTable
 from dslc.plan.contract import Categories
-
-Findings = Callable[[Callable[[], object]], list[str]]
+from tests.data.conftest import Findings
 
 
 def table(values: object) -> Table:
@@ -50,10 +48,10 @@ def test_texts_that_look_the_same_are_never_two_categories(findings: Findings, t
     assert "t.npz, index " in fitting
     assert "U+" in fitting
     assert fitted([text, "b", other], [0, 1]).count == 2  # the third is of no example of the training split
-    for more in ({}, {"unknown": True}):
-        known = fitted([text, "b"], **more)
+    for unknown in (False, True):
+        known = fitted([text, "b"], unknown=unknown)
         assert coded([text, "b"], known) == [known.values.index(text), known.values.index("b")]
-        (found,) = findings(lambda known=known: coded(["b", text, other], known))  # type: ignore[misc]
+        (found,) = findings(coded, ["b", text, other], known)
         assert found.startswith("E0468: ")
         assert "(t.npz, index 2, column 'c')" in found
 

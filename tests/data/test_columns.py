@@ -32,9 +32,9 @@ train t {{
 """
 
 
-def prepared(folder: Path, arrays: dict[str, np.ndarray], fields: dict[str, str]) -> dict[str, np.ndarray]:
+def prepared(folder: Path, arrays: dict[str, Any], fields: dict[str, str]) -> dict[str, np.ndarray]:
     """The fields of every row; ``fields`` maps ``name: type`` to expressions."""
-    np.savez(folder / "d.npz", target=np.zeros(ROWS, np.float32), **arrays)  # type: ignore[arg-type]
+    np.savez(folder / "d.npz", target=np.zeros(ROWS, np.float32), **arrays)
     lines = "\n".join(f"  field {name} = {expression}" for name, expression in fields.items())
     (folder / "d.dl").write_text(SPEC.format(fields=lines))
     return dict(compile_spec(folder / "d.dl").dataset.splits["train"].fields)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from dslc.data.readers import csv_records
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, ElementType
+from tests.data.conftest import Findings, Open
 
 ENCODING = 'name its encoding, csv(..., encoding = "latin-1") or "cp1252" or another, or save the file as UTF-8'
 TABLE = 'p1,p2,name,digit\n1,0.5,ann,7\n2,,bob,8\n3,1e2,"x, y",9\n'
 
 
-def test_columns_have_their_own_types_and_convert(open_text) -> None:
+def test_columns_have_their_own_types_and_convert(open_text: Open) -> None:
     table = open_text(TABLE)
     assert table.names == ("p1", "p2", "name", "digit")
     assert table.rows == 3
@@ -51,7 +52,7 @@ def test_columns_have_their_own_types_and_convert(open_text) -> None:
         ("隐藏\né\n", {}, {"隐藏": ["é"]}),
     ],
 )
-def test_dialects(open_text, text: str, options: dict[str, object], columns: dict[str, list[object]]) -> None:
+def test_dialects(open_text: Open, text: str, options: dict[str, object], columns: dict[str, list[object]]) -> None:
     for packed in (False, True):
         table = open_text(text, packed=packed, **options)
         assert table.names == tuple(columns)
@@ -59,17 +60,17 @@ def test_dialects(open_text, text: str, options: dict[str, object], columns: dic
             np.testing.assert_array_equal(table.read(name), np.array(values, table.element(name).numpy))
 
 
-def test_text_keeps_what_numbers_would_lose(open_text) -> None:
+def test_text_keeps_what_numbers_would_lose(open_text: Open) -> None:
     assert open_text("zip\n00501\n01234\n").read("zip", STRING).tolist() == ["00501", "01234"]
 
 
-def test_booleans(open_text) -> None:
+def test_booleans(open_text: Open) -> None:
     table = open_text("a,b\ntrue,1\nFalse,0\n")
     assert table.read("a", BOOL).tolist() == [True, False]
     assert table.read("b", BOOL).tolist() == [True, False]
 
 
-def test_lines_are_those_of_an_editor(open_text) -> None:
+def test_lines_are_those_of_an_editor(open_text: Open) -> None:
     table = open_text('a,b\n\n1,"two\nlines"\n2,x\r\n\r\n3,"c\r\nd\re"\n4,y\n')
     assert [str(table.origin(row, "b")) for row in range(4)] == [
         f"t.csv, line {line}, column 'b'" for line in (3, 5, 7, 10)
@@ -119,7 +120,7 @@ def test_lines_are_those_of_an_editor(open_text) -> None:
         (b"caf\xe9\n1\n", ["E0407: the name of column 1 in line 1 of t.csv is not UTF-8 | " + ENCODING]),
     ],
 )
-def test_faults_of_form(open_text, findings, text: str | bytes, expected: list[str]) -> None:
+def test_faults_of_form(open_text: Open, findings: Findings, text: str | bytes, expected: list[str]) -> None:
     assert findings(lambda: open_text(text)) == expected
 
 
@@ -169,29 +170,31 @@ def test_faults_of_form(open_text, findings, text: str | bytes, expected: list[s
         ),
     ],
 )  # fmt: skip
-def test_misfits_are_named_with_their_place(open_text, findings, cell: str, element: str, expected: str) -> None:
+def test_misfits_are_named_with_their_place(
+    open_text: Open, findings: Findings, cell: str, element: str, expected: str
+) -> None:
     table = open_text(f"a,b\n1,0\n{cell},0\n")
     assert findings(lambda: table.read("a", ElementType(element))) == [expected]
     assert findings(lambda: table.read_block(("b", "a"), ElementType(element))) == [expected]
 
 
-def test_a_handful_of_misfits_is_told_and_the_rest_counted(open_text, findings) -> None:
+def test_a_handful_of_misfits_is_told_and_the_rest_counted(open_text: Open, findings: Findings) -> None:
     table = open_text("a\n" + "x\n" * 100)
     told = findings(lambda: table.read("a", FLOAT32))
     assert [f"line {line}" in text for line, text in enumerate(told, 2)] == [True] * 5
     assert told[-1].endswith("| and 95 more like it")
 
 
-def test_reading_stops_after_a_handful_of_ragged_rows(open_text, findings) -> None:
+def test_reading_stops_after_a_handful_of_ragged_rows(open_text: Open, findings: Findings) -> None:
     told = findings(lambda: open_text("a,b\n" + "1\n" * 1000))
     assert told == [f"E0409: line {line} of t.csv has 1 cell, and there are 2 columns" for line in range(2, 7)]
 
 
-def test_an_empty_cell_of_a_misread_text_column_is_missing(open_text) -> None:
+def test_an_empty_cell_of_a_misread_text_column_is_missing(open_text: Open) -> None:
     np.testing.assert_array_equal(open_text('a,b\ntrue,1\n"",2\n').text("a").strings(), ["true", ""])
 
 
-def test_unknown_columns_are_told_with_a_suggestion(open_text, findings) -> None:
+def test_unknown_columns_are_told_with_a_suggestion(open_text: Open, findings: Findings) -> None:
     table = open_text(TABLE)
     assert findings(lambda: table.read("digitt")) == [
         "E0411: there is no column 'digitt' in t.csv | did you mean 'digit'?"
@@ -207,7 +210,7 @@ def test_unknown_columns_are_told_with_a_suggestion(open_text, findings) -> None
     ]
 
 
-def test_a_file_beyond_memory_reads_the_same(open_text, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_beyond_memory_reads_the_same(open_text: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_records, "BLOCK_CELLS", 40)
     lines = [f"{i},{i / 7!r},{'w' if i % 50 > 25 else ''}{i % 13}" for i in range(1000)]
     text = "\n".join(["a,b,c", *lines])
@@ -223,7 +226,9 @@ def test_a_file_beyond_memory_reads_the_same(open_text, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(small.read("b"), [i / 7 for i in range(1000)])
 
 
-def test_misfits_far_into_a_file_are_found(open_text, findings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misfits_far_into_a_file_are_found(
+    open_text: Open, findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(csv_records, "BLOCK_CELLS", 10)
     table = open_text("a\n" + "\n".join("oops" if i in {95, 333} else str(i) for i in range(400)), memory=100)
     assert table.element("a") is STRING
@@ -245,7 +250,9 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     delimiter=st.sampled_from(",;\t|"),
     terminator=st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_csv_writes_is_read_back(open_text, rows, delimiter: str, terminator: str) -> None:
+def test_what_csv_writes_is_read_back(
+    open_text: Open, rows: list[tuple[int, float, str]], delimiter: str, terminator: str
+) -> None:
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator=terminator, quoting=csv.QUOTE_ALL)
     writer.writerow(["whole", "real", "text"])

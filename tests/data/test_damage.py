@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from dslc.data import Table, open_table
 from dslc.diagnostics import Failure, Problem
 from dslc.library.word import SOURCES
+from tests.data.conftest import Findings
 from tests.hostile import Watch, portions, watched, within
 
 NUMBERS = np.arange(24, dtype=np.float32).reshape(8, 3)
@@ -150,7 +152,7 @@ HEADERS = {
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.filterwarnings("error")
-def test_npy_headers_that_lie(tmp_path: Path, findings: Callable[..., list[str]], name: str, packed: bool) -> None:
+def test_npy_headers_that_lie(tmp_path: Path, findings: Findings, name: str, packed: bool) -> None:
     content = header(HEADERS[name])
     (tmp_path / "t.npy").write_bytes(gzip.compress(content) if packed else content)
     told = findings(lambda: opened(tmp_path, "t.npy"))
@@ -161,10 +163,9 @@ def test_npy_headers_that_lie(tmp_path: Path, findings: Callable[..., list[str]]
 
 @pytest.mark.parametrize("descr", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "<i2", ">i4", ">i8", "|u1", ">u8", "|b1"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_every_plain_type_is_read_right(tmp_path: Path, descr: str, order: str) -> None:
-    array = np.asarray(
-        np.arange(6).reshape(2, 3) % 2 if descr == "|b1" else np.arange(6).reshape(2, 3), descr, order=order
-    )
+def test_every_plain_type_is_read_right(tmp_path: Path, descr: str, order: Literal["C", "F"]) -> None:
+    array = np.arange(6).reshape(2, 3)
+    array = (array % 2 if descr == "|b1" else array).astype(descr, order)
     for memory in (0, 1 << 28):
         np.save(tmp_path / "t.npy", array)
         table = opened(tmp_path, "t.npy", memory)
@@ -179,7 +180,7 @@ def test_an_old_npy_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(opened(tmp_path, "t.npy").read("a"), NUMBERS)
 
 
-def test_an_npz_whose_member_lies_behind_its_end(tmp_path: Path, findings: Callable[..., list[str]]) -> None:
+def test_an_npz_whose_member_lies_behind_its_end(tmp_path: Path, findings: Findings) -> None:
     content = bytearray(FILES["t.npz"])
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         directory = archive.start_dir
@@ -188,7 +189,7 @@ def test_an_npz_whose_member_lies_behind_its_end(tmp_path: Path, findings: Calla
     assert findings(lambda: opened(tmp_path, "t.npz"))[0].startswith("E0406: 't.npz' is not a whole npz file")
 
 
-def test_a_gzipped_line_without_end(tmp_path: Path, findings: Callable[..., list[str]]) -> None:
+def test_a_gzipped_line_without_end(tmp_path: Path, findings: Findings) -> None:
     with gzip.open(tmp_path / "t.csv.gz", "wb", compresslevel=1) as file:
         file.write(b"a,b\n1,2\n")
         for _ in range(40):
@@ -199,7 +200,7 @@ def test_a_gzipped_line_without_end(tmp_path: Path, findings: Callable[..., list
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
-def test_pipes_links_and_long_names_are_refused(tmp_path: Path, findings: Callable[..., list[str]]) -> None:
+def test_pipes_links_and_long_names_are_refused(tmp_path: Path, findings: Findings) -> None:
     os.mkfifo(tmp_path / "t.csv")
     assert findings(lambda: opened(tmp_path, "t.csv")) == ["E0404: 't.csv' is a pipe or a device, not a file"]
     (tmp_path / "l.csv").symlink_to("l.csv")

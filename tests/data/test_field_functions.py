@@ -54,7 +54,7 @@ def one_more(found: Callable[..., Array]) -> Callable[..., Array]:
     return lambda A: found(A) + 1
 
 
-TABLE: dict[str, Callable[..., Any]] = {
+TABLE: dict[str, Callable[..., Any] | None] = {
     "relu(A)": lambda A: np.maximum(A, 0),
     "leaky_relu(A)": lambda A: np.where(A > 0, A, A * 0.01),
     "elu(A)": lambda A: np.where(A > 0, A, np.expm1(np.minimum(A, 0))),
@@ -114,24 +114,24 @@ TABLE: dict[str, Callable[..., Any]] = {
     "detach(A)": lambda A: A,
     "is_missing(A)": lambda A: np.zeros(A.shape, bool) if A.dtype.kind not in "fU" else A != A,
     "one_hot(A, 9)": lambda A: np.eye(9)[A.astype(int)],
-    "positions(M, axis = 1)": None,  # type: ignore[dict-item]
+    "positions(M, axis = 1)": None,
     "M * 0.0 + cast(positions(M, axis = 1), float64)": lambda M: M * 0.0 + np.arange(4),
     "zeros_like(A)": np.zeros_like,
     "ones_like(A)": np.ones_like,
-    "normal_like(A)": None,  # type: ignore[dict-item]
-    "uniform_like(A)": None,  # type: ignore[dict-item]
+    "normal_like(A)": None,
+    "uniform_like(A)": None,
     "M[:, 1]": lambda M: M[:, 1],
     "M[:, none, ::2]": lambda M: M[:, None, ::2],
     "reshape(M, [-1, 2, 2])": lambda M: M.reshape(-1, 2, 2),
     "transpose(K, axes = [0, 2, 1])": lambda K: K.transpose(0, 2, 1),
     "squeeze(U, axis = 1)": lambda U: U[:, 0],
     "unsqueeze(A, axis = 1)": lambda A: A[:, None],
-    "expand(U, [-1, 3])": None,  # type: ignore[dict-item]
-    "expand(M, [2, -1, 4])": None,  # type: ignore[dict-item]
+    "expand(U, [-1, 3])": None,
+    "expand(M, [2, -1, 4])": None,
     "concat(M, U, axis = 1)": lambda M, U: np.concatenate([M, U], 1),
     "stack(A, B, axis = 1)": lambda A, B: np.stack([A, B], 1),
-    "split(M, [1, 3], axis = 1)": None,  # type: ignore[dict-item]
-    "pad(M, [0, 0, 1, 2])": None,  # type: ignore[dict-item]
+    "split(M, [1, 3], axis = 1)": None,
+    "pad(M, [0, 0, 1, 2])": None,
     "gather(M, I, axis = 1)": lambda M, I: np.take_along_axis(M, I, 1),
     "exp(A)": np.exp,
     "log(A)": np.log,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -19,12 +18,14 @@ import pytest
 
 from dslc.data import open_inputs, open_table, opening
 from dslc.data.readers import array_files, csv_table
-from dslc.data.readers.array_headers import Layout
+from dslc.data.readers.array_headers import Layout, read_npy_header
 from dslc.data.readers.csv_records import Records
 from dslc.data.scratch import MEMORY, Spool
-from dslc.library.word import SOURCES
+from dslc.library.word import SOURCES, Texts
+from tests.data.conftest import Findings
 
-Findings = Callable[[Callable[[], object]], list[str]]
+if sys.platform != "win32":
+    import resource
 
 
 def test_the_hash_is_of_the_bytes_that_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_the_hash_is_of_the_bytes_that_were_read(tmp_path: Path, monkeypatch: py
     path.write_bytes(old)
 
     class Replacing(Records):
-        def __iter__(self) -> Iterator[list[tuple[str, ...]]]:
+        def __iter__(self) -> Iterator[list[Sequence[str]]]:
             for number, block in enumerate(super().__iter__()):
                 if not number:
                     (tmp_path / "new.csv").write_bytes(b"a\n" + b"2\n" * 300_000)
@@ -100,7 +101,7 @@ def test_an_npz_that_changes_behind_its_hash(
 ) -> None:
     np.savez(tmp_path / "t.npz", a=np.ones(1000))
     np.savez(tmp_path / "new.npz", a=np.zeros(1000))
-    kept = array_files.read_npy_header
+    kept = read_npy_header
 
     def replace(file: IO[bytes], name: str) -> Layout:
         (tmp_path / "t.npz").write_bytes((tmp_path / "new.npz").read_bytes())
@@ -155,6 +156,7 @@ def test_a_large_file_that_is_cut_while_training(tmp_path: Path) -> None:
 @contextmanager
 def no_room(size: int) -> Iterator[None]:
     """Let files be no larger than that."""
+    assert sys.platform != "win32"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -163,6 +165,7 @@ def no_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no bounds on files")
 def test_a_full_disk_for_temporary_files(tmp_path: Path, findings: Findings) -> None:
     np.savez_compressed(tmp_path / "t.npz", a=np.arange(100_000))
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 100_000)
@@ -186,7 +189,7 @@ def given(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
 def test_standard_input(tmp_path: Path, findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given(monkeypatch, b"a;b\n1;-9\n007;x\n")
-    table = open_inputs(Path("-"), SOURCES["csv"](path="t.csv", delimiter=";", missing="-9"))
+    table = open_inputs(Path("-"), SOURCES["csv"](path="t.csv", delimiter=";", missing=Texts(["-9"])))
     assert table.read("b").tolist() == ["", "x"]
     assert table.select(["a"]).text("a").strings().tolist() == ["1", "007"]
     del table
@@ -201,7 +204,7 @@ def test_standard_input(tmp_path: Path, findings: Findings, monkeypatch: pytest.
 
 def test_inputs_are_read_by_the_options_of_the_source(tmp_path: Path, findings: Findings) -> None:
     (tmp_path / "n.csv").write_text("a;b\n1,5;?\n")
-    source = SOURCES["csv"](path="", delimiter=";", decimal=",", missing="?")
+    source = SOURCES["csv"](path="", delimiter=";", decimal=",", missing=Texts(["?"]))
     table = open_inputs(tmp_path / "n.csv", source)
     assert table.read("a").tolist() == [1.5]
     assert np.isnan(table.read("b")).all()
@@ -225,6 +228,6 @@ def test_inputs_that_never_end_are_refused(tmp_path: Path, findings: Findings) -
     os.mkfifo(tmp_path / "p.csv")
     (tmp_path / "z.csv").symlink_to("/dev/zero")
     for name in ("p.csv", "z.csv"):
-        (told,) = findings(lambda name=name: open_inputs(tmp_path / name))  # type: ignore[misc]
+        (told,) = findings(open_inputs, tmp_path / name)
         hint = "csv is read from standard input where the file is called -"
         assert told == f"E0404: '{tmp_path / name}' is a pipe or a device, not a file | {hint}"

@@ -9,6 +9,7 @@ from dslc.data import Origin, check_range, table, where_in
 from dslc.data.conversion import Conversion
 from dslc.library.fits.statistics import fit_mean, fit_median, fit_minmax, fit_standardize
 from dslc.types import FLOAT32
+from tests.data.conftest import Findings, Open
 
 
 def where(row: int, element: int) -> Origin:
@@ -65,7 +66,7 @@ def test_axes_are_taken_together(over: tuple[int, ...]) -> None:
 
 
 @pytest.mark.usefixtures("piecewise")
-def test_statistics_leave_missing_values_out(findings) -> None:
+def test_statistics_leave_missing_values_out(findings: Findings) -> None:
     values = np.arange(100.0)
     values[::3] = np.nan
     there = values[~np.isnan(values)]
@@ -79,7 +80,7 @@ def test_statistics_leave_missing_values_out(findings) -> None:
     assert [*fit_standardize(values), *fit_minmax(values), fit_median(values)] == [mean, scale, 1, 97, np.median(there)]
     nothing = np.stack([np.ones(9), np.full(9, np.nan)], axis=1)
     for fit in (fit_mean, fit_median, fit_minmax, fit_standardize):
-        assert findings(lambda fit=fit: fit(nothing)) == [
+        assert findings(fit, nothing) == [
             "E0415: the training split has no value to fit on in element [1]: all are missing"
         ]
 
@@ -91,7 +92,7 @@ def finite(values: np.ndarray) -> None:
 
 
 @pytest.mark.usefixtures("piecewise")
-def test_checks_of_fields(findings) -> None:
+def test_checks_of_fields(findings: Findings) -> None:
     values = np.zeros((300, 2), np.float32)
     finite(values)
     check_range("x", values, 0, 0, where)
@@ -110,7 +111,7 @@ def test_checks_of_fields(findings) -> None:
     ]
 
 
-def test_origins_of_a_table(open_text) -> None:
+def test_origins_of_a_table(open_text: Open) -> None:
     opened = open_text("a,b\n1,2\n3,4\n")
     assert str(where_in(opened, ["a", "b"])(1, 1)) == "t.csv, line 3, column 'b'"
     assert str(where_in(opened, ["b"])(0, 7)) == "t.csv, line 2, column 'b'"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dslc.data import data_folders, fingerprint, locate
+from tests.data.conftest import Findings
 
 
 @pytest.fixture
@@ -36,29 +37,27 @@ def test_gzip_or_not(folders: tuple[Path, Path]) -> None:
     assert locate("b.csv", folders) == more / "b.csv.gz"
 
 
-def test_what_is_refused(folders: tuple[Path, Path], findings) -> None:
+def test_what_is_refused(folders: tuple[Path, Path], findings: Findings) -> None:
     spec, more = folders
     (spec / "link").symlink_to(spec.parent / "secret")
     (spec / "inner").symlink_to(more)
     assert locate("inner/a.csv", folders) == more / "a.csv"
     hint = "name the folder it lies in with --data DIR"
     for path in ("../more/a.csv", "../secret/key", "data/../../more/a.csv", "link/key"):
-        assert findings(lambda path=path: locate(path, folders)) == [
-            f"E0402: '{path}' leads out of the data folders | {hint}"
-        ]
+        assert findings(locate, path, folders) == [f"E0402: '{path}' leads out of the data folders | {hint}"]
     for path in (str(spec / "data/a.csv"), "C:\\a.csv", "\\\\host\\a.csv"):
-        assert findings(lambda path=path: locate(path, folders)) == [
+        assert findings(locate, path, folders) == [
             (
                 f"E0402: '{path}' is an absolute path | "
                 "name its folder with --data DIR, and write the path relative to that"
             )
         ]
     for path in ("", "a\0b"):
-        assert findings(lambda path=path: locate(path, folders))[0].startswith("E0402: ")
+        assert findings(locate, path, folders)[0].startswith("E0402: ")
     assert findings(lambda: locate("data", folders)) == ["E0404: 'data' is a folder, not a file"]
 
 
-def test_a_missing_file_names_the_folders_tried(folders: tuple[Path, Path], findings) -> None:
+def test_a_missing_file_names_the_folders_tried(folders: tuple[Path, Path], findings: Findings) -> None:
     spec, more = folders
     assert findings(lambda: locate("data/aa.csv", folders)) == [
         f"E0403: there is no file 'data/aa.csv' | did you mean 'data/a.csv'? (looked in {spec}, {more})"

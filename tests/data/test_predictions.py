@@ -9,6 +9,7 @@ import pytest
 
 from dslc.data import open_inputs, write_predictions
 from dslc.types import FLOAT32
+from tests.data.conftest import Findings
 
 OUTPUTS = {
     "logits": np.array([[0.1, -2.5], [1e-20, np.inf]], np.float32),
@@ -48,6 +49,6 @@ def test_files_are_read_back(tmp_path: Path) -> None:
         ("gone/o.csv", "E0422: '{}' cannot be written: No such file or directory"),
     ],
 )
-def test_what_cannot_be_written(tmp_path: Path, findings, name: str, expected: str) -> None:
+def test_what_cannot_be_written(tmp_path: Path, findings: Findings, name: str, expected: str) -> None:
     path = tmp_path / name
     assert findings(lambda: write_predictions(OUTPUTS, path)) == [expected.format(path)]

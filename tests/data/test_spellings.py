@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from dslc.data.spellings import Spelling, advice
 from dslc.diagnostics import Problem
 from dslc.library.word import SOURCES
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
+from tests.data.conftest import Findings, Open
 
 
 @pytest.mark.parametrize(
@@ -33,8 +35,8 @@ from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
         ({"thousands": ","}, {"1" * 400 + ",": None, "1" + " " * 10_000 + "x": None}),
     ],
 )  # fmt: skip
-def test_numbers(options: dict[str, object], values: dict[str, object]) -> None:
-    spelling = Spelling(**options)  # type: ignore[arg-type]
+def test_numbers(options: dict[str, Any], values: dict[str, object]) -> None:
+    spelling = Spelling(**options)
     for text, value in values.items():
         found = spelling.number(text)
         assert type(found) is type(value), text
@@ -68,7 +70,7 @@ def test_advice_adds_to_what_the_source_says() -> None:
     assert advice("1.5", german) == 'csv(..., decimal = ".") reads it as 1.5'
 
 
-def test_missing_marks_are_the_same_in_text_and_in_numbers(open_text) -> None:
+def test_missing_marks_are_the_same_in_text_and_in_numbers(open_text: Open) -> None:
     table = open_text("n,t,w\n1,a,5\n-999.0,-999,6\n?,?,-999\nNaN,nan,7\n , ,8\n", missing=("?", "-999"))
     np.testing.assert_array_equal(table.read("n"), [1, math.nan, math.nan, math.nan, math.nan])
     assert table.read("t").tolist() == ["a", "", "", "", ""]
@@ -86,7 +88,7 @@ def test_missing_marks_are_the_same_in_text_and_in_numbers(open_text) -> None:
 ])  # fmt: skip
 @pytest.mark.parametrize("block", [1, 1000])
 def test_the_kind_of_a_column_is_that_of_all_its_rows(
-    open_text, monkeypatch: pytest.MonkeyPatch, cells: list[str], kind: ElementType, block: int
+    open_text: Open, monkeypatch: pytest.MonkeyPatch, cells: list[str], kind: ElementType, block: int
 ) -> None:
     monkeypatch.setattr(csv_records, "BLOCK_CELLS", block)
     for order in (cells, cells[::-1]):
@@ -99,7 +101,7 @@ def test_the_kind_of_a_column_is_that_of_all_its_rows(
         np.testing.assert_array_equal(late.read("a"), table.read("a"))
 
 
-def test_marks_of_one_column(open_text, findings) -> None:
+def test_marks_of_one_column(open_text: Open, findings: Findings) -> None:
     table = open_text("a,b,c\n1,1,x\n-9,-9,-9\n?,2,?\n").marking({"a": ["-9", "?"], "c": ["-9", "?"]})
     np.testing.assert_array_equal(table.read("a"), [1, math.nan, math.nan])
     assert table.read("b").tolist() == [1, -9, 2]
@@ -109,7 +111,7 @@ def test_marks_of_one_column(open_text, findings) -> None:
     assert findings(lambda: table.marking({"z": ["?"]}))[0].startswith("E0411: there is no column 'z'")
 
 
-def test_blanks_around_cells_and_names(open_text) -> None:
+def test_blanks_around_cells_and_names(open_text: Open) -> None:
     text = 'a , b,"c "\n Private, 1 ," x, y "\nPrivate,2,z\n'
     table = open_text(text)
     assert table.names == ("a", "b", "c")
@@ -123,7 +125,7 @@ def test_blanks_around_cells_and_names(open_text) -> None:
     assert kept.read("c").tolist() == ["x ", "y"]
 
 
-def test_spelled_numbers(open_text) -> None:
+def test_spelled_numbers(open_text: Open) -> None:
     table = open_text("a;b;c;d\n1.200,50;12%;5 €;1.000\n7;3,5 %;-€ 1;2\n", delimiter=";", decimal=",", thousands=".",
                       percent=True, currency="€")  # fmt: skip
     assert table.read("a").tolist() == [1200.5, 7]
@@ -134,7 +136,7 @@ def test_spelled_numbers(open_text) -> None:
     assert table.text("a").strings().tolist() == ["1.200,50", "7"]
 
 
-def test_a_point_is_no_number_where_commas_are_decimal(open_text, findings) -> None:
+def test_a_point_is_no_number_where_commas_are_decimal(open_text: Open, findings: Findings) -> None:
     table = open_text("a\n1.5\n2,5\n".replace(",", ";"), delimiter=",", decimal=",")
     assert table.element("a") is STRING
     assert findings(lambda: table.read("a", FLOAT64))[0] == (
@@ -142,7 +144,7 @@ def test_a_point_is_no_number_where_commas_are_decimal(open_text, findings) -> N
     )
 
 
-def test_truth(open_text, findings) -> None:
+def test_truth(open_text: Open, findings: Findings) -> None:
     table = open_text("a,b\nTrue,yes\nFALSE,N\n1,y\n0,no\n")
     assert table.read("a", BOOL).tolist() == [True, False, True, False]
     assert table.read("b", BOOL).tolist() == [True, False, True, False]
@@ -150,7 +152,7 @@ def test_truth(open_text, findings) -> None:
     assert findings(lambda: table.read("b", INT64))[0].startswith("E0412: 'yes' where int64 is due")
 
 
-def test_comments_and_lines_to_skip(open_text) -> None:
+def test_comments_and_lines_to_skip(open_text: Open) -> None:
     text = 'exported by x\n"really\n# one\na,b\n# two\n1,"x\n# not a comment"\n#3,4\n\n5,y\n'
     table = open_text(text, comment="#", skip=2)
     assert table.names == ("a", "b")
@@ -158,7 +160,7 @@ def test_comments_and_lines_to_skip(open_text) -> None:
     assert [table.origin(row, "a").line for row in range(2)] == [6, 10]
 
 
-def test_names_for_a_file_without_a_header(open_text, findings) -> None:
+def test_names_for_a_file_without_a_header(open_text: Open, findings: Findings) -> None:
     table = open_text("1,2\n3,4\n", header=False, names=("a", "b"))
     assert table.read("b").tolist() == [2, 4]
     assert findings(lambda: open_text("1,2\n", header=False, names=("a",))) == [
@@ -170,7 +172,7 @@ def test_names_for_a_file_without_a_header(open_text, findings) -> None:
     ("utf-16", "utf-8"), ("utf-32", "utf-8"), ("utf-8-sig", "utf-8"), ("utf-16", "latin-1"), ("latin-1", "latin-1"),
     ("cp1252", "Windows-1252"), ("shift_jis", "shift-jis"), ("gb18030", "GB18030"), ("utf-16-le", "utf-16-le"),
 ])  # fmt: skip
-def test_encodings(open_text, encoding: str, option: str) -> None:
+def test_encodings(open_text: Open, encoding: str, option: str) -> None:
     word = "größe" if encoding in {"latin-1", "cp1252", "utf-16-le"} else "日本"
     table = open_text(f"{word},b\n{word},1\n".encode(encoding), encoding=option)
     assert table.names == (word, "b")
@@ -183,7 +185,7 @@ def test_unknown_encodings_are_refused(encoding: str) -> None:
         SOURCES["csv"](path="x.csv", encoding=encoding)
 
 
-def test_a_file_that_is_not_in_its_encoding(open_text, findings) -> None:
+def test_a_file_that_is_not_in_its_encoding(open_text: Open, findings: Findings) -> None:
     told = findings(lambda: open_text(b"a\nx\n\xd8\n", encoding="utf-16"))
     assert told[0].startswith("E0407: t.csv is not utf_16: ")
     many = "a,b\n" + "".join(f"{n},é{n}\n" for n in range(60_000))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dslc.data import split_rows
+from tests.data.conftest import Findings
 
 PARTS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
@@ -76,7 +77,7 @@ def test_a_part_cut_from_train() -> None:
     assert {name: len(rows) for name, rows in parts.items()} == {"train": 45, "validation": 5}
 
 
-def test_empty_parts(findings) -> None:
+def test_empty_parts(findings: Findings) -> None:
     assert findings(lambda: split_rows(3, PARTS, 1)) == ["E0418: the split 'test', 0.15 of 3 rows, is empty"]
     assert findings(lambda: split_rows(40, PARTS, 1, group=np.arange(40) // 20)) == [
         "E0418: the split 'validation', 0.15 of 40 rows in 2 groups, is empty"

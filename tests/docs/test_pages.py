@@ -10,7 +10,9 @@ from types import ModuleType
 import pytest
 
 from dslc.diagnostics import CODES, Diagnostic, Failure
+from dslc.graph import DEFAULT_OPSET
 from dslc.pipeline import check_spec
+from dslc.storage import checkpoints, manifest
 from tests.docs.blocks import DOCS, ROOT, Block, blocks_of
 
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
@@ -89,6 +91,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not file.exists() or (fragment and fragment not in anchors(file)):
             broken.append(link)
     assert broken == []
+
+
+def test_formats_named_in_the_pages_are_those_that_are_written() -> None:
+    text = (DOCS / "versions.md").read_text(encoding="utf-8")
+    assert f"`manifest.json` (format {manifest.FORMAT}) and checkpoints (format {checkpoints.FORMAT})" in text
+    assert f"The operator set** of the graphs is {DEFAULT_OPSET} " in text
+    row = f'| `producer`, `format` | "{manifest.PRODUCER}", and the version of the manifest, {manifest.FORMAT};'
+    assert row in (DOCS / "artifacts.md").read_text(encoding="utf-8")
 
 
 def test_codes_named_in_the_pages_exist(docs_tool: ModuleType) -> None:

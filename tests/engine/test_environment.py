@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from dslc import __version__
 from dslc.engine.engines import choose_engine
 from dslc.engine.environment import environment, environment_changes
 from dslc.engine.machine import processor_features
@@ -19,6 +20,8 @@ def test_environment() -> None:
     assert environment_changes(found, found) == []
     (warning,) = environment_changes(found, {**found, "threads": 8, "numpy": "0"})
     assert (warning.code.id, warning.message) == ("W0602", "threads: 2 before, 8 now")
+    (warning,) = environment_changes({**found, "dslc": "0.0.9"}, found)
+    assert warning.message == f"dslc: 0.0.9 before, {__version__} now"
     (warning,) = environment_changes({**found, "halves": True}, {**found, "halves": False})
     assert warning.message == "threads keep to halves of tensors: yes before, no now"
 

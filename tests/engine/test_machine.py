@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dslc.diagnostics import Problem
@@ -27,7 +29,7 @@ def test_threads_that_fill_all_cores_have_places(monkeypatch: pytest.MonkeyPatch
     assert places_of_workers(4) == []
 
 
-def test_unlike_cores_are_told_by_their_capacity_or_their_kind(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_unlike_cores_are_told_by_their_capacity_or_their_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("dslc.engine.machine.DEVICES", tmp_path)
     assert not has_unlike_cores()
     for cpu, capacity in enumerate(("1024", "1024", "446")):

@@ -58,7 +58,10 @@ class Loop:
                 continue
             found = [self.run(objective["gradient"], {**self.state, **batch}) for batch in workers]
             self.state |= mean_of([successors(one) for one in found], [len(batch["x"]) for batch in workers])
-            sums = {name: sum(one[name] for one in found) for name in objective["sums"]}
+            sums = {
+                name: np.sum([one[name] for one in found], axis=0, dtype=found[0][name].dtype)
+                for name in objective["sums"]
+            }
             self.state |= successors(self.run(objective["update"], {**self.state, **sums}))
         return float(found[-1]["loss"])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dslc.compile.artifacts import Artifacts
 from dslc.diagnostics import Failure
 from dslc.engine.evaluation import MetricRunner
 
@@ -82,15 +83,21 @@ def cut(size: int) -> list[dict[str, np.ndarray]]:
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, np.ndarray]]:
-    artifacts = compiled_text(tmp_path_factory.mktemp("spec"), SPEC)
-    evaluator = MetricRunner(artifacts.models["eval.onnx"], artifacts.models["metrics.onnx"], ENGINE)
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    return compiled_text(tmp_path_factory.mktemp("spec"), SPEC)
+
+
+@pytest.fixture(scope="module")
+def state(artifacts: Artifacts) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(6)
-    state = {name: array + rng.uniform(0, 1, array.shape).astype(array.dtype) if "Net" in name else array
+    return {name: array + rng.uniform(0, 1, array.shape).astype(array.dtype) if "Net" in name else array
              for name, array in artifacts.initial.items()}  # fmt: skip
-    found = {size: evaluator.run(cut(size), state) for size in (ROWS, 1, 7, 40)}
-    found[0] = {"state": state}  # type: ignore[dict-item]
-    return found
+
+
+@pytest.fixture(scope="module")
+def figures(artifacts: Artifacts, state: dict[str, np.ndarray]) -> dict[int, dict[str, np.ndarray]]:
+    evaluator = MetricRunner(artifacts.models["eval.onnx"], artifacts.models["metrics.onnx"], ENGINE)
+    return {size: evaluator.run(cut(size), state) for size in (ROWS, 1, 7, 40)}
 
 
 @pytest.mark.parametrize("size", [1, 7, 40])
@@ -104,9 +111,11 @@ def test_batches_do_not_matter(figures: dict[int, dict[str, np.ndarray]], size: 
             np.testing.assert_allclose(parts[name], value, rtol=4e-6, err_msg=name)
 
 
-def test_values_are_those_of_the_definitions(figures: dict[int, dict[str, np.ndarray]]) -> None:
+def test_values_are_those_of_the_definitions(
+    figures: dict[int, dict[str, np.ndarray]], state: dict[str, np.ndarray]
+) -> None:
     found, data = figures[7], {name: a.astype(np.float64) for name, a in rows().items()}
-    p = {name.removeprefix("Net."): a.astype(np.float64) for name, a in figures[0]["state"].items()}
+    p = {name.removeprefix("Net."): a.astype(np.float64) for name, a in state.items()}
     h = data["x"] @ p["h.dense.weight"] + p["h.dense.bias"]
     scale = p["h.batch_norm.weight"] / np.sqrt(p["h.batch_norm.running_var"] + 1e-5)
     h = np.maximum((h - p["h.batch_norm.running_mean"]) * scale + p["h.batch_norm.bias"], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -78,7 +79,7 @@ def test_commands_read_such_models(runs: tuple[Path, Path], tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("options", [{}, {"opset": 21}, {"fields": True}, {"fields": True, "opset": 20}])
-def test_exported_with_their_weights(options: dict, runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_exported_with_their_weights(options: dict[str, Any], runs: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     inside, beside = map(opened, runs)
     (plain,) = inside.export_to(tmp_path / "out" / "plain.onnx", **options)
@@ -104,6 +105,7 @@ def test_compiled(tmp_path: Path) -> None:
 MEASURED = """\
 import sys
 from pathlib import Path
+from typing import Any
 import numpy as np
 from dslc.export import external
 from dslc.graph import Builder

@@ -154,7 +154,7 @@ def test_random_words_draw_the_same(name: str) -> None:
     randomness = Randomness(builder, seed, builder.constant(0, INT64))
     context = Context(builder, training=True, variables={}, site="here", randomness=randomness)
     word = (FUNCTIONS.get(name) or LAYERS[name])()
-    builder.output("y", word.emit(context, x))  # type: ignore[arg-type]
+    builder.output("y", word.emit(context, x))
     check_sets(save_model(builder.model()), {"x": np.ones((90, 5), np.float32), "seed": np.array(7)}, LATEST_CHANGES)
 
 

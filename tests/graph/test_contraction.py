@@ -64,8 +64,8 @@ def test_products_are_taken_as_they_lie() -> None:
 
 @given(st.data())
 def test_any_equation(data: st.DataObject) -> None:
-    terms = data.draw(st.lists(st.permutations("abcd"), min_size=1, max_size=3))
-    terms = ["".join(term[: data.draw(st.integers(0, 4))]) for term in terms]
+    orders = data.draw(st.lists(st.permutations("abcd"), min_size=1, max_size=3))
+    terms = ["".join(order[: data.draw(st.integers(0, 4))]) for order in orders]
     output = "".join(data.draw(st.permutations(sorted({*"".join(terms)}))))
     equation = f"{','.join(terms)}->{output[: data.draw(st.integers(0, len(output)))]}"
     operands = drawn(equation)

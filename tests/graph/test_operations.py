@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -29,8 +29,10 @@ UNARY = (
 )  # fmt: skip
 BINARY = ("maximum", "minimum", "equal", "less", "less_equal", "greater", "greater_equal")
 
+Operands = tuple[Shape | TensorType, ...]
+
 # the function, how it is called, and its operands: a shape of float32, or a shape with an element type
-CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] = [
+CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
     *((name, getattr(g, name), (shape,)) for name in UNARY for shape in ((N, 3), ())),
     *((name, getattr(g, name), pair) for name in BINARY for pair in (((N, 3), (3,)), ((2, 1), (4, 1, 3)))),
     *((name, getattr(g, name), (TensorType(BOOL, (N, 3)), TensorType(BOOL, (3,))))
@@ -100,7 +102,7 @@ CASES: list[tuple[str, Callable[..., object], tuple[Shape | TensorType, ...]]] =
 NO_NODE = {"constant_of", "dimensions_of", "joined", "normal_axis", "normal_axes"}
 
 
-def build(function: Callable[..., object], operands: tuple[Shape | TensorType, ...]) -> Builder:
+def build(function: Callable[..., Tensor | Sequence[Tensor]], operands: Operands) -> Builder:
     builder = Builder("case")
     types = [operand if isinstance(operand, TensorType) else TensorType(FLOAT32, operand) for operand in operands]
     inputs = [builder.input(f"x{i}", type) for i, type in enumerate(types)]
@@ -109,13 +111,15 @@ def build(function: Callable[..., object], operands: tuple[Shape | TensorType, .
     ):
         inputs = inputs[: len(function_parameters)]  # the rest only says how long T is
     results = function(*inputs)
-    for index, tensor in enumerate([results] if isinstance(results, Tensor) else results):  # type: ignore[arg-type]
+    for index, tensor in enumerate([results] if isinstance(results, Tensor) else results):
         builder.output(f"y{index}", tensor)
     return builder
 
 
 @pytest.mark.parametrize(("name", "function", "operands"), CASES, ids=[case[0] for case in CASES])
-def test_types_are_those_that_onnx_derives(name: str, function: Callable[..., object], operands: tuple) -> None:
+def test_types_are_those_that_onnx_derives(
+    name: str, function: Callable[..., Tensor | Sequence[Tensor]], operands: Operands
+) -> None:
     builder = build(function, operands)
     verify(builder.model())
     for node in builder.graph:

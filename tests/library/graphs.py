@@ -17,7 +17,8 @@ from dslc.types import ElementType, TensorType, symbol
 DATA = Path(__file__).parent / "data"
 
 
-def stored(name: str) -> list[dict[str, Any]]:
+def stored(name: str) -> Any:
+    """What an oracle wrote: rows, or groups of them by name."""
     return json.loads((DATA / name).read_text(encoding="utf-8"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from dslc.types import FLOAT32, TensorType, symbol
 IN, OUT = 200, 300
 
 
-def drawn(name: str, shape: tuple[int, ...] = (IN, OUT), **options: float) -> np.ndarray:
+def drawn(name: str, /, shape: tuple[int, ...] = (IN, OUT), **options: Any) -> np.ndarray:
     return INITIALIZERS[name](**options).sample(np.random.default_rng(0), shape, IN, OUT)
 
 
@@ -33,7 +34,7 @@ def drawn(name: str, shape: tuple[int, ...] = (IN, OUT), **options: float) -> np
         ("lecun_normal", {}, 0, math.sqrt(1 / IN), False),
     ],
 )
-def test_moments(name: str, options: dict[str, float], mean: float, std: float, bounded: bool) -> None:
+def test_moments(name: str, options: dict[str, Any], mean: float, std: float, bounded: bool) -> None:
     values = drawn(name, **options)
     assert abs(values.mean() - mean) < 4 * std / math.sqrt(values.size)
     assert abs(values.std() / std - 1) < 0.01

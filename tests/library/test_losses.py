@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
+from dslc.graph import Builder, Tensor
 from dslc.library.operation import Context, Function, Statistic
 from dslc.library.word import FUNCTIONS, LOSSES
-from dslc.types import FLOAT32, INT64, TensorType, symbol
+from dslc.types import FLOAT32, INT64, Dimension, TensorType, symbol
 from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
 
 ROWS = stored("losses.json")
@@ -20,21 +24,30 @@ def word_of(name: str, **options: object) -> Function:
     return FUNCTIONS[name](**options)
 
 
-def test_every_loss_has_a_row():
+def with_gradient(word: Function, builder: Builder, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss, and its gradient by the first input."""
+    value = word.emit(Context(builder), *inputs)
+    assert isinstance(value, Tensor)
+    (gradient,) = gradients(value, [inputs[0]])
+    assert gradient is not None
+    return value, gradient
+
+
+def test_every_loss_has_a_row() -> None:
     assert set(LOSSES) == {row["word"] for row in ROWS}
 
 
 @pytest.mark.parametrize("symbolic", [True, False], ids=["N", "fixed"])
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(ROWS)])
-def test_value_and_gradient_are_pytorch_s(row, symbolic):
+def test_value_and_gradient_are_pytorch_s(row: dict[str, Any], symbolic: bool) -> None:
     word = word_of(row["word"], **listless(row["options"]))
     arrays = [array_of(operand) for operand in row["operands"]]
     types = [type_of_array(array, symbolic=symbolic and isinstance(word, Statistic)) for array in arrays]
 
-    def build(builder, *inputs):
-        value = word.emit(Context(builder), *inputs)
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        value, gradient = with_gradient(word, builder, *inputs)
         assert value.type == word.type(*types)
-        return [value, *gradients(value, [inputs[0]])]
+        return [value, gradient]
 
     value, gradient = compiled(build, types)(*arrays)
     np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
@@ -46,13 +59,14 @@ OVER_EXAMPLES = [row for row in ROWS if issubclass(FUNCTIONS[row["word"]], Stati
 
 
 @pytest.mark.parametrize("row", OVER_EXAMPLES, ids=lambda row: row["word"])
-def test_a_split_in_uneven_batches_gives_the_whole_value(row):
+def test_a_split_in_uneven_batches_gives_the_whole_value(row: dict[str, Any]) -> None:
     word = word_of(row["word"], **listless(row["options"]))
+    assert isinstance(word, Statistic)
     arrays = [array_of(operand) for operand in row["operands"]]
     types = [type_of_array(array, symbolic=True) for array in arrays]
     cut = 1
 
-    def build(builder, *inputs):
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
         context = Context(builder)
         parts = [word.accumulate(context, *inputs[: len(arrays)]), word.accumulate(context, *inputs[len(arrays) :])]
         return [word.finish(context, word.merge(context, *parts), FLOAT32)]
@@ -63,25 +77,23 @@ def test_a_split_in_uneven_batches_gives_the_whole_value(row):
 
 
 @pytest.mark.parametrize("name", ["mse", "cross_entropy"])
-def test_where_nothing_counts_the_value_and_the_gradient_are_0(name):
+def test_where_nothing_counts_the_value_and_the_gradient_are_0(name: str) -> None:
     word = word_of(name)
     target = TensorType(FLOAT32, (2, 3)) if name == "mse" else TensorType(INT64, (2,))
 
-    def build(builder, x, y, w):
-        value = word.emit(Context(builder), x, y, w)
-        return [value, *gradients(value, [x])]
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        return with_gradient(word, builder, *inputs)
 
     run = compiled(build, [TensorType(FLOAT32, (2, 3)), target, TensorType(FLOAT32, (2,))])
-    value, gradient = run(np.ones((2, 3), np.float32), np.zeros(target.shape, target.element.numpy),
-                          np.zeros(2, np.float32))  # fmt: skip
+    labels = np.zeros((2, 3) if name == "mse" else (2,), target.element.numpy)
+    value, gradient = run(np.ones((2, 3), np.float32), labels, np.zeros(2, np.float32))
     assert value == 0
     assert not gradient.any()
 
 
-def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite():
-    def build(builder, x, y):
-        value = word_of("cross_entropy").emit(Context(builder), x, y)
-        return [value, *gradients(value, [x])]
+def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite() -> None:
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        return with_gradient(word_of("cross_entropy"), builder, *inputs)
 
     run = compiled(build, [TensorType(FLOAT32, (1, 3)), TensorType(INT64, (1,))])
     value, gradient = run(np.array([[0.0, -np.inf, 0.0]], np.float32), np.array([0]))
@@ -89,11 +101,11 @@ def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite()
     np.testing.assert_allclose(gradient, [[-0.5, 0, 0.5]], rtol=1e-6)
 
 
-def f32(*shape: object) -> TensorType:
+def f32(*shape: Dimension) -> TensorType:
     return TensorType(FLOAT32, shape)
 
 
-def i64(*shape: object) -> TensorType:
+def i64(*shape: Dimension) -> TensorType:
     return TensorType(INT64, shape)
 
 
@@ -124,7 +136,9 @@ def i64(*shape: object) -> TensorType:
     ],
     ids=str,
 )
-def test_operands_that_do_not_fit_are_refused(word, operands, code, hint):
+def test_operands_that_do_not_fit_are_refused(
+    word: Function, operands: list[TensorType], code: str, hint: str | None
+) -> None:
     with pytest.raises(Problem) as caught:
         word.type(*operands)
     diagnostic = caught.value.diagnostic

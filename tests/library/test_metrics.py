@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from dslc import graph as g
 from dslc.diagnostics import Problem
-from dslc.library.operation import Context
+from dslc.graph import Builder, Tensor
+from dslc.library.operation import Context, Function, Statistic
 from dslc.library.word import FUNCTIONS, METRICS
-from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, TensorType, symbol
+from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, Dimension, ElementType, TensorType, symbol
 from tests.library.graphs import compiled, type_of_array
 
 N, T = symbol("N"), symbol("T")
 generator = np.random.default_rng(9)
 
 
-def made(name, **options):
-    return FUNCTIONS[name](**options)
+Arrays = Sequence[np.ndarray]
 
 
-def whole(word, arrays):
-    def build(builder, *inputs):
+def made(name: str, **options: object) -> Statistic:
+    word = FUNCTIONS[name](**options)
+    assert isinstance(word, Statistic)
+    return word
+
+
+def whole(word: Statistic, arrays: Arrays) -> np.ndarray:
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
         return [word.emit(Context(builder), *inputs)]
 
     types = [type_of_array(array, symbolic=True) for array in arrays]
     (value,) = compiled(build, types)(*arrays)
-    assert value.dtype == word.type(*types).element.numpy
+    assert value.dtype == type_of_result(word, types).element.numpy
     return value
 
 
-def in_batches(word, arrays, sizes):
+def type_of_result(word: Statistic, types: Sequence[TensorType]) -> TensorType:
+    result = word.type(*types)
+    assert isinstance(result, TensorType)
+    return result
+
+
+def in_batches(word: Statistic, arrays: Arrays, sizes: Sequence[int]) -> np.ndarray:
     """As the compiler evaluates a split: float accumulators are carried in float64, from zeros."""
     types = [type_of_array(array, symbolic=True) for array in arrays]
     first = compiled(lambda b, *x: list(word.accumulate(Context(b), *x).values()), types)(*(a[:1] for a in arrays))
     wide = [TensorType(FLOAT64 if a.dtype.kind == "f" else INT64, a.shape) for a in first]
     names: list[str] = []
 
-    def step(builder, *inputs):
-        from dslc import graph as g
-
+    def step(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
         context = Context(builder)
         batch = word.accumulate(context, *inputs[len(first) :])
         names[:] = batch
@@ -54,16 +68,16 @@ def in_batches(word, arrays, sizes):
         totals = run(*totals, *(a[start : start + size] for a in arrays))
         start += size
     assert start == len(arrays[0])
-    result = word.type(*types).element
+    result = type_of_result(word, types).element
     finish = compiled(lambda b, *x: [word.finish(Context(b), dict(zip(names, x, strict=True)), result)], wide)
     return finish(*totals)[0]
 
 
-def f32(*shape, scale=1.0):
+def f32(*shape: int, scale: float = 1.0) -> np.ndarray:
     return (generator.standard_normal(shape) * scale).astype(np.float32)
 
 
-def labels(classes, *shape):
+def labels(classes: int, *shape: int) -> np.ndarray:
     return generator.integers(0, classes, shape)
 
 
@@ -82,25 +96,25 @@ NO_LABELS = (f32(23, 4) - np.array([0, 9, 9, 0], np.float32), labels(2, 23, 4) *
 WEIGHT = generator.uniform(0.1, 2, 23).astype(np.float32)
 
 
-def best(x):
+def best(x: Arrays) -> np.ndarray:
     return x[0].argmax(1).ravel()
 
 
-def over(x):
+def over(x: Arrays) -> np.ndarray:
     return (x[0] > 0).ravel().astype(int)
 
 
-def true(x):
+def true(x: Arrays) -> np.ndarray:
     return x[1].ravel()
 
 
-def share(name):
+def share(name: str) -> Callable[..., Any]:
     """scikit-learn's function of that name, of classes, with the average that ours has by default."""
     function = getattr(sk, f"{name}_score")
     return lambda x, **options: function(true(x), best(x), zero_division=0, **{"average": "macro", **options})
 
 
-def of_labels(name):
+def of_labels(name: str) -> Callable[..., Any]:
     """scikit-learn's function of that name, of several labels for each example."""
     function = getattr(sk, f"{name}_score")
     return lambda x, average: function(
@@ -108,7 +122,9 @@ def of_labels(name):
     )
 
 
-CASES = [
+Case = tuple[str, dict[str, Any], Arrays, Callable[[Arrays], Any]]
+
+CASES: list[Case] = [
     ("mse", {}, REAL2, lambda x: sk.mean_squared_error(x[1], x[0])),
     ("mae", {}, REAL2, lambda x: sk.mean_absolute_error(x[1], x[0])),
     ("mse", {}, (*REAL2, WEIGHT), lambda x: sk.mean_squared_error(x[1], x[0], sample_weight=x[2])),
@@ -167,7 +183,7 @@ CASES = [
 
 @pytest.mark.parametrize("name", ["precision", "recall", "f1"])
 @pytest.mark.parametrize("shape", [(23, 2), (23, 2, 5)])
-def test_two_logits_of_which_the_second_class_counts(name, shape):
+def test_two_logits_of_which_the_second_class_counts(name: str, shape: tuple[int, ...]) -> None:
     logits, target = f32(*shape), labels(2, shape[0], *shape[2:])
     weight = generator.uniform(0.1, 2, shape[0]).astype(np.float32)
     target[0] = -100
@@ -181,7 +197,7 @@ def test_two_logits_of_which_the_second_class_counts(name, shape):
     assert whole(made(name, average="binary"), one) == pytest.approx(score, rel=1e-6)
 
 
-def test_every_metric_has_a_row():
+def test_every_metric_has_a_row() -> None:
     assert METRICS.keys() | {"mse", "mae"} == {case[0] for case in CASES}
 
 
@@ -190,7 +206,9 @@ OF_COUNTS = [case for case in CASES if len(case[2]) == 2 and case[0] not in ("ms
 
 
 @pytest.mark.parametrize(("name", "options", "arrays", "expected"), CASES, ids=IDS)
-def test_value_is_scikit_learn_s(name, options, arrays, expected):
+def test_value_is_scikit_learn_s(
+    name: str, options: dict[str, Any], arrays: Arrays, expected: Callable[[Arrays], Any]
+) -> None:
     word = made(name, **options)
     truth = expected(arrays)
     np.testing.assert_allclose(whole(word, arrays), truth, rtol=1e-6, atol=1e-7)
@@ -198,7 +216,7 @@ def test_value_is_scikit_learn_s(name, options, arrays, expected):
 
 
 @pytest.mark.parametrize("case", OF_COUNTS, ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)])
-def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case):
+def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case: Case) -> None:
     name, options, arrays, _ = case
     word = made(name, **options)
     values = [in_batches(word, arrays, sizes) for sizes in ([23], [1] * 23, [20, 3])]
@@ -206,7 +224,7 @@ def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case):
     assert (values[0] == values[2]).all()
 
 
-def test_the_variance_of_far_numbers_survives_in_batches():
+def test_the_variance_of_far_numbers_survives_in_batches() -> None:
     target = (np.float32(4096) + generator.integers(-2, 3, 200)).astype(np.float32)
     arrays = ((target + f32(200)).astype(np.float32), target)
     value = in_batches(made("r2"), arrays, [3] * 66 + [2])
@@ -214,7 +232,7 @@ def test_the_variance_of_far_numbers_survives_in_batches():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed):
+def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed: int) -> None:
     random = np.random.default_rng(seed)
     size = int(random.integers(2, 60))
     target = np.full(size, random.choice([3.0, 0.1, 1 / 3, 1e6 + 0.7, -7e-9]))
@@ -226,7 +244,7 @@ def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed):
         assert in_batches(made("r2"), arrays, [size - 1, 1]) == score
 
 
-def test_ignored_positions_count_nowhere():
+def test_ignored_positions_count_nowhere() -> None:
     logits, target = CLASSES
     target = np.where(np.arange(23) % 3 == 0, -100, target)
     kept = target != -100
@@ -240,12 +258,12 @@ def test_ignored_positions_count_nowhere():
     [("accuracy", "highest"), ("top_k", "highest"), ("r2", "highest"), ("f1", "highest"), ("precision", "highest"),
      ("recall", "highest"), ("mse", "lowest"), ("rmse", "lowest"), ("mae", "lowest"), ("confusion", None)],
 )  # fmt: skip
-def test_direction(name, direction):
+def test_direction(name: str, direction: str | None) -> None:
     assert FUNCTIONS[name].direction == direction
     assert FUNCTIONS["cross_entropy"].direction == "lowest"
 
 
-def typed(element, *shape):
+def typed(element: ElementType, *shape: Dimension) -> TensorType:
     return TensorType(element, shape)
 
 
@@ -276,7 +294,7 @@ def typed(element, *shape):
     ],
     ids=str,
 )
-def test_operands_that_do_not_fit_are_refused(word, operands, code):
+def test_operands_that_do_not_fit_are_refused(word: Function, operands: list[TensorType], code: str) -> None:
     with pytest.raises(Problem) as caught:
         word.type(*operands)
     assert caught.value.diagnostic.code.id == code

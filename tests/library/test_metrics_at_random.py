@@ -149,10 +149,11 @@ def of_labels(random: np.random.Generator) -> Case:
     flat = [x.reshape(-1, labels) for x in (true, predicted, known)]
     word = str(random.choice([*SCORES, *SCORES, "accuracy", "subset_accuracy", "confusion"]))
     options: dict[str, Any] = {}
+    expected: Any
     if word in SCORES:
         average = [None, "macro", "micro", "samples", "weighted"][random.integers(5)]
         options["average"] = average
-        expected = score_of_labels(word, average or "macro", *flat, each)
+        expected = score_of_labels(word, average or "macro", flat[0], flat[1], flat[2], each)
         if known.all():  # scikit-learn has no unknown labels
             parts = (flat[0].astype(int), flat[1].astype(int))
             of_all = SCORES[word](*parts, average=average or "macro", sample_weight=each, zero_division=0)
@@ -195,7 +196,7 @@ def score_of_labels(
     if average == "samples":
         return float(np.average([score(np.s_[row]) for row in range(len(true))], weights=each * known.any(1)))
     scores = [score(np.s_[:, label]) for label in range(true.shape[1])]
-    support = (each[:, None] * (true & known)).sum(0)
+    support: np.ndarray = (each[:, None] * (true & known)).sum(0)
     shares = support if average == "weighted" else known.any(0).astype(float)
     return float(np.average(scores, weights=shares)) if shares.any() else 0.0
 
@@ -204,13 +205,13 @@ def check(seed: int) -> None:
     made_case = case(seed)
     word, arrays = made(made_case.word, **made_case.options), made_case.arrays
     said = f"case {seed}: {made_case.word} {made_case.options} of {[array.shape for array in arrays]}"
-    tolerance = {"rtol": 2e-5, "atol": 2e-6} if made_case.word == "r2" else {"rtol": 2e-6, "atol": 1e-7}
-    np.testing.assert_allclose(whole(word, arrays), made_case.expected, **tolerance, err_msg=said)
+    rtol, atol = (2e-5, 2e-6) if made_case.word == "r2" else (2e-6, 1e-7)
+    np.testing.assert_allclose(whole(word, arrays), made_case.expected, rtol=rtol, atol=atol, err_msg=said)
     random = np.random.default_rng([seed, 78])
     size = len(arrays[0])
     cuts = np.sort(random.choice(np.arange(1, size), random.integers(0, min(size, 6)), replace=False))
     sizes = np.diff([0, *cuts, size]).tolist()
-    np.testing.assert_allclose(in_batches(word, arrays, sizes), made_case.expected, **tolerance, err_msg=said)
+    np.testing.assert_allclose(in_batches(word, arrays, sizes), made_case.expected, rtol=rtol, atol=atol, err_msg=said)
 
 
 @pytest.mark.parametrize("seed", range(20))

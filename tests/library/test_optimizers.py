@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
-from dslc.library.optimizers.optimizer import Update
+from dslc.graph import Builder, Tensor
+from dslc.library.optimizers.optimizer import Optimizer, Update
 from dslc.library.schedules.chains import chain
 from dslc.library.word import OPTIMIZERS, SCHEDULES
-from dslc.types import FLOAT32, INT64, TensorType
+from dslc.types import FLOAT32, INT64, Shape, TensorType
 from tests.library.graphs import compiled, listless, stored
 
 STORED = stored("optimizers.json")
@@ -18,12 +22,14 @@ GRADIENTS = np.array(STORED["gradients"], np.float32)
 SCALAR = TensorType(INT64)
 
 
-def trained(word, shape=WEIGHT.shape):
+def trained(word: Optimizer, shape: Shape = WEIGHT.shape) -> Callable[..., list[np.ndarray]]:
     """Compile one update: (step, total, weight, gradient, *slots) -> (weight, *slots)."""
     tensor = TensorType(FLOAT32, shape)
     kept = word.slots(tensor)
 
-    def build(builder, step, total, weight, gradient, *slots):
+    def build(
+        builder: Builder, step: Tensor, total: Tensor, weight: Tensor, gradient: Tensor, *slots: Tensor
+    ) -> Sequence[Tensor]:
         update = Update(builder, step, total)
         weight, state = word.update(update, weight, gradient, dict(zip(kept, slots, strict=True)))
         assert list(state) == list(kept)
@@ -32,7 +38,7 @@ def trained(word, shape=WEIGHT.shape):
     return compiled(build, [SCALAR, SCALAR, tensor, tensor, *(slot.type(tensor) for slot in kept.values())])
 
 
-def weights_after_each_step(word):
+def weights_after_each_step(word: Optimizer) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     run = trained(word)
     slots = word.slots(TensorType(FLOAT32, WEIGHT.shape))
     state, weights = [WEIGHT, *[np.zeros_like(WEIGHT)] * len(slots)], []
@@ -42,12 +48,12 @@ def weights_after_each_step(word):
     return np.array(weights), dict(zip(slots, state[1:], strict=True))
 
 
-def test_every_optimizer_has_a_row():
+def test_every_optimizer_has_a_row() -> None:
     assert set(OPTIMIZERS) == {row["word"] for row in STORED["rows"]}
 
 
 @pytest.mark.parametrize("row", STORED["rows"], ids=lambda row: f"{row['word']}-{row['options']}")
-def test_twenty_steps_are_pytorch_s(row):
+def test_twenty_steps_are_pytorch_s(row: dict[str, Any]) -> None:
     word = OPTIMIZERS[row["word"]](**listless(row["options"]))
     weights, state = weights_after_each_step(word)
     moved = np.abs(np.array(row["weights"]) - WEIGHT).max()
@@ -61,7 +67,7 @@ def test_twenty_steps_are_pytorch_s(row):
 
 @pytest.mark.parametrize("count", [1, 2, 10, 1000, 100_000, 16_000_000])
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.99), (0.999, 0.9999)])
-def test_adam_s_bias_corrections_are_exact_to_round_off_at_any_step(count, betas):
+def test_adam_s_bias_corrections_are_exact_to_round_off_at_any_step(count: int, betas: tuple[float, float]) -> None:
     word = OPTIMIZERS["Adam"](lr=1.0, betas=betas, eps=0.0)
     one = np.ones(1, np.float32)
     weight, *_ = trained(word, (1,))(np.array(count - 1), np.array(0), 0 * one, one, 0 * one, 0 * one)
@@ -70,7 +76,7 @@ def test_adam_s_bias_corrections_are_exact_to_round_off_at_any_step(count, betas
     np.testing.assert_allclose(weight, -m / np.sqrt(v), rtol=1e-6)
 
 
-def test_a_schedule_as_learning_rate_gives_what_its_values_give_one_by_one():
+def test_a_schedule_as_learning_rate_gives_what_its_values_give_one_by_one() -> None:
     schedule = chain(SCHEDULES["warmup"](steps=5), SCHEDULES["cosine"](start=0.1, end=0.01))
     scheduled, _ = weights_after_each_step(OPTIMIZERS["SGD"](lr=schedule))
     rates = schedule.at(np.arange(len(GRADIENTS)), len(GRADIENTS))
@@ -78,7 +84,7 @@ def test_a_schedule_as_learning_rate_gives_what_its_values_give_one_by_one():
 
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
-def test_every_number_may_be_a_schedule(name):
+def test_every_number_may_be_a_schedule(name: str) -> None:
     """A schedule that is constant, but not known to be, gives what the number gives."""
     plain = OPTIMIZERS[name](lr=0.01, weight_decay=0.1, **({"momentum": 0.9} if name in ("SGD", "RMSprop") else {}))
     fields = {key: value for key, value in vars(plain).items() if isinstance(value, float)}
@@ -88,11 +94,11 @@ def test_every_number_may_be_a_schedule(name):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_scalars_are_computed_once_for_all_parameters():
+def test_scalars_are_computed_once_for_all_parameters() -> None:
     word = OPTIMIZERS["AdamW"](lr=SCHEDULES["linear"](start=0.1, end=0.0))
     counts = []
 
-    def build(builder, step, total, weight):
+    def build(builder: Builder, step: Tensor, total: Tensor, weight: Tensor) -> Sequence[Tensor]:
         update = Update(builder, step, total)
         results = []
         for _ in range(3):
@@ -105,8 +111,8 @@ def test_scalars_are_computed_once_for_all_parameters():
     assert counts[2] - counts[1] == counts[1] - counts[0] == 11
 
 
-def test_plain_sgd_is_two_nodes():
-    def build(builder, weight, step):
+def test_plain_sgd_is_two_nodes() -> None:
+    def build(builder: Builder, weight: Tensor, step: Tensor) -> Sequence[Tensor]:
         result, state = OPTIMIZERS["SGD"]().update(Update(builder, step), weight, weight, {})
         assert not state
         assert len(builder.graph) == 2
@@ -125,7 +131,7 @@ def test_plain_sgd_is_two_nodes():
         ("RMSprop", {"momentum": SCHEDULES["warmup"](steps=3)}, "E0362"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(name, options, code):
+def test_options_that_make_no_sense_are_refused(name: str, options: dict[str, Any], code: str) -> None:
     with pytest.raises(Problem) as caught:
         OPTIMIZERS[name](**options)
     assert caught.value.diagnostic.code.id == code

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 from dslc.diagnostics import Problem
+from dslc.graph import Builder, Tensor
 from dslc.library.optimizers.optimizer import Update
 from dslc.library.schedules.chains import Chain, as_schedule, chain, check_complete
+from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import SCHEDULES
 from dslc.types import FLOAT32, INT64, TensorType
 from tests.library.graphs import compiled, stored
@@ -15,36 +20,36 @@ from tests.library.graphs import compiled, stored
 STORED = stored("schedules.json")
 
 
-def made(word, **options):
+def made(word: str, **options: object) -> Schedule:
     return SCHEDULES[word](**options)
 
 
-def of_row(row):
+def of_row(row: dict[str, Any]) -> Schedule:
     options = dict(row["options"])
     then = options.pop("then", None)
     schedule = made(row["word"], **options)
     return schedule if then is None else chain(schedule, then)
 
 
-def in_graph(schedule, steps, total, host=()):
+def in_graph(schedule: Schedule, steps: Iterable[int], total: int, host: Sequence[float] = ()) -> np.ndarray:
     """Evaluate a schedule in a graph at each of the steps."""
     driven = list(schedule.host_values())
 
-    def build(builder, step, total, *host):
+    def build(builder: Builder, step: Tensor, total: Tensor, *host: Tensor) -> Sequence[Tensor]:
         value = Update(builder, step, total, dict(zip(driven, host, strict=True))).value(schedule)
         return [builder.as_tensor(value, FLOAT32)]
 
     run = compiled(build, [TensorType(INT64)] * 2 + [TensorType(FLOAT32)] * len(driven))
-    host = [np.array(value, np.float32) for value in host]
-    return np.array([run(np.array(step), np.array(total), *host)[0] for step in steps])
+    given = [np.array(value, np.float32) for value in host]
+    return np.array([run(np.array(step), np.array(total), *given)[0] for step in steps])
 
 
-def test_every_schedule_has_a_row():
+def test_every_schedule_has_a_row() -> None:
     assert set(SCHEDULES) == {row["word"] for row in STORED["rows"] + STORED["plateaus"]}
 
 
 @pytest.mark.parametrize("row", STORED["rows"], ids=lambda row: f"{row['word']}-{row['options']}")
-def test_values_are_pytorch_s(row):
+def test_values_are_pytorch_s(row: dict[str, Any]) -> None:
     schedule = of_row(row)
     steps = np.arange(len(row["values"]))
     np.testing.assert_allclose(schedule.at(steps, row["total"]), row["values"], rtol=1e-12, atol=1e-15)
@@ -53,14 +58,14 @@ def test_values_are_pytorch_s(row):
 
 
 @pytest.mark.parametrize("row", STORED["plateaus"], ids=lambda row: str(row["options"]))
-def test_plateau_is_pytorch_s(row):
-    schedule = made("plateau", **row["options"])
+def test_plateau_is_pytorch_s(row: dict[str, Any]) -> None:
+    schedule = SCHEDULES["plateau"](**row["options"])
     factors = [schedule.observe(row["history"][: i + 1]) for i in range(len(row["history"]))]
     np.testing.assert_allclose(np.array(factors) * schedule.start, row["values"], rtol=1e-12)
     assert len(set(row["values"])) > 1 or row["options"]["start"] < 1e-6
 
 
-def test_plateau_is_driven_by_the_host():
+def test_plateau_is_driven_by_the_host() -> None:
     schedule = chain(made("warmup", steps=4), made("plateau", start=0.5))
     (driven,) = schedule.host_values()
     assert schedule.host_values() == {driven: 1.0}
@@ -75,7 +80,7 @@ LONG = chain(
 )
 
 
-def test_each_part_begins_where_the_one_before_ended():
+def test_each_part_begins_where_the_one_before_ended() -> None:
     assert isinstance(LONG, Chain)
     assert LONG.needs_total
     assert LONG.length is None
@@ -87,18 +92,18 @@ def test_each_part_begins_where_the_one_before_ended():
     np.testing.assert_allclose(in_graph(LONG, range(100), 100), values, rtol=2e-6, atol=1e-7)
 
 
-def test_a_number_is_a_constant():
+def test_a_number_is_a_constant() -> None:
     assert as_schedule(0.1) == made("constant", value=0.1)
     assert chain(made("warmup", steps=2), 0.1).at([0, 1, 2, 99], 5).tolist() == [0, 0.05, 0.1, 0.1]
 
 
 @pytest.mark.parametrize("step", [2**24 - 1, 2**24 - 2, 14 * 10**6 - 1, 14 * 10**6])
-def test_steps_are_exact_to_2_to_the_24(step):
+def test_steps_are_exact_to_2_to_the_24(step: int) -> None:
     schedule = made("step", start=1.0, every=7 * 10**6, factor=0.5)
     assert in_graph(schedule, [step], 2**25)[0] == schedule.at(step, 2**25)
 
 
-def test_a_training_that_is_over_before_the_last_part_begins_is_no_division_by_0():
+def test_a_training_that_is_over_before_the_last_part_begins_is_no_division_by_0() -> None:
     schedule = chain(made("warmup", steps=10), made("cosine", start=0.3, end=0.1))
     for total in (0, 3, 10, 11):
         values = in_graph(schedule, range(12), total)
@@ -107,13 +112,13 @@ def test_a_training_that_is_over_before_the_last_part_begins_is_no_division_by_0
 
 
 @pytest.mark.parametrize("first", [made("constant", value=1.0), made("cosine", start=1.0), made("plateau", start=1.0)])
-def test_what_is_followed_needs_a_length(first):
+def test_what_is_followed_needs_a_length(first: Schedule) -> None:
     with pytest.raises(Problem) as caught:
         chain(first, 0.1)
     assert caught.value.diagnostic.code.id == "E0361"
 
 
-def test_warmup_needs_a_successor():
+def test_warmup_needs_a_successor() -> None:
     check_complete(chain(made("warmup", steps=3), 0.1))
     for schedule in (made("warmup", steps=3), chain(made("constant", value=1.0, steps=3), made("warmup", steps=3))):
         with pytest.raises(Problem) as caught:

@@ -46,7 +46,7 @@ PAIRS: list[tuple[str, Callable[..., Any]]] = [
     ("divide", np.divide), ("equal", np.equal), ("not_equal", np.not_equal), ("less", np.less),
     ("less_equal", np.less_equal), ("greater", np.greater), ("greater_equal", np.greater_equal), ("pow", np.power),
 ]  # fmt: skip
-REDUCTIONS = {"max": np.max, "min": np.min, "sum": np.sum, "mean": np.mean}
+REDUCTIONS: dict[str, Callable[..., Any]] = {"max": np.max, "min": np.min, "sum": np.sum, "mean": np.mean}
 WIDTHS = (1, 2, 3, 8, 9, 16, 33)
 """Sizes of the axis: kernels take several elements at a time, and the rest one by one."""
 

@@ -14,6 +14,8 @@ from dslc.library.operation import Context, Function, Operation
 from dslc.library.word import FUNCTIONS
 from dslc.plan.examples import mixing
 from dslc.plan.measures import applications_of
+from dslc.plan.values import Value
+from dslc.source import Source
 from dslc.types import BOOL, FLOAT32, INT64, STRING, TensorType, symbol
 from tests.library.graphs import compiled, type_of_array
 from tests.library.test_words import instance_of
@@ -38,7 +40,8 @@ def test_a_word_that_says_nothing_is_taken_to_mix_examples(word: Operation, mixe
     elaboration = Elaboration(Diagnostics())
     with elaboration.graph(training=False):
         x = elaboration.placeholder("x", TensorType(FLOAT32, (symbol("batch"), 3)), None)
-        value = elaboration.apply(word, [x], None)
+        value = elaboration.apply(word, [x], Source("x.dl", "x").span(0, 1))
+    assert isinstance(value, Value)
     assert bool(mixing(applications_of(value))) is mixes
 
 
@@ -93,12 +96,15 @@ def test_bounds_hold_and_are_reached(word: type[Function]) -> None:
     generator = np.random.default_rng(3)
     count = 1 if word.name in ("negative", "abs") else 2
     for _ in range(20):
-        ranges = [tuple(sorted(int(n) for n in generator.integers(-9, 9, 2))) for _ in range(count)]
+        pairs = [generator.integers(-9, 9, 2) for _ in range(count)]
+        ranges = [(int(pair.min()), int(pair.max())) for pair in pairs]
         grids = np.meshgrid(*(np.arange(low, high + 1) for low, high in ranges))
         arrays = [grid.ravel().astype(np.int64) for grid in grids]
         types = [type_of_array(a, symbolic=False) for a in arrays]
         (found,) = compiled(lambda builder, *x: [word().emit(Context(builder), *x)], types)(*arrays)
-        low, high = word().bounds(*ranges)
+        ends = word().bounds(*ranges)
+        assert ends is not None
+        low, high = ends
         assert low <= found.min()
         assert found.max() == high
 

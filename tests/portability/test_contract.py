@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,11 @@ def case(request: pytest.FixtureRequest) -> Compiled:
     return compiled(path, block)
 
 
-def ports(values: object) -> dict[str, tuple[int, list[int | str]]]:
+def ports(values: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[int, list[int | str]]]:
     """Type and shape of inputs or outputs, by name; a symbolic dimension is its symbol."""
     return {
         v.name: (v.type.tensor_type.elem_type, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim])
-        for v in values  # type: ignore[attr-defined]
+        for v in values
     }
 
 

@@ -32,6 +32,13 @@ def test_example_is_right_and_canonical(spec: Path) -> None:
     assert formatted.returncode == 0, formatted.stdout + formatted.stderr
 
 
+def test_each_package_has_a_folder_of_tests() -> None:
+    elsewhere = {"errors": "tests/wrong", "starter": "tests/cli"}
+    for package in sorted((ROOT / "dslc").glob("*/__init__.py")):
+        name = package.parent.name
+        assert list((ROOT / elsewhere.get(name, f"tests/{name}")).glob("test_*.py")), name
+
+
 def test_version_has_a_changelog_entry() -> None:
     from dslc import __version__
 

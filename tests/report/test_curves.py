@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from dslc.report import curves
 from dslc.report.curves import draw_curves
+from dslc.report.pictures import saved
 
 KEPT = {"epoch": 2, "step": 8, "batch": 8, "figure": 0.3, "train.loss": 0.5, "validation.loss": 0.3}
 
@@ -34,8 +35,12 @@ def epochs(count: int, inner: int = 3) -> list[dict[str, Any]]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The pictures that were saved."""
     pictures: list[Figure] = []
-    save = curves.saved
-    monkeypatch.setattr(curves, "saved", lambda picture: (pictures.append(picture), save(picture))[1])
+
+    def kept(picture: Figure) -> bytes:
+        pictures.append(picture)
+        return saved(picture)
+
+    monkeypatch.setattr(curves, "saved", kept)
     return pictures
 
 

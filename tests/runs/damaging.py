@@ -104,6 +104,11 @@ def forged(generator: random.Random, folder: Path) -> None:
     path.write_bytes(b"".join(encode(Checkpoint(step, tensors, meta))))
 
 
+def _replaced(path: Path, make: Callable[[Path], None]) -> None:
+    path.unlink()
+    make(path)
+
+
 def damaged(generator: random.Random, folder: Path) -> str:
     """Damage a run's folder in one of many ways; return which."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -118,8 +123,8 @@ def damaged(generator: random.Random, folder: Path) -> str:
         ("remove", path.unlink),
         ("exchange", lambda: path.write_bytes(generator.choice(files).read_bytes())),
         ("link", lambda: _link(path, folder.parent / "secret")),
-        ("pipe", lambda: (path.unlink(), os.mkfifo(path))),
-        ("folder", lambda: (path.unlink(), path.mkdir())),
+        ("pipe", lambda: _replaced(path, os.mkfifo)),
+        ("folder", lambda: _replaced(path, Path.mkdir)),
         ("forge", lambda: forged(generator, folder)),
     ]
     kind, change = generator.choice(kinds)

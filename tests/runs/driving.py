@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dslc import pipeline
-from dslc.diagnostics import Diagnostic
+from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.pipeline import Options, compile_spec
 from dslc.plan.conditions import Record
 from dslc.run.finished import FinishedRun
@@ -57,6 +57,14 @@ class Witness(Observer):
 
     def warned(self, diagnostic: Diagnostic) -> None:
         self.warnings.append(diagnostic)
+
+
+def found_in(error: Exception) -> tuple[Diagnostic, ...]:
+    """Return what a Problem or a Failure tells."""
+    if isinstance(error, Problem):
+        return (error.diagnostic,)
+    assert isinstance(error, Failure)
+    return error.diagnostics
 
 
 def write_flowers(folder: Path, rows: int = 100) -> None:

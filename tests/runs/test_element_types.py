@@ -56,8 +56,8 @@ Rule = Callable[[int, np.ndarray, dict[str, np.ndarray | float]], np.ndarray]
 
 
 def sgd(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float]) -> np.ndarray:
-    memory["m"] = 0.9 * memory.get("m", 0.0) + gradient
-    return 0.1 * memory["m"]
+    momentum = memory["m"] = 0.9 * memory.get("m", 0.0) + gradient
+    return 0.1 * momentum
 
 
 def adam(count: int, gradient: np.ndarray, memory: dict[str, np.ndarray | float], lr: float = 0.1) -> np.ndarray:

@@ -68,7 +68,9 @@ def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("shift", ["-1", "1"])
 @pytest.mark.parametrize("word", PICKS)
-def test_an_index_that_a_network_computes_ends_training(word: str, shift: str, capsys) -> None:
+def test_an_index_that_a_network_computes_ends_training(
+    word: str, shift: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     index = f"(place + {SHIFT.replace('SHIFT', shift)})"
     assert trained(spec(PICKS[word].replace("INDEX", index))) == 3
     said = capsys.readouterr().err
@@ -78,7 +80,7 @@ def test_an_index_that_a_network_computes_ends_training(word: str, shift: str, c
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy(net.logits, net.classes)", "accuracy(net.logits, net.classes)"])
-def test_a_target_that_a_network_computes_ends_training(loss: str, capsys) -> None:
+def test_a_target_that_a_network_computes_ends_training(loss: str, capsys: pytest.CaptureFixture[str]) -> None:
     objective = "minimize mse(net.y, y) using SGD(lr = 0.01)"
     train = f"minimize {loss} using SGD(lr = 0.01)" if "cross" in loss else f"{objective} metric m = {loss}"
     assert trained(spec("mean(w)", train)) == 3
@@ -111,7 +113,7 @@ def test_a_model_of_an_older_operator_set_takes_none_either() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 4])
-def test_new_data_is_told_by_field_row_and_value(value: int, capsys) -> None:
+def test_new_data_is_told_by_field_row_and_value(value: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained(spec("mean(w)")) == 0
     rows = [row for _ in range(50) for row in ROWS]
     rows[1500] = f"{value},0,0"
@@ -125,7 +127,7 @@ def test_new_data_is_told_by_field_row_and_value(value: int, capsys) -> None:
         assert "Embedding has 4 rows" in said.err
 
 
-def test_new_data_that_is_computed_with_is_told_by_row_and_value(capsys) -> None:
+def test_new_data_that_is_computed_with_is_told_by_row_and_value(capsys: pytest.CaptureFixture[str]) -> None:
     text = spec("w[where(user > 1, user, place)]").replace("Embedding(4, 1)", "Embedding(9, 1)")
     Path("new.csv").write_text("\n".join(["user,place,y", *ROWS[:1], "2,0,0", "5,0,0"]) + "\n")
     assert trained(text.replace("user > 1", "user > 4")) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -69,7 +70,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("marks")
     write(folder / "t.csv", ";", ",")
     write(folder / "o.csv", ",", ".")
-    np.savez(folder / "o.npz", y=np.ones(len(ROWS)), **{name: np.array(values) for name, values in NUMBERS.items()})
+    columns: dict[str, Any] = {name: np.array(values) for name, values in NUMBERS.items()}
+    np.savez(folder / "o.npz", y=np.ones(len(ROWS)), **columns)
     (folder / "spec.dl").write_text(SPEC.format(test=request.param))
     trained(folder / "spec.dl", folder / "run")
     return opened(folder / "run")

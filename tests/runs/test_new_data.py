@@ -419,8 +419,8 @@ train t {{ data d
 )
 def test_what_is_not_finite_stops_an_exported_model(type: str, rest: str, tmp_path: Path) -> None:
     """Of NaN the highest score would be that of the first class; a fraction stays one in any type."""
-    columns = {"x": np.array([0.5, -3.25, 7, 1]), "y": np.array([1.0, 2, 3, 4])}
-    np.savez(tmp_path / "d.npz", **columns, kind=np.array(["a", "b", "a", "b"]))  # type: ignore[arg-type]
+    columns: dict[str, Any] = {"x": np.array([0.5, -3.25, 7, 1]), "y": np.array([1.0, 2, 3, 4])}
+    np.savez(tmp_path / "d.npz", **columns, kind=np.array(["a", "b", "a", "b"]))
     (tmp_path / "spec.dl").write_text(FLOATS.format(type=type, rest=rest.format(type=type)))
     trained(tmp_path / "spec.dl", tmp_path / "run")
     run = opened(tmp_path / "run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from dslc.render import render
 from tests.runs.driving import DATA, MODEL, spec_of, trained, write_spec
 
 
-def failed(folder: Path, text: str, **options: int) -> Diagnostic:
+def failed(folder: Path, text: str, **options: Any) -> Diagnostic:
     """Train a spec that must fail; return what was said."""
     spec = write_spec(folder, text)
     with pytest.raises(Problem, match="E0520") as caught:

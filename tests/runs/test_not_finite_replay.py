@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,9 +64,9 @@ def write(folder: Path, text: str) -> Path:
     return folder / "spec.dl"
 
 
-def failed(spec: Path, **options: object) -> Diagnostic:
+def failed(spec: Path, **options: Any) -> Diagnostic:
     with pytest.raises(Problem, match="E0520") as caught:
-        trained(spec, spec.parent / "run", **options)  # type: ignore[arg-type]
+        trained(spec, spec.parent / "run", **options)
     return caught.value.diagnostic
 
 

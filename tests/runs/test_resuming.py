@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +57,7 @@ def interrupted(spec: Path, folder: Path, batches: int = 20) -> None:
         trained(spec, folder, observer=Interrupter(batches))
 
 
-def resumed(spec: Path, folder: Path, **options: object) -> Witness:
+def resumed(spec: Path, folder: Path, **options: Any) -> Witness:
     witness = Witness()
     trained(spec, folder, resume=True, observer=witness, **options)
     return witness
@@ -120,17 +122,15 @@ def test_a_folder_that_is_no_run_is_left_alone(spec: Path, tmp_path: Path) -> No
     folder = tmp_path / "notes"
     folder.mkdir()
     (folder / "model.onnx").write_text("mine")
-    for options in ({"resume": True}, {"overwrite": True}):
-        assert refusal(tmp_path, lambda options=options: trained(spec, folder, **options)) == (  # type: ignore[misc]
+    ways = (partial(trained, spec, folder, resume=True), partial(trained, spec, folder, overwrite=True))
+    for way in ways:
+        assert refusal(tmp_path, way) == (
             "error[E0612]: notes holds 'model.onnx', which no run has written\n"
             "  = hint: choose a folder of its own for the run: -o RUN"
         )
     (folder / "manifest.json").write_text('{"name": "an extension of a browser", "manifest_version": 3}')
-    for options in ({"resume": True}, {"overwrite": True}):
-        assert "E0613]: notes is no run: its manifest.json was not written by dslc" in refusal(
-            tmp_path,
-            lambda options=options: trained(spec, folder, **options),  # type: ignore[misc]
-        )
+    for way in ways:
+        assert "E0613]: notes is no run: its manifest.json was not written by dslc" in refusal(tmp_path, way)
     assert (folder / "model.onnx").read_text() == "mine"
     assert len(list(folder.iterdir())) == 2
 

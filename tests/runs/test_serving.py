@@ -135,7 +135,7 @@ def test_predicting_needs_no_label(houses: Path, tmp_path: Path) -> None:
 def test_predicting_from_the_models_inputs(houses: Path, tmp_path: Path) -> None:
     run = opened(houses)
     split = run.job.dataset.splits["test"]
-    arrays = {
+    arrays: dict[str, Any] = {
         name: split.take(np.arange(len(split)))[name] for name in ("size", "unknown_size", "age", "town", "floors")
     }
     np.savez(tmp_path / "fields.npz", **arrays)

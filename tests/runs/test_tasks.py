@@ -14,11 +14,12 @@ import onnxruntime
 import pytest
 
 from dslc import pipeline
-from dslc.diagnostics import Diagnostic, Failure, Problem
+from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import Options, compile_spec
 from dslc.run.finished import FinishedRun
 from dslc.run.training import train
 from tests.conftest import SPECS
+from tests.runs.driving import found_in
 
 Columns = dict[str, list[str]]
 Draw = np.random.Generator
@@ -211,12 +212,8 @@ def test_cells_that_are_refused_name_their_column(sample: tuple[FinishedRun, Col
         path = write(folder / "wrong.csv", {**columns, column: [columns[column][0], cell, *columns[column][2:]]})
         with pytest.raises((Problem, Failure)) as refused:
             run.predict(path)
-        said = messages(refused.value)
+        said = found_in(refused.value)
         assert any(f"'{column}'" in one.message for one in said), (column, cell, said)
-
-
-def messages(error: Problem | Failure) -> list[Diagnostic]:
-    return [error.diagnostic] if isinstance(error, Problem) else list(error.diagnostics)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from dslc.diagnostics import Failure, Problem
 from dslc.pipeline import Options, compile_spec
+from dslc.plan.conditions import Record
 from dslc.storage.checkpoints import read_checkpoint
 from tests.runs.driving import (
     MODEL,
@@ -120,10 +123,11 @@ def test_stop_when(condition: str, at: int, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_keep(keep: str, best: Any, tmp_path: Path) -> None:
     seen = run_of(tmp_path, f"minimize cross_entropy(logits, label) using SGD(lr = 1.5) epochs 12 batch 8 keep {keep}")
-    figure = {
+    figures: dict[str, Callable[[Record], float]] = {
         "best validation.accuracy": lambda r: r["validation.accuracy"],
         "lowest validation.loss - validation.accuracy": lambda r: r["validation.loss"] - r["validation.accuracy"],
-    }.get(keep, lambda r: r["validation.loss"])
+    }
+    figure = figures.get(keep, itemgetter("validation.loss"))
     chosen = best(seen.records, key=figure)
     assert len({figure(r) for r in seen.records}) > 2
     found = opened(tmp_path / "run").evaluate("validation")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +272,8 @@ def put_in_front(model: Any, *nodes: Any, **constants: Any) -> None:
 def expanded(model: Any, *, size: int) -> None:
     put_in_front(
         model, helper.make_node("Expand", ["one", "size"], ["large"]),
-        helper.make_node("ReduceSum", ["large"], ["extra"], keepdims=0), one=np.float32([0]), size=np.int64([size]),
+        helper.make_node("ReduceSum", ["large"], ["extra"], keepdims=0), one=np.array([0], np.float32),
+        size=np.array([size], np.int64),
     )  # fmt: skip
 
 
@@ -295,7 +296,7 @@ def multiplied(model: Any, rounds: int = 4000) -> None:
         helper.make_node("ReduceSum", ["small"], ["sum"], keepdims=0), helper.make_node("Mul", ["sum", "no"], ["none"]),
         helper.make_node("Expand", ["none", "size"], ["m0"]), *nodes,
         helper.make_node("ReduceSum", [f"m{rounds}"], ["extra"], keepdims=0), no=np.float32(0),
-        size=np.int64([1000, 1000]),
+        size=np.array([1000, 1000], np.int64),
     )  # fmt: skip
 
 
@@ -321,6 +322,8 @@ def test_the_memory_of_a_foreign_model_is_bounded(
         done = dslc("predict", run, trained.parent / "points.csv")
     assert (done.code, codes(done.err)) == (3, ["E0636"]), done.err
     assert "takes more memory than 5% of what is free\n  = hint: if you trust whoever made it, say --trust" in done.err
+    import resource
+
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
 
 
@@ -417,5 +420,5 @@ def test_a_seal_cannot_be_copied(run: Path, trained: Path, dslc: Dslc, monkeypat
     monkeypatch.delenv("DSLC_DATA", raising=False)
     edit(run, lambda m: m["run"].update(folders=[str(trained.parent)]))
     for seal in ({"inode": (run / "weights.safetensors").stat().st_ino, "changed": 0}, None):
-        edit(run, lambda m, seal=seal: m.update(seal=seal))  # type: ignore[misc]
+        edit(run, partial(dict.update, seal=seal))
         assert codes(dslc("eval", run).err) == ["E0628"]

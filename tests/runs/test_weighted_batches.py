@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from dslc.diagnostics import Failure, Problem
-from tests.runs.driving import lines_of, opened, trained
+from tests.runs.driving import found_in, lines_of, opened, trained
 
 SPEC = """\
 data d {{
@@ -157,8 +157,7 @@ def test_a_metric_refuses_weights_below_0_wherever_they_come_from(figure: str, t
     ]):  # fmt: skip
         with pytest.raises((Failure, Problem), match="E0551") as caught:
             run(tmp_path, f"run_{number}", objective=objective.replace("WEIGHT", weight) + "\n#")
-        error = caught.value
-        (found,) = error.diagnostics if isinstance(error, Failure) else [error.diagnostic]
+        (found,) = found_in(caught.value)
         assert found.message.endswith(f"takes weights from 0 up, and {what}")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -14,7 +16,7 @@ TENSORS = {
 }  # fmt: skip
 
 
-def test_the_package_reads_what_is_written(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_package_reads_what_is_written(tmp_path: Path) -> None:
     data = b"".join(tensor_file(TENSORS, {"kind": "test"}))
     found = load(data)
     assert found.keys() == TENSORS.keys()

@@ -51,7 +51,9 @@ def test_what_is_in_order_is_returned() -> None:
     """
     file = parse(Source("x.dl", text), Diagnostics())
     assert [d.name for d in file.declarations if not isinstance(d, tree.Import)] == ["A", "a", "B"]
-    assert [type(statement) for statement in file.declarations[2].body] == [tree.Input, tree.If, tree.Bind]
+    last = file.declarations[2]
+    assert isinstance(last, tree.Block)
+    assert [type(statement) for statement in last.body] == [tree.Input, tree.If, tree.Bind]
 
 
 def test_parse_errors_stop_the_formatter() -> None:

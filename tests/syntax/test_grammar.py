@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,8 @@ def test_every_statement_has_a_form() -> None:
         automaton = language().parse_interactive()
         for word in read_words(language(), Source("x", text), Diagnostics()).words[:-1]:
             automaton.feed_token(word)
-        accepted[level] = frozenset(automaton.accepts()) - {"RBRACE", "$END"}
+        accepts: Callable[[], set[str]] = automaton.accepts
+        accepted[level] = frozenset(accepts()) - {"RBRACE", "$END"}
     for level in (Level.FILE, Level.DATA, Level.TRAIN):
         assert accepted[level] == {keyword.upper() for keyword in KEYWORDS[level]}
 

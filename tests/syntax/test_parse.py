@@ -68,7 +68,9 @@ def test_a_block() -> None:
     layers = []
     flow = main.value
     while isinstance(flow, tree.Pipe):
-        layers.append(getattr(flow.layer, "id", None) or flow.layer.function.id)
+        layer = flow.layer.function if isinstance(flow.layer, tree.Call) else flow.layer
+        assert isinstance(layer, tree.Name)
+        layers.append(layer.id)
         flow = flow.flow
     assert layers[::-1] == ["Conv", "BatchNorm", "Relu", "Conv", "BatchNorm"]
     assert flow.id == skip.value.id == "x"

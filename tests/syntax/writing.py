@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from dslc.source import Source, Span
 from dslc.syntax import tree
@@ -178,7 +178,8 @@ class Maker:
         return tree.Formal(AT, self.name(), self.maybe(self.expression))
 
     def declaration(self) -> Any:
-        name, kind = self.name(), self.one(["block", "model"])
+        name = self.name()
+        kind: Literal["block", "model"] = self.one(["block", "model"])
         declarations: list[Callable[[], Any]] = [
             lambda: tree.Import(AT, self.string(), self.maybe(self.name)),
             lambda: tree.Param(AT, name, AT, self.type(), self.expression(), self.maybe(self.domain), self.doc()),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dslc.check.core.known import REGISTRIES
-from dslc.diagnostics import CODES, Diagnostics
+from dslc.diagnostics import CODES, Code, Diagnostics
 from dslc.library.operation import Operation, operands_of
 from dslc.library.word import options_of
 from dslc.source import Source
@@ -107,8 +107,8 @@ def faults(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=lambda code: code.id)
-def test_explanations(code: object) -> None:
-    assert faults(code.explanation) == []  # type: ignore[attr-defined]
+def test_explanations(code: Code) -> None:
+    assert faults(code.explanation) == []
 
 
 @pytest.mark.parametrize("hint", HINTS)

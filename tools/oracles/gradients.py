@@ -6,7 +6,9 @@ inputs are stored too, so that the tests draw nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +59,7 @@ def pool_input(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-def derivatives(function, *operands: torch.Tensor) -> dict[str, np.ndarray]:
+def derivatives(function: Callable[..., torch.Tensor], *operands: torch.Tensor) -> dict[str, np.ndarray]:
     leaves = [operand.clone().requires_grad_() for operand in operands]
     y = function(*leaves)
     seed = torch.arange(1.0, y.numel() + 1).reshape(y.shape)
@@ -77,7 +79,7 @@ def main() -> None:
         cases[f"pool_{name}"] = derivatives(
             lambda x, pool=pool, k=kernel, s=strides, p=padding: pool(x, k, s, p), pool_input(name, shape)
         ) | {"window": np.array([kernel, strides, padding])}
-    flat = {f"{case}/{name}": array for case, arrays in cases.items() for name, array in arrays.items()}
+    flat: dict[str, Any] = {f"{case}/{name}": array for case, arrays in cases.items() for name, array in arrays.items()}
     path = Path(__file__).parents[2] / "tests" / "autodiff" / "data" / "gradients.npz"
     np.savez_compressed(path, **flat)
 

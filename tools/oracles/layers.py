@@ -43,7 +43,7 @@ def main() -> None:
     names = [row.id for row in ROWS]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     torch.manual_seed(0)
-    everything = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row).items()}
+    everything: dict[str, Any] = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row).items()}
     path = ROOT / "tests/library/data/words.npz"
     np.savez_compressed(path, **everything)
     print(f"{len(ROWS)} rows, {path.stat().st_size} bytes")

@@ -156,7 +156,7 @@ def run(
     return losses, states
 
 
-def trajectories(model: Model) -> dict[str, np.ndarray]:
+def trajectories(model: Model) -> dict[str, Any]:
     """Return the data, and for each optimizer the losses and states on the way, and the losses without rounding."""
     label = random.integers(0, 3, model.x.shape[:2])
     found = {"x": model.x, "label": label}
@@ -211,11 +211,11 @@ class Options:
     """One run for each train block of ``options.dl``: losses of every step, and the state at the end."""
 
     def __init__(self) -> None:
-        self.batches = {
+        reals = {
             "x": random.standard_normal((STEPS, 12, 6)), "noise": random.standard_normal((STEPS, 12, 4)),
             "y": random.standard_normal((STEPS, 12, 2)), "weight": random.uniform(0, 2, (STEPS, 12)),
         }  # fmt: skip
-        self.batches = {**float32(self.batches), "label": random.integers(0, 3, (STEPS, 12))}
+        self.batches: dict[str, np.ndarray] = {**float32(reals), "label": random.integers(0, 3, (STEPS, 12))}
         self.starts = float32({
             **dense_start("Net.h.dense", 6, 10), **dense_start("Net.logits.dense", 10, 3),
             **dense_start("Normed.h.dense", 6, 10), **norm_start("Normed.h.batch_norm", 10),
@@ -392,8 +392,8 @@ class Options:
                 losses[name].append(loss.item())
         return {**{f"loss/{name}": values for name, values in losses.items()}, **p}
 
-    def all(self) -> dict[str, np.ndarray]:
-        found = {f"batch/{name}": array for name, array in self.batches.items()}
+    def all(self) -> dict[str, Any]:
+        found: dict[str, Any] = {f"batch/{name}": array for name, array in self.batches.items()}
         found |= {f"start/{name}": array for name, array in self.starts.items()}
         found["sizes"] = np.array(SIZES)
         for block in (

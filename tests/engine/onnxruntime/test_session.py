@@ -47,8 +47,10 @@ def test_a_fused_node_is_traced_by_running_the_plain_graph(settings: Settings) -
     error = RuntimeError("Non-zero status code returned while running Fused node. Name:'fused' Status Message: bad")
     feeds = {"tokens": np.array([0, 9]), "table": np.zeros((4, 3), np.float32)}
     found = Graph(lookup(), settings).failure(error, feeds)
+    assert isinstance(found, NodeFailure)
     assert (found.node, found.origin) == ("Embedding/Gather", "words.dl:7")
     sound = Graph(lookup(), settings).failure(error, {**feeds, "tokens": np.array([0, 1])})
+    assert isinstance(sound, NodeFailure)
     assert (sound.node, sound.origin) == ("fused", None)
     assert sound.diagnostic.message == "Fused in 'fused' failed: bad"
 
@@ -60,12 +62,12 @@ def test_a_damaged_graph_is_refused(settings: Settings, damage: bytes) -> None:
     assert code_of(raised) == "E0605"
 
 
-def test_a_missing_file_is_refused_by_name(settings: Settings, tmp_path) -> None:
+def test_a_missing_file_is_refused_by_name(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"E0605: .*absent\.onnx can't be read"):
         Graph(tmp_path / "absent.onnx", settings)
 
 
-def test_a_graph_is_read_from_a_file_too(settings: Settings, tmp_path) -> None:
+def test_a_graph_is_read_from_a_file_too(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "train.onnx"
     path.write_bytes(mlp(6, 4, 3))
     train = train_step([path], mlp_state(6, 4, 3), settings)
@@ -84,7 +86,8 @@ def test_shared_machines(monkeypatch: pytest.MonkeyPatch) -> None:
         train = train_step([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
         train.run_batch(batch_of(8, 6, 3))
         found.append(train.state()["w1"])
-    np.testing.assert_array_equal(*found)
+    first, second = found
+    np.testing.assert_array_equal(first, second)
 
 
 def logarithms(count: int) -> bytes:

@@ -154,7 +154,8 @@ def test_fields_need_not_be_contiguous(settings: Settings) -> None:
         train = train_step([mlp(6, 4, 3)], mlp_state(6, 4, 3), settings)
         train.run_batch({**batch, "image": image})
         found.append(train.state()["w1"])
-    np.testing.assert_array_equal(*found)
+    first, second = found
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dslc.check import check_program, resolve_program
 from dslc.diagnostics import Diagnostics
 from dslc.plan.examples import mixing
 from dslc.plan.measures import applications_of
+from dslc.plan.values import Value
 from dslc.source import Source
 
 SPEC = """data d {{
@@ -106,12 +107,13 @@ def test_reshapes_against_the_order_of_elements(before: tuple[int, ...]) -> None
     """Whatever axis holds the examples: those of an element's neighbours on all other axes must be its own."""
     from dslc.check.core.elaboration import Elaboration
     from dslc.library.word import FUNCTIONS
-    from dslc.types import FLOAT32, TensorType, symbol
+    from dslc.types import FLOAT32, Dimension, TensorType, symbol
 
+    span = Source("x.dl", "x").span(0, 1)
     examples = 7  # shares no factor with the other sizes
     for place in range(len(before) + 1):
-        shape = [*before[:place], symbol("batch"), *before[place:]]
-        sized = [examples if size == symbol("batch") else size for size in shape]
+        shape: tuple[Dimension, ...] = (*before[:place], symbol("batch"), *before[place:])
+        sized = (*before[:place], examples, *before[place:])
         owners = np.broadcast_to(np.arange(examples).reshape([-1] + [1] * (len(before) - place)), sized)
         for after in SHAPES:
             for wanted in range(len(after) + 1):
@@ -120,8 +122,9 @@ def test_reshapes_against_the_order_of_elements(before: tuple[int, ...]) -> None
                     continue
                 elaboration = Elaboration(Diagnostics())
                 with elaboration.graph(training=False):
-                    x = elaboration.placeholder("x", TensorType(FLOAT32, tuple(shape)), None)
-                    value = elaboration.apply(FUNCTIONS["reshape"](shape=target), [x], None)
+                    x = elaboration.placeholder("x", TensorType(FLOAT32, shape), None)
+                    value = elaboration.apply(FUNCTIONS["reshape"](shape=target), [x], span)
+                assert isinstance(value, Value)
                 moved = owners.reshape(target)
                 each = np.moveaxis(moved, wanted, 0).reshape(examples, -1)
                 alone = bool((each == np.arange(examples)[:, None]).all())
