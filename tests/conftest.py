@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from tests.hostile import Watch
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = ROOT / "specs"
 DATA = Path(os.environ.get("DSLC_DATA", ROOT / "data"))
+
+
+def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
+    """Return cases for ``parametrize``, of which the first and each ``every``-th are quick and all others slow."""
+    return [one if i % every == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(cases)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

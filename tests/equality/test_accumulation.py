@@ -12,6 +12,7 @@ from dslc.compile.state import FLUSH
 from dslc.diagnostics import Diagnostics
 from dslc.engine.protocol import Runner
 from dslc.pipeline import check_spec
+from tests.conftest import mostly_slow
 
 from .stepping import compiled_text, largest, train_step
 
@@ -113,7 +114,7 @@ def step_of(folder: Path, objective: str, more: str = "", optimizer: str = "SGD(
     return train_step(compiled_text(folder, SPEC.format(objective=objective, more=more, optimizer=optimizer)))
 
 
-@pytest.mark.parametrize("objective", EXACT)
+@pytest.mark.parametrize("objective", mostly_slow(EXACT, every=2))
 def test_batches_in_turn_add_up(objective: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)
     whole = step_of(tmp_path, objective)

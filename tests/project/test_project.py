@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT, SPECS
 
 SPEC_FILES = sorted(SPECS.glob("*.dl"))
@@ -23,12 +21,12 @@ def test_imports_point_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("spec", SPEC_FILES, ids=lambda path: path.stem)
-def test_example_is_right_and_canonical(spec: Path) -> None:
+def test_examples_are_right_and_canonical() -> None:
     program = Path(sys.executable).with_name("dslc")
-    checked = run(program, "check", "--json", spec)
+    assert len(SPEC_FILES) > 10
+    checked = run(program, "check", "--json", *SPEC_FILES)
     assert (checked.returncode, json.loads(checked.stdout)) == (0, [])
-    formatted = run(program, "fmt", "--check", spec)
+    formatted = run(program, "fmt", "--check", *SPEC_FILES)
     assert formatted.returncode == 0, formatted.stdout + formatted.stderr
 
 

@@ -47,6 +47,7 @@ def test_diabetes_explains_a_part(tmp_path: Path) -> None:
     assert 40 < result.metrics["rmse"] < 65
 
 
+@pytest.mark.slow  # README's training of the same data is quick
 def test_digits(tmp_path: Path) -> None:
     assert accuracy("digits", tmp_path / "run") >= 0.95
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))

@@ -52,7 +52,7 @@ def train_all(texts: Iterable[str], folder: Path, watch: Watch, capsys: pytest.C
 
 
 def test_generated_specs(tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
-    train_all(check_all(range(300), tmp_path, watch), tmp_path, watch, capsys)
+    train_all(check_all(range(150), tmp_path, watch), tmp_path, watch, capsys)
 
 
 @pytest.mark.slow
