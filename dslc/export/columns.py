@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dslc.graph.model import load_model, save_model, with_outputs
+from dslc.graph.model import load_model, proto_nodes, save_model, with_outputs
 from dslc.plan.columns import Form, is_pattern
 from dslc.plan.contract import Categories, Input
 from dslc.plan.data import CONDITIONS, EXACT
@@ -293,7 +293,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
         if not wrong and name not in whole and types[name] not in floats:
             continue
         cut = f"{name}/cut"
-        for node in model.graph.node:
+        for node in proto_nodes(model.graph):
             node.output[:] = [cut if output == name else output for output in node.output]
             node.input[:] = [cut if value == name else value for value in node.input]
         if name in whole:

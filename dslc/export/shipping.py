@@ -9,7 +9,7 @@ from typing import Any
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
-from dslc.graph.model import Model, load_model, save_model, with_outputs
+from dslc.graph.model import Model, load_model, proto_nodes, save_model, with_outputs
 from dslc.plan.contract import Contract
 
 __all__ = ["only_outputs", "with_fields"]
@@ -88,7 +88,7 @@ SEED, FRONT, BACK = "seed", "fields/", "model/"
 
 def _redirect(model: Any, old: str, new: str) -> None:
     """Let every node that reads one value read another."""
-    for node in model.graph.node:
+    for node in proto_nodes(model.graph):
         for position, name in enumerate(node.input):
             if name == old:
                 node.input[position] = new

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "save_model", "with_outputs"]
+__all__ = [
+    "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "save_model",
+    "with_outputs",
+]  # fmt: skip
 
 Model = ir.Model
 """A finished graph with its metadata."""
@@ -32,6 +35,14 @@ def save_model(model: Model) -> bytes:
 
 OURS = re.compile(rb"\x08.\x12\x04dslc", re.DOTALL)
 """How a model begins: the version of the format, and the producer."""
+
+
+def proto_nodes(graph: Any) -> Iterator[Any]:
+    """Yield the nodes of a graph as the package onnx has it, each followed by those inside of it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from proto_nodes(attribute.g)
 
 
 def is_ours(data: bytes) -> bool:

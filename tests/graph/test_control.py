@@ -13,10 +13,10 @@ from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.export.operator_sets import converted
 from dslc.graph import Builder, Tensor
-from dslc.graph.model import load_model, save_model, with_outputs
+from dslc.graph.model import load_model, proto_nodes, save_model, with_outputs
 from dslc.graph.probes import probed
 from dslc.graph.random import Randomness
-from dslc.graph.values import bodies_of, captured_by
+from dslc.graph.values import bodies_of, captured_by, nodes_of
 from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, shipped, simplify
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, TensorType, symbol
@@ -153,6 +153,14 @@ def test_a_model_cut_down_keeps_what_is_used_inside() -> None:
     model = with_outputs(model_of(lambda x, c, k: [*chosen(x, c, k), g.sin(x) * 2.0]), ["y0"])
     verify(model)
     assert [node.op_type for node in model.graph] == ["Exp", "If"]
+
+
+@pytest.mark.parametrize("operator", GRAPHS)
+def test_nodes_inside_are_found_in_either_form(operator: str) -> None:
+    model = model_of(GRAPHS[operator][0])
+    names = [node.name for node in nodes_of(model.graph)]
+    assert len(names) > len(model.graph)
+    assert [node.name for node in proto_nodes(ir.to_proto(model).graph)] == names
 
 
 def test_equal_nodes_of_two_branches_stay_in_each() -> None:
