@@ -10,13 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from itertools import islice
 from typing import Any
 
 from dslc.lookalikes import difference, lookalike
 from dslc.source import Span
 
-__all__ = ["Code", "Diagnostic", "Diagnostics", "Failure", "Label", "Problem", "did_you_mean", "register"]
+__all__ = ["Basis", "Code", "Diagnostic", "Diagnostics", "Failure", "Label", "Problem", "did_you_mean", "register"]
+
+
+class Basis(IntEnum):
+    """What findings of a code follow from, each with all that stands before it."""
+
+    TEXT = 0
+    """The text at their place."""
+    FLOW = 1
+    """What flows in there, from where the block is applied."""
+    TYPES = 2
+    """The element types and ranks of tensors."""
+    SIZES = 3
+    """The sizes of tensors."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class Code:
     right: str = ""
     exit_code: int = 1
     """How a command that meets it ends; 1: the spec is wrong, 2: the command line, 3: data or a file, 4: the run."""
+    basis: Basis = Basis.TEXT
 
     @property
     def severity(self) -> str:
@@ -43,25 +58,36 @@ class Code:
         hint: str | None = None,
         labels: Iterable[Label] = (),
         span: Span | None = None,
+        depends_on: frozenset[str] = frozenset(),
     ) -> Problem:
         """Make the exception that reports this code; raise it, or ``.at(span)`` it."""
-        return Problem(Diagnostic(self, message, span, tuple(labels), hint))
+        return Problem(Diagnostic(self, message, span, tuple(labels), hint, depends_on))
 
 
 CODES: dict[str, Code] = {}
 
 
 def register(
-    id: str, title: str, explanation: str, *, wrong: str = "", right: str = "", exit_code: int | None = None
+    id: str,
+    title: str,
+    explanation: str,
+    *,
+    wrong: str = "",
+    right: str = "",
+    exit_code: int | None = None,
+    basis: Basis | None = None,
 ) -> Code:
     """Declare a code. Codes are unique and never change their meaning.
 
-    The exit code follows from the family unless it is given: 3 for E04 (data), 4 for E06 (environment), else 1.
+    What is not given follows from the family. Exit code: 3 for E04 (data), 4 for E06 (environment), else 1. Basis: what
+    flows in for E03 (types and shapes), else the text.
     """
     if id in CODES:
         raise ValueError(f"code {id} is declared twice")
     usual = {"04": 3, "06": 4}.get(id[1:3], 1)
-    CODES[id] = code = Code(id, title, explanation, wrong, right, usual if exit_code is None else exit_code)
+    if basis is None:
+        basis = Basis.FLOW if id.startswith("E03") else Basis.TEXT
+    CODES[id] = code = Code(id, title, explanation, wrong, right, usual if exit_code is None else exit_code, basis)
     return code
 
 
@@ -82,6 +108,8 @@ class Diagnostic:
     span: Span | None = None
     labels: tuple[Label, ...] = ()
     hint: str | None = None
+    depends_on: frozenset[str] = frozenset()
+    """Names of the symbols of which some values would take it back, as far as is known where it is raised."""
 
     @property
     def severity(self) -> str:
@@ -117,7 +145,7 @@ class Problem(Exception):
     def at(self, span: Span | None, *labels: Label) -> Problem:
         """Attach a place (an inner place that is already known wins) and further labels."""
         known = self.diagnostic
-        return Problem(Diagnostic(known.code, known.message, known.span or span, known.labels + labels, known.hint))
+        return Problem(replace(known, span=known.span or span, labels=known.labels + labels))
 
 
 class Failure(Exception):

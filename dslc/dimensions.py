@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from math import inf, prod
 
 __all__ = [
-    "Dimension", "Symbolic", "Undecided", "bounds", "evaluate", "range_size", "same_value", "substitute", "symbol",
-    "symbols_of",
+    "Dimension", "Symbolic", "Undecided", "bounds", "class_count_symbol", "evaluate", "is_class_count", "range_size",
+    "same_value", "substitute", "symbol", "symbols_of",
 ]  # fmt: skip
 
 
@@ -27,7 +27,11 @@ _TOO_LARGE = "a number in the expression of this size does not fit in 64 bits"
 
 
 class Undecided(Exception):
-    """The answer depends on the run-time value of a symbol."""
+    """The answer depends on the run-time values of symbols, those of ``values``."""
+
+    def __init__(self, message: str, *values: object) -> None:
+        super().__init__(message)
+        self.symbols = frozenset().union(*(symbols_of(v) for v in values if isinstance(v, Symbolic)))
 
 
 @dataclass(frozen=True, order=True)
@@ -109,15 +113,15 @@ class Symbolic:
         return self._hash
 
     def _no_order(self, other: Dimension) -> bool:
-        raise Undecided(f"'{self}' is not known before run time, so it can't be compared with '{other}'")
+        raise Undecided(f"'{self}' is not known before run time, so it can't be compared with '{other}'", self, other)
 
     __lt__ = __le__ = __gt__ = __ge__ = _no_order
 
     def __bool__(self) -> bool:
-        raise Undecided(f"'{self}' is not known before run time")
+        raise Undecided(f"'{self}' is not known before run time", self)
 
     def __index__(self) -> int:
-        raise Undecided(f"'{self}' is not known before run time")
+        raise Undecided(f"'{self}' is not known before run time", self)
 
     def __str__(self) -> str:
         text = ""
@@ -146,6 +150,19 @@ Dimension = int | Symbolic
 def symbol(name: str) -> Symbolic:
     """Return the symbol of that name as a dimension."""
     return Symbolic({(_Atom(name),): 1}, {})
+
+
+def class_count_symbol(field: str) -> Symbolic:
+    """Return the symbol that stands for a field's number of categories until the data is read."""
+    return symbol(f"{_CLASS_COUNT}{field})")
+
+
+def is_class_count(name: str) -> bool:
+    """Is this the name of such a symbol? No symbol that a spec can name has parentheses."""
+    return name.startswith(_CLASS_COUNT)
+
+
+_CLASS_COUNT = "classes("
 
 
 def _terms(dimension: Dimension) -> Mapping[_Monomial, int]:
@@ -263,7 +280,7 @@ def evaluate(dimension: Dimension, values: Mapping[str, int]) -> int:
     """Return the number that a dimension is for given symbols; :class:`Undecided` if one is missing."""
     result = substitute(dimension, values)
     if isinstance(result, Symbolic):
-        raise Undecided(f"'{result}' is not known")
+        raise Undecided(f"'{result}' is not known", result)
     return result
 
 

@@ -14,7 +14,9 @@ from dslc.dimensions import (
     Symbolic,
     Undecided,
     bounds,
+    class_count_symbol,
     evaluate,
+    is_class_count,
     range_size,
     same_value,
     substitute,
@@ -24,9 +26,9 @@ from dslc.dimensions import (
 
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
-    "Symbolic", "TensorType", "Undecided", "bounds", "broadcast", "broadcast_types", "element_count", "evaluate",
-    "range_size", "reduced_type", "regroups", "same_value", "shape_text", "substitute", "symbol", "symbols_of",
-    "window_size",
+    "Symbolic", "TensorType", "Undecided", "bounds", "broadcast", "broadcast_types", "class_count_symbol",
+    "element_count", "evaluate", "is_class_count", "range_size", "reduced_type", "regroups", "same_value", "shape_text",
+    "substitute", "symbol", "symbols_in", "symbols_of", "window_size",
 ]  # fmt: skip
 
 
@@ -135,6 +137,21 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"{self.element}{shape_text(self.shape)}" if self.shape else str(self.element)
+
+
+def symbols_in(*values: object) -> frozenset[str]:
+    """Return the names of all symbols in compile-time values: sizes, types, lists."""
+    found: set[str] = set()
+    open_ = list(values)
+    while open_:
+        value = open_.pop()
+        if isinstance(value, Symbolic):
+            found |= symbols_of(value)
+        elif isinstance(value, (list, tuple)):
+            open_.extend(value)
+        elif isinstance(value, TensorType):
+            open_.extend(value.shape)
+    return frozenset(found)
 
 
 class BroadcastError(ValueError):

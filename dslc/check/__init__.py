@@ -6,7 +6,7 @@ import dslc.library  # noqa: F401 - declares every word
 from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.budget import Exhausted
 from dslc.check.core.builtins import BUILTINS
-from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
+from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, resolve_program
@@ -22,6 +22,7 @@ from dslc.limits import Limits
 from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
 from dslc.syntax import tree
+from dslc.types import is_class_count
 
 __all__ = [
     "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "read_described",
@@ -63,7 +64,7 @@ def _train(
         found.add(exhausted.problem)
     applied |= elaboration.elaborated
     # a misfit that hangs on a number of categories is judged when the data has told it
-    diagnostics.extend(d for d in found if facts.known or CLASS_COUNT not in d.message)
+    diagnostics.extend(d for d in found if facts.known or not any(map(is_class_count, d.depends_on)))
     return checked
 
 

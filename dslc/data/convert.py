@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from dslc.data.spellings import PLAIN, Spelling, advice
-from dslc.diagnostics import Diagnostic, Failure, Problem
+from dslc.diagnostics import Failure, Problem
 from dslc.errors import data as errors
 from dslc.library.sources.source import TRUTH
 from dslc.source import Span
@@ -163,7 +163,7 @@ def raise_some(total: int, problems: Iterator[Problem]) -> None:
         last = found[-1]
         rest = f"and {total - len(found):,} more like it"
         hint = f"{last.hint} ({rest})" if last.hint else rest
-        found[-1] = Diagnostic(last.code, last.message, last.span, last.labels, hint)
+        found[-1] = replace(last, hint=hint)
     raise Failure(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, TextIO
@@ -68,8 +69,7 @@ def write_predictions(
             file.detach()  # what is left goes into the file, which stays open
     except Problem as problem:
         if problem.diagnostic.code == UNWRITABLE:
-            reason = problem.diagnostic.message.partition("written: ")[2]
-            raise errors.UNWRITABLE(f"'{destination}' cannot be written: {reason}") from None
+            raise Problem(replace(problem.diagnostic, code=errors.UNWRITABLE)) from None
         raise
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dslc.diagnostics import register
+from dslc.diagnostics import Basis, register
 
 __all__ = [
     "CLASSES_AS_LABELS", "CLASSES_ON_AXIS_1", "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
@@ -55,6 +55,7 @@ SHAPES_DIFFER = register(
     "shape, with 'squeeze(y, axis = 1)' for instance.",
     wrong=_model("mse(x, t)", "x: float32[N, 1]", "t: float32[N]"),
     right=_model("mse(squeeze(x, axis = 1), t)", "x: float32[N, 1]", "t: float32[N]"),
+    basis=Basis.SIZES,
 )
 NOT_FLOAT = register(
     "E0341",
@@ -63,6 +64,7 @@ NOT_FLOAT = register(
     "the operand with 'cast(y, float32)', or declare the field as float32.",
     wrong=_model("binary_cross_entropy(x, label)", "x: float32[N]", "label: int64[N]"),
     right=_model("binary_cross_entropy(x, cast(label, float32))", "x: float32[N]", "label: int64[N]"),
+    basis=Basis.TYPES,
 )
 CLASS_INDICES = register(
     "E0342",
@@ -72,6 +74,7 @@ CLASS_INDICES = register(
     "the logits' own shape and hold a probability for each class.",
     wrong=_model("cross_entropy(x, label)", "x: float32[N, T, 50]", "label: int64[N, T]"),
     right=_model("cross_entropy(x, label, axis = -1)", "x: float32[N, T, 50]", "label: int64[N, T]"),
+    basis=Basis.SIZES,
 )
 CLASS_COUNT = register(
     "E0343",
@@ -83,6 +86,7 @@ CLASS_COUNT = register(
     right=_model(
         "binary_cross_entropy(squeeze(x, axis = 1), cast(label, float32))", "x: float32[N, 1]", "label: int64[N]"
     ),
+    basis=Basis.SIZES,
 )
 WEIGHT_SHAPE = register(
     "E0344",
@@ -91,6 +95,7 @@ WEIGHT_SHAPE = register(
     "axes, such as [N, T] for a target [N, T, 3]. It is a floating-point number of the prediction's type.",
     wrong=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N, 1]"),
     right=_model("mse(x, t, weight = w)", "x: float32[N, 3]", "t: float32[N, 3]", "w: float32[N]"),
+    basis=Basis.SIZES,
 )
 UNDECIDED_LABELS = register(
     "E0541",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dslc.diagnostics import register
+from dslc.diagnostics import Basis, register
 
 WRONG_TYPE = register(
     "E0370", "a tensor does not have the declared type",
@@ -12,6 +12,7 @@ WRONG_TYPE = register(
           "  output y = x -> B\n}",
     right="block B {\n  input x: [N, 4]\n  output x -> Relu\n}\nmodel Net {\n  input  x: float32[N, 4]\n"
           "  output y = x -> B\n}",
+    basis=Basis.SIZES,
 )  # fmt: skip
 BAD_TYPE = register(
     "E0371", "this is not a type",
@@ -28,6 +29,7 @@ SHARED_MISFIT = register(
           "  output y = h -> c\n}",
     right="model Net {\n  input  x: float32[N, 1, 8, 8]\n  h = x -> Conv(32, kernel = 3)\n"
           "  output y = h -> Conv(32, kernel = 3)\n}",
+    basis=Basis.SIZES,
 )  # fmt: skip
 WRONG_COUNT = register(
     "E0373", "a wrong number of tensors",
@@ -47,6 +49,7 @@ UNDECIDED = register(
     "promises that a checked spec fits.",
     wrong="model Net {\n  input  x: float32[N, T]\n  parameter p: float32[T] = zeros\n  output y = x + p\n}",
     right="model Net {\n  input  x: float32[N, 7]\n  parameter p: float32[7] = zeros\n  output y = x + p\n}",
+    basis=Basis.SIZES,
 )  # fmt: skip
 BAD_LITERAL = register(
     "E0376", "a number does not fit the tensor's element type",

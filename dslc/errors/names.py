@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dslc.diagnostics import register
+from dslc.diagnostics import Basis, register
 
 _NET = "model Net {{\n  input  x: float32[N, 4]\n  output y = {}\n}}"
 
@@ -131,6 +131,7 @@ BAD_INDEX = register(
     "Lists are indexed with a whole number within their length, tensors with whole numbers, slices, `none` and "
     "tensors of whole numbers, at most one per axis.",
     wrong=_NET.format("x[:, 0.5]"), right=_NET.format("x[:, 0]"),
+    basis=Basis.SIZES,
 )  # fmt: skip
 BAD_UNPACKING = register(
     "E0220", "the names on the left do not fit what is on the right",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dslc.diagnostics import register
+from dslc.diagnostics import Basis, register
 
 
 def _train(body: str, model: str = "x -> Dense(1)") -> str:
@@ -106,6 +106,7 @@ OWNER_NEEDED = register(
     "Parameters belong to networks, so layers that have any are applied in models and blocks. In `train`, call a "
     "network: "
     "`let logits = Net(image)`.",
+    basis=Basis.FLOW,
 )  # fmt: skip
 NAME_CLASH = register(
     "E0513", "names clash in the artifacts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dslc.diagnostics import register
+from dslc.diagnostics import Basis, register
 
 __all__ = [
     "AXIS", "BAD_INDEX", "BAD_PATTERN", "BROADCAST", "COMBINATION", "ELEMENT", "ELEMENTS_DIFFER", "EMPTY",
@@ -22,6 +22,7 @@ BROADCAST = register(
     "Insert axes of size one with `x[:, none]` or `unsqueeze`, or reorder axes with `transpose`.",
     wrong=_model("x + ones_like(x[:, 0])", "x: float32[N, 4]"),
     right=_model("x + ones_like(x[:, 0])[:, none]", "x: float32[N, 4]"),
+    basis=Basis.SIZES,
 )
 ELEMENTS_DIFFER = register(
     "E0302",
@@ -30,6 +31,7 @@ ELEMENTS_DIFFER = register(
     "them with `cast(x, float32)`. Numbers written in the spec adopt the tensor's type by themselves.",
     wrong=_model("x * mask", "x: float32[N, 4]", "mask: bool[N, 4]"),
     right=_model("x * cast(mask, float32)", "x: float32[N, 4]", "mask: bool[N, 4]"),
+    basis=Basis.TYPES,
 )
 ELEMENT = register(
     "E0303",
@@ -38,6 +40,7 @@ ELEMENT = register(
     "`and` and `or` for booleans, look-ups for integers. Convert with `cast(x, float32)` or another type.",
     wrong=_model("exp(x)", "x: int64[N, 4]"),
     right=_model("exp(cast(x, float32))", "x: int64[N, 4]"),
+    basis=Basis.TYPES,
 )
 RANK = register(
     "E0304",
@@ -47,6 +50,7 @@ RANK = register(
     "`unsqueeze` or `Reshape`, merge them with `Flatten`.",
     wrong=_model("x -> Conv(8, kernel = 3)", "x: float32[N, 64]"),
     right=_model("x -> Reshape(1, 8, 8) -> Conv(8, kernel = 3)", "x: float32[N, 64]"),
+    basis=Basis.TYPES,
 )
 AXIS = register(
     "E0305",
@@ -55,6 +59,7 @@ AXIS = register(
     "-r to r - 1 exist, each to be named once.",
     wrong=_model("softmax(x, axis = 2)", "x: float32[N, 4]"),
     right=_model("softmax(x, axis = 1)", "x: float32[N, 4]"),
+    basis=Basis.TYPES,
 )
 SIZE = register(
     "E0306",
@@ -63,6 +68,7 @@ SIZE = register(
     "the axes beside the one that `concat` joins, the sum of the sizes of `split`, channels and groups of `Conv`.",
     wrong=_model("x -> Conv(8, kernel = 3, groups = 4)", "x: float32[N, 6, 8, 8]"),
     right=_model("x -> Conv(8, kernel = 3, groups = 2)", "x: float32[N, 6, 8, 8]"),
+    basis=Basis.SIZES,
 )
 RESHAPE = register(
     "E0307",
@@ -72,6 +78,7 @@ RESHAPE = register(
     "axis.",
     wrong=_model("x -> Reshape(3, 8, 8)", "x: float32[N, 64]"),
     right=_model("x -> Reshape(1, 8, 8)", "x: float32[N, 64]"),
+    basis=Basis.SIZES,
 )
 UNDECIDED = register(
     "E0308",
@@ -81,6 +88,7 @@ UNDECIDED = register(
     "`[N, 2 * T]` in place of `[N, S]`.",
     wrong=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, T]"),
     right=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, 2 * T]"),
+    basis=Basis.SIZES,
 )
 BAD_PATTERN = register(
     "E0309",
@@ -90,6 +98,7 @@ BAD_PATTERN = register(
     "stands once on each side, and sizes that can't be inferred are given as arguments: `h = 4`.",
     wrong=_model('rearrange(x, "n (a b) -> n a b")', "x: float32[N, 6]"),
     right=_model('rearrange(x, "n (a b) -> n a b", a = 2)', "x: float32[N, 6]"),
+    basis=Basis.TYPES,
 )
 WINDOW = register(
     "E0310",
@@ -98,6 +107,7 @@ WINDOW = register(
     'Use a smaller kernel or stride before this layer, or padding = "same".',
     wrong=_model("x -> MaxPool(5)", "x: float32[N, 3, 4, 4]"),
     right=_model("x -> MaxPool(4)", "x: float32[N, 3, 4, 4]"),
+    basis=Basis.SIZES,
 )
 BAD_INDEX = register(
     "E0311",
@@ -106,6 +116,7 @@ BAD_INDEX = register(
     "named, and one tensor of integers. Integers must lie within the axis; more indices than axes can't be.",
     wrong=_model("x[:, 4]", "x: float32[N, 4]"),
     right=_model("x[:, 3]", "x: float32[N, 4]"),
+    basis=Basis.SIZES,
 )
 COMBINATION = register(
     "E0312",
@@ -114,6 +125,7 @@ COMBINATION = register(
     "entries than there are axes, a lower limit above the upper one, two dimensions of -1.",
     wrong=_model("x -> Conv(8, kernel = [3, 3, 3])", "x: float32[N, 3, 8, 8]"),
     right=_model("x -> Conv(8, kernel = [3, 3])", "x: float32[N, 3, 8, 8]"),
+    basis=Basis.TYPES,
 )
 NOT_COMPUTABLE = register(
     "E0313",
@@ -122,6 +134,7 @@ NOT_COMPUTABLE = register(
     "a negative number, a number beyond 64 bits, arithmetic with text.",
     wrong=_model("x * sqrt(-1)", "x: float32[N, 4]"),
     right=_model("x * sqrt(2)", "x: float32[N, 4]"),
+    basis=Basis.TYPES,
 )
 UNKNOWN_SIZE = register(
     "E0314",
@@ -131,6 +144,7 @@ UNKNOWN_SIZE = register(
     "for the batch and for axes that no parameter spans.",
     wrong=_model("x -> Dense(3)", "x: float32[N, T]"),
     right=_model("x -> Dense(3)", "x: float32[N, 16]"),
+    basis=Basis.SIZES,
 )
 EMPTY = register(
     "E0315",
@@ -140,6 +154,7 @@ EMPTY = register(
     "empty is refused: a slice that takes nothing, a part of size 0, padding that crops all there is.",
     wrong=_model("x[:, 2:2]", "x: float32[N, 4]"),
     right=_model("x[:, 2:3]", "x: float32[N, 4]"),
+    basis=Basis.SIZES,
 )
 ONE_VALUE = register(
     "E0390",
@@ -150,4 +165,5 @@ ONE_VALUE = register(
     "make one), or normalize over more.",
     wrong=_model("x -> LayerNorm", "x: float32[N, 4, 1]"),
     right=_model("x -> LayerNorm(axes = [-2, -1])", "x: float32[N, 4, 1]"),
+    basis=Basis.SIZES,
 )

@@ -31,6 +31,7 @@ from dslc.types import (
     TensorType,
     Undecided,
     broadcast,
+    is_class_count,
     same_value,
     shape_text,
     symbols_of,
@@ -184,11 +185,10 @@ def decide(word: str, dimension: Dimension, what: str) -> int:
 def weight_size(word: str, x: TensorType, axis: int, what: str) -> Dimension:
     """Return the size of an axis that a parameter spans.
 
-    A symbol is refused, except those that the data settle before any weight is made, such as ``classes(town)``;
-    their names are calls.
+    A symbol is refused, except numbers of categories, which the data settle before any weight is made.
     """
     size = x.shape[axis]
-    free = sorted(name for name in symbols_of(size) if "(" not in name)
+    free = sorted(name for name in symbols_of(size) if not is_class_count(name))
     if free:
         raise UNKNOWN_SIZE(
             f"{word} has weights for {what}, so that their number must be known, but in {x} it is {size}",
@@ -222,7 +222,7 @@ def compute(word: str, function: Callable[..., Any], *values: Any) -> Any:
     try:
         result = function(*values)
     except Undecided as error:
-        raise UNDECIDED(str(error)) from None
+        raise UNDECIDED(str(error), depends_on=error.symbols) from None
     except ZeroDivisionError:
         raise NOT_COMPUTABLE(f"{word} of {shown} is a division by zero") from None
     except (ValueError, OverflowError, TypeError):

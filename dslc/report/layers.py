@@ -8,7 +8,7 @@ from typing import Any
 
 from dslc.check import Facts, Program, check_train_block
 from dslc.check.core.blocks import bind_formals, elaborate_alone
-from dslc.check.core.elaboration import CLASS_COUNT, Elaboration
+from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
 from dslc.check.core.values import POISON, Outputs
@@ -22,7 +22,7 @@ from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, ParameterRecord, Placeholder, Value
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
-from dslc.types import Dimension, Symbolic, TensorType, element_count, substitute, symbols_of
+from dslc.types import Dimension, Symbolic, TensorType, element_count, is_class_count, substitute, symbols_of
 
 __all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]
 
@@ -117,7 +117,7 @@ def _with_sizes(compilation: Compilation) -> tuple[TrainPlan, list[str]]:
     train = checked_train(compilation)
     types = [record.type for record in train.parameters.values()]
     types += [value.type for application in _applications(train) for value in application.outputs]
-    if not any(CLASS_COUNT in str(size) for type in types for size in type.shape):
+    if not any(is_class_count(name) for type in types for name in type.symbols):
         return train, []
     try:
         return compilation.train, []

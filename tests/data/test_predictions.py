@@ -46,7 +46,7 @@ def test_files_are_read_back(tmp_path: Path) -> None:
     ("name", "expected"),
     [
         ("o.xls", "E0421: the suffix of 'o.xls' tells no known format | known are .csv, .jsonl, .npz"),
-        ("gone/o.csv", "E0422: '{}' cannot be written: No such file or directory"),
+        ("gone/o.csv", "E0422: {} can't be written: No such file or directory"),
     ],
 )
 def test_what_cannot_be_written(tmp_path: Path, findings: Findings, name: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from dslc.errors import names as errors
 from dslc.library.operation import Operation, operands_of
 from dslc.library.word import ACTIVATIONS, LAYERS, Option, Texts, Word, options_of, refusal, shown
 from dslc.source import Span
-from dslc.types import ElementType, Symbolic
+from dslc.types import ElementType, Symbolic, symbols_in
 
 __all__ = ["Given", "bind", "bind_word"]
 
@@ -218,7 +218,7 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
         if of in LAYERS and given.name is None and bool in option.kinds and is_number(given.value):
             told = f"the size of the input is taken from what flows in: {of}({given.span.text})"
         message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
-        diagnostics.add(errors.WRONG_KIND(message, hint=told).at(given.span))
+        diagnostics.add(errors.WRONG_KIND(message, hint=told, depends_on=symbols_in(given.value)).at(given.span))
         return POISON
     problem = refusal(option, value)
     if problem:

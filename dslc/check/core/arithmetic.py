@@ -8,7 +8,7 @@ from typing import Any
 
 from dslc.check.core.values import is_number, kind_of
 from dslc.errors import names
-from dslc.types import Symbolic, same_value
+from dslc.types import Symbolic, same_value, symbols_in
 
 __all__ = ["bounded", "compute", "work_of"]
 
@@ -60,7 +60,9 @@ def _equal(left: Any, right: Any) -> bool:
     if numeric and sized and not isinstance(left, float) and not isinstance(right, float):
         same = same_value(left, right)
         if same is None:
-            raise names.NOT_KNOWN_YET(f"whether {left} equals {right} is known at run time only")
+            raise names.NOT_KNOWN_YET(
+                f"whether {left} equals {right} is known at run time only", depends_on=symbols_in(left, right)
+            )
         return same
     items = [item for side in (left, right) if isinstance(side, (list, tuple)) for item in side]
     if any(isinstance(item, (list, tuple)) for item in items):
@@ -75,7 +77,9 @@ def _of_sizes(sign: str, left: Any, right: Any) -> tuple[Any, Any]:
     size, other = (left, right) if isinstance(left, Symbolic) else (right, left)
     if sign == "/":
         raise names.BAD_ARITHMETIC(
-            f"'{size}' is a size known at run time only, and '/' could give a fraction", hint="divide with '//'"
+            f"'{size}' is a size known at run time only, and '/' could give a fraction",
+            hint="divide with '//'",
+            depends_on=symbols_in(size),
         )
     if not isinstance(other, float):
         return left, right
@@ -83,6 +87,7 @@ def _of_sizes(sign: str, left: Any, right: Any) -> tuple[Any, Any]:
         raise names.BAD_ARITHMETIC(
             f"'{size}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
             hint="divide with '//', which rounds down",
+            depends_on=symbols_in(size),
         )
     return (left, int(right)) if right is other else (int(left), right)
 
@@ -91,7 +96,9 @@ def _power(base: Any, exponent: Any) -> Any:
     if isinstance(exponent, Symbolic) or (
         isinstance(base, Symbolic) and not (isinstance(exponent, int) and 0 <= exponent <= 8)
     ):
-        raise names.BAD_ARITHMETIC("a dimension can be raised to a small whole number only")
+        raise names.BAD_ARITHMETIC(
+            "a dimension can be raised to a small whole number only", depends_on=symbols_in(base, exponent)
+        )
     if isinstance(base, int) and isinstance(exponent, int):
         if exponent >= 0 and abs(base) > 1 and exponent * (abs(base).bit_length() - 1) > 64:
             raise OverflowError

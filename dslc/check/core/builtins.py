@@ -7,7 +7,7 @@ from typing import Any
 from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.check.core.values import POISON, kind_of, whole_number
 from dslc.errors import names
-from dslc.types import Symbolic
+from dslc.types import Symbolic, symbols_in
 
 __all__ = ["BUILTINS", "count_of", "positional"]
 
@@ -36,7 +36,8 @@ def range_(call: CallSite) -> Any:
     for value, argument in zip(values, call.arguments, strict=True):
         if isinstance(value, Symbolic):
             raise names.NOT_KNOWN_YET(
-                f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time"
+                f"how often a loop runs is decided when the spec is compiled, and '{value}' is free until run time",
+                depends_on=symbols_in(value),
             ).at(argument.span)
         if whole_number(value) is None:
             raise names.WRONG_KIND(f"range takes whole numbers, not {kind_of(value)}").at(argument.span)

@@ -12,7 +12,7 @@ import numpy as np
 from dslc.check.core.budget import Budget, Exhausted
 from dslc.check.core.divisions import refuse_zero
 from dslc.check.core.values import POISON, Outputs, RawColumn, kind_of
-from dslc.diagnostics import Diagnostics, Label, Problem
+from dslc.diagnostics import Basis, Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
 from dslc.library.kernels import need_kernels
 from dslc.library.operation import Operation
@@ -33,8 +33,10 @@ from dslc.types import (
     TensorType,
     Undecided,
     bounds,
+    is_class_count,
     same_value,
     shape_text,
+    symbols_in,
     symbols_of,
 )
 
@@ -78,7 +80,7 @@ class Elaboration:
     def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
         """Record a problem at a place; the poison it leaves is the expression's value."""
         shown = {span, problem.diagnostic.span, *(label.span for label in problem.diagnostic.labels)}
-        if self.calls and problem.diagnostic.code.id.startswith(("E03", "E0512")) and self.calls[-1] not in shown:
+        if self.calls and problem.diagnostic.code.basis and self.calls[-1] not in shown:
             labels = (*labels, Label(self.calls[-1], "in what is applied here"))
         self.diagnostics.add(problem.at(span, *labels))
         if len(self.diagnostics) >= MOST_FINDINGS:
@@ -203,13 +205,18 @@ class Elaboration:
             if sign and found.message.startswith(operation.name):
                 message = f"'{sign}'{found.message.removeprefix(operation.name)}"
                 problem = Problem(replace(found, message=message))
+            if found.code.basis is Basis.SIZES:
+                problem = Problem(replace(problem.diagnostic, depends_on=symbols_in(types, *vars(operation).values())))
             known = {label.span for label in found.labels}
             raise problem.at(span, *(o for o in _origins(operands, span) if o.span not in known)) from None
         except Undecided as undecided:
-            raise matching.UNDECIDED(str(undecided)).at(span, *_origins(operands, span)) from None
+            raise matching.UNDECIDED(str(undecided), depends_on=undecided.symbols).at(
+                span, *_origins(operands, span)
+            ) from None
         except BroadcastError as mismatch:
             raise matching.WRONG_TYPE(
-                f"{operation.name} of {' and '.join(map(str, types))} does not fit: {mismatch}"
+                f"{operation.name} of {' and '.join(map(str, types))} does not fit: {mismatch}",
+                depends_on=symbols_in(types),
             ).at(span, *_origins(operands, span)) from None
         results = (result,) if isinstance(result, TensorType) else result
         for type in results:
@@ -293,7 +300,7 @@ class Elaboration:
             return known
         assert span is not None
         self.check_size(record.type, span)
-        free = {s for d in record.variable.shape for s in symbols_of(d) if not s.startswith(CLASS_COUNT)}
+        free = {s for d in record.variable.shape for s in symbols_of(d) if not is_class_count(s)}
         if free:
             whose = f"the {record.variable.name} of {word}" if record.operands else word
             raise matching.UNDECIDED(
@@ -320,11 +327,8 @@ class Elaboration:
             f"and {second} would need {shape_text(record.variable.shape)}",
             hint="make a layer of its own for this input, or bring both inputs to one shape",
             labels=labels,
+            depends_on=symbols_in(known.variable.shape, record.variable.shape),
         )
-
-
-CLASS_COUNT = "classes("
-"""How the name of a symbol begins that stands for a number of categories until the data is read."""
 
 
 MOST_AXES = 64

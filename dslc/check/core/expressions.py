@@ -23,7 +23,7 @@ from dslc.library.schedules.schedule import Schedule
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import ElementType, Symbolic, Undecided
+from dslc.types import ElementType, Symbolic, Undecided, symbols_in
 
 __all__ = ["ExpressionEvaluator"]
 
@@ -46,7 +46,9 @@ class ExpressionEvaluator(Evaluator):
         except Problem as problem:
             return self.elaboration.report(problem, expression.span)
         except Undecided as undecided:
-            return self.elaboration.report(names.NOT_KNOWN_YET(str(undecided)), expression.span)
+            return self.elaboration.report(
+                names.NOT_KNOWN_YET(str(undecided), depends_on=undecided.symbols), expression.span
+            )
         finally:
             budget.depth -= 1
 
@@ -116,7 +118,9 @@ class ExpressionEvaluator(Evaluator):
             except Silent:
                 value = POISON
             except Undecided as undecided:
-                value = self.elaboration.report(names.NOT_KNOWN_YET(str(undecided)), link.span)
+                value = self.elaboration.report(
+                    names.NOT_KNOWN_YET(str(undecided), depends_on=undecided.symbols), link.span
+                )
             except Problem as problem:
                 value = self.elaboration.report(problem, link.span)
             span = link.span
@@ -241,9 +245,9 @@ class ExpressionEvaluator(Evaluator):
             number = whole_number(items[0])
             if isinstance(number, int) and -len(target) <= number < len(target):
                 return target[number]
-            raise names.BAD_INDEX(f"a list of {len(target)} cannot be indexed with {kind_of(items[0])}").at(
-                e.items[0].span
-            )
+            raise names.BAD_INDEX(
+                f"a list of {len(target)} cannot be indexed with {kind_of(items[0])}", depends_on=symbols_in(items)
+            ).at(e.items[0].span)
         raise names.BAD_INDEX(f"{kind_of(target)} cannot be indexed")
 
     def _index_item(self, item: tree.Expression | tree.Slice | tree.Ellipsis_) -> Any:

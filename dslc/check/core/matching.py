@@ -12,7 +12,7 @@ from dslc.errors import matching as errors
 from dslc.errors.names import UNKNOWN_NAME
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_of
+from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_in, symbols_of
 
 __all__ = ["Silent", "declared_type", "dimension_of", "element_type", "is_symbol", "match_type", "names_in"]
 
@@ -190,17 +190,17 @@ def match_type(
         assert not isinstance(dimension, tree.Ellipsis_)
         problem = _match_dimension(dimension, size, scope, evaluate)
         if problem is not None:
-            code, place = problem
+            code, place, symbols = problem
             message = f"{what} is declared as {declared.span.text}, and this is {actual}"
             if code is errors.UNDECIDED:
                 message += "; whether they agree is known at run time only"
-            raise code(message).at(span, place, *labels[1:])
+            raise code(message, depends_on=symbols).at(span, place, *labels[1:])
 
 
 def _match_dimension(
     dimension: tree.Expression, size: Dimension, scope: Scope, evaluate: Evaluate
-) -> tuple[Code, Label] | None:
-    """Match one dimension, binding a symbol that it mentions first; return what does not fit, and where."""
+) -> tuple[Code, Label, frozenset[str]] | None:
+    """Match one dimension, binding a symbol that it mentions first; say what misfits, where, and by which symbols."""
     refuse_small_letters(dimension, scope)
     unbound = sorted({name for name in names_in(dimension) if is_symbol(name) and name not in scope})
     if len(unbound) > 1:
@@ -214,7 +214,11 @@ def _match_dimension(
             solved = _solve(dimension_of(dimension, evaluate), name, size)
         if solved is None:
             scope.bind(name, POISON)
-            return errors.WRONG_TYPE, Label(dimension.span, f"{size} is not {written} for any whole number {name}")
+            return (
+                errors.WRONG_TYPE,
+                Label(dimension.span, f"{size} is not {written} for any whole number {name}"),
+                symbols_of(size),
+            )
         scope.bind(name, solved)
         return None
     expected = dimension_of(dimension, evaluate)
@@ -222,9 +226,8 @@ def _match_dimension(
     if same:
         return None
     said = f"{written} is {expected}" if written != str(expected) else written
-    return errors.WRONG_TYPE if same is False else errors.UNDECIDED, Label(
-        dimension.span, f"{said} here, and the tensor has {size}"
-    )
+    place = Label(dimension.span, f"{said} here, and the tensor has {size}")
+    return errors.WRONG_TYPE if same is False else errors.UNDECIDED, place, symbols_in(expected, size)
 
 
 def _solve(pattern: Dimension, name: str, size: Dimension) -> Dimension | None:

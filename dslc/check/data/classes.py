@@ -6,11 +6,10 @@ from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.check.core.builtins import positional
-from dslc.check.core.elaboration import CLASS_COUNT
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.plan.data import DataPlan, Facts
-from dslc.types import Symbolic, symbol
+from dslc.types import Symbolic, class_count_symbol
 
 __all__ = ["class_count", "classes_of"]
 
@@ -46,4 +45,4 @@ def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
             f"the field '{name}' has no categories",
             hint=f'declare it as: field {name}: int64 = category(column("..."))',
         )
-    return facts.class_counts[name] if name in facts.class_counts else symbol(f"{CLASS_COUNT}{name})")
+    return facts.class_counts[name] if name in facts.class_counts else class_count_symbol(name)

@@ -16,8 +16,8 @@ from dslc.check.data.columns_read import ColumnsRead
 from dslc.check.data.field_words import FieldWords
 from dslc.check.data.soundness import unsound
 from dslc.check.data.widening import Widening, in_single_precision
-from dslc.diagnostics import Diagnostics, Label, Problem
-from dslc.errors import matching, names, objectives
+from dslc.diagnostics import Basis, Diagnostics, Label, Problem
+from dslc.errors import objectives
 from dslc.library.word import FITS
 from dslc.plan.data import FieldPlan, Unsound
 from dslc.plan.examples import BATCH, across
@@ -34,10 +34,6 @@ from dslc.types import (
 )
 
 __all__ = ["check_field"]
-
-_SHAPE_CODES = frozenset(
-    {matching.WRONG_TYPE.id, matching.UNDECIDED.id, names.BAD_INDEX.id, *(f"E03{n:02d}" for n in range(1, 30))}
-)
 
 
 def check_field(
@@ -81,7 +77,7 @@ class _FieldChecker(FieldWords):
         finally:
             outer.diagnostics, outer.widening = diagnostics, None
         for finding in own:
-            if self.assumed and finding.code.id in _SHAPE_CODES:
+            if self.assumed and finding.code.basis >= Basis.TYPES:
                 continue
             diagnostics.add(finding)
         outermost = self.results.get(id(value))

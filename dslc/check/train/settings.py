@@ -10,7 +10,7 @@ from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.limits import MOST, MOST_SEED
 from dslc.syntax import tree
-from dslc.types import Symbolic
+from dslc.types import Symbolic, symbols_in
 
 DEFAULT_BATCH = 32
 
@@ -48,7 +48,8 @@ def number_of(
         limits = f"above {above:g}" if above is not None else f"of at least {least:g}"
         if below is not None:
             limits += f" and below {below:g}"
-        train.report(objectives.BAD_SETTING(f"{what} is {wanted} {limits}, not {kind_of(value)}"), expression.span)
+        message = f"{what} is {wanted} {limits}, not {kind_of(value)}"
+        train.report(objectives.BAD_SETTING(message, depends_on=symbols_in(value)), expression.span)
         return None
     return value if whole else float(value)
 

@@ -29,7 +29,7 @@ def power_of(base: Any, exponent: Any) -> Any:
     """``base ** exponent`` for numbers and dimensions, refusing what would be astronomically large."""
     if isinstance(base, Symbolic) or isinstance(exponent, Symbolic):
         if not isinstance(exponent, int) or not 0 <= exponent <= 8:
-            raise Undecided(f"'{base} ** {exponent}' is not known before run time")
+            raise Undecided(f"'{base} ** {exponent}' is not known before run time", base, exponent)
         return base**exponent
     if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > 4096:
         raise OverflowError
@@ -115,7 +115,7 @@ class divide(_Arithmetic):
     def number(cls, a: Any, b: Any) -> Any:
         def quotient(a: Any, b: Any) -> Any:
             if isinstance(a, Symbolic) or isinstance(b, Symbolic):
-                raise Undecided(f"'{a} / {b}' is not known before run time; `//` divides sizes")
+                raise Undecided(f"'{a} / {b}' is not known before run time; `//` divides sizes", a, b)
             return a / b
 
         return compute(cls.name, quotient, a, b)
@@ -244,7 +244,7 @@ def same(a: Any, b: Any) -> bool:
         return False
     answer = same_value(a, b)
     if answer is None:
-        raise Undecided(f"whether '{a}' equals '{b}' is not known before run time")
+        raise Undecided(f"whether '{a}' equals '{b}' is not known before run time", a, b)
     return answer
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from math import isnan, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dslc import graph as g
 from dslc.errors.types import BAD_INDEX, UNDECIDED
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Mark", "Slice"]
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """``start:stop:step``; negative bounds count from the end, as in Python."""
 
     start: Dimension | None = None

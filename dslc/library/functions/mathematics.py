@@ -127,7 +127,7 @@ class sign(_Signed):
 
 def _absolute(x: float) -> float:
     if isinstance(x, Symbolic):
-        raise Undecided(f"the sign of '{x}' is not known before run time")
+        raise Undecided(f"the sign of '{x}' is not known before run time", x)
     return x if x >= 0 else -x
 
 
