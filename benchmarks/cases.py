@@ -56,7 +56,8 @@ def prepare(workload: Workload, folder: Path) -> Case:
     (folder / "case.json").write_text(json.dumps(described))
     job = open_spec(folder)
     examples = len(next(iter(arrays.values())))
-    places = job.dataset.places("train", workload.batch, shuffle=True, seed=job.seed, epoch=0, drop_last=True)
+    bound = job.bound
+    places = bound.dataset.places("train", workload.batch, shuffle=True, seed=bound.train.seed, epoch=0, drop_last=True)
     assert examples >= workload.batch
     np.save(folder / "order.npy", np.concatenate(list(places)))
     state = job.artifacts.first_state()

@@ -76,11 +76,11 @@ def main() -> None:
         run = Trainer(job, RunFolder.of(Path(folder)), OnnxRuntimeEngine(settings), Observer())
         run.prepare(job.artifacts.initial)
         graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
-        fields = [name for name in graph.inputs if name in job.dataset.splits["train"].fields]
+        fields = [name for name in graph.inputs if name in job.bound.dataset.splits["train"].fields]
         sample = list(
             itertools.islice(
-                job.dataset.batches(
-                    "train", job.train.batch, shuffle=True, seed=0, epoch=0, names=fields, drop_last=True
+                job.bound.dataset.batches(
+                    "train", job.bound.train.batch, shuffle=True, seed=0, epoch=0, names=fields, drop_last=True
                 ),
                 options.batches,
             )
@@ -115,8 +115,8 @@ def main() -> None:
                 found.append(round_of(kind) * 1e3)
     session, step, loop = (statistics.median(found) for found in times.values())
     print(
-        f"{options.spec.name}, batch {job.train.batch}, {settings.threads} threads, medians: session on batches bound "
-        f"beforehand {session:.3f} ms; with fetching them {step:.3f} ms ({over(times, 'step', 'session'):+.1%}); "
+        f"{options.spec.name}, batch {job.bound.train.batch}, {settings.threads} threads, medians: session on batches "
+        f"bound beforehand {session:.3f} ms; with fetching them {step:.3f} ms ({over(times, 'step', 'session'):+.1%}); "
         f"the whole loop {loop:.3f} ms ({over(times, 'loop', 'step'):+.1%}, "
         f"together {over(times, 'loop', 'session'):+.1%})"
     )

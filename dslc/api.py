@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from dslc import pipeline
 from dslc.diagnostics import Diagnostic
 from dslc.limits import Limits
-from dslc.pipeline import Checked, Compilation, Options, check_spec, compile_spec
+from dslc.pipeline import Checked, Compilation, Options, bind_data, check_spec, compile_bound
 
 if TYPE_CHECKING:
+    from dslc.data.binding import Bound
     from dslc.report.layers import Overview
     from dslc.report.runs import RunSummary
     from dslc.run.finished import FinishedRun
@@ -113,18 +114,27 @@ class Spec:
         return list(self._checked.findings)
 
     @cached_property
-    def compilation(self) -> Compilation:
-        """The checked train block, each further stage of which is computed when it is asked for.
+    def bound(self) -> Bound:
+        """The checked train block with its data, which is read when it is asked for.
 
         Raises:
             Problem, Failure: the spec is wrong.
         """
-        return compile_spec(self.path, self.options, self._checked)
+        return bind_data(self._checked, self.path.parent)
+
+    @cached_property
+    def compilation(self) -> Compilation:
+        """Its graphs, which are made when they are asked for.
+
+        Raises:
+            Problem, Failure: the spec is wrong; E0620, there is no such pass.
+        """
+        return compile_bound(self.bound)
 
     @property
     def run_folder(self) -> Path:
         """Where its run is written unless a folder is named."""
-        return RUNS / self.compilation.name
+        return RUNS / self.bound.name
 
     def overviews(self) -> list[Overview]:
         """Lay out the train block layer by layer, or in a spec without one, each of its models.
@@ -137,7 +147,7 @@ class Spec:
         program = self._checked.program
         self._checked.findings.raise_errors()
         if program.scope.trains or self.options.train is not None:
-            return [of_train(self.compilation)]
+            return [of_train(self.bound)]
         return of_models(program, self.options.limits)
 
     def inputs(self) -> list[Path]:
@@ -151,8 +161,7 @@ class Spec:
         program = self._checked.program
         found = [self.path.parent / name for name in program.paths]
         if program.scope.trains:
-            compilation = self.compilation
-            found += found_files(compilation.data_paths, compilation.folders)
+            found += found_files(self.bound.data_paths, self.bound.folders)
         return found
 
     def emit(self, stage: Stage, *, apart: bool = False) -> str:
@@ -162,13 +171,12 @@ class Spec:
             Problem, Failure: the spec is wrong, or its data is missing where the stage needs it; E0526.
         """
         from dslc.report.dumps import graph_text, model_text, tree_text
-        from dslc.report.layers import checked_train
 
         if stage == "tree":
             self._checked.findings.raise_errors()
             return tree_text(self._checked.program.source, self.options.limits)
         if stage == "model":
-            return model_text(checked_train(self.compilation))
+            return model_text(self.bound.alone or self.bound.train)
         artifacts = self.compilation.artifacts_apart if apart else self.compilation.artifacts
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)
@@ -218,14 +226,13 @@ class Spec:
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
         from dslc.run.run_folders import in_folder
-        from dslc.run.training import train
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")
         wanted = self.run_folder if folder is None else Path(folder)
 
         def trained(target: Path) -> Path:
-            result = train(
+            result = pipeline.train(
                 self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
                 observer=observer,
             )  # fmt: skip

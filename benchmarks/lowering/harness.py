@@ -88,8 +88,8 @@ def times_as_long(runs: Sequence[Callable[[int], object]], rounds: int) -> list[
 
 def on_one_batch(step: Runner, job: Job) -> Callable[[int], None]:
     """Return what runs a number of training steps, all on the first batch."""
-    batch = job.dataset.splits["train"].take(
-        next(job.dataset.places("train", job.train.batch, shuffle=False, seed=0, epoch=0))
+    batch = job.bound.dataset.splits["train"].take(
+        next(job.bound.dataset.places("train", job.bound.train.batch, shuffle=False, seed=0, epoch=0))
     )
     step.run_batch(batch)
     feed = step.feed({name: batch[name].shape for name in step.fields})

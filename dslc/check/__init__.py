@@ -18,6 +18,7 @@ from dslc.check.data.described_source import read_described
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
+from dslc.interpreter import deep_recursion
 from dslc.limits import Limits
 from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
@@ -34,6 +35,7 @@ def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
     return Elaboration(diagnostics, limits, functions=dict(BUILTINS))
 
 
+@deep_recursion()
 def check_train_block(
     program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
 ) -> TrainPlan | None:
@@ -41,6 +43,7 @@ def check_train_block(
     return _train(program, name, diagnostics, limits, facts or Facts(), set())
 
 
+@deep_recursion()
 def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limits: Limits) -> DataPlan | None:
     """Check the data set that a train block reads; None where it reads none."""
     node, file = program.scope.trains[name]
@@ -68,6 +71,7 @@ def _train(
     return checked
 
 
+@deep_recursion()
 def check_program(
     program: Program, diagnostics: Diagnostics, limits: Limits | None = None
 ) -> dict[str, TrainPlan | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dslc.pipeline import Options
+    from dslc.options import Options
 
 __all__ = [
     "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_overwrite", "add_passes", "add_reader",
@@ -113,7 +113,7 @@ def compiler_options(options: argparse.Namespace) -> Options:
         Problem: a limit is not understood.
     """
     from dslc.limits import Limits
-    from dslc.pipeline import Options
+    from dslc.options import Options
 
     given = vars(options)
     return Options(
@@ -124,7 +124,6 @@ def compiler_options(options: argparse.Namespace) -> Options:
         seed=given.get("seed"),
         opset=given.get("opset"),
         passes=given.get("passes"),
-        provider=given.get("provider"),
         epochs=given.get("epochs"),
         steps=given.get("steps"),
     )

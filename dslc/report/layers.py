@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.check import Facts, Program, check_train_block
+from dslc.check import Program
 from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
 from dslc.check.core.values import POISON, Outputs
+from dslc.data.binding import Bound
 from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
 from dslc.library.operation import Layer, Role
 from dslc.limits import Limits
-from dslc.pipeline import Compilation
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, ParameterRecord, Placeholder, Value
@@ -24,7 +24,7 @@ from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
 from dslc.types import Dimension, Symbolic, TensorType, element_count, is_class_count, substitute, symbols_of
 
-__all__ = ["Overview", "Parameter", "Row", "checked_train", "of_models", "of_train"]
+__all__ = ["Overview", "Parameter", "Row", "of_models", "of_train"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Overview:
     """What is not told because a file could not be read, and why."""
 
 
-def of_train(compilation: Compilation) -> Overview:
+def of_train(bound: Bound) -> Overview:
     """Lay out a train block; its data is read only if a size depends on it, as on the number of categories.
 
     Where the data can't be read and the layers can be told without it, such sizes stay as ``classes(town)``.
@@ -90,37 +90,29 @@ def of_train(compilation: Compilation) -> Overview:
     Raises:
         Problem, Failure: the spec is wrong, or data that it needs is missing.
     """
-    train, notes = _with_sizes(compilation)
+    train, notes = _with_sizes(bound)
     loaded: Mapping[str, str] = {}
     if train.load:
         try:
-            loaded = loaded_from(train, compilation.folders)
+            loaded = loaded_from(train, bound.folders)
         except (Problem, Failure) as error:
             notes.append(f"what is loaded is not shown: {_first_message(error)}")
     trained = {path for objective in train.objectives for group in objective.groups for path in group.paths}
     return _overview(
-        train.name, compilation.params, _applications(train), train.parameters, trained, loaded, notes,
-        fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train, compilation),
+        train.name, bound.params, _applications(train), train.parameters, trained, loaded, notes,
+        fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train),
     )  # fmt: skip
 
 
-def checked_train(compilation: Compilation) -> TrainPlan:
-    """Check a train block without its data if that is possible."""
-    diagnostics = Diagnostics()
-    found = check_train_block(compilation.program, compilation.name, diagnostics, compilation.options.limits, Facts())
-    diagnostics.raise_errors()
-    return found or compilation.train
-
-
-def _with_sizes(compilation: Compilation) -> tuple[TrainPlan, list[str]]:
-    """Check a train block, with its data where a size hangs on it; where that can't be read, without, and say why."""
-    train = checked_train(compilation)
+def _with_sizes(bound: Bound) -> tuple[TrainPlan, list[str]]:
+    """Return a train block, with its data where a size hangs on it; where that can't be read, without, and say why."""
+    train = bound.alone or bound.train
     types = [record.type for record in train.parameters.values()]
     types += [value.type for application in _applications(train) for value in application.outputs]
     if not any(is_class_count(name) for type in types for name in type.symbols):
         return train, []
     try:
-        return compilation.train, []
+        return bound.train, []
     except (Problem, Failure) as error:
         found = error.diagnostics if isinstance(error, Failure) else (error.diagnostic,)
         if any(d.code.exit_code != FILE_WRONG for d in found if d.severity == "error"):
@@ -258,15 +250,12 @@ def _number(dimension: Dimension) -> int | str:
 # --- settings -----------------------------------------------------------------------------------------
 
 
-def _settings(train: TrainPlan, compilation: Compilation) -> dict[str, str]:
+def _settings(train: TrainPlan) -> dict[str, str]:
     found: dict[str, str] = {}
     for objective in train.objectives:
         groups = [f"{spelled(g.optimizer)} over {len(g.paths)} tensors" for g in objective.groups]
         found[f"minimize {objective.name}"] = "; ".join(groups)
-    options = compilation.options
-    lengths = {"epochs": options.epochs, "steps": options.steps}
-    if not any(lengths.values()):
-        lengths = {"epochs": train.epochs, "steps": train.steps}
+    lengths = {"epochs": train.epochs, "steps": train.steps}
     found |= {name: str(value) for name, value in lengths.items() if value is not None}
     found |= {
         "batch": f"{train.batch}, shuffle = {spelled(train.shuffle)}, drop_last = {spelled(train.drop_last)}",
@@ -277,7 +266,7 @@ def _settings(train: TrainPlan, compilation: Compilation) -> dict[str, str]:
         "clip value": spelled(train.clip_value),
         "accumulate": str(train.accumulate),
         "average": f"ema({train.average})" if train.average else "none",
-        "seed": str(train.seed if options.seed is None else options.seed),
+        "seed": str(train.seed),
     }
     if train.keep is not None:
         found["keep"] = f"{'highest' if train.keep.highest else 'lowest'} {train.keep.figure.text}"

@@ -18,7 +18,7 @@ from dslc.plan.training import TrainPlan
 from dslc.run.feeding import Feeder
 from dslc.run.progress import Progress
 from dslc.run.resuming import Job
-from dslc.run.schedule import merges_single
+from dslc.run.schedule import merges_single, total_updates
 from dslc.run.weighting import Weighting
 
 __all__ = ["COMPLETE", "Course", "is_complete"]
@@ -51,8 +51,9 @@ class Course:
         self, job: Job, engine: Engine, weighting: Weighting, batches_per_epoch: int,
         state: Mapping[str, np.ndarray], progress: Progress,
     ) -> None:  # fmt: skip
-        self.train, self.dataset, self.artifacts, self.seed = job.train, job.dataset, job.artifacts, job.seed
-        self.total_steps = job.total_steps
+        self.train, self.dataset, self.artifacts = job.bound.train, job.bound.dataset, job.artifacts
+        self.seed = self.train.seed
+        self.total_steps = total_updates(self.train, self.dataset.examples("train"))
         self.batches_per_epoch = batches_per_epoch
         self.weighting = weighting
         self.progress = progress

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
+from dslc.data.binding import Bound
 from dslc.data.indices import check_new
 from dslc.data.new_data import compute_fields
 from dslc.data.readers.memory_table import table_of
@@ -27,7 +28,7 @@ from dslc.library.sources.source import DataSource
 from dslc.plan.contract import Contract
 from dslc.plan.tables import class_names_of
 from dslc.run.exporting import exported, write_exported
-from dslc.run.resuming import Job, changed_files
+from dslc.run.resuming import changed_files
 from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
 
@@ -40,8 +41,8 @@ NEW_DATA = "new data"
 class Language(Protocol):
     """What reads the texts that a run is asked about: :mod:`dslc.pipeline`."""
 
-    def reopen(self, path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Job:
-        """Compile a run's spec again, with further folders for data."""
+    def reopen(self, path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Bound:
+        """Check a run's spec again, and bind its data, with further folders for that."""
 
     def read_described(self, text: str) -> DataSource:
         """Return the source that a text such as ``csv(delimiter = ";")`` describes; E0453 where it describes none."""
@@ -102,16 +103,16 @@ class FinishedRun:
         return self.reader.read(name)
 
     @cached_property
-    def job(self) -> Job:
-        """The run's spec, compiled again.
+    def bound(self) -> Bound:
+        """The run's spec, checked again, with its data.
 
         Raises:
             Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
         """
         known = self.reader.data_folders()
-        job = self.language.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
+        bound = self.language.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
         try:
-            _ = job.fingerprints
+            _ = bound.fingerprints
         except (Problem, Failure) as error:
             if known or not _is_missing(error):
                 raise
@@ -120,7 +121,7 @@ class FinishedRun:
                 f"the run in {self.folder} was not made here, or was copied since, and its data is in no folder that "
                 "was named", hint=f"it was trained with {named}",
             ) from error  # fmt: skip
-        return job
+        return bound
 
     # --- measuring -------------------------------------------------------------------------------
 
@@ -146,10 +147,10 @@ class FinishedRun:
             dataset = Dataset({NEW_DATA: Split(fields)})
             return self._measured(evaluator, dataset, NEW_DATA, self.reader.run.batch)
         self._require_data()
-        dataset = self.job.dataset
+        dataset = self.bound.dataset
         chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
         self._split(dataset, chosen)
-        return self._measured(evaluator, dataset, chosen, self.job.train.batch)
+        return self._measured(evaluator, dataset, chosen, self.bound.train.batch)
 
     def _split(self, dataset: Dataset, name: str) -> Split:
         if name not in dataset.splits:
@@ -162,7 +163,7 @@ class FinishedRun:
         Raises:
             Problem: E0425.
         """
-        for path in changed_files(self.manifest, self.job):
+        for path in changed_files(self.manifest, self.bound):
             raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
 
     def _measured(self, evaluator: MetricRunner, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
@@ -283,7 +284,7 @@ class FinishedRun:
 
     def _predict_split(self, split: str, net: str | None) -> dict[str, np.ndarray]:
         self._require_data()
-        examples = self._split(self.job.dataset, split)
+        examples = self._split(self.bound.dataset, split)
         places = np.arange(len(examples))
         return self._predict_of(net, lambda names: examples.take(places, names))
 
@@ -308,7 +309,7 @@ class FinishedRun:
 
     def examples(self, split: str) -> int:
         """Return how many examples a split of the run's own data has."""
-        return self.job.dataset.examples(split)
+        return self.bound.dataset.examples(split)
 
     def _named(self, file: str, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Add the name of the class with the highest score, under the name of the field whose classes these are.
@@ -333,8 +334,8 @@ class FinishedRun:
 
     def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return columns of the examples of a split of the run's own data, as they are."""
-        source, rows = self.job.raw.rows[split]
-        whole = self._kept(self.job.raw.tables[source], names)
+        source, rows = self.bound.raw.rows[split]
+        whole = self._kept(self.bound.raw.tables[source], names)
         return whole if rows is None else {name: array[rows] for name, array in whole.items()}
 
     def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:

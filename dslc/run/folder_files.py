@@ -20,7 +20,7 @@ from dslc.storage.folder import RunFolder, fingerprint_in, occupied, read_manife
 from dslc.storage.manifest import MANIFEST, Fingerprint, Manifest, as_json, fingerprint_of
 from dslc.storage.outputs import check_output
 
-__all__ = ["Contents", "FolderFiles", "write_compiled"]
+__all__ = ["Compiled", "Contents", "FolderFiles", "write_compiled"]
 
 Contents = Mapping[str, list[Buffer]]
 

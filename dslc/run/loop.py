@@ -28,7 +28,7 @@ from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
 from dslc.run.resuming import Job
 from dslc.run.run_files import RunFiles
-from dslc.run.schedule import steps_per_epoch
+from dslc.run.schedule import steps_per_epoch, total_updates
 from dslc.run.weighting import nothing_to_learn, weighting_of
 from dslc.storage.folder import RunFolder
 from dslc.storage.manifest import Result
@@ -51,17 +51,17 @@ class Trainer:
         self.folder = place.path
         self.engine = engine
         self.observer = observer
-        self.train: TrainPlan = job.train
-        self.dataset = job.dataset
+        self.train: TrainPlan = job.bound.train
+        self.dataset = job.bound.dataset
         self.artifacts: Artifacts = job.artifacts
-        self.seed = job.seed
+        self.seed = self.train.seed
         self.progress = Progress()
         self.files = RunFiles(place, job)
         self.best_weights: dict[str, np.ndarray] | None = None
         self.best_saved = True
         self.save_at = time.monotonic() + CHECKPOINT_SECONDS
         self.batches_per_epoch = steps_per_epoch(self.train, self.dataset.examples("train"))
-        self.total_steps = job.total_steps
+        self.total_steps = total_updates(self.train, self.dataset.examples("train"))
         self.resumed_at: int | None = None
         self.checked_at: int | None = None
         """The batch after which the state was last found to be finite."""

@@ -7,21 +7,19 @@ import json
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from dslc.compile.artifacts import Artifacts
-from dslc.compile.inference import InferenceModel
-from dslc.data import Dataset
-from dslc.data.raw import RawData
+from dslc.data.binding import Bound
 from dslc.diagnostics import Diagnostic
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
-from dslc.graph.model import Model
 from dslc.library.schedules.schedule import FigureSchedule, Schedule
 from dslc.library.word import options_of
 from dslc.plan.training import TrainPlan
 from dslc.rewrite.passes import text_of
+from dslc.run.folder_files import Compiled
 from dslc.run.progress import Progress
 from dslc.source import Source
 from dslc.storage.folder import read_file
@@ -33,86 +31,44 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Job(Protocol):
-    """What the loop needs of a compiled spec; each part is computed when it is asked for."""
-
-    name: str
+class Job(Compiled, Protocol):
+    """What the loop needs of a compiled spec."""
 
     @property
-    def train(self) -> TrainPlan:
-        """The checked train block."""
-
-    @property
-    def raw(self) -> RawData:
-        """The tables that the examples come from."""
-
-    @property
-    def dataset(self) -> Dataset:
-        """The examples of every split."""
-
-    @property
-    def artifacts(self) -> Artifacts:
-        """The graphs, and the first state."""
-
-    @property
-    def seed(self) -> int:
-        """What everything random follows from."""
-
-    @property
-    def total_steps(self) -> int:
-        """Updates in the whole training."""
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """Every spec file, the first one first."""
-
-    @property
-    def source_paths(self) -> tuple[str, ...]:
-        """Their paths from the first one's folder."""
-
-    def means_the_same(self, before: Source, now: Source) -> bool:
-        """Return whether two spec files differ in layout, comments and lengths of training at most."""
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The values of all params."""
-
-    @property
-    def folders(self) -> Sequence[Path]:
-        """Where data may come from."""
-
-    @property
-    def fingerprints(self) -> Mapping[str, Mapping[str, int | str]]:
-        """Size and hash of every data file, by its path in the spec."""
+    def bound(self) -> Bound:
+        """The train block with its data."""
 
     @property
     def passes(self) -> Sequence[str] | None:
         """The passes over its graphs that were asked for, None for all."""
 
-    def write_model(self, path: Path, model: Model) -> None:
-        """Write a graph with its weights."""
+    @property
+    def artifacts(self) -> Artifacts:
+        """The graphs, and the first state."""
 
-    def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
-        """Compile what is shipped, with these weights inside."""
+    def means_the_same(self, before: Source, now: Source) -> bool:
+        """Do two spec files differ in layout, comments and lengths of training at most?"""
 
 
 def run_record(job: Job, identity: str) -> RunRecord:
     """Return what a run is made of, for the manifest."""
+    bound, passes = job.bound, job.passes
+    train = bound.train
     return RunRecord(
-        id=identity, train=job.name, spec=tuple(job.source_paths), params=dict(job.params), seed=job.seed,
-        epochs=job.train.epochs, steps=job.train.steps, passes=None if job.passes is None else tuple(job.passes),
-        batch=job.train.batch,
-        folders=tuple(str(folder.resolve()) for folder in job.folders),
+        id=identity, train=bound.name, spec=tuple(bound.files), params=dict(bound.params), seed=train.seed,
+        epochs=train.epochs, steps=train.steps, passes=None if passes is None else tuple(passes), batch=train.batch,
+        folders=tuple(str(folder.resolve()) for folder in bound.folders),
     )  # fmt: skip
 
 
 def essence(job: Job) -> str:
     """Return a hash of all that decides over a run's steps: specs, params, seed, passes, data."""
+    bound = job.bound
     parts = {
-        "train": job.name, "params": dict(job.params), "seed": job.seed,
+        "train": bound.name, "params": dict(bound.params), "seed": bound.train.seed,
         "passes": None if job.passes is None else list(job.passes),
-        "spec": [[path, source.text] for path, source in zip(job.source_paths, job.sources, strict=True)],
-        "sources": {path: dict(job.fingerprints[path]) for path in sorted(job.fingerprints)},
+        "spec": [[path, source.text] for path, source in bound.files.items()],
+        "sources": {path: dict(bound.fingerprints[path]) for path in sorted(bound.fingerprints)},
     }  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -146,7 +102,7 @@ def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
         raise RESUME_DIFFERS(
             f"the run's length was {length_of(before)}, and is {length_of(now)} now", hint=f"--{unit} {number}"
         )
-    for source, path in zip(job.sources, job.source_paths, strict=True):
+    for path, source in job.bound.files.items():
         if path not in before.spec:
             raise RESUME_DIFFERS(f"the run did not read '{path}'")
         if not job.means_the_same(copied(folder, path), source):
@@ -154,7 +110,7 @@ def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
                 f"the spec '{path}' has changed since the run began",
                 hint="only epochs and steps may differ; begin anew with --overwrite",
             )
-    for path in changed_files(manifest, job):
+    for path in changed_files(manifest, job.bound):
         raise RESUME_DIFFERS(
             f"the data file '{path}' has changed since the run began", hint="begin anew with --overwrite"
         )
@@ -185,10 +141,10 @@ def copied(folder: Path, path: str) -> Source:
         raise DAMAGED_FILE(f"{folder / name} is damaged: byte {error.start + 1} is not UTF-8") from None
 
 
-def changed_files(manifest: Manifest, job: Job) -> list[str]:
+def changed_files(manifest: Manifest, bound: Bound) -> list[str]:
     """Return the data files that are not what they were when the run began."""
     known = {path: as_json(fingerprint) for path, fingerprint in manifest.sources.items()}
-    return [path for path, fingerprint in job.fingerprints.items() if known.get(path) != dict(fingerprint)]
+    return [path for path, fingerprint in bound.fingerprints.items() if known.get(path) != dict(fingerprint)]
 
 
 def check_not_passed(train: TrainPlan, folder: Path, done: float, *, pending: int = 0) -> None:

@@ -44,7 +44,7 @@ __all__ = ["RunFiles"]
 
 def planned_models(job: Job) -> list[str]:
     """Return the names of the files that a train block's shipped models may need."""
-    return [name for file in shipped_files(job.train) for name in (file, file + SUFFIX)]
+    return [name for file in shipped_files(job.bound.train) for name in (file, file + SUFFIX)]
 
 
 class RunFiles(FolderFiles):
@@ -110,8 +110,7 @@ class RunFiles(FolderFiles):
 
     def _spec(self) -> Contents:
         """Return the spec, with all that it imports."""
-        sources = zip(self.job.source_paths, self.job.sources, strict=True)
-        return {f"{SPEC}/{path}": [source.text.encode()] for path, source in sources}
+        return {f"{SPEC}/{path}": [source.text.encode()] for path, source in self.job.bound.files.items()}
 
     def _planned(self) -> list[str]:
         return [LOG, CURVES, CONFUSION, WEIGHTS, *planned_models(self.job)]
@@ -120,7 +119,7 @@ class RunFiles(FolderFiles):
         """Put into the manifest what the run is made of, and where it began."""
         assert self.identity is not None
         self.manifest["run"] = as_json(run_record(self.job, self.identity))
-        self.manifest["sources"] = dict(self.job.fingerprints)
+        self.manifest["sources"] = dict(self.job.bound.fingerprints)
         self.manifest["environment"] = dict(environment)
 
     def _is_whole(self, name: str, due: Fingerprint | None) -> bool:
@@ -170,7 +169,7 @@ class RunFiles(FolderFiles):
                 meta["log"]["lines"].whole()
                 due = {t.name: t.type for t in self.job.artifacts.state.values()}
             else:
-                due = {path: record.type for path, record in self.job.train.parameters.items()}
+                due = {path: record.type for path, record in self.job.bound.train.parameters.items()}
         except Problem as problem:
             raise ValueError(problem.diagnostic.message) from None
         if self.identity not in (None, identity):

@@ -7,7 +7,7 @@ import pytest
 from dslc.check import Facts, check_train_block, resolve_program
 from dslc.diagnostics import Diagnostics
 from dslc.limits import Limits
-from dslc.plan.data import ColumnFact
+from dslc.plan.columns import ColumnFact
 from dslc.source import Source, Span
 from dslc.types import FLOAT32, STRING
 
@@ -57,7 +57,7 @@ def found_in(facts: Facts, **parts: str) -> set[tuple[str, str]]:
 
 
 def known(count: int) -> Facts:
-    columns = {(("x*",), True): ColumnFact(FLOAT32, (4,)), (("m*",), True): ColumnFact(FLOAT32, (5, 6)),
+    columns: dict[tuple[tuple[str, ...], bool], ColumnFact] = {(("x*",), True): ColumnFact(FLOAT32, (4,)), (("m*",), True): ColumnFact(FLOAT32, (5, 6)),
                (("town",), False): ColumnFact(STRING, ())}  # fmt: skip
     return Facts(columns, class_counts={"town": count})
 

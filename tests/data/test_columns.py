@@ -37,7 +37,7 @@ def prepared(folder: Path, arrays: dict[str, Any], fields: dict[str, str]) -> di
     np.savez(folder / "d.npz", target=np.zeros(ROWS, np.float32), **arrays)
     lines = "\n".join(f"  field {name} = {expression}" for name, expression in fields.items())
     (folder / "d.dl").write_text(SPEC.format(fields=lines))
-    return dict(compile_spec(folder / "d.dl").dataset.splits["train"].fields)
+    return dict(compile_spec(folder / "d.dl").bound.dataset.splits["train"].fields)
 
 
 def random_array(generator: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> np.ndarray:

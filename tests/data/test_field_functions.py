@@ -234,7 +234,7 @@ def refusal(folder: Path, arrays: dict[str, Array], field: Field) -> Diagnostic 
     np.savez(folder / "d.npz", target=np.zeros(ROWS, np.float32), **needed)
     (folder / "d.dl").write_text(SPEC.format(fields=f"  field x: {field.declared} = {field.text}"))
     try:
-        return dict(compile_spec(folder / "d.dl").dataset.splits["train"].fields)["x"]
+        return dict(compile_spec(folder / "d.dl").bound.dataset.splits["train"].fields)["x"]
     except Failure as failure:
         return failure.diagnostics[0]
     except Problem as problem:

@@ -33,7 +33,7 @@ def field(folder: Path, expression: str, **columns: list[int]) -> np.ndarray:
     lines = [",".join(columns), *(",".join(map(str, row)) for row in rows)]
     (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "spec.dl").write_text(SPEC.format(expression=expression), encoding="utf-8")
-    return compile_spec(folder / "spec.dl").dataset.splits["train"].fields["x"]
+    return compile_spec(folder / "spec.dl").bound.dataset.splits["train"].fields["x"]
 
 
 NEAR = [0, 1, 2, 500, 512, 1000, 1024, 1025, 4096]

@@ -103,7 +103,7 @@ def test_a_run_is_trained_measured_resumed_and_predicts(spec: Path, tmp_path: Pa
 
 
 def test_the_plan_is_written_and_read(spec: Path) -> None:
-    train = compile_spec(spec, Options()).train
+    train = compile_spec(spec, Options()).bound.train
     again = read(json.loads(json.dumps(written(train))), TrainPlan)
     assert written(again) == written(train)
     assert again.objectives[0].groups[0].optimizer == train.objectives[0].groups[0].optimizer

@@ -54,7 +54,7 @@ def test_only_standard_operators_of_one_version(case: Compiled) -> None:
 
 
 def test_the_step_takes_fields_and_state_and_returns_successors(case: Compiled) -> None:
-    artifacts, train = case.artifacts, case.compilation.train if case.compilation.needs_data else None
+    artifacts, train = case.artifacts, case.compilation.bound.train if case.compilation.bound.is_needed else None
     fields = case.artifacts.manifest["fields"]
     reached = set()
     for file, step in zip(artifacts.step_files, artifacts.steps, strict=True):
@@ -107,7 +107,7 @@ def test_the_model_has_a_symbolic_batch_and_its_weights_inside(case: Compiled) -
 
 
 def test_compiling_again_gives_the_same_bytes(case: Compiled) -> None:
-    path, block = case.compilation.path, case.compilation.name
+    path, block = Path(next(iter(case.compilation.bound.files.values())).name), case.compilation.bound.name
     again = compiled.__wrapped__(path, block)
     assert again.all_graphs == case.all_graphs
     assert all(np.array_equal(array, case.artifacts.initial[name]) for name, array in again.artifacts.initial.items())

@@ -261,7 +261,7 @@ def test_a_split_by_time_is_not_one_by_text(tmp_path: Path) -> None:
             "}\nmodel", '  field t: float64 = datetime(column("day"), "%d/%m/%Y")\n'
             "  split train = 75%, test = 25%, order = t\n}\nmodel", 1)
     )  # fmt: skip
-    splits = compile_spec(tmp_path / "spec.dl").dataset.splits
+    splits = compile_spec(tmp_path / "spec.dl").bound.dataset.splits
     assert splits["test"].take(np.arange(6))["x"].tolist() == list(range(18, 24))
     assert splits["train"].take(np.arange(18))["x"].tolist() == list(range(18))
 
@@ -315,7 +315,7 @@ def test_gaps_of_columns_side_by_side(written: str, tmp_path: Path) -> None:
     )
     text = text.replace("unsqueeze(x, axis = 1)", "x").replace("Net(y), y", "Net(p), p[:, 0]")
     (tmp_path / "spec.dl").write_text(text)
-    dataset = compile_spec(tmp_path / "spec.dl").dataset
+    dataset = compile_spec(tmp_path / "spec.dl").bound.dataset
     assert dataset.splits["train"].take(np.arange(3))["p"].tolist() == [[0, 1], [1, 0], [0, 0]]
     trained(tmp_path / "spec.dl", tmp_path / "run")
     run = opened(tmp_path / "run")

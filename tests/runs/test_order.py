@@ -35,7 +35,7 @@ def split(folder: Path, texts: list[str], order: str = "day", field: str = "") -
     rows = [f"{number},{text}" for number, text in enumerate(texts)]
     (folder / "t.csv").write_text("\n".join(["x,day", *rows]) + "\n", encoding="utf-8")
     (folder / "spec.dl").write_text(SPEC.format(order=order, field=field), encoding="utf-8")
-    dataset = compile_spec(folder / "spec.dl").dataset
+    dataset = compile_spec(folder / "spec.dl").bound.dataset
     train = dataset.splits["train"].take(np.arange(dataset.examples("train")), ["x"])["x"]
     return [str(w.message) + " | " + str(w.hint) for w in dataset.warnings if w.code.id == "W0455"], train.tolist()
 

@@ -50,6 +50,6 @@ def test_what_was_fitted_is_undone(field: str, undone: object, tmp_path: Path) -
     if callable(undone):
         np.testing.assert_allclose(found, undone(prices), rtol=1e-4, atol=1e-3)
     else:  # up to what is no fitted step
-        train = prices[run.job.raw.rows["train"][1]]
+        train = prices[run.bound.raw.rows["train"][1]]
         expected = 2 * (prices - train.min(axis=0)) / (train.max(axis=0) - train.min(axis=0))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

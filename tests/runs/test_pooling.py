@@ -49,7 +49,7 @@ def test_fields_are_what_numpy_makes_of_them(over: str, axes: tuple[int, ...], t
     image, y = put(tmp_path)
     spec = tmp_path / "spec.dl"
     spec.write_text(SPEC.format(image=f'standardize(column("image"){over})'))
-    fields = compile_spec(spec).dataset.splits["train"].fields
+    fields = compile_spec(spec).bound.dataset.splits["train"].fields
     mean, scale = (f(image[:30], axis=axes, keepdims=True) for f in (np.mean, np.std))
     np.testing.assert_allclose(fields["image"][:30], ((image - mean) / scale)[:30], rtol=1e-6, atol=1e-6)
     low, high = y[:30].min(), y[:30].max()
@@ -74,4 +74,4 @@ def test_an_axis_that_is_not_there(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "spec.dl").write_text(SPEC.format(image='standardize(column("image"), over = 3)'))
     with pytest.raises(Failure, match="E0305: standardize of one example: axis 3 of a tensor of rank 3"):
-        _ = compile_spec(tmp_path / "spec.dl").train
+        _ = compile_spec(tmp_path / "spec.dl").bound.train

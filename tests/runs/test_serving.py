@@ -134,7 +134,7 @@ def test_predicting_needs_no_label(houses: Path, tmp_path: Path) -> None:
 
 def test_predicting_from_the_models_inputs(houses: Path, tmp_path: Path) -> None:
     run = opened(houses)
-    split = run.job.dataset.splits["test"]
+    split = run.bound.dataset.splits["test"]
     arrays: dict[str, Any] = {
         name: split.take(np.arange(len(split)))[name] for name in ("size", "unknown_size", "age", "town", "floors")
     }
@@ -214,7 +214,7 @@ def test_operator_sets(opset: int, fields: bool, houses: Path) -> None:
     if fields:
         feeds = feeds_of(plain, columns)
     else:
-        split = opened(houses).job.dataset.splits["train"].take(np.arange(50))
+        split = opened(houses).bound.dataset.splits["train"].take(np.arange(50))
         feeds = {name: split[name] for name in ports(plain)}
     assert np.allclose(session(model).run(None, feeds)[0], session(plain).run(None, feeds)[0], rtol=1e-6)
 

@@ -176,7 +176,7 @@ def test_averages_follow_the_formula(tmp_path: Path) -> None:
     """decay min(d, (1 + t) / (10 + t)), followed by hand over the weights after each step."""
     body = f"{ADAM} batch 70, shuffle = false average ema(0.15)"
     compiled = compile_spec(write_spec(tmp_path, spec_of(f"{body} steps 1")))
-    average = {path: compiled.artifacts.initial[path] for path in compiled.train.parameters}
+    average = {path: compiled.artifacts.initial[path] for path in compiled.bound.train.parameters}
     for t in range(4):
         run_of(tmp_path, f"{body} steps {t + 1}", name=f"run{t}")
         tensors = read_checkpoint(max((tmp_path / f"run{t}" / "checkpoints").glob("step-*"))).tensors

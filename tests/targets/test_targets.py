@@ -128,7 +128,7 @@ def test_it_computes_the_same(compilations: tuple[Compilation, Compilation]) -> 
     compilation = compilations[0]
     state = {**compilation.artifacts.initial, "seed": np.array(3)}
     for epoch in range(2):
-        for batch in compilation.dataset.batches("train", 16, shuffle=True, seed=0, epoch=epoch):
+        for batch in compilation.bound.dataset.batches("train", 16, shuffle=True, seed=0, epoch=epoch):
             found = compare(rich["train.onnx"], poor["train.onnx"], {**batch, **state}, 2e-5)
             state |= {name.removesuffix(NEXT): array for name, array in found.items()}
     entries = manifest["graphs"]["metrics.onnx"]["inputs"]

@@ -38,7 +38,7 @@ def field_of(folder: Path, field: str, source: str = 'csv("d.csv")') -> np.ndarr
     element, body = ("int64", "x -> Embedding(9, 2)") if coded else ("float32", "x[:, none] -> Dense(2)")
     text = SPEC.format(source=source, field=field, type=element, type_=f"{element}[N]", body=body)
     (folder / "spec.dl").write_text(text, encoding="utf-8")
-    return compile_spec(folder / "spec.dl").dataset.splits["train"].fields["x"]
+    return compile_spec(folder / "spec.dl").bound.dataset.splits["train"].fields["x"]
 
 
 @pytest.mark.parametrize("field", ['column("price")', 'category(column("home"))'])

@@ -15,6 +15,7 @@ from dslc.check.core.scope import BlockDeclaration, FileScope
 from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import names as errors
+from dslc.interpreter import deep_recursion
 from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import parse, tree
@@ -211,6 +212,7 @@ def _join(importer: str, written: str, span: Span) -> str:
     return "/".join(parts)
 
 
+@deep_recursion()
 def resolve_program(
     source: Source,
     diagnostics: Diagnostics,

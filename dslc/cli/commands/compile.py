@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     if options.engine != "onnx":
         raise ENGINE_MISSING(f"the engine '{options.engine}' is not part of this version", hint="leave --engine out")
     spec = Spec(options.file, compiler_options(options))
-    report(spec.compilation.warnings)
+    _ = spec.compilation  # what is wrong with the spec, or with --passes, is all that is said then
+    report(spec.check())
     if options.emit is not None:
         sys.stdout.write(spec.emit(options.emit, apart=options.apart))
     if options.output is not None:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
     spec = Spec(options.file, compiler_options(options))
     compilation = spec.compilation
-    report(compilation.warnings)
+    report(spec.check())
     return in_folder(
         options.output or spec.run_folder, partial(_trained, options, compilation),
         new=options.new, goes_on=options.resume or options.overwrite,
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
     """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.run.training import train
+    from dslc.pipeline import train
 
     watcher = follower(quiet=options.json)
     try:

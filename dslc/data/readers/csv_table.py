@@ -38,7 +38,7 @@ from dslc.data.streams import Fingerprint, open_stream
 from dslc.data.table import Table, Text
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
-from dslc.garbage import nothing_collected
+from dslc.interpreter import nothing_collected
 from dslc.library.sources.csv import csv as Csv  # noqa: N812 - beside the module csv
 from dslc.types import FLOAT64, INT64, STRING, ElementType
 

@@ -57,7 +57,7 @@ def explained(job: Job, course: Course, checkpoints: Checkpoints, engine: Engine
         checkpoints: those that it has written.
         engine: what runs its graphs.
     """
-    train, artifacts = job.train, job.artifacts
+    train, artifacts = job.bound.train, job.artifacts
     first, state, progress = _last_good(artifacts, checkpoints)
     place = train.objectives[0].span
     for name in sorted(state):
@@ -74,7 +74,7 @@ def explained(job: Job, course: Course, checkpoints: Checkpoints, engine: Engine
         batch = course.feeder.batch(feed)
         host = _host(course.step, before)
         try:
-            fault = _fault(train, artifacts, dict(before), batch, job.seed, engine, host)
+            fault = _fault(train, artifacts, dict(before), batch, job.bound.train.seed, engine, host)
         except (MemoryError, Problem):  # all values at once may not fit into memory
             fault = None
         if fault is None:
