@@ -150,9 +150,10 @@ def compile_artifacts(
 
     graphs = {file: model for step in steps for file, model in files_of(step, len(steps)).items()}
     graphs |= {
-        "eval.onnx": evaluation.accumulate, "metrics.onnx": evaluation.finish,
+        "eval.onnx": evaluation.accumulate,
+        "metrics.onnx": evaluation.finish,
         "fields.onnx": fields_graph(train.data, constants, target),
-    }  # fmt: skip
+    }
     models = {name: serialized(graph, target, passes) for name, graph in graphs.items()}
     artifacts = Artifacts(steps, models, state, first_state)
     artifacts.manifest = _manifest(train, contract, artifacts, graphs, seed, target.opset)

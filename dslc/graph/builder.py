@@ -34,7 +34,7 @@ from dslc.types import (
     broadcast_types,
     evaluate,
     symbols_of,
-)  # fmt: skip
+)
 
 __all__ = [
     "DEFAULT_OPSET", "IR_VERSION", "Builder", "Operand", "Tensor", "binary", "constant_of", "dimensions_of", "joined",

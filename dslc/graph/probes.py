@@ -53,7 +53,8 @@ def probed(model: Model) -> Probes:
             if can_leave and value.dtype is not None and value.dtype.is_floating_point():
                 graph.outputs.append(value)
     constants = {
-        str(name): value.const_value.numpy() for name, value in graph.initializers.items()
+        str(name): value.const_value.numpy()
+        for name, value in graph.initializers.items()
         if value.const_value is not None
-    }  # fmt: skip
+    }
     return Probes(save_model(model), nodes, constants)

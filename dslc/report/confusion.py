@@ -136,9 +136,10 @@ def draw_confusion(
         Problem: E0609, E0610.
     """
     tables = {
-        name + label: found for name, value in metrics.items()
+        name + label: found
+        for name, value in metrics.items()
         for label, found in tables_of(value, classes.get(name)).items()
-    }  # fmt: skip
+    }
     shown = list(tables.items())[:MOST_PANELS]
     across = min(len(shown), 3)
     picture = new_picture(6 * across, 5.4 * -(-len(shown) // across)) if shown else None

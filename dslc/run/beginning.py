@@ -178,9 +178,10 @@ def load_best(run: Trainer, ended: bool) -> dict[str, np.ndarray] | None:
             hint="train for longer with --epochs or --steps, and the best of what follows is kept; or begin anew",
         )
     run.observer.warned(
-        BEST_LOST(f"the best weights so far, of epoch {epoch}, are lost ({why}); the best from here on are kept")
-        .diagnostic
-    )  # fmt: skip
+        BEST_LOST(
+            f"the best weights so far, of epoch {epoch}, are lost ({why}); the best from here on are kept"
+        ).diagnostic
+    )
     progress.lost = progress.lost if run.lost_better() else progress.best
     progress.best = None
     return None

@@ -78,9 +78,7 @@ def write_output(path: Path, *pieces: Buffer, inputs: Iterable[Path] = (), kind:
             file.write(piece)
 
 
-def check_output(
-    path: Path, inputs: Iterable[Path] = (), kind: Kind | None = None, *, is_own: bool = False
-) -> Path:  # fmt: skip
+def check_output(path: Path, inputs: Iterable[Path] = (), kind: Kind | None = None, *, is_own: bool = False) -> Path:
     """Return the file that writing to a path would write, before anything is computed for it.
 
     ``is_own`` says that it may be a file of the run or the artifacts that are being written.

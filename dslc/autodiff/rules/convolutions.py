@@ -20,7 +20,7 @@ from dslc.types import Shape, Symbolic
 
 def _conv_input(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     windows = Windows.of(**attributes)
     dy, factor = _without_factor(dy)
     w = w if factor is None else w * factor
@@ -53,9 +53,10 @@ def _conv_transposed(dy: Tensor, w: Tensor, windows: Windows, groups: int, shape
     """The transpose of a convolution, to a result of the given shape."""
     least = [
         (n - 1) * s + e - b - a
-        for n, s, e, b, a in zip(dy.shape[2:], windows.strides, windows.extent, windows.before, windows.after,
-                                 strict=True)
-    ]  # fmt: skip
+        for n, s, e, b, a in zip(
+            dy.shape[2:], windows.strides, windows.extent, windows.before, windows.after, strict=True
+        )
+    ]
     missing = [size - known for size, known in zip(shape[2:], least, strict=True)]
     # what a stride skipped at the end: known in numbers, or else made full and cropped
     extra = [s - 1 if isinstance(m, Symbolic) else m for m, s in zip(missing, windows.strides, strict=True)]
@@ -69,7 +70,7 @@ def _conv_transposed(dy: Tensor, w: Tensor, windows: Windows, groups: int, shape
 
 def _conv_weight(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     dy, factor = _without_factor(dy)
     by_weight = weight_gradient(x, dy, Windows.of(**attributes), group)
     return by_weight if factor is None else by_weight * factor

@@ -81,8 +81,9 @@ def doubts_in_train(
     for statement in body:
         if isinstance(statement, tree.Minimize):
             settings += [group.optimizer for group in statement.groups]
-        elif not isinstance(statement, (tree.Let, tree.Metric, tree.Output, tree.Load, tree.Freeze, tree.Keep,
-                                        tree.StopWhen)):  # fmt: skip
+        elif not isinstance(
+            statement, (tree.Let, tree.Metric, tree.Output, tree.Load, tree.Freeze, tree.Keep, tree.StopWhen)
+        ):
             settings.append(statement)
     fields = [(s.type, s.value) for s in data.body if isinstance(s, tree.Field)] if data else []
     uses = sorted(values_used(settings, fields), key=lambda use: use.span.start)

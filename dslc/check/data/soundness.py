@@ -28,9 +28,9 @@ def unsound(elaboration: Elaboration, value: Value, span: Span) -> Unsound:
     """Return where a field's expression goes wrong without a trace; None where it can't."""
     widening, elaboration.widening = elaboration.widening, None
     try:
-        return Unsound(*(
-            _Follower(elaboration, span, arises).of(value) for arises in (_wraps, _hides_missing, _divides_by_zero)
-        ))  # fmt: skip
+        return Unsound(
+            *(_Follower(elaboration, span, arises).of(value) for arises in (_wraps, _hides_missing, _divides_by_zero))
+        )
     finally:
         elaboration.widening = widening
 

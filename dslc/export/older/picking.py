@@ -96,8 +96,9 @@ def gather(place: Place) -> None:
         return
     element = element_of(indices)
     axis = place.attribute("axis", 0)
-    size = place.emit("Cast", [place.emit("Shape", [x], INT64, VECTOR, start=axis, end=axis + 1)], element, VECTOR,
-                      to=int(element))  # fmt: skip
+    size = place.emit(
+        "Cast", [place.emit("Shape", [x], INT64, VECTOR, start=axis, end=axis + 1)], element, VECTOR, to=int(element)
+    )
     size = place.emit("Squeeze", [size, ints(place, [0])], element, ir.Shape([]))
     place.node.replace_input_with(1, _from_front(place, indices, size))
 

@@ -57,8 +57,9 @@ def _scale(low: Array, high: Array, found: Array, what: str) -> Array:
         which = f" of element {at.tolist()}" if np.ndim(scale) else ""
         raise errors.NOT_FINITE(
             f"{what}{which} is {'0' if value == 0 else 'infinite'} in float64: the values of the training split lie "
-            f"between {least:.6g} and {most:.6g}", hint="bring them to a common size first: log(x), or x / 1e300",
-        )  # fmt: skip
+            f"between {least:.6g} and {most:.6g}",
+            hint="bring them to a common size first: log(x), or x / 1e300",
+        )
     return scale
 
 

@@ -31,7 +31,7 @@ def over_option() -> Any:
         'Axes of one example that are taken together: an axis, a list, or "all"; without it, each element is taken by '
         "itself.",
         default=None,
-    )  # fmt: skip
+    )
 
 
 class FittedStep(Word):

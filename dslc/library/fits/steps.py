@@ -100,6 +100,7 @@ class impute(FittedStep):
 class category(Coding):
     """The values of one column, of numbers or texts, numbered: sorted values of the training split become 0 to K-1."""
 
-    unknown: bool = option("Do values that training did not see share the number K, instead of being an error?",
-                           default=False)  # fmt: skip
+    unknown: bool = option(
+        "Do values that training did not see share the number K, instead of being an error?", default=False
+    )
     missing: bool = option("Is the missing value one more, the last of the K?", default=False)

@@ -95,8 +95,9 @@ def _cast(x: Operands, element: str) -> Cause:
     largest = np.finfo(element).max
     return Cause(
         f"{n(x[0])} is beyond {element}, whose largest number is {n(float(largest))}",
-        f"scale it down before it becomes {element}, or stay with float32", overflows=True,
-    )  # fmt: skip
+        f"scale it down before it becomes {element}, or stay with float32",
+        overflows=True,
+    )
 
 
 def _between(sign: str) -> Callable[[Operands, str], Cause]:
