@@ -66,7 +66,7 @@ def _share(u: Update, beta: float, factor: Scalar = 1.0) -> Tensor:
     Without the cancellation that float32 would suffer in (1 - beta) / (1 - beta ** count): 1 / (1 - exp(-2 a)) =
     (1 / t + 1) / 2 with t = tanh(a).
     """
-    t = g.tanh(u.count * (-log(max(beta, 1e-9)) / 2))  # a beta of 0 becomes one so small that the sum is 1
+    t = g.tanh(u.count * (-log(max(beta, 1e-18)) / 2))  # a beta of 0 becomes one so small that the sum is 1
     half = factor * ((1 - beta) / 2)
     return half / t + half
 

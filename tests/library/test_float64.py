@@ -1,0 +1,65 @@
+"""float64 is PyTorch's float64, to 1e-10, of every layer and function, loss and optimizer; the values are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dslc.autodiff import gradients
+from dslc.graph import Builder, Tensor
+from dslc.library.operation import Context
+from dslc.library.optimizers.optimizer import Update
+from dslc.library.word import FUNCTIONS, LOSSES, OPTIMIZERS
+from dslc.types import FLOAT64, INT64, TensorType
+from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
+
+LOSS_ROWS = stored("losses.json")
+OPTIMIZER_ROWS = stored("optimizers.json")
+CLOSE = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def wide(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+@pytest.mark.parametrize("row", LOSS_ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(LOSS_ROWS)])
+def test_losses_and_their_gradients(row: dict[str, object]) -> None:
+    word = FUNCTIONS[row["word"]](**listless(row["options"]))
+    arrays = [wide(array_of(operand)) for operand in row["operands"]]
+
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        value = word.emit(Context(builder), *inputs)
+        assert value.element is FLOAT64
+        return [value, *gradients(value, [inputs[0]])]
+
+    value, gradient = compiled(build, [type_of_array(array, symbolic=False) for array in arrays])(*arrays)
+    np.testing.assert_allclose(value, row["value"], **CLOSE)
+    np.testing.assert_allclose(gradient, np.reshape(row["gradient"], arrays[0].shape), **CLOSE)
+
+
+@pytest.mark.parametrize("row", OPTIMIZER_ROWS["rows"], ids=lambda row: f"{row['word']}-{row['options']}")
+def test_twenty_updates(row: dict[str, object]) -> None:
+    word = OPTIMIZERS[row["word"]](**listless(row["options"]))
+    weight = np.array(OPTIMIZER_ROWS["weight"])
+    tensor, count = TensorType(FLOAT64, weight.shape), TensorType(INT64)
+    slots = word.slots(tensor)
+
+    def build(builder: Builder, step: Tensor, total: Tensor, weight: Tensor, gradient: Tensor, *kept: Tensor):
+        update = Update(builder, step, total, element=FLOAT64)
+        after, state = word.update(update, weight, gradient, dict(zip(slots, kept, strict=True)))
+        return [after, *state.values()]
+
+    run = compiled(build, [count, count, tensor, tensor, *(slot.type(tensor) for slot in slots.values())])
+    state = [weight, *(np.full(weight.shape, slot.first) for slot in slots.values())]
+    steps = np.array(OPTIMIZER_ROWS["gradients"])
+    for step, gradient in enumerate(steps):
+        state = run(np.array(step), np.array(len(steps)), state[0], gradient, *state[1:])
+        np.testing.assert_allclose(state[0], row["weights"][step], **CLOSE)
+
+
+def test_no_loss_and_no_optimizer_is_left_out() -> None:
+    assert {row["word"] for row in LOSS_ROWS} == set(LOSSES)
+    assert {row["word"] for row in OPTIMIZER_ROWS["rows"]} == set(OPTIMIZERS)
