@@ -14,91 +14,58 @@ __all__ = [
     "known_as", "word_hint",
 ]  # fmt: skip
 
-_TAKES_LOGITS = "which takes logits: leave a softmax or sigmoid before it away"
-_CLASSES = f"{_TAKES_LOGITS}; its target holds class indices, or a probability for each class"
-_INDICES = f"{_TAKES_LOGITS}; its target holds class indices"
 _RECURRENT = "recurrent layers are not part of this version"
 _ATTENTION = "attention is not part of this version as a layer: it can be written with '@' and softmax"
 
-WORDS: Mapping[str, tuple[str, str]] = {
-    # layers
-    "linear": ("Dense", "and takes the size of its input from what flows in"),
-    "fullyconnected": ("Dense", ""), "fc": ("Dense", ""), "innerproduct": ("Dense", ""),
-    "convolution": ("Conv", "and takes its rank from what flows in"),
-    "conv": ("Conv", "and takes its rank and the channels of its input from what flows in"),
-    "maxpooling": ("MaxPool", ""), "avgpool": ("AveragePool", ""), "averagepooling": ("AveragePool", ""),
-    "globalmaxpooling": ("GlobalMaxPool", ""), "globalaveragepooling": ("GlobalAveragePool", ""),
-    "globalavgpool": ("GlobalAveragePool", ""),
-    "adaptiveavgpool": ("GlobalAveragePool", "and averages over all positions"),
-    "adaptivemaxpool": ("GlobalMaxPool", "and looks at all positions"),
-    "batchnormalization": ("BatchNorm", ""), "layernormalization": ("LayerNorm", ""),
-    "spatialdropout": ("Dropout", ""), "alphadropout": ("Dropout", ""), "swish": ("Silu", ""), "hardtanh": ("clip", ""),
-    "permute": ("transpose", "with axes = [...]"), "view": ("reshape", ""), "identity": ("", "leave it away"),
+WORDS: dict[str, tuple[str, str]] = {
+    "identity": ("", "leave it away"),
     "activation": ("", "an activation is a layer of its own: x -> Relu"),
     "sequential": ("", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
     "inputlayer": ("", "an input is a statement of the model: input x: float32[N, 4]"),
-    "lstm": ("", _RECURRENT), "gru": ("", _RECURRENT), "rnn": ("", _RECURRENT), "simplernn": ("", _RECURRENT),
-    "bidirectional": ("", _RECURRENT), "lstmcell": ("", _RECURRENT), "grucell": ("", _RECURRENT),
-    "multiheadattention": ("", _ATTENTION), "scaleddotproductattention": ("", _ATTENTION),
-    "transformerencoder": ("", _ATTENTION), "attention": ("", _ATTENTION),
+    "lstm": ("", _RECURRENT),
+    "gru": ("", _RECURRENT),
+    "rnn": ("", _RECURRENT),
+    "simplernn": ("", _RECURRENT),
+    "bidirectional": ("", _RECURRENT),
+    "lstmcell": ("", _RECURRENT),
+    "grucell": ("", _RECURRENT),
+    "multiheadattention": ("", _ATTENTION),
+    "scaleddotproductattention": ("", _ATTENTION),
+    "transformerencoder": ("", _ATTENTION),
+    "attention": ("", _ATTENTION),
     "groupnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
     "instancenorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
     "rmsnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
     "convtranspose": ("", "transposed convolutions are not part of this version"),
-    # losses and metrics
-    "crossentropy": ("cross_entropy", _CLASSES), "crossentropyloss": ("cross_entropy", _CLASSES),
-    "categoricalcrossentropy": ("cross_entropy", _CLASSES), "softmaxcrossentropy": ("cross_entropy", _CLASSES),
-    "sparsecategoricalcrossentropy": ("cross_entropy", _INDICES), "nllloss": ("cross_entropy", _INDICES),
-    "softmaxcrossentropywithlogits": ("cross_entropy", ""),
-    "sparsesoftmaxcrossentropywithlogits": ("cross_entropy", ""),
-    "logloss": ("cross_entropy", _CLASSES), "negativeloglikelihood": ("cross_entropy", _INDICES),
-    "binarycrossentropy": ("binary_cross_entropy", _TAKES_LOGITS), "bce": ("binary_cross_entropy", _TAKES_LOGITS),
-    "bceloss": ("binary_cross_entropy", _TAKES_LOGITS), "bcewithlogitsloss": ("binary_cross_entropy", ""),
-    "bcewithlogits": ("binary_cross_entropy", ""), "binarycrossentropywithlogits": ("binary_cross_entropy", ""),
-    "sigmoidcrossentropywithlogits": ("binary_cross_entropy", ""),
-    "mseloss": ("mse", ""), "meansquarederror": ("mse", ""), "squarederror": ("mse", ""),
-    "l1loss": ("mae", ""), "meanabsoluteerror": ("mae", ""), "maeloss": ("mae", ""), "l2loss": ("mse", ""),
-    "smoothl1loss": ("huber", "with delta = 1"), "huberloss": ("huber", ""),
-    "kldivloss": ("kl_divergence", "whose prediction is in logarithms"),
-    "kldiv": ("kl_divergence", "whose prediction is in logarithms"),
-    "kldivergence": ("kl_divergence", "whose prediction is in logarithms"),
-    "kullbackleiblerdivergence": ("kl_divergence", "whose prediction is in logarithms"),
-    "rootmeansquarederror": ("rmse", ""), "rmseloss": ("rmse", ""), "r2score": ("r2", ""), "acc": ("accuracy", ""),
-    "accuracyscore": ("accuracy", "and takes logits"), "binaryaccuracy": ("accuracy", "and takes logits"),
-    "categoricalaccuracy": ("accuracy", "and takes logits"),
-    "sparsecategoricalaccuracy": ("accuracy", "and takes logits"),
-    "f1score": ("f1", "and takes logits"), "precisionscore": ("precision", "and takes logits"),
-    "recallscore": ("recall", "and takes logits"), "confusionmatrix": ("confusion", "and takes logits"),
-    "topkcategoricalaccuracy": ("top_k", ""), "topkaccuracy": ("top_k", ""),
-    # functions
-    "cat": ("concat", ""), "concatenate": ("concat", ""), "hstack": ("concat", "with axis = 1"),
-    "clamp": ("clip", ""), "clipbyvalue": ("clip", ""), "stopgradient": ("detach", ""),
-    "randnlike": ("normal_like", ""), "randlike": ("uniform_like", ""), "randn": ("normal_like", ""),
-    "mm": ("matmul", "or written '@'"), "bmm": ("matmul", "or written '@'"), "dot": ("matmul", "or written '@'"),
-    "reducemean": ("mean", ""), "reducesum": ("sum", ""), "reducemax": ("max", ""), "reducemin": ("min", ""),
-    "amax": ("max", ""), "amin": ("min", ""), "variance": ("var", ""), "std": ("", "write sqrt(var(x))"),
-    "square": ("", "write x ** 2"), "power": ("pow", "or written '**'"), "swapaxes": ("transpose", ""),
-    "expanddims": ("unsqueeze", ""), "broadcastto": ("expand", ""), "onehot": ("one_hot", ""),
-    # data
-    "standardscaler": ("", "write standardize(x)"), "zscore": ("", "write standardize(x)"),
-    "normalize": ("", "write standardize(x), or minmax(x)"), "normalization": ("", "write standardize(x) in a field"),
-    "scale": ("", "write standardize(x)"), "minmaxscaler": ("", "write minmax(x)"),
-    "labelencoder": ("", "write category(x)"), "ordinalencoder": ("", "write category(x)"),
+    "std": ("", "write sqrt(var(x))"),
+    "square": ("", "write x ** 2"),
+    "standardscaler": ("", "write standardize(x)"),
+    "zscore": ("", "write standardize(x)"),
+    "normalize": ("", "write standardize(x), or minmax(x)"),
+    "normalization": ("", "write standardize(x) in a field"),
+    "scale": ("", "write standardize(x)"),
+    "minmaxscaler": ("", "write minmax(x)"),
+    "labelencoder": ("", "write category(x)"),
+    "ordinalencoder": ("", "write category(x)"),
     "onehotencoder": ("", "write category(x) in a field, and one_hot(field, classes(field)) where it is used"),
     "getdummies": ("", "write category(x) in a field, and one_hot(field, classes(field)) where it is used"),
-    "stringlookup": ("", "write category(x)"), "categorical": ("", "write category(x)"),
-    "simpleimputer": ("", 'write impute(x, "mean")'), "fillna": ("", "write impute(x, 0)"),
-    "isna": ("is_missing", ""), "isnull": ("is_missing", ""), "isnan": ("is_missing", ""),
+    "stringlookup": ("", "write category(x)"),
+    "categorical": ("", "write category(x)"),
+    "simpleimputer": ("", 'write impute(x, "mean")'),
+    "fillna": ("", "write impute(x, 0)"),
     "todatetime": ("", 'write datetime(column("when"), "%d/%m/%Y")'),
-    "tonumeric": ("", "numbers are read as they are; column(...) has their type"), "astype": ("cast", ""),
-    "log1p": ("", "write log(1 + x)"), "expm1": ("", "write exp(x) - 1"), "log10": ("", "write log(x) / log(10)"),
-    "log2": ("", "write log(x) / log(2)"), "readcsv": ("csv", ""), "readnpz": ("npz", ""),
-    "col": ("", 'write column("name")'), "feature": ("", 'write column("name")'), "tile": ("expand", ""),
-    # optimizers
-    "stochasticgradientdescent": ("SGD", ""), "momentum": ("SGD", "with momentum = 0.9"),
-    "adamoptimizer": ("Adam", ""), "sgdoptimizer": ("SGD", ""),
-}  # fmt: skip
-"""Layers, functions and optimizers: the word here (nothing where there is none), and what else to know."""
+    "tonumeric": ("", "numbers are read as they are; column(...) has their type"),
+    "log1p": ("", "write log(1 + x)"),
+    "expm1": ("", "write exp(x) - 1"),
+    "log10": ("", "write log(x) / log(10)"),
+    "log2": ("", "write log(x) / log(2)"),
+    "col": ("", 'write column("name")'),
+    "feature": ("", 'write column("name")'),
+}
+"""Layers, functions and optimizers: the word here (nothing where there is none), and what else to know.
+
+Those of words that there are stand with them (:attr:`~dslc.library.word.Word.aliases`), which file them here.
+"""
 
 _TAKEN = "the size of the input is taken from what flows in: leave it out"
 _RATE = "a number or a schedule"

@@ -24,7 +24,8 @@ from dslc.diagnostics import Label
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Tensor
 from dslc.library.losses.mean import nonzero
-from dslc.library.operation import SUM, Context, Statistic
+from dslc.library.operation import Context
+from dslc.library.statistic import SUM, Statistic
 from dslc.plan.measures import BATCH, formula_of
 from dslc.plan.terms import Addend, Term, joins_batches, statistics_of, terms_of, varying_sites
 from dslc.plan.training import Objective

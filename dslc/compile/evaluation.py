@@ -13,7 +13,8 @@ from dslc import graph as g
 from dslc.compile.lowering import Lowering, origin_of
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
-from dslc.library.operation import Context, Statistic
+from dslc.library.operation import Context
+from dslc.library.statistic import Statistic
 from dslc.plan.constants import FittedConstants
 from dslc.plan.measures import variables_of
 from dslc.plan.training import Measure, TrainPlan

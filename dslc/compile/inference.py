@@ -12,7 +12,7 @@ import numpy as np
 from dslc.compile.lowering import Lowering
 from dslc.graph import Builder
 from dslc.graph.model import Model
-from dslc.library.operation import Statistic
+from dslc.library.statistic import Statistic
 from dslc.plan.constants import FITTED, FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of

@@ -20,6 +20,8 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 
 from typing_extensions import dataclass_transform
 
+from dslc.elsewhere import WORDS
+
 __all__ = [
     "ACTIVATIONS", "FITS", "FUNCTIONS", "INITIALIZERS", "LAYERS", "LOSSES", "METRICS", "OPTIMIZERS", "REQUIRED",
     "SCHEDULES", "SOURCES", "Option", "Texts", "Word", "option", "options_of", "per_word", "refusal", "shown",
@@ -97,6 +99,8 @@ class Word:
     """How a spec writes it."""
     family: ClassVar[str]
     """``layer``, ``function``, ``optimizer``, ..., for messages and documentation."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """What other tools call it, as :func:`dslc.elsewhere.foreign` writes that, each with what else is to be known."""
 
     @classmethod
     def coerce(cls, value: Any) -> Any:
@@ -232,6 +236,8 @@ def word_decorator(family: str, registry: dict[str, type[Any]], *more: dict[str,
             raise ValueError(f"{family} {word.name} is declared twice")
         for each in (registry, *more):
             each[word.name] = word
+        for alias, note in word.aliases.items():
+            WORDS.setdefault(alias, (word.name, note))
         return word  # type: ignore[no-any-return]
 
     return decorate

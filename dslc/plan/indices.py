@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dslc.library.operation import IndexUse, Statistic, operands_of
+from dslc.library.operation import IndexUse, operands_of
+from dslc.library.statistic import Statistic
 from dslc.plan.examples import BATCH, mixing
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Literal, Placeholder, Value

@@ -13,7 +13,7 @@ from enum import Enum
 
 from dslc.diagnostics import Problem
 from dslc.errors import objectives as errors
-from dslc.library.operation import Statistic
+from dslc.library.statistic import Statistic
 from dslc.plan.examples import BATCH, is_batch, mixing
 from dslc.plan.training import Measure
 from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Value

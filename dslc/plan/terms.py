@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from dslc.library.operation import EXAMPLES, SUM, Statistic, symbol_of
+from dslc.library.operation import symbol_of
+from dslc.library.statistic import EXAMPLES, SUM, Statistic
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of
 from dslc.plan.values import Application, ParameterOf, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dslc.library.operation import Statistic
 from dslc.library.optimizers.optimizer import Optimizer
+from dslc.library.statistic import Statistic
 from dslc.plan.conditions import Condition
 from dslc.plan.data import DataPlan
 from dslc.plan.paths import LoadFile

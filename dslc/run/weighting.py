@@ -19,7 +19,7 @@ from dslc.engine.protocol import Engine
 from dslc.errors.objectives import NOTHING_TO_LEARN
 from dslc.graph import Builder
 from dslc.graph.model import save_model
-from dslc.library.operation import Statistic
+from dslc.library.statistic import Statistic
 from dslc.plan.measures import applications_of
 from dslc.plan.terms import fields_only, terms_of, varying_sites
 from dslc.plan.training import Objective, TrainPlan

@@ -8,14 +8,11 @@ from sys import modules
 
 import pytest
 
+from dslc.elsewhere import WORDS
 from dslc.library import word as registries
 
 NAME = "tests.extension.words"
-ALL = [
-    registry
-    for name in registries.__all__
-    if name.isupper() and isinstance(registry := getattr(registries, name), dict)
-]
+ALL = [WORDS, *(found for name in registries.__all__ if isinstance(found := getattr(registries, name), dict))]
 
 
 @pytest.fixture(autouse=True)

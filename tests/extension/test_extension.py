@@ -133,6 +133,7 @@ def test_the_reference_describes_them() -> None:
 
 WRONG: dict[str, tuple[str, str, str]] = {
     "Bent(width = 2.0)": ("Bent(width = 0)", "E0206", "'width' of Bent must be more than 0, not 0"),
+    "-> Bent(width = 2.0)": ("-> BentIdentity", "E0202", "here it is called 'Bent', with width = 1"),
     "-> Bent(": ("-> Bend(", "E0202", "did you mean 'Bent'"),
     "width = 2.0": ("widht = 2.0", "E0203", "did you mean 'width'"),
     "Dense(16) -> Bent(width = 2.0)": ('Dense(16, activation = "bent")', "E0203", "x -> Dense(...) -> Bent"),

@@ -9,10 +9,11 @@ from dslc import graph as g
 from dslc.graph import Tensor
 from dslc.library.functions.activations import Activation, activation
 from dslc.library.losses.mean import ElementwiseLoss
-from dslc.library.operation import Context, loss, metric
+from dslc.library.operation import Context
 from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.sources.source import DataSource, source
+from dslc.library.statistic import loss, metric
 from dslc.library.word import option
 from dslc.types import TensorType
 
@@ -21,6 +22,7 @@ from dslc.types import TensorType
 class Bent(Activation):
     """x and half the height of a hyperbola above it: steeper for positive x, and smooth."""
 
+    aliases = {"bentidentity": "with width = 1"}
     width: float = option("How wide the bend is.", default=1.0, above=0)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:

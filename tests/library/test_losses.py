@@ -11,7 +11,8 @@ import pytest
 from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
-from dslc.library.operation import Context, Function, Statistic
+from dslc.library.operation import Context, Function
+from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS, LOSSES
 from dslc.types import FLOAT32, INT64, Dimension, TensorType, symbol
 from tests.library.graphs import array_of, compiled, listless, stored, type_of_array

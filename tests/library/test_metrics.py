@@ -12,7 +12,8 @@ from sklearn import metrics as sk
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
-from dslc.library.operation import Context, Function, Statistic
+from dslc.library.operation import Context, Function
+from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS, METRICS
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, Dimension, ElementType, TensorType, symbol
 from tests.library.graphs import compiled, type_of_array

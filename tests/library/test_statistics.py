@@ -9,7 +9,8 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Builder, Tensor
-from dslc.library.operation import Context, Statistic
+from dslc.library.operation import Context
+from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, symbol
 from tests.library.graphs import compiled

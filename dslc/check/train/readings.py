@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterable
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.operation import Alike, Operation, Statistic
+from dslc.library.operation import Operation
+from dslc.library.statistic import Alike, Statistic
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Placeholder, Value
 

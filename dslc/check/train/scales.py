@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.operation import Scale, Statistic, symbol_of
+from dslc.library.operation import Scale, symbol_of
+from dslc.library.statistic import Statistic
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Literal, Value
 

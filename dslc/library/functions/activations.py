@@ -115,6 +115,8 @@ class Gelu(Activation):
 class Silu(Activation):
     """x * sigmoid(x), also called swish."""
 
+    aliases = {"swish": ""}
+
     def emit(self, context: Context, x: Tensor) -> Tensor:
         return x * g.sigmoid(x)
 

@@ -170,6 +170,7 @@ class remainder(_Arithmetic):
 class pow(_Arithmetic):
     """``a ** b``, element by element."""
 
+    aliases = {"power": "or written '**'"}
     symbol = "**"
 
     @classmethod
@@ -394,6 +395,7 @@ class matmul(Function):
     A vector on the left counts as a row, on the right as a column, and its axis disappears from the result.
     """
 
+    aliases = {"mm": "or written '@'", "bmm": "or written '@'", "dot": "or written '@'"}
     symbol = "@"
     local = True
 

@@ -47,6 +47,7 @@ class where(Function):
 class cast(Function):
     """Another element type: floating-point numbers lose their fraction as integers, booleans become 0 and 1."""
 
+    aliases = {"astype": ""}
     carries = True
     elementwise = True
     rearranges = True
@@ -71,6 +72,7 @@ class cast(Function):
 class detach(Function):
     """x as a constant: no gradient goes back through it."""
 
+    aliases = {"stopgradient": ""}
     carries = True
     elementwise = True
 
@@ -89,6 +91,7 @@ class detach(Function):
 class is_missing(Function):
     """Where x is NaN, not a number: what an empty cell is read as."""
 
+    aliases = {"isna": "", "isnull": "", "isnan": ""}
     elementwise = True
     tells_missing = True
 
@@ -107,6 +110,7 @@ class one_hot(Function):
     An integer outside of [0, classes) ends the run.
     """
 
+    aliases = {"onehot": ""}
     local = True
     wraps = False
     classes: Dimension = option("Length of the new axis.", minimum=1)
@@ -191,6 +195,7 @@ class ones_like(Function):
 class normal_like(Function):
     """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
 
+    aliases = {"randnlike": "", "randn": ""}
     elementwise = True
     random = True
 
@@ -206,6 +211,7 @@ class normal_like(Function):
 class uniform_like(Function):
     """Random numbers from the uniform distribution over [0, 1), in the type of x, anew at each step."""
 
+    aliases = {"randlike": ""}
     elementwise = True
     random = True
 

@@ -146,6 +146,7 @@ class abs(_Signed):
 class clip(Function):
     """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
 
+    aliases = {"hardtanh": "", "clamp": "", "clipbyvalue": ""}
     carries = True
     elementwise = True
 

@@ -19,7 +19,8 @@ from dslc.library.checks import (
     need_number,
     same_elements,
 )
-from dslc.library.operation import EXAMPLES, SUM, Context, Function, Statistic, Typed, function, option
+from dslc.library.operation import Context, Function, function, option
+from dslc.library.statistic import EXAMPLES, SUM, Statistic, Typed
 from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Reduction(Statistic):
 class sum(Reduction):
     """The sum of the elements; booleans count as 0 and 1, and integers are added as int64."""
 
+    aliases = {"reducesum": ""}
     additive = True
 
     def type(self, x: TensorType) -> TensorType:
@@ -75,6 +77,7 @@ class sum(Reduction):
 class mean(Reduction):
     """The mean of the elements; of integers and booleans, as float32."""
 
+    aliases = {"reducemean": ""}
     carries = True
     additive = True
 
@@ -108,6 +111,7 @@ class mean(Reduction):
 class var(Reduction):
     """The variance: the mean squared distance from the mean, with n - correction in place of n."""
 
+    aliases = {"variance": ""}
     correction: int = option("1 estimates a population's variance from a sample; 0 is the sample's own.", default=1,
                              minimum=0)  # fmt: skip
 
@@ -189,6 +193,8 @@ class _Extremum(Reduction):
 class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
+    aliases = {"reducemin": "", "amin": ""}
+
     def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
         return g.with_nan(g.reduce_min(x, axes, keepdims), x, axes, keepdims)
 
@@ -203,6 +209,8 @@ class min(_Extremum):
 @function
 class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
+
+    aliases = {"reducemax": "", "amax": ""}
 
     def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
         return g.with_nan(g.reduce_max(x, axes, keepdims), x, axes, keepdims)

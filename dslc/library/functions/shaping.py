@@ -68,6 +68,7 @@ class reshape(Function):
     One dimension may be -1: it becomes what the others leave.
     """
 
+    aliases = {"view": ""}
     carries = True
     local = True
     rearranges = True
@@ -89,6 +90,7 @@ class reshape(Function):
 class transpose(Function):
     """The axes in another order; without ``axes``, the last two exchanged."""
 
+    aliases = {"permute": "with axes = [...]", "swapaxes": ""}
     carries = True
     local = True
     rearranges = True
@@ -147,6 +149,7 @@ class squeeze(Function):
 class unsqueeze(Function):
     """With a new axis of size one, or several."""
 
+    aliases = {"expanddims": ""}
     carries = True
     local = True
     rearranges = True
@@ -169,6 +172,7 @@ class unsqueeze(Function):
 class expand(Function):
     """x repeated along axes of size one, or along new leading axes, to a larger shape."""
 
+    aliases = {"broadcastto": "", "tile": ""}
     carries = True
     local = True
 
@@ -195,6 +199,7 @@ class expand(Function):
 class concat(Function):
     """Tensors joined along an axis; all other axes agree."""
 
+    aliases = {"cat": "", "concatenate": "", "hstack": "with axis = 1"}
     carries = True
     local = True
 

@@ -25,6 +25,12 @@ class Dense(Layer):
     From [N, ..., in] to [N, ..., units]; the weight is (in, units).
     """
 
+    aliases = {
+        "linear": "and takes the size of its input from what flows in",
+        "fullyconnected": "",
+        "fc": "",
+        "innerproduct": "",
+    }
     local = True
     units: Dimension = option("Size of the last axis of the result.", minimum=1)
     bias: bool = option("Add a bias?", default=True)
@@ -82,6 +88,7 @@ class Dropout(Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
     """
 
+    aliases = {"spatialdropout": "", "alphadropout": ""}
     carries = True
     elementwise = True
     random = True

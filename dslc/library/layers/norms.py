@@ -63,6 +63,7 @@ class BatchNorm(Layer):
     Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training, 2015.
     """
 
+    aliases = {"batchnormalization": ""}
     local = True  # where it does not train, and there its moments are the running ones
     momentum: float = option("Share of the batch in the running moments.", default=0.1, minimum=0, maximum=1)
     eps: float = option("Added to the variance.", default=1e-5, above=0)
@@ -123,6 +124,7 @@ class LayerNorm(Layer):
     Ba et al., Layer Normalization, 2016.
     """
 
+    aliases = {"layernormalization": ""}
     axes: Sizes = option("The axes that are normalized together: the last one, or a list of the last ones.", default=-1)
     eps: float = option("Added to the variance.", default=1e-5, above=0)
     affine: bool = option("Scale and shift the result by learned weights?", default=True)

@@ -86,6 +86,10 @@ class Conv(Layer):
     (Strictly the cross-correlation, as everywhere in the field.) The weight is (channels, C / groups, *kernel).
     """
 
+    aliases = {
+        "convolution": "and takes its rank from what flows in",
+        "conv": "and takes its rank and the channels of its input from what flows in",
+    }
     channels: Dimension = option("Channels of the result.", minimum=1)
     kernel: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
     stride: Sizes = option("Step of the window.", default=1, minimum=1)
@@ -176,6 +180,7 @@ class MaxPool(_Pool):
     Padding never wins, and NaN is passed over.
     """
 
+    aliases = {"maxpooling": ""}
     size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
     stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
     padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
@@ -189,6 +194,7 @@ class MaxPool(_Pool):
 class AveragePool(_Pool):
     """The mean of each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]."""
 
+    aliases = {"avgpool": "", "averagepooling": ""}
     size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
     stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
     padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
@@ -223,6 +229,7 @@ class _GlobalPool(Layer):
 class GlobalAveragePool(_GlobalPool):
     """The mean over all spatial axes: [N, C, *spatial] to [N, C]."""
 
+    aliases = {"globalaveragepooling": "", "globalavgpool": "", "adaptiveavgpool": "and averages over all positions"}
     keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:
@@ -233,6 +240,7 @@ class GlobalAveragePool(_GlobalPool):
 class GlobalMaxPool(_GlobalPool):
     """The maximum over all spatial axes: [N, C, *spatial] to [N, C]."""
 
+    aliases = {"globalmaxpooling": "", "adaptivemaxpool": "and looks at all positions"}
     keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
     def emit(self, context: Context, x: Tensor) -> Tensor:

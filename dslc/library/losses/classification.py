@@ -18,7 +18,8 @@ from dslc.library.losses.mean import (
     weighted_mean,
     weights_of,
 )
-from dslc.library.operation import Alike, Context, IndexUse, Scale, Typed, loss, option
+from dslc.library.operation import Context, IndexUse, Scale, option
+from dslc.library.statistic import Alike, Typed, loss
 from dslc.types import INT64, ElementType, Shape, TensorType, shape_text
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) 
     return axis, classes
 
 
+_TAKES_LOGITS = "which takes logits: leave a softmax or sigmoid before it away"
+_CLASSES = f"{_TAKES_LOGITS}; its target holds class indices, or a probability for each class"
+_INDICES = f"{_TAKES_LOGITS}; its target holds class indices"
 TWO_CLASSES = "takes targets from 0 to 1"
 """What is said of a target of two classes."""
 
@@ -104,6 +108,15 @@ class binary_cross_entropy(ElementwiseLoss):
     It takes logits, not probabilities (PyTorch's ``binary_cross_entropy_with_logits``), and targets from 0 to 1.
     """
 
+    aliases = {
+        "binarycrossentropy": _TAKES_LOGITS,
+        "bce": _TAKES_LOGITS,
+        "bceloss": _TAKES_LOGITS,
+        "bcewithlogitsloss": "",
+        "bcewithlogits": "",
+        "binarycrossentropywithlogits": "",
+        "sigmoidcrossentropywithlogits": "",
+    }
     pos_weight: float | tuple[float, ...] = option(
         "How much the positive targets count; a list has one number for each position on the last axis.",
         default=1.0, minimum=0,
@@ -140,6 +153,13 @@ class kl_divergence(Mean):
     mathematical one, over examples only (``reduction = "batchmean"``). A target of 0 adds nothing.
     """
 
+    aliases = {
+        "kldivloss": "whose prediction is in logarithms",
+        "kldiv": "whose prediction is in logarithms",
+        "kldivergence": "whose prediction is in logarithms",
+        "kullbackleiblerdivergence": "whose prediction is in logarithms",
+    }
+
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGARITHM
 
@@ -166,6 +186,18 @@ class cross_entropy(Mean):
     A mean over class indices is weighted by ``class_weight`` and leaves ignored ones out.
     """
 
+    aliases = {
+        "crossentropy": _CLASSES,
+        "crossentropyloss": _CLASSES,
+        "categoricalcrossentropy": _CLASSES,
+        "softmaxcrossentropy": _CLASSES,
+        "sparsecategoricalcrossentropy": _INDICES,
+        "nllloss": _INDICES,
+        "softmaxcrossentropywithlogits": "",
+        "sparsesoftmaxcrossentropywithlogits": "",
+        "logloss": _CLASSES,
+        "negativeloglikelihood": _INDICES,
+    }
     shift_free = True  # what is added to all classes falls out of its softmax
     reads = Alike.SHARES
     axis: int | None = option("Where the classes are: on axis 1 unless said.", default=None)

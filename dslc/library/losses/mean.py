@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operation import EXAMPLES, Context, Statistic, Typed
+from dslc.library.operation import Context
+from dslc.library.statistic import EXAMPLES, Statistic, Typed
 from dslc.types import FLOAT64, ElementType, Shape, TensorType, element_count, shape_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operation import Context, Function, loss
+from dslc.library.operation import Context, Function
+from dslc.library.statistic import loss
 from dslc.types import TensorType
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.library.losses.mean import ElementwiseLoss
-from dslc.library.operation import loss, option
+from dslc.library.operation import option
+from dslc.library.statistic import loss
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
@@ -18,6 +19,8 @@ __all__ = ["huber", "mae", "mse"]
 class mse(ElementwiseLoss):
     """Mean squared error: the mean of ``(prediction - target) ** 2``."""
 
+    aliases = {"mseloss": "", "meansquarederror": "", "squarederror": "", "l2loss": ""}
+
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:
         error = prediction - target
         return error * error
@@ -26,6 +29,8 @@ class mse(ElementwiseLoss):
 @loss
 class mae(ElementwiseLoss):
     """Mean absolute error: the mean of ``abs(prediction - target)`` (PyTorch's ``l1_loss``)."""
+
+    aliases = {"l1loss": "", "meanabsoluteerror": "", "maeloss": ""}
 
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:
         return g.absolute(prediction - target)
@@ -38,6 +43,7 @@ class huber(ElementwiseLoss):
     P. J. Huber, Robust estimation of a location parameter, 1964.
     """
 
+    aliases = {"smoothl1loss": "with delta = 1", "huberloss": ""}
     delta: float = option("The error where the square ends and the line begins.", default=1.0, above=0)
 
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:

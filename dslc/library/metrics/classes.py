@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses.classification import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
-from dslc.library.losses.mean import Mean, match_weight, nonzero, weights_of
-from dslc.library.operation import Alike, Context, IndexUse, Scale, Statistic, Typed, metric, option
-from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
+from dslc.library.losses.mean import Mean, match_weight, weights_of
+from dslc.library.operation import Context, IndexUse, Scale, option
+from dslc.library.statistic import Alike, Statistic, Typed, metric
+from dslc.types import BOOL, FLOAT32, INT64, TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
 
-__all__ = ["accuracy", "confusion", "f1", "precision", "recall", "subset_accuracy", "top_k"]
+__all__ = ["ClassMetric", "accuracy", "axis_option", "subset_accuracy", "top_k"]
 
 
 def axis_option() -> Any:
@@ -136,6 +137,13 @@ class accuracy(Share):
     `subset_accuracy` counts an example only if all of it is right.
     """
 
+    aliases = {
+        "acc": "",
+        "accuracyscore": "and takes logits",
+        "binaryaccuracy": "and takes logits",
+        "categoricalaccuracy": "and takes logits",
+        "sparsecategoricalaccuracy": "and takes logits",
+    }
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()
 
@@ -169,6 +177,7 @@ class subset_accuracy(Share):
 class top_k(Share):
     """The share of positions whose right class is among the k with the highest logits."""
 
+    aliases = {"topkcategoricalaccuracy": "", "topkaccuracy": ""}
     k: int = option("How many classes are looked at.", minimum=1)
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()
@@ -186,206 +195,3 @@ class top_k(Share):
         _, true, valid = self.classes(logits, target)
         hits = g.cast(g.equal(best, g.unsqueeze(true, [-1])), INT64)
         return g.reduce_max(hits, [-1]), valid
-
-
-# --- Metrics from counts -----------------------------------------------------------------------------------
-
-
-@metric
-class confusion(ClassMetric):
-    """The confusion matrix: how many positions of class i were predicted to be of class j, int64[K, K].
-
-    Of L labels it is one matrix for each, int64[L, 2, 2] (scikit-learn's ``multilabel_confusion_matrix``).
-    """
-
-    direction: ClassVar[str | None] = None
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
-
-    def type(self, logits: TensorType, target: TensorType) -> TensorType:
-        classes, axis = self.check(logits, target, None), self.label_axis(logits, target)
-        return TensorType(INT64, (classes, classes) if axis is None else (self.label_count(logits, axis), 2, 2))
-
-    def accumulate(self, context: Context, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
-        classes, axis = self.check(logits.type, target.type, None), self.label_axis(logits.type, target.type)
-        merged = 0 if axis is None else 1
-        predicted, true, valid = (
-            g.flatten(x if axis is None else _moved(x, axis, 0), merged) for x in self.classes(logits, target)
-        )
-        like = predicted.builder.constant(0, FLOAT32)  # a product of float32: counts of one batch are below 2 ** 24
-        of_true = g.one_hot(true, classes, like) * g.unsqueeze(g.cast(valid, FLOAT32), [-1])
-        return {"counts": g.cast(of_true.mT @ g.one_hot(predicted, classes, like), INT64)}
-
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
-        return g.cast(accumulators["counts"], element)
-
-
-def _moved(x: Tensor, axis: int, to: int) -> Tensor:
-    """Return a tensor with one axis at another place, the others in their order."""
-    order = [i for i in range(x.rank) if i != axis]
-    order.insert(to % x.rank, axis)
-    return g.transpose(x, order)
-
-
-class FromCounts(ClassMetric):
-    """A metric of how many positions of each class or label are right (hits), predicted and true.
-
-    As in scikit-learn, a class that is neither true nor predicted anywhere does not count in a mean over the classes,
-    a label does, with 0.
-    """
-
-    average: str | None
-
-    def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
-        classes, axis = self.check(logits, target, weight), self.label_axis(logits, target)
-        if self.average == "samples":
-            if axis is None:
-                raise errors.CONTRADICTION(
-                    f"'{self.name}' with average = \"samples\" is of several labels for each example: logits and "
-                    f"target are both [N, L], and these are {logits} and {target}",
-                    hint='average = "macro" is the mean over classes',
-                )
-            match_weight(self.name, weight, target.shape[:1], logits.element)
-        if self.average == "binary" and (axis is not None or classes != 2):
-            raise errors.CONTRADICTION(
-                f"'{self.name}' with average = \"binary\" is of two classes: one or two logits for each target, and "
-                f"the logits are {logits}",
-                hint='average = "macro" is the mean over the classes' if axis is None else
-                'average = "micro" counts all labels together, average = "macro" is the mean over the labels',
-            )  # fmt: skip
-        if axis is not None and self.averaging(logits, target) in ("macro", "weighted"):
-            self.label_count(logits, axis)
-        several = element_count(logits.shape[1:]) != 1
-        undecided = logits.shape == target.shape and self.axis is None and logits.rank > 2 and several
-        if undecided and self.average != "binary":
-            raise errors.UNDECIDED_LABELS(
-                f"'{self.name}' is given logits and a target that are both {shape_text(logits.shape)}: are these "
-                "positions of two classes, or on which axis are the labels?",
-                hint='average = "binary" counts positions; axis = 1, or axis = -1, says where labels are',
-            )
-        return TensorType(FLOAT32)
-
-    def averaging(self, logits: TensorType, target: TensorType) -> str:
-        """Return how the classes' or labels' scores become one."""
-        two = logits.shape == target.shape and self.label_axis(logits, target) is None
-        return self.average or ("binary" if two else "macro")
-
-    def accumulate(
-        self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        predicted, true, each = self.classes(logits, target)
-        axis, average = self.label_axis(logits.type, target.type), self.averaging(logits.type, target.type)
-        if average == "samples":
-            assert axis is not None
-            return self.by_example(predicted, true, each, weight, axis)
-        if weight is not None:
-            each = g.cast(each, weight.element) * weights_of(weight, each.rank)
-        if axis is None and average != "binary":
-            return _counts_of_classes(predicted, true, each, self.check(logits.type, target.type, None))
-        if axis is None or average == "micro":  # of all together
-            predicted, true, each = (g.reshape(x, (x.type.count, 1)) for x in (predicted, true, each))
-        else:
-            predicted, true, each = (_columns(x, axis) for x in (predicted, true, each))
-        true = g.cast(true, each.element) * each
-        predicted = g.cast(predicted, each.element)
-        return {
-            "hits": g.reduce_sum(true * predicted, [0]),
-            "true": g.reduce_sum(true, [0]),
-            "predicted": g.reduce_sum(predicted * each, [0]),
-            "present": g.reduce_sum(each, [0]),
-        }
-
-    def by_example(
-        self, predicted: Tensor, true: Tensor, valid: Tensor, weight: Tensor | None, axis: int
-    ) -> dict[str, Tensor]:
-        """Accumulate the mean of each example's score over its labels."""
-        counts = (g.reduce_sum(x * valid, [axis]) for x in (predicted * true, true, predicted))
-        scores = self.score(*(g.cast(count, FLOAT64) for count in counts))
-        each = g.cast(g.reduce_max(valid, [axis]), FLOAT64)
-        if weight is not None:
-            each = each * weights_of(g.cast(weight, FLOAT64), each.rank)
-        return {"sum": g.reduce_sum(scores * each), "weight": g.reduce_sum(each)}
-
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
-        found = {name: g.cast(count, FLOAT64) for name, count in accumulators.items()}
-        if self.average == "samples":
-            return g.cast(found["sum"] / nonzero(found["weight"]), element)
-        if self.average == "micro":
-            found = {name: g.reduce_sum(count, [0], keepdims=True) for name, count in found.items()}
-        scores = self.score(found["hits"], found["true"], found["predicted"])
-        present = found["present"] if "present" in found else found["true"] + found["predicted"]
-        shares = found["true"] if self.average == "weighted" else g.cast(g.greater(present, 0.0), FLOAT64)
-        return g.cast(g.reduce_sum(scores * shares) / nonzero(g.reduce_sum(shares)), element)
-
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
-        """Return each class's score, 0 where nothing can be divided by."""
-        raise NotImplementedError
-
-
-def _columns(x: Tensor, axis: int) -> Tensor:
-    """Return [N, ..., L, ...], the labels on some axis, as [positions, L]."""
-    moved = _moved(x, axis, -1)
-    return g.reshape(moved, (element_count(moved.shape[:-1]), moved.shape[-1]))
-
-
-def _counts_of_classes(predicted: Tensor, true: Tensor, each: Tensor, classes: int) -> dict[str, Tensor]:
-    """Count for each class how often it is right, true and predicted."""
-    each = g.flatten(each, 0)
-    of_true, of_predicted = (g.one_hot(g.flatten(c, 0), classes, each) for c in (true, predicted))
-    each = g.unsqueeze(each, [-1])
-    weighted = of_true * each
-    return {
-        "hits": g.reduce_sum(weighted * of_predicted, [0]),
-        "true": g.reduce_sum(weighted, [0]),
-        "predicted": g.reduce_sum(of_predicted * each, [0]),
-    }
-
-
-_AVERAGES = ("binary", "macro", "micro", "samples", "weighted")
-
-
-def _average_option() -> Any:
-    return option(
-        'How the scores of classes or labels become one: that of the second of two classes ("binary"), their mean '
-        '("macro"), their mean weighted by how often each is true ("weighted"), one score of all counts together '
-        '("micro"), or the mean over the examples of the score over each one\'s labels ("samples"). Without it, '
-        '"binary" where there is one logit for each target, and "macro" elsewhere.',
-        default=None,
-        choices=_AVERAGES,
-    )
-
-
-@metric
-class precision(FromCounts):
-    """The share of the positions predicted to be of a class, or to have a label, that are or do."""
-
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
-
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
-        return hits / nonzero(predicted)
-
-
-@metric
-class recall(FromCounts):
-    """The share of the positions of a class, or with a label, that are predicted to be or have it."""
-
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
-
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
-        return hits / nonzero(true)
-
-
-@metric
-class f1(FromCounts):
-    """The harmonic mean of precision and recall."""
-
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
-
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
-        return hits * 2.0 / nonzero(true + predicted)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from dslc import graph as g
 from dslc.library.losses.mean import match_shapes, match_weight, nonzero, weights_of
 from dslc.library.losses.regression import mae, mse
-from dslc.library.operation import Context, Statistic, Typed, metric
+from dslc.library.operation import Context
+from dslc.library.statistic import Statistic, Typed, metric
 from dslc.types import FLOAT64, ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class rmse(mse):
 
     `mse(y, target) ** 0.5` is one root over all elements.
     """
+
+    aliases = {"rootmeansquarederror": "", "rmseloss": ""}
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return None
@@ -53,6 +56,7 @@ class r2(Statistic):
     algorithm for computing sample variances, 1979.
     """
 
+    aliases = {"r2score": ""}
     direction: ClassVar[str | None] = "highest"
 
     def type(self, prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:

@@ -78,6 +78,7 @@ class Adam(_Adam):
     D. P. Kingma, J. Ba, Adam: A method for stochastic optimization, 2015.
     """
 
+    aliases = {"adamoptimizer": ""}
     lr: float | Schedule = option("Learning rate.", default=1e-3, minimum=0)
     betas: tuple[float, ...] = option("Decay of the two moments, [beta1, beta2].", default=(0.9, 0.999))
     eps: float | Schedule = option("Added to the root of the second moment.", default=1e-8, minimum=0)

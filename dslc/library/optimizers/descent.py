@@ -26,6 +26,7 @@ class SGD(Optimizer):
     importance of initialization and momentum in deep learning, 2013, in PyTorch's form.
     """
 
+    aliases = {"stochasticgradientdescent": "", "momentum": "with momentum = 0.9", "sgdoptimizer": ""}
     lr: float | Schedule = option("Learning rate.", default=1e-3, minimum=0)
     momentum: float | Schedule = option("The share of the last step that goes on.", default=0.0, minimum=0)
     dampening: float | Schedule = option("The share of the gradient kept out of the momentum.", default=0.0)

@@ -31,6 +31,7 @@ class csv(DataSource):
     For example `csv("prices.csv", delimiter = ";", decimal = ",", thousands = ".", missing = ["?", "-999"])`.
     """
 
+    aliases = {"readcsv": ""}
     suffixes = (".csv", ".tsv")
     flat = True
     path: str = option("The file.")

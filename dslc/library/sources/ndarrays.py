@@ -12,6 +12,7 @@ __all__ = ["idx", "npy", "npz"]
 class npz(DataSource):
     """Arrays of NumPy in one file; its keys are the columns. Python objects in it are refused."""
 
+    aliases = {"readnpz": ""}
     suffixes = (".npz",)
     path: str = option("The file.")
 

@@ -1,0 +1,120 @@
+"""Statistics: functions that reduce over examples, which losses and metrics are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from dslc import graph as g
+from dslc.library.operation import Context, Function, Scale
+from dslc.library.word import FUNCTIONS, LOSSES, METRICS, word_decorator
+from dslc.types import ElementType, TensorType
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__ = ["EXAMPLES", "SUM", "Alike", "Statistic", "Typed", "loss", "metric"]
+
+
+class Alike(Enum):
+    """What a target of the shape of its logits says."""
+
+    SHARES = "a probability of each class"
+    LABELS = "of each label whether an example has it"
+
+
+class Typed(Hashable, Protocol):
+    """What stands for a tensor while no graph is there: equal if and only if it is the same tensor."""
+
+    @property
+    def type(self) -> TensorType:
+        """Its type."""
+
+
+EXAMPLES, SUM = "examples", "sum"
+"""How the values of several batches are joined, see :meth:`Statistic.weighting`."""
+
+
+class Statistic(Function):
+    """A function that reduces over examples, taken apart so that it is exact over a split in any batches.
+
+    ``value = finish(merge(accumulate(batch 1), accumulate(batch 2), ...))``; in a single batch it is
+    ``finish(accumulate(batch))``. Counts are int64, everything else float32 inside a batch; the compiler
+    carries float accumulators in float64 across batches.
+    """
+
+    local = True
+    direction: ClassVar[str | None] = None
+    """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
+    averages: ClassVar[bool] = False
+    """Whether it is a mean of which the accumulator "weight" is the divisor, see :meth:`example_weights`."""
+    thresholds: ClassVar[bool] = False
+    """Whether it looks at nothing of its first operand's numbers but their signs, or which is the greatest."""
+    shift_free: ClassVar[bool] = False
+    """Whether it is the same where a number is added to all of its first operand."""
+    reads: ClassVar[Alike | None] = None
+    """What a target of the first operand's own shape says, where others hold class indices.
+
+    Such words have an option ``axis``, on which the classes are; None: on axis 1.
+    """
+
+    def takes(self, *operands: TensorType) -> Scale | None:
+        """Return what its first operand says of classes: given anything else, its value means nothing."""
+        return None
+
+    def over_examples(self, *operands: TensorType) -> bool:
+        """Does it reduce over the first axis, so that it can and must be taken apart?"""
+        return True
+
+    def has_columns(self, *operands: TensorType) -> bool:
+        """Are its accumulators of several columns each, and its value a number all the same?"""
+        return False
+
+    def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
+        raise NotImplementedError
+
+    def of_batch(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+        """Return the accumulators of one batch, of float16 in float32: its numbers end where sums and counts go on."""
+        half = ElementType.FLOAT16
+        wide = (g.cast(o, ElementType.FLOAT32) if o.element is half else o for o in operands)
+        return self.accumulate(context, *wide)
+
+    def weighting(self, operands: Sequence[Typed]) -> Hashable:
+        """Return by which weights the values of several batches are averaged, given the operands.
+
+        :data:`EXAMPLES` where every example counts alike, :data:`SUM` where the values add up; None where they are
+        joined in another way. Anything else stands for weights that vary, whose sum in a batch is the accumulator
+        "weight": statistics with equal answers have weights that differ by a constant factor at most.
+        """
+        return None
+
+    @property
+    def adds_up(self) -> bool:
+        """Are its accumulators of several batches the sums of those of each, see :meth:`merge`?"""
+        return type(self).merge is Statistic.merge
+
+    def example_weights(self, element: ElementType, *targets: Tensor) -> Tensor:
+        """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary.
+
+        The targets are the operands after the first one.
+        """
+        raise NotImplementedError
+
+    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
+        return {name: total[name] + batch[name] for name in total}
+
+    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+        """Return the value, in the element type of the result; accumulators may be float32 or float64."""
+        raise NotImplementedError
+
+    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+        result = self.type(*(o.type for o in operands))
+        assert isinstance(result, TensorType)
+        return self.finish(context, self.of_batch(context, *operands), result.element)
+
+
+loss = word_decorator("function", FUNCTIONS, LOSSES)
+metric = word_decorator("function", FUNCTIONS, METRICS)
