@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from dslc.graph import Builder, Tensor
 from dslc.library.operation import Context
 from dslc.library.optimizers.optimizer import Update
 from dslc.library.word import FUNCTIONS, LOSSES, OPTIMIZERS
+from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, INT64, TensorType
 from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
+from tests.library.test_kernels import FLOATS, computed
+from tests.library.test_words import instance_of
+from tests.library.word_cases import ROWS, Row
 
 LOSS_ROWS = stored("losses.json")
 OPTIMIZER_ROWS = stored("optimizers.json")
@@ -22,6 +27,20 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 
 def wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+WORDS = np.load(Path(__file__).parent / "data" / "words64.npz")
+IN_FLOAT64 = [row for row in FLOATS if not any(CPU.lacks(o, FLOAT64) for o in instance_of(row).operators())]
+"""The others are refused, see test_kernels.py."""
+
+
+@pytest.mark.parametrize("row", IN_FLOAT64, ids=lambda row: row.id)
+def test_layers_and_functions_and_their_gradients(row: Row) -> None:
+    for name, value in computed(row, instance_of(row), FLOAT64).items():
+        if value.dtype == np.float64:
+            wanted = WORDS[f"{row.id}|{name}"]
+            scale = max(1.0, float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0)))
+            np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12 * scale, err_msg=name)
 
 
 @pytest.mark.parametrize("row", LOSS_ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(LOSS_ROWS)])
@@ -59,6 +78,8 @@ def test_twenty_updates(row: dict[str, object]) -> None:
         np.testing.assert_allclose(state[0], row["weights"][step], **CLOSE)
 
 
-def test_no_loss_and_no_optimizer_is_left_out() -> None:
+def test_no_word_is_left_out() -> None:
+    without_floats = {"logical_and", "logical_not", "logical_or", "one_hot", "ones_like"}
+    assert {row.word for row in FLOATS} | without_floats == {row.word for row in ROWS}
     assert {row["word"] for row in LOSS_ROWS} == set(LOSSES)
     assert {row["word"] for row in OPTIMIZER_ROWS["rows"]} == set(OPTIMIZERS)

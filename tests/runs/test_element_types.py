@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dslc.diagnostics import Failure, Problem
+from dslc.library.word import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
 from tests.equality.stepping import compiled_text, train_step
 from tests.runs.driving import trained
 
@@ -203,3 +206,90 @@ def test_statistics_of_float16_are_summed_beyond_its_range(tmp_path: Path) -> No
         (tmp_path / f"{element}.dl").write_text(text, encoding="utf-8")
         losses[element] = trained(tmp_path / f"{element}.dl", tmp_path / element).losses["loss"]
     assert losses["float16"] == pytest.approx(losses["float32"], rel=1e-3)
+
+
+# --- every layer, loss and optimizer, from the text to a trained model, or an answer at its line ----------------------
+
+ACTIVATED = {name: f"x -> {name} -> Dense(3)" for name in ACTIVATIONS}
+IMAGE = "x -> Reshape(1, 3, 1)"
+NETWORKS = {
+    **ACTIVATED,
+    "Dense": "x -> Dense(3)",
+    "Reshape": "x -> Reshape(3, 1) -> Dense(1) -> Flatten",
+    "Flatten": "x -> Reshape(3, 1) -> Dense(2) -> Flatten -> Dense(3)",
+    "Dropout": "x -> Dropout(0.1) -> Dense(3)",
+    "LayerNorm": "x -> LayerNorm -> Dense(3)",
+    "BatchNorm": "x -> Dense(3) -> BatchNorm -> Dense(3)",
+    "Conv": f"{IMAGE} -> Conv(3, 3) -> Flatten -> Dense(3)",
+    "MaxPool": f"{IMAGE} -> MaxPool([2, 1]) -> Flatten -> Dense(3)",
+    "AveragePool": f"{IMAGE} -> AveragePool([2, 1]) -> Flatten -> Dense(3)",
+    "GlobalAveragePool": f"{IMAGE} -> GlobalAveragePool -> Dense(3)",
+    "GlobalMaxPool": f"{IMAGE} -> GlobalMaxPool -> Dense(3)",
+    "Embedding": "cast(cast(x > 0, int64) -> Embedding(2, 2) -> Flatten, ELEMENT) -> Dense(3)",
+}
+ALL_WORDS = [
+    *({"network": network} for network in NETWORKS.values()),
+    *(case for case in CASES if case.keys() <= {"objective"} or case.keys() <= {"optimizer"}),
+]
+
+
+def test_every_layer_loss_and_optimizer_has_a_spec() -> None:
+    assert set(NETWORKS) == set(LAYERS)
+    text = " ".join(" ".join(case.values()) for case in CASES) + " SGD mse"
+    assert {name for name in (*LOSSES, *OPTIMIZERS) if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def outcome_of(spec: Path, text: str, element: str) -> float | None:
+    """The loss that a spec is trained to; None where it is refused, each finding at its line and for its type."""
+    spec.write_text(text, encoding="utf-8")
+    try:
+        return trained(spec, spec.with_suffix("")).losses["loss"]
+    except (Failure, Problem) as problem:
+        findings = problem.diagnostics if isinstance(problem, Failure) else [problem.diagnostic]
+        assert all(finding.span is not None and element in finding.message for finding in findings)
+        return None
+
+
+@pytest.mark.parametrize("case", ALL_WORDS, ids=lambda case: "-".join(case.values()))
+def test_in_float64_it_trains_or_is_refused_at_its_line(case: dict[str, str], tmp_path: Path) -> None:
+    write_table(tmp_path)
+    rest = {key: value for key, value in case.items() if key != "network"}
+    results = []
+    for element in ("float64", "float32"):
+        text = text_of(**{"objective": "mse(z, x)", **rest} if "network" in case else rest, element=element)
+        network = case.get("network", "x -> Dense(3)").replace("ELEMENT", element)
+        results.append(outcome_of(tmp_path / f"{element}.dl", text.replace("x -> Dense(3)", network), "float64"))
+    refused = any(word in case.get("network", "") for word in ("Conv", "AveragePool([", "Gelu"))
+    assert (results[0] is None) is refused
+    assert refused or results[0] == pytest.approx(results[1], rel=1e-4, abs=1e-4)
+
+
+WEIGHTED = ("Dense", "Conv", "BatchNorm", "LayerNorm")
+IN_FLOAT16 = [
+    *(("mse(z, x)", network.rpartition(" -> Dense(3)")[0] or network) for name, network in NETWORKS.items()
+      if name not in ("Dense", "Embedding")),
+    *((objective, "x") for objective in (
+        "mse(u, cast(y, float16))", "mae(u, cast(y, float16))", "huber(u, cast(y, float16))", "cross_entropy(z, k)",
+        "binary_cross_entropy(u, cast(y, float16))", "cross_entropy(z, k, weight = cast(w, float16))",
+        "cross_entropy(z, cast(softmax(x), float16))", "kl_divergence(log_softmax(z), cast(softmax(x), float16))",
+        "cast(l2(Net), float16) + mse(u, cast(y, float16))", "cast(l1(Net), float16) + mse(u, cast(y, float16))",
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "network"), IN_FLOAT16)
+def test_in_float16_it_trains_between_float32_weights_or_is_refused(
+    objective: str, network: str, tmp_path: Path
+) -> None:
+    """Weights of float16 are refused; what has none gives what it gives in float32, but for float16's rounding."""
+    write_table(tmp_path)
+    results = []
+    for element in ("float16", "float32"):
+        inner = network.replace("x", f"cast(x -> Dense(3), {element})", 1)
+        text = text_of(objective.replace("float16", element), element="float32")
+        text = text.replace("output z = x -> Dense(3)", f"h = {inner}\n  output z = {{}}")
+        behind = "h" if network == "x" else "cast(h, float32) -> Dense(3)"
+        results.append(outcome_of(tmp_path / f"{element}.dl", text.replace("{}", behind), "float16"))
+    refused = any(f"-> {word}" in network for word in WEIGHTED)
+    assert (results[0] is None) is refused
+    assert refused or results[0] == pytest.approx(results[1], rel=2e-2, abs=2e-3)

@@ -1,4 +1,4 @@
-"""Store what PyTorch computes for every row of ``tests/library/word_cases.py``.
+"""Store what PyTorch computes for every row of ``tests/library/word_cases.py``, in float32 and in float64.
 
 python tools/oracles/layers.py        (with PyTorch 2; only results are stored)
 """
@@ -18,13 +18,13 @@ sys.path.insert(0, str(ROOT))
 from tests.library.word_cases import ROWS, Row  # noqa: E402
 
 
-def tensor(array: np.ndarray) -> torch.Tensor:
-    value = torch.tensor(array)
-    return value.requires_grad_() if value.is_floating_point() else value
-
-
-def results(row: Row) -> dict[str, np.ndarray]:
+def results(row: Row, float: torch.dtype = torch.float32) -> dict[str, np.ndarray]:
     """The results, and the gradients by operands and variables of the sum of results times cotangents."""
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        value = torch.tensor(array)
+        return value.to(float).requires_grad_() if value.is_floating_point() else value
+
     arrays, variables = row.draw()
     operands, weights = [tensor(a) for a in arrays], {name: tensor(a) for name, a in variables.items()}
     returned: Any = row.torch(torch, weights, *operands)
@@ -43,10 +43,13 @@ def main() -> None:
     names = [row.id for row in ROWS]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     torch.manual_seed(0)
-    everything: dict[str, Any] = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row).items()}
-    path = ROOT / "tests/library/data/words.npz"
-    np.savez_compressed(path, **everything)
-    print(f"{len(ROWS)} rows, {path.stat().st_size} bytes")
+    for name, float in (("words", torch.float32), ("words64", torch.float64)):
+        found: dict[str, Any] = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row, float).items()}
+        if float is torch.float64:  # whole numbers and truths are in the other file
+            found = {key: value for key, value in found.items() if value.dtype == np.float64}
+        path = ROOT / f"tests/library/data/{name}.npz"
+        np.savez_compressed(path, **found)
+        print(f"{len(ROWS)} rows, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
