@@ -1,0 +1,182 @@
+"""Operators that compare, and logic."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dslc import graph as g
+from dslc.library.checks import broadcast_shapes, compute, need_bool, need_number, same_elements
+from dslc.library.operation import Context, Function, function
+from dslc.types import BOOL, INT64, STRING, Symbolic, TensorType, Undecided, same_value
+
+if TYPE_CHECKING:
+    from dslc.graph import Tensor
+
+__all__: list[str] = []
+
+
+class _Comparison(Function):
+    elementwise = True
+    operator: ClassVar[str]
+    """The ONNX operator."""
+    ordered: ClassVar[bool] = True
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        element = same_elements(self.name, a, b)
+        if element is STRING or (element is BOOL and self.ordered):
+            need_number(self.name, a)
+        return TensorType(BOOL, broadcast_shapes(self.name, a, b))
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        if a.element.is_integer:  # not every width has kernels
+            a, b = g.cast(a, INT64), g.cast(b, INT64)
+        return g.binary(self.operator, a, b)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Are two compile-time values equal? Undecided where that hangs on a symbol."""
+    if not (isinstance(a, Symbolic) or isinstance(b, Symbolic)):
+        return bool(a == b)
+    if not (isinstance(a, (int, Symbolic)) and isinstance(b, (int, Symbolic))):
+        return False
+    answer = same_value(a, b)
+    if answer is None:
+        raise Undecided(f"whether '{a}' equals '{b}' is not known before run time", a, b)
+    return answer
+
+
+@function
+class equal(_Comparison):
+    """``a == b``, element by element."""
+
+    symbol = "=="
+    operator = "Equal"
+    ordered = False
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, same, a, b)
+
+
+@function
+class not_equal(_Comparison):
+    """``a != b``, element by element."""
+
+    symbol = "!="
+    operator = "Equal"
+    ordered = False
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, lambda a, b: not same(a, b), a, b)
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_not(super().emit(context, a, b))
+
+
+@function
+class less(_Comparison):
+    """``a < b``, element by element."""
+
+    symbol = "<"
+    operator = "Less"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.lt, a, b)
+
+
+@function
+class less_equal(_Comparison):
+    """``a <= b``, element by element."""
+
+    symbol = "<="
+    operator = "LessOrEqual"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.le, a, b)
+
+
+@function
+class greater(_Comparison):
+    """``a > b``, element by element."""
+
+    symbol = ">"
+    operator = "Greater"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.gt, a, b)
+
+
+@function
+class greater_equal(_Comparison):
+    """``a >= b``, element by element."""
+
+    symbol = ">="
+    operator = "GreaterOrEqual"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, operator.ge, a, b)
+
+
+# --- logic -------------------------------------------------------------------------------------------
+
+
+class _Logic(Function):
+    elementwise = True
+
+    def type(self, a: TensorType, b: TensorType) -> TensorType:
+        need_bool(self.name, a)
+        need_bool(self.name, b)
+        return TensorType(BOOL, broadcast_shapes(self.name, a, b))
+
+
+@function
+class logical_and(_Logic):
+    """``a and b``, element by element, of booleans."""
+
+    symbol = "and"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return a and b
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_and(a, b)
+
+
+@function
+class logical_or(_Logic):
+    """``a or b``, element by element, of booleans."""
+
+    symbol = "or"
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return a or b
+
+    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+        return g.logical_or(a, b)
+
+
+@function
+class logical_not(Function):
+    """``not x``, element by element, of booleans."""
+
+    symbol = "not"
+    elementwise = True
+
+    @classmethod
+    def number(cls, x: Any) -> Any:
+        return not x
+
+    def type(self, x: TensorType) -> TensorType:
+        need_bool(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: Tensor) -> Tensor:
+        return g.logical_not(x)
