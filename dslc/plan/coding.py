@@ -90,7 +90,6 @@ def _is_tagged(hint: Any) -> bool:
 hints_of = per_word(get_type_hints)
 
 
-@per_word
 def _words(base: type[Any]) -> dict[str, type[Any]]:
     """Return the words of a kind by name."""
     return {name: word for word in _below(base) if (name := _own_name(word)) and dataclasses.is_dataclass(word)}

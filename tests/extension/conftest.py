@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from sys import modules
 
 import pytest
 
 from dslc.elsewhere import WORDS
 from dslc.library import word as registries
 
-NAME = "tests.extension.words"
 ALL = [WORDS, *(found for name in registries.__all__ if isinstance(found := getattr(registries, name), dict))]
+BEFORE = [dict(registry) for registry in ALL]
+import_module("tests.extension.words")
+ADDED = [{name: word for name, word in registry.items() if name not in BEFORE[i]} for i, registry in enumerate(ALL)]
+
+
+def take_back() -> None:
+    for registry, added in zip(ALL, ADDED, strict=True):
+        for name in added:
+            del registry[name]
+
+
+take_back()
 
 
 @pytest.fixture(autouse=True)
 def extended() -> Iterator[None]:
-    before = [dict(registry) for registry in ALL]
-    modules.pop(NAME, None)
-    import_module(NAME)
+    for registry, added in zip(ALL, ADDED, strict=True):
+        registry.update(added)
     yield
-    for registry, kept in zip(ALL, before, strict=True):
-        registry.clear()
-        registry.update(kept)
+    take_back()

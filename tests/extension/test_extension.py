@@ -16,6 +16,7 @@ from dslc.pipeline import Options, check_spec, compile_spec
 from dslc.plan.coding import read, written
 from dslc.plan.training import TrainPlan
 from dslc.render import render_all
+from tests.extension.conftest import ADDED, ALL, take_back
 from tests.runs.driving import evaluations, opened, outcome, trained
 from tests.runs.test_resuming import interrupted, resumed
 from tools import docs
@@ -78,6 +79,16 @@ def test_the_page_shows_them_as_they_are() -> None:
     blocks = [part.split("```")[0] for part in PAGE.read_text().split("```python\n")[1:]]
     shown = {name: "\n".join(lines_of(node)) + "\n" for name, node in classes().items()}
     assert [block for block in blocks if block.startswith("@")] == list(shown.values())
+
+
+def test_they_are_gone_without_the_package() -> None:
+    assert sum(len(added) for added in ADDED) == 10  # a loss is a function too, and Bent an activation
+    take_back()
+    try:
+        assert not {"Bent", "bent", "quartic", "within", "RootSGD", "blanks"} & set().union(*ALL)
+    finally:
+        for registry, added in zip(ALL, ADDED, strict=True):
+            registry.update(added)
 
 
 def test_they_are_filed_by_kind() -> None:
