@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from tests.library.word_cases import ROWS, Row
 
 LOSS_ROWS = stored("losses.json")
 OPTIMIZER_ROWS = stored("optimizers.json")
-CLOSE = {"rtol": 1e-10, "atol": 1e-12}
+CLOSE: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-12}
 
 
 def wide(array: np.ndarray) -> np.ndarray:
@@ -44,7 +45,7 @@ def test_layers_and_functions_and_their_gradients(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", LOSS_ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(LOSS_ROWS)])
-def test_losses_and_their_gradients(row: dict[str, object]) -> None:
+def test_losses_and_their_gradients(row: dict[str, Any]) -> None:
     word = FUNCTIONS[row["word"]](**listless(row["options"]))
     arrays = [wide(array_of(operand)) for operand in row["operands"]]
 
@@ -59,13 +60,15 @@ def test_losses_and_their_gradients(row: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("row", OPTIMIZER_ROWS["rows"], ids=lambda row: f"{row['word']}-{row['options']}")
-def test_twenty_updates(row: dict[str, object]) -> None:
+def test_twenty_updates(row: dict[str, Any]) -> None:
     word = OPTIMIZERS[row["word"]](**listless(row["options"]))
     weight = np.array(OPTIMIZER_ROWS["weight"])
     tensor, count = TensorType(FLOAT64, weight.shape), TensorType(INT64)
     slots = word.slots(tensor)
 
-    def build(builder: Builder, step: Tensor, total: Tensor, weight: Tensor, gradient: Tensor, *kept: Tensor):
+    def build(
+        builder: Builder, step: Tensor, total: Tensor, weight: Tensor, gradient: Tensor, *kept: Tensor
+    ) -> list[Tensor]:
         update = Update(builder, step, total, element=FLOAT64)
         after, state = word.update(update, weight, gradient, dict(zip(slots, kept, strict=True)))
         return [after, *state.values()]
