@@ -95,6 +95,11 @@ class Statistic(Function):
         """Are its accumulators of several batches the sums of those of each, see :meth:`merge`?"""
         return type(self).merge is Statistic.merge
 
+    @property
+    def ignored(self) -> int | None:
+        """The target that does not count, where nothing else makes weights differ that are not given."""
+        return None
+
     def example_weights(self, element: ElementType, *targets: Tensor) -> Tensor:
         """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary.
 

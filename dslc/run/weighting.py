@@ -95,12 +95,9 @@ def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) 
     assert isinstance(operation, Statistic)
     if not operation.averages or not fields_only(*operands) or not _known(operands_of(site), split):
         return None
-    source = operands[0].application.operation
-    ignored = getattr(operation, "ignore_index", None)
-    if (
-        isinstance(source, Placeholder) and len(operands) == 1 and ignored is not None
-        and getattr(operation, "class_weight", None) is None and not (split.fields[source.key] == ignored).any()
-    ):  # fmt: skip
+    source, ignored = operands[0].application.operation, operation.ignored
+    target = split.fields[source.key] if isinstance(source, Placeholder) and len(operands) == 1 else None
+    if ignored is not None and target is not None and not (target == ignored).any():
         return None  # the usual case
     builder = Builder(f"{train.name}.weights")
     inputs = operands_of(site)

@@ -27,7 +27,7 @@ SPEC = """\
 data points {
   source blanks("points.dat")
   field x: float32[2] = standardize(columns("x*"))
-  field y: float32 = column("y")
+  field y: float32 = centred(column("y"))
   split train = 80%, validation = 20%, seed = 1
 }
 model Net {
@@ -40,6 +40,7 @@ train fit {
   let guess = Net(x)
   minimize quartic(guess, y) using RootSGD(lr = cosine(0.05, 0.0))
   metric close = within(guess, y, tolerance = 0.5)
+  output y = original(guess, y)
   keep best validation.close
   epochs 20
   batch 16
@@ -71,7 +72,7 @@ def lines_of(node: ast.ClassDef) -> list[str]:
 def test_each_word_takes_ten_lines_at_most() -> None:
     """With decorator and docstring; blank lines do not count, and neither do the imports of the module."""
     counts = {name: sum(bool(line.strip()) for line in lines_of(node)) for name, node in classes().items()}
-    assert set(counts) == {"Bent", "quartic", "within", "RootSGD", "blanks"}
+    assert set(counts) == {"Bent", "quartic", "within", "RootSGD", "blanks", "centred"}
     assert max(counts.values()) <= 10, counts
 
 
@@ -82,10 +83,10 @@ def test_the_page_shows_them_as_they_are() -> None:
 
 
 def test_they_are_gone_without_the_package() -> None:
-    assert sum(len(added) for added in ADDED) == 10  # a loss is a function too, and Bent an activation
+    assert sum(len(added) for added in ADDED) == 11  # a loss is a function too, and Bent an activation
     take_back()
     try:
-        assert not {"Bent", "bent", "quartic", "within", "RootSGD", "blanks"} & set().union(*ALL)
+        assert not {"Bent", "bent", "quartic", "within", "RootSGD", "blanks", "centred"} & set().union(*ALL)
     finally:
         for registry, added in zip(ALL, ADDED, strict=True):
             registry.update(added)
@@ -124,14 +125,14 @@ def test_the_reference_describes_them() -> None:
     pages = docs.pages()
     homes = {
         name: page
-        for page in ("layers", "functions", "losses", "metrics", "optimizers", "sources")
+        for page in ("layers", "functions", "losses", "metrics", "optimizers", "sources", "steps")
         for name in pages[f"{page}.md"].words
         if name in (*classes(), "bent")
         for page in [page]
     }
     assert homes == {
         "Bent": "layers", "bent": "functions", "quartic": "losses", "within": "metrics", "RootSGD": "optimizers",
-        "blanks": "sources",
+        "blanks": "sources", "centred": "steps",
     }  # fmt: skip
     text = "\n".join(docs.described(LAYERS["Bent"], 2))
     assert "x -> Bent(width = 1.0)" in text
@@ -150,6 +151,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "Dense(16) -> Bent(width = 2.0)": ('Dense(16, activation = "bent")', "E0203", "x -> Dense(...) -> Bent"),
     "quartic(guess, y)": ("quartc(guess, y)", "E0202", "did you mean 'quartic'"),
     "minimize quartic(guess": ("minimize quartic(x", "E0340", "their shapes must be equal"),
+    "centred(": ("centered(", "E0202", "did you mean 'centred'"),
+    "centred(column": ("centred(over = 1, column", "E0203", "centred has no argument 'over'"),
     "tolerance = 0.5": ("tolerance = none", "E0205", "tolerance: How far that is."),
     "RootSGD(": ("RootSGd(", "E0202", "RootSGD"),
     "blanks(": ("blank(", "E0202", "did you mean 'blanks'"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from dslc import graph as g
 from dslc.graph import Tensor
+from dslc.library.fits.statistics import Array, fit_median
+from dslc.library.fits.step import Call, FittedStep, fit
 from dslc.library.functions.activations import Activation, activation
 from dslc.library.losses.mean import ElementwiseLoss
 from dslc.library.operation import Context
@@ -74,3 +76,19 @@ class blanks(DataSource):
         names, *rows = (line.decode().split() for line in file)
         columns = (list(map(float, column)) for column in zip(*rows, strict=True))
         return dict(zip(names, columns, strict=True))
+
+
+@fit
+class centred(FittedStep):
+    """The distance from the median of the training split."""
+
+    constants, undoes = ("median",), True
+
+    def fitted(self, values: Array, rows: Array | None, over: Sequence[int]) -> Mapping[str, Array]:
+        return {"median": fit_median(values, rows, over)}
+
+    def apply(self, call: Call, x: Any, constants: Mapping[str, Any]) -> Any:
+        return call("subtract", x, constants["median"])
+
+    def undone(self, call: Call, y: Any, constants: Mapping[str, Any]) -> Any:
+        return call("add", y, constants["median"])

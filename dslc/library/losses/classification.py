@@ -210,6 +210,10 @@ class cross_entropy(Mean):
     ignore_index: int = ignore_option()
 
     @property
+    def ignored(self) -> int | None:
+        return self.ignore_index if self.class_weight is None else None
+
+    @property
     def class_axis(self) -> int:
         """Where the classes are."""
         return 1 if self.axis is None else self.axis

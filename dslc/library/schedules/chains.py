@@ -16,6 +16,7 @@ __all__ = ["Chain", "as_schedule", "chain", "check_complete", "warmup"]
 class warmup(Schedule):
     """A rise in a straight line from 0 to the value with which the next schedule begins."""
 
+    leads = True
     steps: int = option("How many updates it takes.", minimum=1)
 
     def formula(self, moment: Moment) -> Number:
@@ -94,7 +95,7 @@ def as_schedule(value: Schedule | float) -> Schedule:
 def check_complete(schedule: Schedule) -> None:
     """Raise a Problem where a schedule that needs a successor has none."""
     last = schedule.last
-    if isinstance(last, warmup):
+    if last.leads:
         raise errors.NEEDS_SUCCESSOR(
-            "'warmup' rises to what follows it, and nothing does", hint=f"warmup({last.steps}) then 1e-3"
+            f"'{last.name}' rises to what follows it, and nothing does", hint=f"{last.name}({last.length}) then 1e-3"
         )

@@ -48,6 +48,8 @@ class Schedule(Word):
     """
 
     family: ClassVar[str] = "schedule"
+    leads: ClassVar[bool] = False
+    """Whether it goes to the value with which another one begins, which has to follow."""
 
     @property
     def length(self) -> int | None:
