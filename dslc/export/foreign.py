@@ -15,6 +15,8 @@ __all__ = ["Ports", "check_model", "is_emitted"]
 
 WITHOUT_RULES = frozenset({"BitShift", "BitwiseOr", "ConstantOfShape", "Gemm"})
 """Operators that are not in the table of gradients, since only passes and random numbers make them."""
+UNUSED = frozenset({"If"})
+"""Operators in the table that no word makes."""
 DOMAINS = frozenset({"", "ai.onnx.ml"})
 
 
@@ -22,7 +24,7 @@ def is_emitted(domain: str, operator: str) -> bool:
     """Does dslc write nodes of this operator?"""
     if domain == "ai.onnx.ml":
         return operator == "LabelEncoder"
-    return domain == "" and (is_known(operator) or operator in WITHOUT_RULES)
+    return domain == "" and operator not in UNUSED and (is_known(operator) or operator in WITHOUT_RULES)
 
 
 @dataclass(frozen=True)
