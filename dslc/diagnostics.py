@@ -8,16 +8,21 @@ raises a :class:`Problem` with a bare message; whoever knows the place attaches 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import islice
 from typing import Any
 
+from typing_extensions import Self
+
 from dslc.lookalikes import difference, lookalike
 from dslc.source import Span
 
-__all__ = ["Basis", "Code", "Diagnostic", "Diagnostics", "Failure", "Label", "Problem", "did_you_mean", "register"]
+__all__ = [
+    "Basis", "Code", "Diagnostic", "Diagnostics", "Edit", "Failure", "Label", "Problem", "Repair", "did_you_mean",
+    "register",
+]  # fmt: skip
 
 
 class Basis(IntEnum):
@@ -100,6 +105,56 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A place of a spec, and the text to stand there in place of what does."""
+
+    span: Span
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Its part of ``dslc check --json``."""
+        return {"text": self.text, **_place(self.span)}
+
+
+class Repair(str):
+    """A hint whose advice is certain: there is one way to follow it, and it says what was meant.
+
+    It carries what follows it: edits at places of their own, or ``by``, what is to stand in place of ``word`` where the
+    finding is, or without one in place of all that is there. Who finds a fault in an ``operand`` does not know its
+    place; ``{}`` stands for it then.
+    """
+
+    __slots__ = ("by", "edits", "operand", "word")
+
+    by: str
+    word: str | None
+    operand: int | None
+    edits: tuple[Edit, ...]
+
+    def __new__(
+        cls, hint: str, by: str = "", *, word: str | None = None, operand: int | None = None, edits: Iterable[Edit] = ()
+    ) -> Self:
+        """Make a hint."""
+        found = super().__new__(cls, hint)
+        found.by, found.word, found.operand, found.edits = by, word, operand, tuple(edits)
+        return found
+
+    def at(self, span: Span) -> tuple[Edit, ...]:
+        """Return the edits for a finding at a place; none where its word does not stand there as such."""
+        if self.edits or self.operand is not None:
+            return self.edits
+        if self.word is None:
+            return (Edit(span, self.by),)
+        text, size = span.text, len(self.word)
+        quoted = text.endswith(f'"{self.word}"')  # the value of an option, or all there is
+        start = len(text) - size - 1 if quoted else 0
+        goes_on = not quoted and len(text) > size and f"_{text[size]}".isidentifier()
+        if text[start : start + size] != self.word or goes_on:
+            return ()
+        return (Edit(span.source.span(span.start + start, span.start + start + size), self.by),)
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One finding. ``span`` is None where there is no place to show (a missing program, say)."""
 
@@ -116,6 +171,11 @@ class Diagnostic:
         """That of its code."""
         return self.code.severity
 
+    @property
+    def fix(self) -> tuple[Edit, ...]:
+        """Edits that repair it, all together: what its hint advises; none where no repair is certain."""
+        return self.hint.at(self.span) if isinstance(self.hint, Repair) and self.span is not None else ()
+
     def as_json(self) -> dict[str, Any]:
         """The form of ``dslc check --json``: places are 1-based, in characters."""
         return {
@@ -125,6 +185,7 @@ class Diagnostic:
             **_place(self.span),
             "labels": [{"text": label.text, **_place(label.span)} for label in self.labels],
             "hint": self.hint,
+            "fix": [edit.as_json() for edit in self.fix],
         }
 
 
@@ -146,6 +207,18 @@ class Problem(Exception):
         """Attach a place (an inner place that is already known wins) and further labels."""
         known = self.diagnostic
         return Problem(replace(known, span=known.span or span, labels=known.labels + labels))
+
+    def with_operands(self, places: Sequence[Span | None]) -> Problem:
+        """Tell where the operands are written, None for one of unknown place."""
+        hint = self.diagnostic.hint
+        place = places[hint.operand] if isinstance(hint, Repair) and hint.operand is not None else None
+        if place is None or not isinstance(hint, Repair):
+            return self
+        return self.advised(Repair(hint, edits=[Edit(place, hint.by.format(place.text))]))
+
+    def advised(self, hint: str) -> Problem:
+        """Give another hint in place of its own."""
+        return Problem(replace(self.diagnostic, hint=hint))
 
 
 class Failure(Exception):
@@ -215,14 +288,16 @@ def _order(d: Diagnostic) -> tuple[str, int, int, str]:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Suggest the known name closest to a misspelt one, within a third of its length and 3 edits; case weighs least.
 
-    One that looks the same and is spelled with other characters comes first.
+    One that looks the same and is spelled with other characters comes first. The suggestion is a repair where it is
+    certain: no other name is as close, and what differs is neither a number nor a letter or two.
     """
     if len(name) > _LONGEST_NAME:
         return None
     known = list(islice(known, _MOST_NAMES))
     twin = lookalike(name, known)
     if twin is not None:
-        return f"'{twin}' looks the same, and has {difference(twin, name)}: copy it from here"
+        hint = f"'{twin}' looks the same, and has {difference(twin, name)}: copy it from here"
+        return Repair(hint, twin, word=name)
     most = min(max(1, len(name) // 3), 3)
     lower, letters = name.lower(), set(name.lower())
     close = {each for each in known if abs(len(each) - len(name)) <= most}
@@ -233,7 +308,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
         edits = _edits(lower, candidate.lower(), most)
         if edits <= most and edits < len(name):
             found.append((edits, _edits(name, candidate, most), candidate))
-    return f"did you mean '{min(found)[2]}'?" if found else None
+    if not found:
+        return None
+    best = min(found)[2]
+    hint = f"did you mean '{best}'?"
+    same_but_for_case = sum(not edits for edits, *_ in found) == 1
+    only = len({candidate.lower() for *_, candidate in found}) == 1  # of Relu and relu, the one in its case
+    certain = same_but_for_case or (only and _is_slip(name, best))
+    return Repair(hint, best, word=name) if certain else hint
+
+
+def _is_slip(name: str, other: str) -> bool:
+    """Is one name the other with a slip of the hand? ``h2`` and ``h3``, or ``Net.a`` and ``Net.b``, are two things."""
+    parts, others = (re.findall(r"[^\W\d_]+|\d+", each) for each in (name, other))
+    differing = {*parts} ^ {*others}
+    return all(len(part) > 2 and not part.isdigit() for part in differing)
 
 
 _LONGEST_NAME, _MOST_NAMES, _MOST_COMPARED = 60, 5000, 50

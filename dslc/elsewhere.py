@@ -9,10 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from dslc.diagnostics import Repair
+
 __all__ = [
     "ARGUMENTS", "MEMBERS", "STATEMENTS", "STATEMENTS_OF_BODIES", "VALUES", "WORDS", "argument_hint", "foreign",
     "known_as", "word_hint",
 ]  # fmt: skip
+
+
+def _write(word: str) -> Repair:
+    return Repair(f"write {word}", word)
+
 
 _RECURRENT = "recurrent layers are not part of this version"
 _ATTENTION = "attention is not part of this version as a layer: it can be written with '@' and softmax"
@@ -62,7 +69,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "col": ("", 'write column("name")'),
     "feature": ("", 'write column("name")'),
 }
-"""Layers, functions and optimizers: the word here (nothing where there is none), and what else to know.
+"""Layers, functions and optimizers: the word here (nothing where there is none), and how it differs.
+
+Where it differs in nothing, the name is certain enough to be put in its place.
 
 Those of words that there are stand with them (:attr:`~dslc.library.word.Word.aliases`), which file them here.
 """
@@ -116,14 +125,20 @@ ARGUMENTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "clipvalue": ((), "it is a statement of train: clip value 0.5"),
 }  # fmt: skip
 """Options: what they may be called here, the first that the word has, and what else to know."""
+_NEAR = frozenset({
+    "alpha", "beta1", "beta2", "center", "classes", "decay", "inputdim", "keepprob", "normalizedshape", "out", "scale",
+    "size", "targetshape", "width",
+})  # fmt: skip
+"""Those that mean something near, and not always the same, as all that is called 'over' here: no repair is made."""
 
 VALUES: Mapping[str, str] = {
-    "none": "write none; a size that is free is a symbol in capitals: float32[N, 4]",
-    "null": "write none", "nil": "write none", "nan": "is_missing(x) tells what is missing", "true": "write true",
-    "false": "write false", "yes": "write true", "no": "write false", "val": "the split is called validation",
+    "none": Repair("write none; a size that is free is a symbol in capitals: float32[N, 4]", "none"),
+    "null": _write("none"), "nil": _write("none"), "nan": "is_missing(x) tells what is missing", "true": _write("true"),
+    "false": _write("false"), "yes": _write("true"), "no": _write("false"),
+    "val": Repair("the split is called validation", "validation"),
     "np": "functions of the library have no prefix: mean(x)",
     "torch": "functions of the library have no prefix: mean(x)",
-    "tf": "functions of the library have no prefix: mean(x)", "pi": "write 3.141592653589793",
+    "tf": "functions of the library have no prefix: mean(x)", "pi": _write("3.141592653589793"),
 }  # fmt: skip
 """Values and owners."""
 
@@ -136,7 +151,8 @@ MEMBERS: Mapping[str, str] = {
 """Members of tensors."""
 
 STATEMENTS: Mapping[str, str] = {
-    "batchsize": "write: batch 64", "learningrate": "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)",
+    "batchsize": Repair("write: batch 64", "batch"),
+    "learningrate": "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)",
     "lr": "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)",
     "optimizer": "it stands behind the loss: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
     "optimize": "write: minimize cross_entropy(logits, label) using Adam(lr = 1e-3)",
@@ -148,15 +164,17 @@ STATEMENTS: Mapping[str, str] = {
     "validationsplit": "data is split where it is read: split train = 80%, validation = 20%",
     "testsplit": "data is split where it is read: split train = 80%, test = 20%",
     "device": "a run is given its device with --provider", "gpu": "a run is given its device with --provider",
-    "randomseed": "write: seed 7", "shuffle": "write: batch 64, shuffle = false",
-    "gradclip": "write: clip norm 1.0", "gradientclip": "write: clip norm 1.0", "clipnorm": "write: clip norm 1.0",
-    "dataset": "write: data name", "checkpoint": "write: keep best validation.loss",
+    "randomseed": Repair("write: seed 7", "seed"), "shuffle": "write: batch 64, shuffle = false",
+    "gradclip": "write: clip norm 1.0", "gradientclip": "write: clip norm 1.0",
+    "clipnorm": Repair("write: clip norm 1.0", "clip norm"),
+    "dataset": Repair("write: data name", "data"), "checkpoint": "write: keep best validation.loss",
     "savebest": "write: keep best validation.loss",
     "scheduler": "a schedule stands in place of the number: lr = warmup(500) then cosine(1e-3, 1e-5)",
     "weightdecay": "it belongs to the optimizer: using AdamW(weight_decay = 1e-2)",
     "metrics": "each has a name: metric accuracy = accuracy(logits, label)",
-    "randomstate": "write: seed 7", "manualseed": "write: seed 7", "numepochs": "write: epochs 30",
-    "maxepochs": "write: epochs 30", "nepochs": "write: epochs 30", "iterations": "write: steps 10_000",
+    **dict.fromkeys(("randomstate", "manualseed"), Repair("write: seed 7", "seed")),
+    **dict.fromkeys(("numepochs", "maxepochs", "nepochs"), Repair("write: epochs 30", "epochs")),
+    "iterations": Repair("write: steps 10_000", "steps"),
     "callbacks": "write: stop when stalled(validation.loss, epochs = 5), or keep best validation.loss",
     "traintestsplit": "write: split train = 80%, test = 20%, seed = 1",
     "target": 'write: field label: int64 = column("label")', "label": 'write: field label: int64 = column("label")',
@@ -164,13 +182,14 @@ STATEMENTS: Mapping[str, str] = {
     "features": 'write: field x: float32[4] = columns("x*")', "column": 'write: field x: float32 = column("x")',
     "inputfeatures": "a spec has blocks: data name { ... }, model Name { ... }, train name { ... }",
     "outputfeatures": "a spec has blocks: data name { ... }, model Name { ... }, train name { ... }",
-    "from": 'other specs are imported: import "blocks.dl"', "elif": "write: else if condition { ... }",
-    "elseif": "write: else if condition { ... }", "while": "loops are counted: for i in range(4) { ... }",
+    "from": 'other specs are imported: import "blocks.dl"', **dict.fromkeys(("elif",
+    "elseif"), Repair("write: else if condition { ... }", "else if")),
+    "while": "loops are counted: for i in range(4) { ... }",
     "def": "write: block Name(channels) { ... }", "class": "write: model Name(hidden = 128) { ... }",
-    "function": "write: block Name(channels) { ... }", "network": "write: model Name { ... }",
-    "module": "write: model Name { ... }", "return": "write: output name = ...", "dim": "write: parameter or input",
-    "let": "a binding has no keyword: name = ...",
-    "var": "a binding has no keyword: name = ...", "const": "a binding has no keyword: name = ...",
+    "function": "write: block Name(channels) { ... }", **dict.fromkeys(("network",
+    "module"), Repair("write: model Name { ... }", "model")),
+    "return": "write: output name = ...", "dim": "write: parameter or input",
+    **dict.fromkeys(("let", "var", "const"), Repair("a binding has no keyword: name = ...", "")),
 }  # fmt: skip
 """First words of statements."""
 STATEMENTS_OF_BODIES = frozenset({
@@ -201,7 +220,9 @@ def word_hint(name: str, known: Iterable[str]) -> str | None:
         difference = difference if not here else ""
         here = known_as(name, known) or ""
     if here:
-        return f"here it is called '{here}'" + (f", {difference}" if difference else "")
+        whole_channels = here == "Dropout" and name[-1:] in "dD"  # Dropout2d drops these
+        hint = f"here it is called '{here}'" + (f", {difference}" if difference else "")
+        return hint if difference or whole_channels else Repair(hint, here, word=name)
     return difference or None
 
 
@@ -211,5 +232,6 @@ def argument_hint(name: str, known: Iterable[str]) -> str | None:
     here, difference = ARGUMENTS.get(foreign(name), ((), ""))
     found = next((option for option in here if option in known), None) or known_as(name, known)
     if found:
-        return f"here it is called '{found}'" + (f": {difference}" if difference and difference is not _TAKEN else "")
+        hint = f"here it is called '{found}'" + (f": {difference}" if difference and difference is not _TAKEN else "")
+        return hint if foreign(name) in _NEAR or found == "over" else Repair(hint, found, word=name)
     return difference or None if not here or difference is _TAKEN else None

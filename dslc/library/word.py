@@ -100,7 +100,10 @@ class Word:
     family: ClassVar[str]
     """``layer``, ``function``, ``optimizer``, ..., for messages and documentation."""
     aliases: ClassVar[Mapping[str, str]] = {}
-    """What other tools call it, as :func:`dslc.elsewhere.foreign` writes that, each with what else is to be known."""
+    """What other tools call it, as :func:`dslc.elsewhere.foreign` writes that, each with how that differs.
+
+    Where it differs in nothing, the name is certain enough to be put in its place.
+    """
 
     @classmethod
     def coerce(cls, value: Any) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Edit, Label, Problem, Repair, did_you_mean
 from dslc.elsewhere import STATEMENTS, STATEMENTS_OF_BODIES, foreign
 from dslc.errors.syntax import (
     BAD_NUMBER,
@@ -20,6 +18,7 @@ from dslc.errors.syntax import (
     UNOPENED,
     WRONG_SIGN,
 )
+from dslc.syntax.brackets import closing_brace, closing_bracket, no_bracket, other_bracket
 from dslc.syntax.comments import comment_hint
 from dslc.syntax.mistake import PARTNER, Mistake, describe, ends_operand, is_end, is_name, starts_operand
 from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
@@ -39,7 +38,7 @@ def explain(mistake: Mistake) -> tuple[Problem, str | None]:
     span = problem.diagnostic.span
     may_be_comment = span is not None and problem.diagnostic.code in (UNEXPECTED, MISSING_EXPRESSION)
     hint = comment_hint(span) if span is not None and may_be_comment else None
-    return (problem, meant) if hint is None else (Problem(replace(problem.diagnostic, hint=hint)), None)
+    return (problem, meant) if hint is None else (problem.advised(hint), None)
 
 
 def _explained(mistake: Mistake) -> tuple[Problem, str | None]:
@@ -61,7 +60,7 @@ def _missing_brace(m: Mistake) -> Problem | None:
         return None
     return UNCLOSED(
         "this '{' is never closed",
-        hint=f"a '}}' is missing before {describe(m.found)}",
+        hint=closing_brace(m, f"a '}}' is missing before {describe(m.found)}"),
         labels=[Label(m.found.span, "still open here")] if declares else (),
     ).at(opener.span)
 
@@ -74,18 +73,28 @@ def _bracket(m: Mistake) -> Problem | None:
         if found.type == END or next_line or (str(found) == "}" and partner != "}"):
             return UNCLOSED(
                 f"this '{opener}' is never closed",
-                hint=f"a '{partner}' is missing",
+                hint=closing_bracket(m, f"a '{partner}' is missing"),
                 labels=[Label(found.span, f"expected '{partner}' before this")] if found.type != END else (),
             ).at(opener.span)
         if str(found) in {")", "]", "}"} and str(found) != partner:
             return UNOPENED(
                 f"'{found}' cannot close '{opener}'",
-                hint=f"write '{partner}'",
+                hint=other_bracket(m, f"write '{partner}'"),
                 labels=[Label(opener.span, "opened here")],
             ).at(found.span)
     elif str(found) in {")", "]"} or (str(found) == "}" and m.level is Level.FILE and m.whole):
-        return UNOPENED(f"this '{found}' closes nothing", hint="remove it").at(found.span)
+        return UNOPENED(f"this '{found}' closes nothing", hint=no_bracket(m, "remove it")).at(found.span)
     return None
+
+
+def _arrow(m: Mistake) -> Problem | None:
+    """``=>``, of which the first sign may have been read as that of an argument."""
+    at = m.at - (str(m.found) == ">")
+    first, second = m.words[at], m.words[min(at + 1, len(m.words) - 1)]
+    if at < m.start or str(first) != "=" or str(second) != ">" or first.span.end != second.span.start:
+        return None
+    hint = Repair("for example: x -> Dense(10) -> Relu", "->")
+    return WRONG_SIGN("a layer is applied with '->', not '=>'", hint=hint).at(first.span | second.span)
 
 
 def _pipe(m: Mistake) -> Problem | None:
@@ -99,7 +108,7 @@ def _pipe(m: Mistake) -> Problem | None:
             hint="for example 'x -> Dense(10) -> Relu'",
         ).at(found.span if found.type != END else previous.span)
     goes_on = _ARITHMETIC | _COMPARISONS | {"and", "or", "[", "("}
-    if str(found) not in goes_on or "->" not in map(str, m.before({"->"})):
+    if str(found) not in goes_on or not ends_operand(previous) or "->" not in map(str, m.before({"->"})):
         return None
     begin = m.before({"=", ",", "output", "minimize", "then", "else", "when"})
     text = " ".join(found.span.source.text[_flow_start(m, begin) : previous.span.end].split())
@@ -109,8 +118,11 @@ def _pipe(m: Mistake) -> Problem | None:
     following = m.words[m.at + 1]
     if rest.endswith(" ...") and following.type in {"NUMBER", "NAME"}:
         rest = f" {found} {following}"
+    source, start, end = found.span.source, _flow_start(m, begin), previous.span.end
+    around = [Edit(source.span(start, start), "("), Edit(source.span(end, end), ")")]
     return BAD_PIPE(
-        f"a pipe ends with a layer; {operation} needs parentheses around the pipe", hint=f"write ({shown}){rest}"
+        f"a pipe ends with a layer; {operation} needs parentheses around the pipe",
+        hint=Repair(f"write ({shown}){rest}", edits=around),
     ).at(found.span)
 
 
@@ -151,9 +163,14 @@ def _chained(m: Mistake) -> Problem | None:
     earlier = [word for word in since if str(word) in _COMPARISONS]
     if not earlier:
         return None
+    hint = "join two comparisons with 'and': a < b and b < c"
+    if len(earlier) == 1 and str(since[0]) != "not":
+        source, end = m.found.span.source, m.words[m.at - 1].span.end
+        middle = source.text[earlier[0].span.end : end].strip()
+        hint = Repair(hint, edits=[Edit(source.span(end, end), f" and {middle}")])
     return CHAINED_COMPARISON(
         f"'{earlier[0]}' and '{m.found}' cannot be chained",
-        hint="join two comparisons with 'and': a < b and b < c",
+        hint=hint,
         labels=[Label(earlier[0].span, "the first comparison")],
     ).at(m.found.span)
 
@@ -165,25 +182,21 @@ def _sign(m: Mistake) -> Problem | None:
             m.found.span
         )
     if found == "=" and m.opener is None and keyword in {"if", "stop"}:
-        return WRONG_SIGN("'=' gives a name its value; to compare, write '=='").at(m.found.span)
+        return WRONG_SIGN("'=' gives a name its value", hint=Repair("to compare, write '=='", "==")).at(m.found.span)
     takes_no_name = "EQUAL" not in m.expected and m.level in (Level.TRAIN, Level.DATA)
     if found in {"=", ":"} and m.at <= m.start + 2 and takes_no_name and keyword in FORMS[m.level]:
-        return WRONG_SIGN(f"'{keyword}' is written without '{found}'", hint=_form(m, keyword)).at(m.found.span)
-    if found == "=" and _follows(m, ">") and m.words[m.at + 1].span.start == m.found.span.end:
-        return WRONG_SIGN("a layer is applied with '->', not '=>'", hint="for example: x -> Dense(10) -> Relu").at(
-            m.found.span | m.words[m.at + 1].span
-        )
+        form = Repair(_form(m, keyword) or "", edits=[_behind_previous(m, "")])
+        return WRONG_SIGN(f"'{keyword}' is written without '{found}'", hint=form).at(m.found.span)
     if found == ":" and "lambda" in map(str, m.words[max(m.start - 1, 0) : m.at]):
         return WRONG_SIGN(
             "there are no functions without a name", hint="a piece of network is a block: block Name(channels) { ... }"
         ).at(m.found.span)
     if found == ":" and m.opener is not None and str(m.opener) == "(":
-        return WRONG_SIGN("an argument gets its value with '='", hint=f"write {m.words[m.at - 1]} = ...").at(
-            m.found.span
-        )
+        equal = Repair(f"write {m.words[m.at - 1]} = ...", edits=[_behind_previous(m, " =")])
+        return WRONG_SIGN("an argument gets its value with '='", hint=equal).at(m.found.span)
     if found == ":" and "EQUAL" in m.expected:
-        hint = _form(m, keyword) or (f"write {keyword} = ..." if _follows(m, "=") else None)
-        return WRONG_SIGN("expected '=' here, not ':'", hint=hint).at(m.found.span)
+        equal = Repair(_form(m, keyword) or f"write {keyword} = ...", edits=[_behind_previous(m, " =")])
+        return WRONG_SIGN("expected '=' here, not ':'", hint=equal).at(m.found.span)
     return None
 
 
@@ -207,6 +220,9 @@ def _missing_comma(m: Mistake) -> Problem | None:
         return None
     end = previous.span.end
     hint = "a choice is written: if condition then a else b" if str(found) == "if" else None
+    texts = previous.type == found.type == "STRING"
+    if hint is None and (_follows(m, "=") or texts):  # elsewhere it may be an operator that is missing
+        hint = Repair("write ','", edits=[Edit(found.span.source.span(end, end), ",")])
     return MISSING_COMMA(f"a comma is missing between {describe(previous)} and {describe(found)}", hint=hint).at(
         found.span.source.span(end, max(end + 1, found.span.start))
     )
@@ -233,9 +249,10 @@ def _decimal_point(m: Mistake) -> Problem | None:
         if str(point) != ".":
             continue
         if before.type == "NUMBER" and before.span.end == point.span.start:
-            return BAD_NUMBER("digits are missing behind the decimal point", hint=f"write {before}.0").at(point.span)
+            hint = Repair(f"write {before}.0", ".0")
+            return BAD_NUMBER("digits are missing behind the decimal point", hint=hint).at(point.span)
         if place == m.at and "NUMBER" in m.expected and m.words[place + 1].type == "NUMBER":
-            hint = f"write 0.{m.words[place + 1]}"
+            hint = Repair(f"write 0.{m.words[place + 1]}", "0.")
             return BAD_NUMBER("a digit is missing before the decimal point", hint=hint).at(point.span)
     return None
 
@@ -259,8 +276,8 @@ def _nothing_before_line(m: Mistake) -> Problem | None:
 
 
 _CHECKS = (
-    _decimal_point, _nothing_before_line, _missing_brace, _bracket, _pipe, _pipe_after_else, _chained, _sign, _reserved,
-    _missing_comma, _missing_expression,
+    _decimal_point, _nothing_before_line, _missing_brace, _bracket, _arrow, _pipe, _pipe_after_else, _chained, _sign,
+    _reserved, _missing_comma, _missing_expression,
 )  # fmt: skip
 
 
@@ -276,6 +293,9 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
     known_here = str(word) in KEYWORDS[m.level] or (body and foreign(str(word)) not in STATEMENTS_OF_BODIES)
     elsewhere = None if known_here else STATEMENTS.get(foreign(str(word)))
     if elsewhere and not (m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL"):
+        if isinstance(elsewhere, Repair) and not elsewhere.by:  # the space behind it goes as well
+            end = m.words[min(word.place + 1, len(m.words) - 1)].span.start
+            elsewhere = Repair(elsewhere, edits=[Edit(word.span.source.span(word.span.start, end), "")])
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=elsewhere).at(word.span), None
     if str(word) in RESERVED_WORDS or (body and not word.starts_line):
         return UNEXPECTED(f"{describe(word)} does not belong here").at(word.span), None
@@ -348,6 +368,13 @@ def _spelling(type: str) -> str:
 def _form(m: Mistake, keyword: str) -> str | None:
     form = FORMS[m.level].get(keyword)
     return f"for example: {form}" if form else None
+
+
+def _behind_previous(m: Mistake, text: str) -> Edit:
+    """Return the edit that puts a text in place of the word found, and of the space before it."""
+    source, start = m.found.span.source, m.words[m.at - 1].span.end
+    is_space = source.text[start : m.found.span.start].isspace()
+    return Edit(source.span(start if is_space else m.found.span.start, m.found.span.end), text)
 
 
 def _follows(m: Mistake, text: str) -> bool:

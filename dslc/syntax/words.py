@@ -10,12 +10,12 @@ import math
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from lark import Lark, Token
 
-from dslc.diagnostics import Diagnostics, Problem
+from dslc.diagnostics import Diagnostics, Edit, Problem, Repair
 from dslc.errors.syntax import BAD_CHARACTER, BAD_NUMBER, BAD_STRING
 from dslc.source import Source, Span
 from dslc.syntax.comments import comment_hint
@@ -30,35 +30,18 @@ RESERVED_WORDS = frozenset({"if", "then", "else", "and", "or", "not", "true", "f
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_SIGNS = {
+    "→": "->", "⟶": "->", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "≤": "<=", "≥": ">=", "≠": "!=",
+    "…": "...", "^": "**", "，": ",", "：": ":", "（": "(", "）": ")", "＝": "=", "&": "and", "~": "not", "\u00a0": " ",
+}  # fmt: skip
+_SHOWN = {" ": "write a space", "**": "powers are written with '**'"}
 _LOOKALIKES = {
-    ";": "statements need no ';' behind them: remove it",
-    "→": "write '->'",
-    "⟶": "write '->'",
-    "×": "write '*'",
-    "·": "write '*'",
-    "÷": "write '/'",
-    "−": "write '-'",
-    "–": "write '-'",
-    "—": "write '-'",
-    "≤": "write '<='",
-    "≥": "write '>='",
-    "≠": "write '!='",
-    "…": "write '...'",
-    "“": 'strings stand in double quotes: "..."',
-    "”": 'strings stand in double quotes: "..."',
+    ";": Repair("statements need no ';' behind them: remove it", ""),
+    **dict.fromkeys("“”", Repair('strings stand in double quotes: "..."', '"')),
     "「": 'strings stand in double quotes: "..."',
-    "，": "write ','",
-    "：": "write ':'",
-    "（": "write '('",
-    "）": "write ')'",
-    "＝": "write '='",
     "!": "write 'not' for negation, '!=' for 'differs from'",
-    "&": "write 'and'",
     "|": "write 'or' for logic; layers are applied with '->'",
     "?": "a choice is written: if condition then a else b",
-    "\u00a0": "write a space",
-    "^": "powers are written with '**'",
-    "~": "write 'not'",
 }
 
 
@@ -148,7 +131,7 @@ def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words
                 pass  # && and '''...''' are one mistake
             elif (faults := faults + 1) <= MOST_ERRORS:
                 hint = comment_hint(span) if str(token).startswith("'") else None
-                diagnostics.add((Problem(replace(problem.diagnostic, hint=hint)) if hint else problem).at(span))
+                diagnostics.add((problem.advised(hint) if hint else problem).at(span))
         if word.type == "BAD_CHARACTER":
             skipped = True
             if found.words and not word.starts_line:
@@ -192,14 +175,43 @@ def _check(word: Word) -> None:
         raise _explain_number(text)
     elif word.type == "BAD_STRING":
         word.type, word.literal = "STRING", ""
-        raise BAD_STRING("this string is not closed", hint="a string ends with '\"' on the line it began on")
+        raise BAD_STRING("this string is not closed", hint=_closed(word))
     elif word.type == "BAD_QUOTES":
         word.type, word.literal = "STRING", ""
-        raise BAD_STRING("strings stand in double quotes", hint=f'write "{text.strip(chr(39))}"')
+        written = f'"{text.strip(chr(39))}"'
+        plain = len(text) > 2 and text[0] == text[-1] == "'" and not set(text[1:-1]) & set("'\"\\")
+        hint = f"write {written}"
+        raise BAD_STRING("strings stand in double quotes", hint=Repair(hint, written) if plain else hint)
     elif word.type == "BAD_CHARACTER" and not _FORBIDDEN.match(text):
         shown = text if text.isprintable() else f"U+{ord(text):04X}"
         name = f" ({unicodedata.name(text, 'unnamed').lower()})" if not text.isascii() else ""
-        raise BAD_CHARACTER(f"the character '{shown}'{name} means nothing here", hint=_LOOKALIKES.get(text))
+        raise BAD_CHARACTER(f"the character '{shown}'{name} means nothing here", hint=_sign_meant(word))
+
+
+def _sign_meant(word: Word) -> str | None:
+    """Say how a character is written here; a doubled one, as in ``&&``, is one sign."""
+    text, span = str(word), word.span
+    source, start = span.source, span.start
+    doubled = text in "&|" and source.text[start + 1 : start + 2] == text
+    meant = "or" if doubled and text == "|" else _SIGNS.get(text)
+    hint: str | None = _LOOKALIKES.get(text) or (meant and _SHOWN.get(meant, f"write '{meant}'"))
+    if hint is None or meant is None:
+        return hint
+    end = start + 1 + doubled
+    if meant.isidentifier():  # words keep apart from their neighbours
+        before, after = source.text[max(start - 1, 0) : start], source.text[end : end + 1]
+        meant = " " * (before.isalnum() or before == "_") + meant + " " * (not after.isspace())
+    return Repair(hint, edits=[Edit(source.span(start, end), meant)])
+
+
+def _closed(word: Word) -> str:
+    """Say where a string ends; certain if all behind its one word are brackets that close."""
+    hint = "a string ends with '\"' on the line it began on"
+    found = re.fullmatch(r'"([\w./*?-]+)[)\]}]*\s*', str(word))
+    if found is None:
+        return hint
+    end = word.span.start + found.end(1)
+    return Repair(hint, edits=[Edit(word.span.source.span(end, end), '"')])
 
 
 def _number(text: str) -> int | float:
@@ -229,7 +241,10 @@ def _explain_number(text: str) -> Problem:
             hint=f"names do not start with a digit; if two words are meant, write '{match[1]} {match[2]}'",
         )
     if "_" in text:
-        return BAD_NUMBER(f"'{text}' is not a number", hint="an underscore stands between two digits, as in 1_000")
+        between = "an underscore stands between two digits, as in 1_000"
+        digits = re.sub("_+", "_", text).strip("_")
+        whole = re.fullmatch(r"[0-9]+(_[0-9]+)*", digits)
+        return BAD_NUMBER(f"'{text}' is not a number", hint=Repair(between, digits) if whole else between)
     hint = 'paths with an index in them stand in quotes: "Net.h.1.*"' if "." in text else None
     return BAD_NUMBER(f"'{text}' is not a number", hint=hint)
 

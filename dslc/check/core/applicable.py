@@ -11,6 +11,7 @@ from dslc.check.core.arguments import Given
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import MISSING, Scope
 from dslc.check.core.values import POISON, kind_of
+from dslc.diagnostics import Repair
 from dslc.errors import names
 from dslc.plan.values import Value
 from dslc.source import Span
@@ -166,9 +167,11 @@ class Applicable(ABC):
         if site.arguments and isinstance(site.arguments[0].value, Value):
             flow, options = site.whole.arguments[0].value.span.text, written[1:]
         configured = f"{site.name}({', '.join(options)})" if options else site.name
-        raise names.NOT_APPLICABLE(
-            f"'{site.name}' is {self.described}; it is applied with '->'", hint=f"write {flow} -> {configured}"
-        )
+        pipe = f"{flow} -> {configured}"
+        hint = f"write {pipe}"
+        if flow.isidentifier() and flow in written[:1]:
+            hint = Repair(hint, pipe if _is_alone(site.span) else f"({pipe})")
+        raise names.NOT_APPLICABLE(f"'{site.name}' is {self.described}; it is applied with '->'", hint=hint)
 
     def member(self, evaluator: Evaluator, e: tree.Member) -> Any:
         """Return one of its members; MISSING if it has none at all.
@@ -205,3 +208,9 @@ class ContextFunction(Applicable):
 
     def call(self, site: CallSite) -> Any:
         return self.function(site)
+
+
+def _is_alone(span: Span) -> bool:
+    """Is it all that stands between an equal sign and the end of the line?"""
+    text = span.source.text
+    return text[: span.start].rstrip(" ").endswith("=") and text[span.end :].lstrip(" ")[:1] in ("", "\n", "\r")

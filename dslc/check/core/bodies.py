@@ -14,7 +14,7 @@ from dslc.check.core.layers import LayerInstance
 from dslc.check.core.matching import Silent, declared_type, match_type
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON, Outputs, kind_of
-from dslc.diagnostics import Label, Problem
+from dslc.diagnostics import Label, Problem, Repair
 from dslc.errors import matching, names, objectives
 from dslc.library.operation import Initializer, Role, Variable
 from dslc.plan.values import ParameterRecord, Value
@@ -239,9 +239,10 @@ class Body:
         if not isinstance(iterable, (range, list, tuple)):
             problem = names.NOT_KNOWN_YET if isinstance(iterable, Value) else names.BAD_ARITHMETIC
             count = s.iterable.span.text if isinstance(iterable, int) else "n"
+            hint = f"write: for {s.variable.name} in range({count})"
             raise problem(
                 f"'for' runs over a range or a list, not {kind_of(iterable)}",
-                hint=f"write: for {s.variable.name} in range({count})",
+                hint=Repair(hint, f"range({count})") if isinstance(iterable, int) else hint,
             ).at(s.iterable.span)
         self.elaboration.budget.count_iterations(count_of(iterable), s.iterable.span)
         found = len(self.elaboration.diagnostics)

@@ -14,7 +14,7 @@ from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find, resolve, unknown_value
 from dslc.check.core.scope import MISSING, FileScope
 from dslc.check.core.values import POISON, Outputs, RawColumn, is_number, kind_of, whole_number
-from dslc.diagnostics import Problem, did_you_mean
+from dslc.diagnostics import Edit, Problem, Repair, did_you_mean
 from dslc.elsewhere import MEMBERS, foreign
 from dslc.errors import names
 from dslc.library.operation import word_of_symbol
@@ -229,7 +229,9 @@ class ExpressionEvaluator(Evaluator):
             ).at(e.name_span)
         hint = MEMBERS.get(foreign(e.name)) if isinstance(target, Value) else None
         if hint is None and isinstance(target, Value) and not self.network:
+            member = e.span.source.span(e.target.span.end, e.name_span.end)
             hint = f"the only output of a network is the tensor itself: leave '.{e.name}' away"
+            hint = Repair(hint, edits=[Edit(member, "")])
         raise names.UNKNOWN_MEMBER(f"{kind_of(target)} has no member '{e.name}'", hint=hint).at(e.name_span)
 
     def _index(self, e: tree.Index) -> Any:

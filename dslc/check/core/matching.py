@@ -7,7 +7,7 @@ from typing import Any
 
 from dslc.check.core.scope import Scope
 from dslc.check.core.values import POISON, kind_of, whole_number
-from dslc.diagnostics import Code, Label, did_you_mean
+from dslc.diagnostics import Code, Label, Repair, did_you_mean
 from dslc.errors import matching as errors
 from dslc.errors.names import UNKNOWN_NAME
 from dslc.source import Span
@@ -39,7 +39,7 @@ def element_type(declared: tree.TypeOf) -> ElementType | None:
         usual = {"float": "float32", "int": "int64", "double": "float64", "str": "string", "boolean": "bool"}
         hint = did_you_mean(declared.element, known) or "element types are " + ", ".join(known)
         if declared.element in usual:
-            hint = f"write {usual[declared.element]}"
+            hint = Repair(f"write {usual[declared.element]}", usual[declared.element])
         start = declared.span.start
         span = declared.span.source.span(start, start + len(declared.element))
         raise errors.BAD_TYPE(f"there is no element type '{declared.element}'", hint=hint).at(span) from None

@@ -11,7 +11,7 @@ from dslc.check.core.matching import Silent
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.check.core.values import POISON, kind_of
 from dslc.check.core.words import word_to_apply
-from dslc.diagnostics import Label, did_you_mean
+from dslc.diagnostics import Label, Repair, did_you_mean
 from dslc.elsewhere import VALUES, WORDS, foreign, known_as, word_hint
 from dslc.errors import names
 from dslc.library.word import FUNCTIONS, LAYERS
@@ -119,4 +119,4 @@ def _hint_of_member(target: tree.Member, owner: Any) -> str | None:
         called = called or WORDS.get(foreign(target.name), ("",))[0] or known_as(target.name, FUNCTIONS)
         written = f"{called}({target.target.span.text})"
         return f"a tensor has no methods; functions take it: {written}" if called in FUNCTIONS else None
-    return f"words of the library have no prefix: {called}" if called else word_hint(target.name, known)
+    return Repair(f"words of the library have no prefix: {called}", called) if called else word_hint(target.name, known)

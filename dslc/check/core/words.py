@@ -13,6 +13,7 @@ from dslc.check.core.arithmetic import bounded
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.networks import Network
 from dslc.check.core.values import POISON, is_number, kind_of
+from dslc.diagnostics import Problem
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.operation import Function, Layer, Operation, operands_of
@@ -116,7 +117,11 @@ class FunctionWord(LibraryWord):
             if place < len(operands) and is_number(values[place]) and operands[0].type.rank:
                 zeros = elaboration.call("zeros_like", [operands[0]], spans[place])
                 operands[place] = elaboration.call("add", [zeros, operands[place]], spans[place])
-        return elaboration.apply(operation, operands, site.span, path=".".join(site.path) if word.random else "")
+        try:
+            return elaboration.apply(operation, operands, site.span, path=".".join(site.path) if word.random else "")
+        except Problem as problem:
+            named = {one.span for one in found if one.name is not None}
+            raise problem.with_operands([None if span in named else span for span in spans]) from None
 
 
 def _penalized(word: type[Function], given: Given, elaboration: Elaboration) -> list[Any]:

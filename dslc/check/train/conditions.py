@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dslc.check.core.values import is_number, kind_of
-from dslc.diagnostics import Problem, did_you_mean
+from dslc.diagnostics import Problem, Repair, did_you_mean
 from dslc.errors import objectives as errors
 from dslc.plan.conditions import Calculation, Condition, Expression, Figure, Number, Stalled
 from dslc.syntax import tree
@@ -82,7 +82,9 @@ def _incomplete(name: str, figures: Sequence[str]) -> Problem | None:
     """Say what a name means that lacks its split, or has it as other tools write it; None if it means no figure."""
     foreign = re.sub(r"^(val|valid)_", "validation.", name)
     if foreign in figures:
-        return errors.BAD_CONDITION(f"there is no figure '{name}'", hint=f"here it is called '{foreign}'")
+        return errors.BAD_CONDITION(
+            f"there is no figure '{name}'", hint=Repair(f"here it is called '{foreign}'", foreign)
+        )
     meant = [figure for figure in figures if figure.endswith(f".{name}")]
     if not meant:
         return None

@@ -195,7 +195,7 @@ class ones_like(Function):
 class normal_like(Function):
     """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
 
-    aliases = {"randnlike": "", "randn": ""}
+    aliases = {"randnlike": "", "randn": "of a tensor"}
     elementwise = True
     random = True
 

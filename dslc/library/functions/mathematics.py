@@ -146,7 +146,7 @@ class abs(_Signed):
 class clip(Function):
     """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
 
-    aliases = {"hardtanh": "", "clamp": "", "clipbyvalue": ""}
+    aliases = {"hardtanh": "with min = -1, max = 1", "clamp": "", "clipbyvalue": ""}
     carries = True
     elementwise = True
 

@@ -90,7 +90,7 @@ class reshape(Function):
 class transpose(Function):
     """The axes in another order; without ``axes``, the last two exchanged."""
 
-    aliases = {"permute": "with axes = [...]", "swapaxes": ""}
+    aliases = {"permute": "with axes = [...]", "swapaxes": "with axes = [...]"}
     carries = True
     local = True
     rearranges = True
@@ -172,7 +172,7 @@ class unsqueeze(Function):
 class expand(Function):
     """x repeated along axes of size one, or along new leading axes, to a larger shape."""
 
-    aliases = {"broadcastto": "", "tile": ""}
+    aliases = {"broadcastto": "", "tile": "of axes of size one"}
     carries = True
     local = True
 

@@ -88,7 +88,10 @@ class Dropout(Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
     """
 
-    aliases = {"spatialdropout": "", "alphadropout": ""}
+    aliases = {
+        "spatialdropout": "which drops single numbers, not whole channels",
+        "alphadropout": "which puts 0 for what it drops",
+    }
     carries = True
     elementwise = True
     random = True

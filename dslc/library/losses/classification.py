@@ -59,7 +59,7 @@ def match_classes(name: str, logits: TensorType, target: TensorType, axis: int) 
         raise errors.CLASS_INDICES(
             f"'{name}' is given logits {logits} with the classes on axis {axis}, so class indices have the shape "
             f"{shape_text(rest)}, but the target is {target}",
-            hint="are the classes on the last axis? say axis = -1" if on_last else shape_hint(target.shape, rest),
+            hint="are the classes on the last axis? say axis = -1" if on_last else shape_hint(rest, target.shape, axis),
         )
     if not target.element.is_integer:
         raise errors.CLASS_INDICES(
@@ -115,7 +115,7 @@ class binary_cross_entropy(ElementwiseLoss):
         "bcewithlogitsloss": "",
         "bcewithlogits": "",
         "binarycrossentropywithlogits": "",
-        "sigmoidcrossentropywithlogits": "",
+        "sigmoidcrossentropywithlogits": "which is given the logits first",
     }
     pos_weight: float | tuple[float, ...] = option(
         "How much the positive targets count; a list has one number for each position on the last axis.",
@@ -193,8 +193,8 @@ class cross_entropy(Mean):
         "softmaxcrossentropy": _CLASSES,
         "sparsecategoricalcrossentropy": _INDICES,
         "nllloss": _INDICES,
-        "softmaxcrossentropywithlogits": "",
-        "sparsesoftmaxcrossentropywithlogits": "",
+        "softmaxcrossentropywithlogits": "which is given the logits first",
+        "sparsesoftmaxcrossentropywithlogits": "which is given the logits first",
         "logloss": _CLASSES,
         "negativeloglikelihood": _INDICES,
     }

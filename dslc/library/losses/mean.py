@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from dslc import graph as g
+from dslc.diagnostics import Repair
 from dslc.errors import losses as errors
 from dslc.library.operation import Context
 from dslc.library.statistic import EXAMPLES, Statistic, Typed
@@ -43,12 +44,15 @@ def match_shapes(name: str, prediction: TensorType, target: TensorType) -> None:
         )
 
 
-def shape_hint(prediction: Shape, target: Shape) -> str | None:
-    """Say how one of two shapes becomes the other, where an axis of size one is all that is between them."""
-    for one, other, side in ((prediction, target, "prediction"), (target, prediction, "target")):
+def shape_hint(prediction: Shape, target: Shape, classes: int | None = None) -> str | None:
+    """Say which operand has an axis of size one too many; ``classes`` is an axis left out of the prediction."""
+    for operand, (one, other) in enumerate(((prediction, target), (target, prediction))):
         for axis in range(1, len(one)):
             if one[axis] == 1 and (*one[:axis], *one[axis + 1 :]) == other:
-                return f"take the axis of size one away from the {side}: squeeze(y, axis = {axis})"
+                place = axis + (operand == 0 and classes is not None and axis >= classes)
+                side, squeezed = ("prediction", "target")[operand], f"squeeze({{}}, axis = {place})"
+                hint = f"take the axis of size one away from the {side}: {squeezed.format('y')}"
+                return Repair(hint, squeezed, operand=operand)
     return None
 
 

@@ -19,7 +19,7 @@ __all__ = ["huber", "mae", "mse"]
 class mse(ElementwiseLoss):
     """Mean squared error: the mean of ``(prediction - target) ** 2``."""
 
-    aliases = {"mseloss": "", "meansquarederror": "", "squarederror": "", "l2loss": ""}
+    aliases = {"mseloss": "", "meansquarederror": "", "squarederror": "", "l2loss": "a mean, not half a sum"}
 
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:
         error = prediction - target

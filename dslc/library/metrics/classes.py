@@ -138,7 +138,7 @@ class accuracy(Share):
     """
 
     aliases = {
-        "acc": "",
+        "acc": "and takes logits",
         "accuracyscore": "and takes logits",
         "binaryaccuracy": "and takes logits",
         "categoricalaccuracy": "and takes logits",
@@ -177,7 +177,10 @@ class subset_accuracy(Share):
 class top_k(Share):
     """The share of positions whose right class is among the k with the highest logits."""
 
-    aliases = {"topkcategoricalaccuracy": "", "topkaccuracy": ""}
+    aliases = {
+        "topkcategoricalaccuracy": "which is given the logits first",
+        "topkaccuracy": "which is given the logits first",
+    }
     k: int = option("How many classes are looked at.", minimum=1)
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()

@@ -56,7 +56,7 @@ class r2(Statistic):
     algorithm for computing sample variances, 1979.
     """
 
-    aliases = {"r2score": ""}
+    aliases = {"r2score": "which is given the prediction first"}
     direction: ClassVar[str | None] = "highest"
 
     def type(self, prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
