@@ -7,6 +7,7 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dslc.check import Loader
@@ -17,7 +18,9 @@ from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import format_source
 
-__all__ = ["formatted", "path_text", "read_source", "read_stdin", "reformat", "source_loader"]
+__all__ = [
+    "BOM", "formatted", "path_text", "read_exactly", "read_source", "read_stdin", "reformat", "source_loader",
+]  # fmt: skip
 
 
 def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
@@ -28,6 +31,16 @@ def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
     """
     shown = name or path_text(path)
     return _decoded(_read(path, limits, shown), shown)
+
+
+def read_exactly(path: Path, limits: Limits) -> Source:
+    """Read a spec with its line ends as they are; only a byte order mark is left out.
+
+    Raises:
+        Problem: as :func:`read_source`.
+    """
+    shown = path_text(path)
+    return Source(shown, _text(_read(path, limits, shown), shown))
 
 
 def _read(path: Path, limits: Limits, shown: str) -> bytes:
@@ -103,15 +116,22 @@ def path_text(path: Path) -> str:
 
 
 def _decoded(data: bytes, name: str) -> Source:
+    return Source(name, _text(data, name).replace("\r\n", "\n"))
+
+
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark that some editors put in front of UTF-8."""
+
+
+def _text(data: bytes, name: str) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise errors.IMPORT_FAILED(f"{name} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
-    return Source(name, text.replace("\r\n", "\n"))
 
 
-def source_loader(root: Path, limits: Limits) -> Loader:
+def source_loader(root: Path, limits: Limits, read: Callable[[Path, Limits], Source] = read_source) -> Loader:
     """Return what reads imported files, by their path from the first file's folder."""
     resolved = root.resolve()
 
@@ -128,7 +148,7 @@ def source_loader(root: Path, limits: Limits) -> Loader:
             near = [each.relative_to(root).as_posix() for each in folder.glob("*.dl")] if folder.is_dir() else []
             hint = did_you_mean(path, near) or "imported files are looked for beside the importing one"
             raise errors.IMPORT_FAILED(f"there is no file '{path}'", hint=hint).at(span)
-        return read_source(target, limits)
+        return read(target, limits)
 
     return load
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dslc.diagnostics import Diagnostic
-from dslc.source import Span
+from dslc.source import Source, Span
 
-__all__ = ["render", "render_all"]
+__all__ = ["render", "render_all", "render_changes"]
 
 _TAB = 4
 _WIDEST = 160
@@ -19,6 +19,9 @@ _STYLES = {
     "place": "\x1b[1;34m",
     "strong": "\x1b[1m",
     "hint": "\x1b[36m",
+    "-": "\x1b[31m",
+    "+": "\x1b[32m",
+    "@": "\x1b[36m",
 }
 _RESET = "\x1b[0m"
 
@@ -43,6 +46,18 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
         indent = " " * (margin + 1) if places else "  "
         lines += [f"{indent}{_paint('=', 'place', color)} {_paint('hint:', 'hint', color)} {_visible(diagnostic.hint)}"]
     return "\n".join(lines) + "\n"
+
+
+def render_changes(before: Source, after: Source, color: bool = False) -> str:
+    """Return what differs between two texts of a file, as ``diff -u`` shows it; ``color`` adds ANSI colours."""
+    from difflib import unified_diff
+
+    texts = (before.text.splitlines(), after.text.splitlines())
+    lines = unified_diff(*texts, before.name, f"{after.name} (mended)", lineterm="")
+    return "".join(
+        _paint(_visible(line), line[0] if line[0] in "-+@" else "strong", color and line[0] in "-+@") + "\n"
+        for line in lines
+    )
 
 
 @dataclass(frozen=True)

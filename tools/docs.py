@@ -271,7 +271,9 @@ def errors_page() -> Iterator[str]:
     yield f"{GENERATED}\n\n# Errors and warnings\n"
     yield (
         "Every finding has a code that never changes its meaning; `dslc explain E0301` shows what stands here. A "
-        "command that meets an error ends with the exit code given here; warnings do not change it.\n"
+        "command that meets an error ends with the exit code given here; warnings do not change it. `dslc check --fix` "
+        "mends in the file what has one certain repair: a misspelt word, a bracket that can stand in one place only, a "
+        "word of another tool that means the same.\n"
     )
     for title in FAMILIES.values():
         yield f"- [{title}](#{title.lower().replace(' ', '-')})"
@@ -296,8 +298,10 @@ CLI_OUTRO = """\
 
 What is meant for people goes to standard error, so standard output holds results only. With `--json`:
 
-- `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `labels`
-  and `hint`, `[]` if nothing was found. Places count from 1, in characters.
+- `check` prints an array of `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`,
+  `labels`, `hint` and `fix`, `[]` if nothing was found; with `--fix`, of what is left. Places count from 1, in
+  characters. `fix` is an array of edits to be made together, each a place and the `text` to stand there in place of
+  what does; `[]` where no repair is certain.
 - `eval` prints `split`, `examples`, `loss` and `metrics`; with several objectives `loss` maps their names to values.
   Where a metric is a table of classes that have names, `classes` has these by metric; `train` prints them too.
 

@@ -9,7 +9,7 @@ from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.forms import check_form
-from dslc.check.core.program import Loader, Program, resolve_program
+from dslc.check.core.program import Loader, Program, path_in_folder, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON
 from dslc.check.data.classes import classes_of
@@ -26,8 +26,8 @@ from dslc.syntax import tree
 from dslc.types import is_class_count
 
 __all__ = [
-    "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "read_described",
-    "resolve_program",
+    "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "path_in_folder",
+    "read_described", "resolve_program",
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import parse, tree
 
-__all__ = ["Loader", "Program", "resolve_program"]
+__all__ = ["Loader", "Program", "path_in_folder", "resolve_program"]
 
 Loader = Callable[[str, Span], Source]
 """Reads an imported file by its path from the first file's folder; raises a Problem where it can't."""
@@ -212,6 +212,11 @@ def _join(importer: str, written: str, span: Span) -> str:
     return "/".join(parts)
 
 
+def path_in_folder(source: Source) -> str:
+    """Return the path of a first file from its own folder."""
+    return re.split(r"[/\\]", source.name)[-1].replace(":", "_")  # Unix has names with such signs, Windows has not
+
+
 @deep_recursion()
 def resolve_program(
     source: Source,
@@ -225,7 +230,6 @@ def resolve_program(
     limits = limits or Limits()
     params = Params(Elaboration(diagnostics, limits, functions=dict(BUILTINS)), settings or {})
     resolver = _Resolver(diagnostics, limits, load, params)
-    name = re.split(r"[/\\]", source.name)[-1].replace(":", "_")  # Unix has names with such signs, Windows has not
-    scope = resolver.file(source, name)
+    scope = resolver.file(source, path_in_folder(source))
     params.report_unused()
     return Program(source, scope, params.values, tuple(resolver.sources), tuple(resolver.files))
