@@ -15,7 +15,7 @@ from dslc.types import TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
-    from dslc.library.optimizers.optimizer import Scalar
+    from dslc.library.optimizers.optimizer import Kept, Scalar, Updated
 
 __all__ = ["Adam", "AdamW", "RMSprop"]
 
@@ -38,9 +38,7 @@ class _Adam(Optimizer):
         names = ("first_moment", "second_moment", *(["second_moment_peak"] if self.amsgrad else []))
         return dict.fromkeys(names, Slot())
 
-    def step(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def step(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         """Return a weight after Adam's step, and the state.
 
         The moments are kept as plain discounted sums, ``M = beta * M + gradient``, which saves a pass over each.
@@ -85,9 +83,7 @@ class Adam(_Adam):
     weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.0, minimum=0)
     amsgrad: bool = option("Divide by the largest second moment so far (Reddi et al., 2018).", default=False)
 
-    def update(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         return self.step(u, weight, self.decayed(u, weight, gradient), slots)
 
 
@@ -104,9 +100,7 @@ class AdamW(_Adam):
     weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.01, minimum=0)
     amsgrad: bool = option("Divide by the largest second moment so far (Reddi et al., 2018).", default=False)
 
-    def update(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         if self.weight_decay != 0.0:
             kept = u.once((self, "kept"), lambda: 1.0 - u.value(self.lr) * u.value(self.weight_decay))
             weight = weight * kept
@@ -132,9 +126,7 @@ class RMSprop(Optimizer):
         centre = ("mean",) if self.centered else ()
         return dict.fromkeys(("mean_square", *centre, *(() if self.momentum == 0.0 else ("momentum",))), Slot())
 
-    def update(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         gradient = self.decayed(u, weight, gradient)
         alpha = u.value(self.alpha)
         new = u.once((self, "new"), lambda: 1.0 - alpha)

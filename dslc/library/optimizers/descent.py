@@ -14,6 +14,7 @@ from dslc.types import TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Tensor
+    from dslc.library.optimizers.optimizer import Kept, Updated
 
 __all__ = ["SGD"]
 
@@ -43,9 +44,7 @@ class SGD(Optimizer):
     def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         return {} if self.momentum == 0.0 else {"momentum": Slot()}
 
-    def update(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         step = self.decayed(u, weight, gradient)
         state = {}
         if self.momentum != 0.0:

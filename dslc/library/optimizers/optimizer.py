@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor
 
     Scalar: TypeAlias = float | Tensor
+    Kept: TypeAlias = Mapping[str, Tensor]
+    Updated: TypeAlias = tuple[Tensor, dict[str, Tensor]]
 
 __all__ = ["Optimizer", "Slot", "Update", "optimizer"]
 
@@ -110,9 +112,7 @@ class Optimizer(Word):
         """Return the state tensors that are kept for a parameter of this type, by name."""
         return {}
 
-    def update(
-        self, u: Update, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
         """Return the parameter after the update, and its state: a tensor of the same type for each slot."""
         raise NotImplementedError
 
