@@ -128,7 +128,7 @@ class IndexUse:
     ignored: int | None = None
     """A value beside these that stands for none."""
     looks_up: bool = True
-    """Does Gather or GatherElements take it, which fail on indices that are too large?"""
+    """Whether Gather or GatherElements takes it, which fail on indices that are too large."""
 
 
 @dataclass
@@ -184,13 +184,13 @@ class Operation(Word):
     keywords: ClassVar[str | None] = None
     """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
     random: ClassVar[bool] = False
-    """May it draw random numbers? See :meth:`draws`."""
+    """Whether it may draw random numbers, see :meth:`draws`."""
     differentiable: ClassVar[bool] = True
-    """Does a gradient go back through it?"""
+    """Whether a gradient goes back through it."""
     of_shapes: ClassVar[bool] = False
-    """Does its result follow from the operands' shapes alone, whatever they hold?"""
+    """Whether its result follows from the operands' shapes alone, whatever they hold."""
     carries: ClassVar[bool] = False
-    """Are its results its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged?"""
+    """Whether its results are its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged."""
     scale: ClassVar[Scale | None] = None
     """What its results say of classes, if that is known."""
     elementwise: ClassVar[bool] = False
@@ -227,14 +227,16 @@ class Operation(Word):
         raise NotImplementedError
 
     def joined_axes(self, *operands: TensorType) -> Sequence[int]:
-        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays.
-
-        Of a word that says nothing of itself all are taken to be: it is refused where examples must stay apart.
-        """
-        return () if self.elementwise or self.local or not operands else range(operands[0].rank)
+        """Return the axes of the first operand along which a result hangs on several entries, though the axis stays."""
+        return ()
 
     def keeps_apart(self, operands: Sequence[TensorType], symbol: str) -> bool:
-        """Return whether entries of axes whose size has a symbol stay apart from one another."""
+        """Return whether entries of axes whose size has a symbol stay apart from one another.
+
+        Of a word that says nothing of itself none are taken to: it is refused where examples must stay apart.
+        """
+        if not (self.elementwise or self.local) and type(self).joined_axes is Operation.joined_axes:
+            return not any(symbol in operand.symbols for operand in operands)
         return not any(symbol in symbols_of(operands[0].shape[axis]) for axis in self.joined_axes(*operands))
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]] | None:
@@ -265,7 +267,7 @@ class Operation(Word):
         return ()
 
     def draws(self, training: bool) -> bool:
-        """Does it draw random numbers: a layer in training, a function always?"""
+        """Return whether it draws random numbers: a layer in training, a function always."""
         return self.random and (training or self.family == "function")
 
     def multiply_adds(self, *operands: TensorType) -> Dimension:
@@ -296,7 +298,7 @@ class Function(Operation):
 
     @classmethod
     def folds(cls) -> bool:
-        """Can it be computed for compile-time numbers?"""
+        """Return whether it can be computed for compile-time numbers."""
         return any("number" in vars(base) for base in cls.__mro__ if base is not Function)
 
 

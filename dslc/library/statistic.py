@@ -64,11 +64,11 @@ class Statistic(Function):
         return None
 
     def over_examples(self, *operands: TensorType) -> bool:
-        """Does it reduce over the first axis, so that it can and must be taken apart?"""
+        """Return whether it reduces over the first axis, so that it can and must be taken apart."""
         return True
 
     def has_columns(self, *operands: TensorType) -> bool:
-        """Are its accumulators of several columns each, and its value a number all the same?"""
+        """Return whether its accumulators have several columns each, and its value is a number all the same."""
         return False
 
     def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ class Statistic(Function):
 
     @property
     def adds_up(self) -> bool:
-        """Are its accumulators of several batches the sums of those of each, see :meth:`merge`?"""
+        """Whether its accumulators of several batches are the sums of those of each, see :meth:`merge`."""
         return type(self).merge is Statistic.merge
 
     @property

@@ -35,12 +35,21 @@ class halved(backwards):
     elementwise = True
 
 
-@pytest.mark.parametrize(("word", "mixes"), [(backwards(), True), (halved(), False)])
+class led(Function):  # what holds the examples comes second
+    name, family = "led", "function"
+
+    def type(self, w: TensorType, x: TensorType) -> TensorType:
+        return x
+
+
+@pytest.mark.parametrize(("word", "mixes"), [(backwards(), True), (halved(), False), (led(), True)])
 def test_a_word_that_says_nothing_is_taken_to_mix_examples(word: Operation, mixes: bool) -> None:
     elaboration = Elaboration(Diagnostics())
     with elaboration.graph(training=False):
         x = elaboration.placeholder("x", TensorType(FLOAT32, (symbol("batch"), 3)), None)
-        value = elaboration.apply(word, [x], Source("x.dl", "x").span(0, 1))
+        span = Source("x.dl", "x").span(0, 1)
+        parts = [elaboration.literal(1.0, FLOAT32, span), x] if isinstance(word, led) else [x]
+        value = elaboration.apply(word, parts, span)
     assert isinstance(value, Value)
     assert bool(mixing(applications_of(value))) is mixes
 

@@ -35,7 +35,7 @@ class _Comparison(Function):
 
 
 def same(a: Any, b: Any) -> bool:
-    """Are two compile-time values equal? Undecided where that hangs on a symbol."""
+    """Return whether two compile-time values are equal; Undecided where that hangs on a symbol."""
     if not (isinstance(a, Symbolic) or isinstance(b, Symbolic)):
         return bool(a == b)
     if not (isinstance(a, (int, Symbolic)) and isinstance(b, (int, Symbolic))):

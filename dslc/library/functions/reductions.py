@@ -45,7 +45,7 @@ class Reduction(Statistic):
         return reduced_type(x, self.axes(x), self.keepdims).with_element(element)
 
     def over_examples(self, *operands: TensorType) -> bool:
-        """Is the first axis among those reduced?"""
+        """Return whether the first axis is among those reduced."""
         return len(operands) == 1 and 0 in self.axes(operands[0])
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:

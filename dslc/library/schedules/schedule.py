@@ -63,7 +63,7 @@ class Schedule(Word):
 
     @property
     def needs_total(self) -> bool:
-        """Does its value depend on how many updates the training has in all?"""
+        """Whether its value depends on how many updates the training has in all."""
         return False
 
     def formula(self, moment: Moment) -> Number:
