@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNS", "Spec", "list_runs", "load", "open_run"]
 
-Stage = Literal["tree", "model", "graph", "training"]
+Stage = Literal["tree", "model", "plan", "graph", "training"]
 
 RUNS = Path("runs")
 """Where runs are written unless a folder is named."""
@@ -170,13 +170,15 @@ class Spec:
         Raises:
             Problem, Failure: the spec is wrong, or its data is missing where the stage needs it; E0526.
         """
-        from dslc.report.dumps import graph_text, model_text, tree_text
+        from dslc.report.dumps import graph_text, model_text, plan_text, tree_text
 
         if stage == "tree":
             self._checked.findings.raise_errors()
             return tree_text(self._checked.program.source, self.options.limits)
         if stage == "model":
             return model_text(self.bound.alone or self.bound.train)
+        if stage == "plan":
+            return plan_text(self.bound.alone or self.bound.train)
         artifacts = self.compilation.artifacts_apart if apart else self.compilation.artifacts
         if stage == "training":
             return "".join(graph_text(artifacts.models[name]) for name in artifacts.step_files)

@@ -8,7 +8,8 @@ The types of the dataclasses' fields say how each is written, so that no class h
     enumerations                  their values
     dataclasses                   objects of their fields; where one of several may stand, with "kind": its class
     words of the library          objects of their options with "word": its name
-    sizes with symbols            {"size": [[coefficient, [factor, ...]], ...]}; a factor is a symbol or a division
+    sizes with symbols            {"size": "N"}, or as a sum of products [[coefficient, [factor, ...]], ...]; a factor
+                                  is a symbol, or a division: [size, "//", size]
     arrays                        {"array": element type, "shape": ..., "values": ...}
     applications                  their number; all stand in a list of their own, operands before what they flow into
     tensors                       [application, which of its results]
@@ -30,9 +31,9 @@ import numpy as np
 from dslc.library.word import Word, options_of, per_word, refusal
 from dslc.plan.values import Application, Value
 from dslc.source import Source, Span
-from dslc.types import Dimension, ElementType, Symbolic, symbol
+from dslc.types import Dimension, ElementType, Symbolic, symbol, symbols_of
 
-__all__ = ["read", "read_word", "written"]
+__all__ = ["read", "read_word", "words_of", "written"]
 
 T = TypeVar("T")
 
@@ -87,10 +88,21 @@ def _is_tagged(hint: Any) -> bool:
     return len(named) > 1
 
 
+def _items(hint: Any, count: int) -> tuple[Any, ...]:
+    """Return what the items of a tuple or set may be; those of one that says nothing are texts."""
+    items = get_args(hint) or (str, ...)
+    return items[:1] * count if items[1:] in ((), (...,)) else items
+
+
+def _said(hint: Any) -> str:
+    """Return what may stand somewhere, for messages."""
+    return " or ".join(getattr(member, "__name__", str(member)) for member in _members(hint))
+
+
 hints_of = per_word(get_type_hints)
 
 
-def _words(base: type[Any]) -> dict[str, type[Any]]:
+def words_of(base: type[Any]) -> dict[str, type[Any]]:
     """Return the words of a kind by name."""
     return {name: word for word in _below(base) if (name := _own_name(word)) and dataclasses.is_dataclass(word)}
 
@@ -151,9 +163,8 @@ class _Writer:
             pairs = [[self.value(key, items[0]), self.value(item, items[1])] for key, item in value.items()]
             return dict(pairs) if items[0] is str else pairs
         if isinstance(value, frozenset):
-            return sorted(value)
-        hints = [items[0]] * len(value) if items[1:] == (...,) else items or [str] * len(value)
-        return [self.value(item, hint) for item, hint in zip(value, hints, strict=True)]
+            value = sorted(value)
+        return [self.value(item, each) for item, each in zip(value, _items(hint, len(value)), strict=True)]
 
     def fields(self, value: Any) -> dict[str, Any]:
         return {name: self.value(getattr(value, name), hint) for name, hint in _fields(type(value))}
@@ -161,6 +172,8 @@ class _Writer:
     def size(self, size: Dimension) -> Any:
         if isinstance(size, int):
             return size
+        if str(size) in symbols_of(size):
+            return str(size)
         return [
             [coefficient, [self.factor(size, atom) for atom in monomial]]
             for monomial, coefficient in size.terms.items()
@@ -200,22 +213,20 @@ class _Reader:
             return self.object(data, hint)
         if isinstance(data, list):
             return self.sequence(data, members)
-        enumeration = next((m for m in members if isinstance(m, type) and issubclass(m, Enum)), None)
-        if enumeration is not None and isinstance(data, str):
-            return enumeration(data)
         if Application in members:
             return self.applications[data]
-        if type(data) not in (NoneType if m is None else m for m in members) and not (
-            float in members and type(data) is int
-        ):
-            raise ValueError(f"{data!r} does not stand for {hint}")
-        return data
+        for member in members:
+            if isinstance(member, type) and issubclass(member, Enum) and isinstance(data, str):
+                return member(data)
+            if type(data) is (NoneType if member is None else member) or (member is float and type(data) is int):
+                return data
+        raise ValueError(f"{data!r} stands where {_said(hint)} belongs")
 
     def object(self, data: dict[str, Any], hint: Any) -> Any:
         members = _members(hint)
-        mapping = next((m for m in members if get_origin(m) is Mapping), None)
-        if mapping is not None:
-            return {key: self.value(item, get_args(mapping)[1]) for key, item in data.items()}
+        for member in members:
+            if get_origin(member) is Mapping:
+                return {key: self.value(item, get_args(member)[1]) for key, item in data.items()}
         if float in members and "number" in data:
             return float(data["number"])
         if Symbolic in members and "size" in data:
@@ -223,42 +234,53 @@ class _Reader:
         if np.ndarray in members:
             numbers = [self.value(value, bool | float | str) for value in data["values"]]
             return np.asarray(numbers, ElementType(data["array"]).numpy).reshape(data["shape"])
-        kinds = [m for m in members if isinstance(m, type)]
-        words = [m for m in kinds if issubclass(m, Word)]
-        rest = dict(data)
-        if words:
-            name = rest.pop("word")
-            return self.fields(rest, next(_words(m)[name] for m in words if name in _words(m)))
-        if not _is_tagged(hint):
-            return self.fields(data, next(m for m in kinds if dataclasses.is_dataclass(m)))
-        name = rest.pop("kind")
-        kind = next(m for m in kinds if m.__name__ == name)
-        return kind(rest["value"]) if issubclass(kind, Enum) else self.fields(rest, kind)
+        tagged = _is_tagged(hint)
+        for member in members:
+            if not isinstance(member, type):
+                continue
+            if issubclass(member, Word) and (word := words_of(member).get(data.get("word", ""))):
+                return self.fields(data, word, "word")
+            if tagged and data.get("kind") == member.__name__:
+                return member(data["value"]) if issubclass(member, Enum) else self.fields(data, member, "kind")
+            if not tagged and dataclasses.is_dataclass(member):
+                return self.fields(data, member)
+        raise ValueError(f"an object stands where {_said(hint)} belongs")
 
     def sequence(self, data: list[Any], members: tuple[Any, ...]) -> Any:
         if Span in members:
             source, start, end = data
             return self.sources[source].span(start, end)
         if Value in members:
-            return self.applications[data[0]].outputs[data[1]]
-        hint = next(m for m in members if issubclass(get_origin(m) or m, (tuple, frozenset, Mapping)))
-        items, kind = get_args(hint), get_origin(hint) or hint
-        if issubclass(kind, Mapping):
-            return {self.value(key, items[0]): self.value(item, items[1]) for key, item in data}
-        if items[1:] == (...,) or len(items) < 2:
-            items = tuple(items[:1] or (str,)) * len(data)
-        return kind(self.value(item, one) for item, one in zip(data, items, strict=True))
+            application, place = data
+            return self.applications[application].outputs[place]
+        for hint in members:
+            kind, items = get_origin(hint) or hint, get_args(hint)
+            if not isinstance(kind, type):
+                continue
+            if issubclass(kind, Mapping):
+                return {self.value(key, items[0]): self.value(item, items[1]) for key, item in data}
+            if issubclass(kind, (tuple, frozenset)):
+                each = _items(hint, len(data))
+                return kind(self.value(item, one) for item, one in zip(data, each, strict=True))
+        raise ValueError("a list stands where none belongs")
 
-    def fields(self, data: Mapping[str, Any], kind: type[Any]) -> Any:
-        hints = dict(_fields(kind))
-        if unknown := data.keys() - hints.keys():
-            raise ValueError(f"{_own_name(kind)} has no {' and '.join(sorted(unknown))}")
-        found = {name: self.value(item, hints[name]) for name, item in data.items()}
+    def fields(self, data: Mapping[str, Any], kind: type[Any], *tags: str) -> Any:
+        hints = hints_of(kind)
+        found = {}
+        for name in data:
+            if name in tags:
+                continue
+            if name not in hints:
+                raise ValueError(f"{getattr(kind, 'name', kind.__name__)} has no '{name}'")
+            try:
+                found[name] = self.value(data[name], hints[name])
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
         return kind(**found)
 
-    def size(self, terms: list[Any] | int) -> Dimension:
-        if isinstance(terms, int):
-            return terms
+    def size(self, terms: list[Any] | str | int) -> Dimension:
+        if not isinstance(terms, list):
+            return symbol(terms) if isinstance(terms, str) else terms
         total: Dimension = 0
         for coefficient, factors in terms:
             product: Dimension = coefficient

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dslc.compile.artifacts import laid_out
 from dslc.diagnostics import Diagnostics
 from dslc.graph.model import load_model
 from dslc.limits import Limits
+from dslc.plan.coding import written
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, Value
@@ -16,7 +18,7 @@ from dslc.report.spelling import spelled
 from dslc.source import Source
 from dslc.syntax import parse, tree
 
-__all__ = ["graph_text", "model_text", "tree_text"]
+__all__ = ["graph_text", "model_text", "plan_text", "tree_text"]
 
 
 def tree_text(source: Source, limits: Limits) -> str:
@@ -54,6 +56,11 @@ def model_text(train: TrainPlan) -> str:
     for shipped in train.shipped:
         lines += _applied(f"ship {shipped.network or ''}".rstrip(), shipped.outputs)
     return "".join(f"{line}\n" for line in lines)
+
+
+def plan_text(train: TrainPlan) -> str:
+    """Return all that later stages are given of a train block, as JSON; see :mod:`dslc.plan.coding`."""
+    return laid_out(written(train)) + "\n"
 
 
 def _applied(title: str, results: Mapping[str, Value]) -> Iterator[str]:

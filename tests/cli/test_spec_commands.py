@@ -39,12 +39,12 @@ def test_every_command_takes_the_spec_that_new_writes(
     words: list[list[str]] = [
         ["check", "it.dl"], ["fmt", "--check", "it.dl"], ["show", "it.dl"], ["show", "it.dl", "--graph", "it.svg"],
         ["compile", "it.dl", "-o", "graphs"], ["compile", "it.dl", "-o", "graphs"],
-        *(["compile", "it.dl", "--emit", stage] for stage in ("tree", "model", "graph", "training")),
+        *(["compile", "it.dl", "--emit", stage] for stage in ("tree", "model", "plan", "graph", "training")),
     ]  # fmt: skip
     assert dslc("new", "it").code == 0
     assert [dslc(*each).code for each in words] == [0] * len(words)
     (tmp_path / "it.csv").unlink()
-    assert [dslc(*each).code for each in words] == [0, 0, 3, 3, 3, 3, 0, 3, 3, 3]
+    assert [dslc(*each).code for each in words] == [0, 0, 3, 3, 3, 3, 0, 3, 3, 3, 3]
 
 
 def test_new_overwrites_only_when_asked(dslc: Dslc, tmp_path: Path) -> None:
@@ -293,6 +293,7 @@ def test_compile_says_when_data_is_missing(dslc: Dslc, spec: Path) -> None:
     [
         ("tree", "Train name='sides'"),
         ("model", "Dense(units = 4, bias = true, init = glorot_uniform(gain = 1.0))"),
+        ("plan", '"word": "Dense",'),
         ("graph", "  output probability: float[batch, 2]"),
         ("training", "  output Net.h.dense.weight.next: float[2, 4]"),
     ],
@@ -304,7 +305,7 @@ def test_emit_prints_a_stage(dslc: Dslc, spec: Path, stage: str, line: str) -> N
     assert dslc("compile", spec, "--emit", stage).out == done.out
 
 
-@pytest.mark.parametrize("stage", ["tree", "model", "training"])
+@pytest.mark.parametrize("stage", ["tree", "model", "plan", "training"])
 @pytest.mark.parametrize("name", ["linear_regression", "iris"])
 def test_emit_works_for_examples(dslc: Dslc, stage: str, name: str) -> None:
     done = dslc("compile", SPECS / f"{name}.dl", "--emit", stage)

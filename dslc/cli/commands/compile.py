@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_opset(parser)
     parser.add_argument("--engine", choices=ENGINES, default="onnx", help="what the graphs are for (default: onnx)")
     parser.add_argument(
-        "--emit", choices=("tree", "model", "graph", "training"), help="print a stage of the compiler as text"
+        "--emit",
+        choices=("tree", "model", "plan", "graph", "training"),
+        help="print a stage of the compiler as text",
     )
     parser.add_argument(
         "--apart", action="store_true", help="write gradient.onnx and update.onnx, to be joined outside, for train.onnx"
