@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dslc.engine.onnxruntime.buffers import allocate, place
 from dslc.engine.onnxruntime.engine import OnnxRuntimeEngine
-from dslc.engine.onnxruntime.session import Graph, Settings, allocate, place
+from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.engine.protocol import NEXT, Feed
 from dslc.pipeline import Options, compile_spec
 from dslc.run.loop import Trainer

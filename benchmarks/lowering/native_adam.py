@@ -20,7 +20,8 @@ import numpy as np
 import onnx_ir as ir
 from harness import normal
 
-from dslc.engine.onnxruntime.session import Graph, Settings, place
+from dslc.engine.onnxruntime.buffers import place
+from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.engine.onnxruntime.stateful import StatefulRunner
 from dslc.engine.protocol import NEXT
 from dslc.graph import Builder

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dslc.data import locate, placed
-from dslc.data.paths import reading
+from dslc.data.convert import placed
+from dslc.data.paths import locate, reading
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors.data import BROKEN
 from dslc.errors.objectives import LOAD_MISFIT, NO_SUCH_PATH

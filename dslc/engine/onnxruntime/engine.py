@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dslc.engine.onnxruntime.buffers import lend, place
 from dslc.engine.onnxruntime.runtime import Provider
-from dslc.engine.onnxruntime.session import Graph, Settings, lend, place
+from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.engine.onnxruntime.stateful import StatefulRunner
 from dslc.engine.protocol import Buffer, LoadedGraph, Model
 

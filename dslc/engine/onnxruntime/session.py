@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime, their buffers, and what their failures mean."""
+"""Sessions of ONNX Runtime, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 from dslc.diagnostics import Problem
 from dslc.engine.machine import has_unlike_cores, places_of_workers, thread_count
 from dslc.engine.onnxruntime.bounded import BoundedSession
+from dslc.engine.onnxruntime.buffers import element_dtype
 from dslc.engine.onnxruntime.runtime import (
     FLUSH_OPTION,
     Provider,
@@ -30,7 +31,7 @@ from dslc.errors.environment import GRAPH_REFUSED
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 
-__all__ = ["Graph", "Settings", "allocate", "element_dtype", "lend", "place"]
+__all__ = ["Graph", "Settings"]
 
 SPIN_VARIABLE = "DSLC_SPIN"
 _FUSED = "com.microsoft."
@@ -46,9 +47,6 @@ def _source(path: Path) -> str | bytes:
     except UnicodeEncodeError:
         return path.read_bytes()
     return str(path)
-
-
-# --- Sessions --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -320,34 +318,3 @@ def _shape(value: Any) -> tuple[int | str, ...]:
         d.dim_value if d.HasField("dim_value") else d.dim_param or f"{value.name}:{axis}"
         for axis, d in enumerate(value.type.tensor_type.shape.dim)
     )
-
-
-def element_dtype(code: int) -> np.dtype[Any]:
-    """Return the NumPy type of ONNX's code of an element type."""
-    from onnx import helper
-
-    return np.dtype(helper.tensor_dtype_to_np_dtype(code))
-
-
-# --- Buffers ---------------------------------------------------------------------------------
-
-
-def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], provider: Provider) -> Any:
-    """Return an ``OrtValue`` with memory of the provider's own.
-
-    Kernels sum in an order that depends on where in memory a tensor begins; the runtime's own memory is
-    always aligned alike, so that equal runs give equal bits.
-    """
-    return runtime().OrtValue.ortvalue_from_shape_and_type(list(shape), dtype.type, provider.device, 0)
-
-
-def place(array: np.ndarray, provider: Provider) -> Any:
-    """Return an ``OrtValue`` that holds a copy of an array."""
-    value = allocate(array.shape, array.dtype, provider)
-    value.update_inplace(np.require(array, requirements="C"))
-    return value
-
-
-def lend(array: np.ndarray) -> Any:
-    """Return an ``OrtValue`` on the processor that reads an array (C-contiguous) where it lies."""
-    return runtime().OrtValue.ortvalue_from_numpy(array)

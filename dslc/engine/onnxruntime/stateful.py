@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from dslc.engine.onnxruntime.buffers import allocate, element_dtype, place
 from dslc.engine.onnxruntime.runtime import runtime_errors
-from dslc.engine.onnxruntime.session import Graph, Settings, allocate, element_dtype, place
+from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.engine.protocol import NEXT, SEED, Feed, Runner
 from dslc.errors.environment import STATE_MISFIT
 
