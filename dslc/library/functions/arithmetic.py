@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
 from dslc.library.checks import (
@@ -39,6 +40,12 @@ class _Arithmetic(Function):
     """Element by element, with broadcasting; both sides have one element type."""
 
     elementwise = True
+    value: ClassVar[Callable[..., Any]]
+    """What it makes of compile-time values."""
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, cls.value, a, b)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         same_elements(self.name, a, b)
@@ -51,11 +58,8 @@ class add(_Arithmetic):
     """``a + b``, element by element, with NumPy's broadcasting."""
 
     symbol = "+"
+    value = operator.add
     wraps_exactly = True
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.add, a, b)
 
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return a + b
@@ -69,11 +73,8 @@ class subtract(_Arithmetic):
     """``a - b``, element by element, with NumPy's broadcasting."""
 
     symbol = "-"
+    value = operator.sub
     wraps_exactly = True
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.sub, a, b)
 
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return a - b
@@ -134,12 +135,9 @@ class floor_divide(_Arithmetic):
     """``a // b``: the quotient rounded down, towards minus infinity."""
 
     symbol = "//"
+    value = operator.floordiv
     divides = True
     wraps = False
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.floordiv, a, b)
 
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         if a.element.is_float:
@@ -171,10 +169,7 @@ class pow(_Arithmetic):
 
     aliases = {"power": "or written '**'"}
     symbol = "**"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, power_of, a, b)
+    value = staticmethod(power_of)
 
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         exponent = g.constant_of(b)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import operator
+import operator as operators
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
@@ -21,6 +22,12 @@ class _Comparison(Function):
     operator: ClassVar[str]
     """The ONNX operator."""
     ordered: ClassVar[bool] = True
+    value: ClassVar[Callable[..., Any]]
+    """The comparison of compile-time values."""
+
+    @classmethod
+    def number(cls, a: Any, b: Any) -> Any:
+        return compute(cls.name, cls.value, a, b)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         element = same_elements(self.name, a, b)
@@ -53,10 +60,7 @@ class equal(_Comparison):
     symbol = "=="
     operator = "Equal"
     ordered = False
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, same, a, b)
+    value = staticmethod(same)
 
 
 @function
@@ -66,10 +70,7 @@ class not_equal(_Comparison):
     symbol = "!="
     operator = "Equal"
     ordered = False
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, lambda a, b: not same(a, b), a, b)
+    value = staticmethod(lambda a, b: not same(a, b))
 
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         return g.logical_not(super().emit(context, a, b))
@@ -81,10 +82,7 @@ class less(_Comparison):
 
     symbol = "<"
     operator = "Less"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.lt, a, b)
+    value = operators.lt
 
 
 @function
@@ -93,10 +91,7 @@ class less_equal(_Comparison):
 
     symbol = "<="
     operator = "LessOrEqual"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.le, a, b)
+    value = operators.le
 
 
 @function
@@ -105,10 +100,7 @@ class greater(_Comparison):
 
     symbol = ">"
     operator = "Greater"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.gt, a, b)
+    value = operators.gt
 
 
 @function
@@ -117,10 +109,7 @@ class greater_equal(_Comparison):
 
     symbol = ">="
     operator = "GreaterOrEqual"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, operator.ge, a, b)
+    value = operators.ge
 
 
 # --- logic -------------------------------------------------------------------------------------------
