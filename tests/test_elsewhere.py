@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dslc.check import check_program, resolve_program
-from dslc.check.core.known import REGISTRIES
+from dslc.check.core.words import REGISTRIES
 from dslc.diagnostics import Diagnostics, did_you_mean
 from dslc.elsewhere import ARGUMENTS, MEMBERS, STATEMENTS, STATEMENTS_OF_BODIES, VALUES, WORDS, foreign, word_hint
 from dslc.library.word import FUNCTIONS, LAYERS, OPTIMIZERS, options_of

@@ -12,8 +12,7 @@ from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, path_in_folder, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON
-from dslc.check.data.classes import classes_of
-from dslc.check.data.dataset import check_data
+from dslc.check.data.dataset import check_data, classes_of
 from dslc.check.data.described_source import read_described
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dslc.check.core.known import REGISTRIES
+from dslc.check.core.words import REGISTRIES
 from dslc.diagnostics import CODES, Code, Diagnostics
 from dslc.library.operation import Operation, operands_of
 from dslc.library.word import options_of

@@ -11,13 +11,13 @@ from dslc.check.core.arguments import Given
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import MISSING, Scope
 from dslc.check.core.values import POISON, kind_of
-from dslc.diagnostics import Repair
+from dslc.diagnostics import Repair, did_you_mean
 from dslc.errors import names
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator"]
+__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator", "LayerInstance"]
 
 
 @dataclass
@@ -214,3 +214,36 @@ def _is_alone(span: Span) -> bool:
     """Is it all that stands between an equal sign and the end of the line?"""
     text = span.source.text
     return text[: span.start].rstrip(" ").endswith("=") and text[span.end :].lstrip(" ")[:1] in ("", "\n", "\r")
+
+
+@dataclass(eq=False)
+class LayerInstance(Applicable):
+    """A layer or block made by ``layer name = ...``; each application shares its parameters."""
+
+    name: str
+    run: Configured
+    path: tuple[str, ...]
+    span: Span
+
+    @property
+    def described(self) -> str:
+        return f"the layer '{self.name}'"
+
+    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
+        self.refuse_arguments(site)
+        return self.run(site, site.tensors(flows), self.path)
+
+    def member(self, evaluator: Evaluator, e: tree.Member) -> Value:
+        """Read one of its parameters."""
+        parameters = evaluator.elaboration.parameters
+        prefix = ".".join(self.path) + "."
+        record = parameters.get(prefix + e.name)
+        if record is None:
+            own = [path[len(prefix) :] for path in parameters if path.startswith(prefix)]
+            hint = did_you_mean(e.name, own) or (
+                f"it has {', '.join(own)}" if own else "its parameters exist from its first application on"
+            )
+            raise names.UNKNOWN_MEMBER(f"the layer '{self.name}' has no parameter '{e.name}' here", hint=hint).at(
+                e.name_span
+            )
+        return evaluator.elaboration.parameter(record, e.span)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dslc.check.core.applicable import CallSite, Evaluator
+from dslc.check.core.applicable import CallSite, Evaluator, LayerInstance
 from dslc.check.core.builtins import count_of
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.forms import check_form
-from dslc.check.core.layers import LayerInstance
 from dslc.check.core.matching import Silent, declared_type, match_type
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON, Outputs, kind_of

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from dslc.check.core.budget import Budget, Exhausted
-from dslc.check.core.divisions import refuse_zero
 from dslc.check.core.values import POISON, Outputs, RawColumn, kind_of
 from dslc.diagnostics import Basis, Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
+from dslc.errors.types import NOT_COMPUTABLE
 from dslc.library.kernels import need_kernels
 from dslc.library.operation import Operation
 from dslc.library.word import FUNCTIONS
@@ -41,6 +41,7 @@ from dslc.types import (
 )
 
 __all__ = ["Elaboration", "Widening"]
+
 
 Widening = Callable[["Elaboration", Operation, Sequence[Value], Span], Sequence[Value]]
 """Returns the operands of an operation in types that it takes."""
@@ -355,3 +356,17 @@ def _representable(number: float, element: ElementType) -> bool:
         return False
     limits = np.iinfo(element.value)
     return bool(limits.min <= number <= limits.max)
+
+
+def refuse_zero(operation: Operation, operands: Sequence[Value], span: Span) -> None:
+    """Refuse a division by a number that is written, and is 0.
+
+    Raises:
+        Problem: E0313.
+    """
+    if not operation.divides or len(operands) != 2:
+        return
+    divisor = operands[1].application.operation
+    if isinstance(divisor, Literal) and not divisor.array.all():
+        problem = NOT_COMPUTABLE(f"{operation.name} of {operands[0].type} and 0 is a division by zero")
+        raise problem.at(operands[1].span or span)

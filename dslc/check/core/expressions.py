@@ -8,18 +8,19 @@ from typing import Any
 from dslc.check.core.applicable import Applicable, CallSite, Evaluator
 from dslc.check.core.arguments import Given
 from dslc.check.core.arithmetic import compute, work_of
-from dslc.check.core.indexing import index
-from dslc.check.core.known import ELEMENT_TYPES
 from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find, resolve, unknown_value
 from dslc.check.core.scope import MISSING, FileScope
 from dslc.check.core.values import POISON, Outputs, RawColumn, is_number, kind_of, whole_number
+from dslc.check.core.words import ELEMENT_TYPES
 from dslc.diagnostics import Edit, Problem, Repair, did_you_mean
 from dslc.elsewhere import MEMBERS, foreign
 from dslc.errors import names
+from dslc.library.functions.indexing import Mark, Slice
 from dslc.library.operation import word_of_symbol
 from dslc.library.schedules.chains import chain
 from dslc.library.schedules.schedule import Schedule
+from dslc.library.word import FUNCTIONS
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
@@ -242,7 +243,7 @@ class ExpressionEvaluator(Evaluator):
         if isinstance(target, RawColumn):
             target = target.tensor(e.target.span)
         if isinstance(target, Value):
-            return index(self.elaboration, target, items, e)
+            return self._index_tensor(target, items, e)
         if isinstance(target, (list, tuple)) and len(items) == 1:
             number = whole_number(items[0])
             if isinstance(number, int) and -len(target) <= number < len(target):
@@ -251,6 +252,26 @@ class ExpressionEvaluator(Evaluator):
                 f"a list of {len(target)} cannot be indexed with {kind_of(items[0])}", depends_on=symbols_in(items)
             ).at(e.items[0].span)
         raise names.BAD_INDEX(f"{kind_of(target)} cannot be indexed")
+
+    def _index_tensor(self, target: Value, items: Sequence[Any], e: tree.Index) -> Any:
+        """Index a tensor: numbers, slices, ``none``, ``...`` and tensors of whole numbers."""
+        operands = [target]
+        form: list[Any] = []
+        for item, written in zip(items, e.items, strict=True):
+            if isinstance(item, Value):
+                operands.append(item)
+                form.append(Mark.TENSOR)
+            elif item is None or item is Ellipsis:
+                form.append(Mark.NEW if item is None else Mark.REST)
+            elif isinstance(item, slice):
+                if item.step is not None and not isinstance(item.step, int):
+                    raise names.BAD_INDEX("the step of a slice is a whole number").at(written.span)
+                form.append(Slice(item.start, item.stop, 1 if item.step is None else item.step))
+            elif (number := whole_number(item)) is not None:
+                form.append(number)
+            else:
+                raise names.BAD_INDEX(f"a tensor cannot be indexed with {kind_of(item)}").at(written.span)
+        return self.elaboration.apply(FUNCTIONS["index"](items=tuple(form)), operands, e.span)
 
     def _index_item(self, item: tree.Expression | tree.Slice | tree.Ellipsis_) -> Any:
         if isinstance(item, tree.Ellipsis_):

@@ -6,11 +6,10 @@ from typing import Any
 
 from dslc.check.core.applicable import Applicable, Evaluator
 from dslc.check.core.blocks import Block
-from dslc.check.core.known import ELEMENT_TYPES, REGISTRIES, unknown_word
 from dslc.check.core.matching import Silent
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.check.core.values import POISON, kind_of
-from dslc.check.core.words import word_to_apply
+from dslc.check.core.words import ELEMENT_TYPES, REGISTRIES, unknown_word, word_to_apply
 from dslc.diagnostics import Label, Repair, did_you_mean
 from dslc.elsewhere import VALUES, WORDS, foreign, known_as, word_hint
 from dslc.errors import names

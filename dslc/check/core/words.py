@@ -1,4 +1,4 @@
-"""The words of the library, as they are applied and called."""
+"""The words of the library: which there are, and how they are applied and called."""
 
 from __future__ import annotations
 
@@ -10,18 +10,40 @@ from typing import Any, ClassVar
 from dslc.check.core.applicable import Applicable, CallSite, Configured
 from dslc.check.core.arguments import Given, bind_word
 from dslc.check.core.arithmetic import bounded
+from dslc.check.core.blocks import Network
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.networks import Network
 from dslc.check.core.values import POISON, is_number, kind_of
-from dslc.diagnostics import Problem
+from dslc.diagnostics import Problem, did_you_mean
+from dslc.elsewhere import word_hint
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.operation import Function, Layer, Operation, operands_of
-from dslc.library.word import Word
+from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
 from dslc.plan.values import ParameterOf, Value
 from dslc.source import Span
+from dslc.types import ElementType
 
-__all__ = ["LibraryWord", "word_to_apply"]
+__all__ = ["ELEMENT_TYPES", "REGISTRIES", "LibraryWord", "unknown_word", "word_to_apply"]
+
+
+ELEMENT_TYPES = frozenset(e.value for e in ElementType)
+
+
+REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
+
+
+_STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter"})
+
+
+def unknown_word(name: str, own: set[str], role: str) -> Problem:
+    """What to say about a name that nothing to apply or call has; ``own`` are the spec's own."""
+    registries = {"layer": (LAYERS, FUNCTIONS), "optimizer": (OPTIMIZERS,)}.get(role, REGISTRIES)
+    known = {*own, *(word for registry in registries for word in registry)}
+    hint = word_hint(name, known) or did_you_mean(name, known)
+    if name in _STATEMENTS:
+        hint = f"is a layer missing behind the '->' before '{name}'?"
+    what = "optimizer" if role == "optimizer" else "layer, block or function"
+    return names.UNKNOWN_LAYER(f"there is no {what} '{name}'", hint=hint)
 
 
 @dataclass(frozen=True)

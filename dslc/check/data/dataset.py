@@ -11,26 +11,27 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from dslc.check.core.applicable import Evaluator
+from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
+from dslc.check.core.builtins import positional
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent, declared_type
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON
-from dslc.check.data.columns_read import ColumnsRead
+from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.fields import check_field
 from dslc.check.data.splits import misfit_of, read_split
 from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
 from dslc.elsewhere import word_hint
-from dslc.errors import matching, names
+from dslc.errors import matching, names, objectives
 from dslc.library.sources.source import DataSource, check_path, require_available
 from dslc.library.word import SOURCES
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import FLOAT32, STRING, TensorType
+from dslc.types import FLOAT32, STRING, Symbolic, TensorType, class_count_symbol
 
-__all__ = ["check_data"]
+__all__ = ["check_data", "classes_of"]
 
 
 def check_data(node: tree.Data, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan:
@@ -191,3 +192,37 @@ class _DataChecker:
         self.elaboration.check_size(type, s.type.span)
         self.fields[s.name] = FieldPlan(s.name, type, None, s.name_span, s.doc, (), None)
         self.fields[s.name] = check_field(s, type, self.file, self.elaboration, read)
+
+
+def classes_of(data: DataPlan | None, facts: Facts) -> ContextFunction:
+    """Return ``classes(field)``: how many categories a field of the data set has."""
+
+    def classes(call: CallSite) -> Any:
+        (name,) = positional(call, 1, 1)
+        if data is None:
+            raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
+        try:
+            return class_count(data, name, facts)
+        except Problem as problem:
+            raise problem.at(call.arguments[0].span) from None
+
+    return ContextFunction(classes, names_at=frozenset({0}))
+
+
+def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
+    """Return how many categories a field has: a symbol until the data is read.
+
+    Raises:
+        Problem: there is no such field, or it has no categories.
+    """
+    if name not in data.fields:
+        raise names.UNKNOWN_NAME(
+            f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
+        )
+    checked = data.fields[name]
+    if not any(fit.codes for fit in checked.fits):
+        raise objectives.BAD_FITTED(
+            f"the field '{name}' has no categories",
+            hint=f'declare it as: field {name}: int64 = category(column("..."))',
+        )
+    return facts.class_counts[name] if name in facts.class_counts else class_count_symbol(name)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.check.core.arguments import Given, check_option
 from dslc.check.core.matching import Silent
-from dslc.check.core.values import POISON, RawColumn, kind_of
+from dslc.check.core.values import POISON, RawColumn, kind_of, whole_number
 from dslc.check.data.field_columns import FieldColumns
-from dslc.check.data.pooling import OVER, pooled_axes
-from dslc.check.data.times import check_format
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import argument_hint
 from dslc.errors import names, objectives
+from dslc.library.checks import axes_of
 from dslc.library.fits.step import Coding, FittedStep
 from dslc.library.word import FITS, FUNCTIONS, options_of
 from dslc.plan.columns import Form
@@ -217,3 +218,68 @@ class FieldWords(FieldColumns):
                 hint="draw in a model or in 'train', where the field is used",
             ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)
+
+
+OVER = "over"
+
+
+def pooled_axes(call: CallSite, rank: int) -> tuple[int, ...]:
+    """Return the axes of one example, whose rank is given, that ``over`` names; none where it is not written.
+
+    Raises:
+        Problem: it is neither "all", an axis nor a list of axes, or there is no such axis.
+    """
+    given = next((argument for argument in call.arguments if argument.name == OVER), None)
+    if given is None:
+        return ()
+    if given.value == "all":
+        return tuple(range(rank))
+    items = given.value if isinstance(given.value, (list, tuple)) else [given.value]
+    axes = [whole_number(item) for item in items]
+    found = tuple(axis for axis in axes if isinstance(axis, int))
+    if len(found) < len(axes):
+        raise names.WRONG_KIND(
+            f"'over' of {call.name} is \"all\", an axis or a list of axes, not {kind_of(given.value)}",
+            hint=f'{call.name}(x) takes each element by itself, over = "all" the whole example, over = [1, 2] the '
+            "positions of channels-first images",
+        ).at(given.span)
+    try:
+        return axes_of(f"{call.name} of one example", found, rank)
+    except Problem as problem:
+        raise problem.at(given.span) from None
+
+
+DIRECTIVES = "YymdjHIpMSfzAaBbT%"
+"""The letters behind a percent sign that :meth:`datetime.datetime.strptime` reads, and that depend on no locale's
+order of parts (``T`` stands for ``H:%M:%S``)."""
+
+
+def check_format(format: str, span: Span) -> None:
+    """Refuse a format that can't be read by, or that leaves the year of a date or the half of a day open.
+
+    Raises:
+        Problem: E0513.
+    """
+    hint = 'for example "%Y-%m-%d", "%d/%m/%Y %H:%M" or "%H:%M:%S"'
+    if re.search(r"%$|%[^" + DIRECTIVES + "]", format.replace("%%", "")):
+        wrong = re.search(r"%$|%[^" + DIRECTIVES + "]", format.replace("%%", ""))
+        assert wrong is not None
+        raise objectives.BAD_FITTED(f"'{wrong[0]}' is no part of a time's format", hint=hint).at(span)
+    if not re.search("%[YymdjHIMSfT]", format.replace("%%", "")):
+        raise objectives.BAD_FITTED(f"the format '{format}' has no part of a time", hint=hint).at(span)
+    parts = set(re.findall("%(.)", format.replace("%%", "")))
+    if parts & set("mdjaAbB") and not parts & set("Yy"):
+        raise objectives.BAD_FITTED(
+            f"the format '{format}' leaves the year open, on which the day of the week and the order depend", hint=hint
+        ).at(span)
+    if ("I" in parts) != ("p" in parts):
+        said = "%I counts to twelve, and needs %p" if "I" in parts else "%p says which half of the day %I counts in"
+        raise objectives.BAD_FITTED(
+            f"the format '{format}' leaves the half of the day open: {said}",
+            hint='write "%I:%M %p" for 05:30 PM, and "%H:%M" for 17:30',
+        ).at(span)
+    try:
+        datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(format), format)
+    except (ValueError, re.error):
+        if "%z" not in format:
+            raise objectives.BAD_FITTED(f"the format '{format}' can't be read by", hint=hint).at(span) from None

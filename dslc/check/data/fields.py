@@ -12,7 +12,7 @@ from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON
-from dslc.check.data.columns_read import ColumnsRead
+from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.field_words import FieldWords
 from dslc.check.data.soundness import unsound
 from dslc.check.data.widening import Widening, in_single_precision

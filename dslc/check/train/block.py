@@ -5,6 +5,7 @@ from __future__ import annotations
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import FileScope
 from dslc.check.core.values import POISON
+from dslc.check.train.conditions import conditions_of, directions_of
 from dslc.check.train.declaring import check_shadowing, data_of, declare
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import files_to_load, frozen_by, frozen_paths
@@ -13,8 +14,6 @@ from dslc.check.train.readings import check_readings
 from dslc.check.train.scales import check_scales
 from dslc.check.train.settings import settings_of
 from dslc.check.train.shipping import check_names, networks_alone, outputs_of, shipped_models
-from dslc.check.train.statements import Statements
-from dslc.check.train.watching import conditions_of, directions_of
 from dslc.diagnostics import Label, Problem
 from dslc.errors import names
 from dslc.plan.data import Facts
@@ -30,14 +29,14 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     """Check a train block; findings go to the elaboration's diagnostics. None where it can't be compiled."""
     diagnostics = elaboration.diagnostics
     before = len(diagnostics)
-    statements = Statements(node, diagnostics)
-    train = TrainEvaluation(statements, file, elaboration, data_of(statements, file, elaboration, facts))
+    train = TrainEvaluation(node, file, elaboration)
+    train.data = data_of(train, facts)
     declare(train)
     check_shadowing(train)
-    freezes = statements.of(tree.Freeze)
-    minimizes: list[tree.Minimize] = statements.of(tree.Minimize)
+    freezes = train.of(tree.Freeze)
+    minimizes: list[tree.Minimize] = train.of(tree.Minimize)
     if not minimizes:
-        statements.report(
+        train.report(
             names.MISSING_STATEMENT(f"'{node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"),
             node.name_span,
         )
@@ -49,23 +48,23 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     frozen = frozen_paths(train, freezes)
     load = files_to_load(train)
     found = [objective_of(train, m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
-    metrics = [_metric(train, s) for s in statements.of(tree.Metric)]
+    metrics = [_metric(train, s) for s in train.of(tree.Metric)]
     outputs = outputs_of(train)
     shipped = alone if outputs is None else {}
     settings = settings_of(train)
     losses = [objective.loss for objective in found if objective]
-    batch = next(iter(statements.of(tree.Batch)), None)
+    batch = next(iter(train.of(tree.Batch)), None)
     why = f"a batch has {settings['batch']} example{'s' * (settings['batch'] != 1)}"
     for problem in single_samples(losses, settings["batch"], why, batch.value.span if batch else None):
-        statements.report(problem, None)
+        train.report(problem, None)
     if settings["accumulate"] > 1:
-        check_accumulation(statements, found, statements.of(tree.Accumulate)[0].span)
+        check_accumulation(train, found, train.of(tree.Accumulate)[0].span)
     check_readings([*losses, *(m.value for m in metrics if m)], diagnostics)
-    directions = directions_of(statements, found, metrics)
+    directions = directions_of(train, found, metrics)
     stop, keep = conditions_of(train, directions)
     check_names(train, outputs, shipped)
     found_errors = len(diagnostics) > before and diagnostics.has_errors
-    if statements.failed or found_errors or train.data is None:
+    if train.failed or found_errors or train.data is None:
         return None
     return TrainPlan(
         name=node.name,
@@ -85,8 +84,8 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
 
 def _metric(train: TrainEvaluation, s: tree.Metric) -> Measure | None:
     """Check one ``metric``; None (reported) where it is wrong."""
-    first = train.statements.first(tree.Metric, s.name)
-    if first is not s or s.name == "loss" or train.statements.first(tree.Minimize, s.name):
+    first = train.first(tree.Metric, s.name)
+    if first is not s or s.name == "loss" or train.first(tree.Minimize, s.name):
         labels = [Label(first.name_span, "the first one")] if first is not s else []
         what = "there is a metric" if labels else "the objective's figure is called"
         problem = names.DUPLICATE(f"{what} '{s.name}' already", hint="choose another name")

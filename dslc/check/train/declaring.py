@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dslc.check.core.blocks import Block, bind_formals
-from dslc.check.core.elaboration import Elaboration
+from dslc.check.core.blocks import Block, Network, bind_formals
 from dslc.check.core.matching import Silent
-from dslc.check.core.networks import Network
 from dslc.check.core.resolving import find
-from dslc.check.core.scope import FileScope
 from dslc.check.core.shadowing import doubts_in_train
 from dslc.check.core.values import POISON
-from dslc.check.data.classes import classes_of
-from dslc.check.data.dataset import check_data
+from dslc.check.data.dataset import check_data, classes_of
 from dslc.check.train.evaluation import TrainEvaluation
-from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names
 from dslc.plan.data import DataPlan, Facts
@@ -23,44 +18,44 @@ from dslc.syntax import tree
 __all__ = ["check_shadowing", "data_of", "declare"]
 
 
-def data_of(statements: Statements, file: FileScope, elaboration: Elaboration, facts: Facts) -> DataPlan | None:
+def data_of(train: TrainEvaluation, facts: Facts) -> DataPlan | None:
     """Return the data set that the block reads, None (reported) where it reads none."""
-    uses = statements.of(tree.UseData)
+    uses = train.of(tree.UseData)
     if len(uses) != 1:
         if uses:
-            statements.report(
+            train.report(
                 names.REPEATED_STATEMENT("one train block reads one data set"),
                 uses[1].span,
                 Label(uses[0].span, "the first one"),
             )
         else:
-            known = sorted(file.data)
+            known = sorted(train.file.data)
             hint = f"add: data {known[0]}" if known else "declare: data name { ... }"
-            statements.report(
-                names.MISSING_STATEMENT(f"'{statements.node.name}' says no data", hint=hint), statements.node.name_span
-            )
+            train.report(names.MISSING_STATEMENT(f"'{train.node.name}' says no data", hint=hint), train.node.name_span)
             return None
     use = uses[0]
-    if use.name not in file.data:
-        statements.failed = True
-        if file.incomplete or use.name in file.damaged:
+    if use.name not in train.file.data:
+        train.failed = True
+        if train.file.incomplete or use.name in train.file.damaged:
             return None
-        statements.report(
-            names.UNKNOWN_DECLARATION(f"there is no data set '{use.name}'", hint=did_you_mean(use.name, file.data)),
+        train.report(
+            names.UNKNOWN_DECLARATION(
+                f"there is no data set '{use.name}'", hint=did_you_mean(use.name, train.file.data)
+            ),
             use.name_span,
         )
         return None
-    declaration, scope = file.data[use.name]
-    with elaboration.graph(training=False):
-        data = check_data(declaration, scope, elaboration, facts)
-    elaboration.functions["classes"] = classes_of(data, facts)
+    declaration, scope = train.file.data[use.name]
+    with train.elaboration.graph(training=False):
+        data = check_data(declaration, scope, train.elaboration, facts)
+    train.elaboration.functions["classes"] = classes_of(data, facts)
     return data
 
 
 def declare(train: TrainEvaluation) -> None:
     """Make the networks; a ``let`` is evaluated where it is used."""
     seen: dict[str, Span] = {}
-    for s in train.statements.node.body:
+    for s in train.node.body:
         if not isinstance(s, (tree.Net, tree.Let)):
             continue
         declared = s.targets if isinstance(s, tree.Let) else (tree.Target(s.name_span, s.name),)
@@ -70,7 +65,7 @@ def declare(train: TrainEvaluation) -> None:
         try:
             train.networks[s.name] = _network(train, s)
         except Silent:
-            train.statements.failed = True
+            train.failed = True
             train.broken.add(s.name)
         except Problem as problem:
             train.report(problem, s.value.span)
@@ -94,13 +89,13 @@ def _is_declared(train: TrainEvaluation, target: tree.Target, seen: dict[str, Sp
 
 def check_shadowing(train: TrainEvaluation) -> None:
     """Report fields and ``let``s that hide a param, where settings or fields use that."""
-    own = [(target.name, target.span) for let in train.statements.of(tree.Let) for target in let.targets]
+    own = [(target.name, target.span) for let in train.of(tree.Let) for target in let.targets]
     data: tree.Data | None = None
     if train.data is not None:
         own += [(name, checked.span) for name, checked in train.data.fields.items()]
         data = train.file.data[train.data.name][0] if train.data.name in train.file.data else None
     hiding = [(name, span) for name, span in own if name in train.file.params or name in train.file.aliases]
-    for doubt in doubts_in_train(train.statements.node.body, data, hiding):
+    for doubt in doubts_in_train(train.node.body, data, hiding):
         train.report(train.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
 
 

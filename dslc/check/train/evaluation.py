@@ -1,4 +1,4 @@
-"""Evaluating the expressions of a ``train`` block: losses, metrics, outputs and settings."""
+"""The statements of a ``train`` block, and the values of their expressions: losses, metrics, outputs, settings."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from functools import cached_property
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
-from dslc.check.core.blocks import bind_formals
+from dslc.check.core.blocks import Network, bind_formals
 from dslc.check.core.bodies import unpacked
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import Silent
 from dslc.check.core.naming import component_names, snake_case
-from dslc.check.core.networks import Network
 from dslc.check.core.scope import BlockDeclaration, FileScope, Scope
 from dslc.check.core.values import POISON, Outputs, is_number, kind_of
-from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.library.word import FITS
@@ -33,25 +31,52 @@ __all__ = ["TrainEvaluation"]
 
 @dataclass(eq=False)
 class TrainEvaluation:
-    """What the expressions of one train block are evaluated with."""
+    """One train block: its statements, what is found wrong with them, and what their expressions are evaluated with."""
 
-    statements: Statements
+    node: tree.Train
     file: FileScope
     elaboration: Elaboration
-    data: DataPlan | None
+    data: DataPlan | None = None
     """None where it could not be checked."""
     networks: dict[str, Network] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     """Networks that could not be made, and metrics that could not be taken: no more is said of them."""
+    failed: bool = False
+    """Whether the block can't be compiled, reported or known otherwise."""
+    _by_kind: dict[type[Any], list[Any]] = field(default_factory=dict)
+    _first: dict[type[Any], dict[str | None, Any]] = field(default_factory=dict)
 
     def report(self, problem: Problem, span: Span | None, *labels: Label) -> None:
         """Report what the block can't be compiled for."""
-        self.statements.report(problem, span, *labels)
+        self.failed = True
+        self.elaboration.diagnostics.add(problem.at(span, *labels))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Return all of a kind, as they are written."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = [s for s in self.node.body if isinstance(s, kind)]
+        return self._by_kind[kind]
+
+    def first(self, kind: type[Any], name: str | None) -> Any:
+        """Return the first of a kind and name, None where there is none."""
+        if kind not in self._first:
+            self._first[kind] = {s.name: s for s in reversed(self.of(kind))}
+        return self._first[kind].get(name)
+
+    def only(self, kind: type[Any]) -> Any:
+        """Return the one of a kind, None where there is none; a second is reported."""
+        found = self.of(kind)
+        if len(found) > 1:
+            word = found[1].span.text.split()[0]
+            self.report(
+                names.REPEATED_STATEMENT(f"'{word}' stands twice"), found[1].span, Label(found[0].span, "the first one")
+            )
+        return found[0] if found else None
 
     @cached_property
     def components(self) -> dict[Span, str]:
         """The last part of the path of all that the block applies, by place."""
-        return component_names(self.statements.node.body)
+        return component_names(self.node.body)
 
     def _default_network(self, block: BlockDeclaration, span: Span) -> Network:
         """Return the network that a bare model's name stands for."""
@@ -66,7 +91,7 @@ class TrainEvaluation:
                 ).at(span)
             arguments = bind_formals(self.evaluator(), block, [], span)
             if arguments is POISON:
-                self.statements.failed = True
+                self.failed = True
                 raise Silent
             self.networks[name] = Network(name, block, arguments, block.node.name_span)
         return self.networks[name]
@@ -94,7 +119,7 @@ class TrainEvaluation:
             evaluator = self._with_fields() if training else self._evaluating
             value = replace(evaluator, bound=(bound,)).evaluate(expression)
         if len(self.elaboration.diagnostics) > found and self.elaboration.diagnostics.has_errors:
-            self.statements.failed = True
+            self.failed = True
         return value
 
     @cached_property
@@ -113,7 +138,7 @@ class TrainEvaluation:
                     continue
                 type = TensorType(checked.type.element, (symbol(BATCH), *checked.type.shape))
                 scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
-        for let in self.statements.of(tree.Let):
+        for let in self.of(tree.Let):
             value = replace(evaluator, bound=(let.targets[0].name,)).evaluate(let.value)
             try:
                 parts = unpacked(let.targets, value, let.value.span)
@@ -132,7 +157,7 @@ class TrainEvaluation:
     def as_tensor(self, value: Any, span: Span, what: str) -> Any:
         """Return a value as a tensor; POISON (reported) where it is none."""
         if value is POISON:
-            self.statements.failed = True
+            self.failed = True
             return POISON
         if isinstance(value, Value):
             return value

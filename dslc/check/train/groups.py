@@ -56,7 +56,7 @@ def files_to_load(train: TrainEvaluation) -> tuple[LoadFile, ...]:
 
     What it takes must be in the network; what it leaves out need not be.
     """
-    for s in train.statements.of(tree.Load):
+    for s in train.of(tree.Load):
         try:
             check_path(s.path.value)
         except Problem as problem:
@@ -64,5 +64,5 @@ def files_to_load(train: TrainEvaluation) -> tuple[LoadFile, ...]:
         matched_paths(train, s.only or ())
     return tuple(
         LoadFile(s.path.value, None if s.only is None else patterns_of(s.only), patterns_of(s.excluded), s.path.span)
-        for s in train.statements.of(tree.Load)
+        for s in train.of(tree.Load)
     )

@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from dslc.check.core.blocks import Block
-from dslc.check.core.known import unknown_word
 from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find
 from dslc.check.core.values import POISON, kind_of
-from dslc.check.core.words import LibraryWord
+from dslc.check.core.words import LibraryWord, unknown_word
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import matched_paths
 from dslc.check.train.scales import check_scales
-from dslc.check.train.statements import Statements
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
@@ -38,7 +36,7 @@ def objective_of(
     """Check one ``minimize``; None (reported) where it is wrong."""
     name = m.name or "loss"
     if len(all_of_them) > 1:
-        first = train.statements.first(tree.Minimize, m.name)
+        first = train.first(tree.Minimize, m.name)
         if m.name is None:
             if m is first:
                 nameless = [o for o in all_of_them if o.name is None]
@@ -93,7 +91,7 @@ def objective_of(
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
 
-def check_accumulation(statements: Statements, found: Sequence[Objective | None], span: Span) -> None:
+def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None], span: Span) -> None:
     """Refuse what several batches in turn can't add up to; warn of statistics of single batches and of late updates."""
     trained: dict[str, str] = {}
     for objective in found:
@@ -102,7 +100,7 @@ def check_accumulation(statements: Statements, found: Sequence[Objective | None]
         looked_at = variables_of(objective.loss)
         earlier = next((path for path in trained if path in looked_at), None)
         if earlier is not None:
-            statements.diagnostics.add(
+            train.elaboration.diagnostics.add(
                 objectives.OBJECTIVES_IN_TURN(
                     f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
                     "all batches of a group but the last see it before its update",
@@ -114,7 +112,7 @@ def check_accumulation(statements: Statements, found: Sequence[Objective | None]
         if terms_of(objective.loss) is None:
             for site in statistics_of(objective.loss):
                 if not joins_batches(site):
-                    statements.report(
+                    train.report(
                         objectives.NOT_ACCUMULATED(
                             f"'accumulate' can't make one large batch of several here: the gradient of "
                             f"'{site.operation.name}' over all examples does not follow from those over each batch",
@@ -125,7 +123,7 @@ def check_accumulation(statements: Statements, found: Sequence[Objective | None]
                     )
         layers = normalizing([objective.loss])
         if layers:
-            statements.diagnostics.add(
+            train.elaboration.diagnostics.add(
                 objectives.STATISTICS_PER_BATCH(
                     f"{layers[0].operation.name} normalizes by the examples of a single batch, also where 'accumulate' "
                     "makes one update of several",
@@ -144,7 +142,7 @@ def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
         try:
             found = find(evaluator, callee)
         except Silent:  # a block or model with mistakes of its own
-            train.statements.failed = True
+            train.failed = True
             return POISON
         if found is None:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
@@ -160,7 +158,7 @@ def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
             return POISON
     value = evaluator.evaluate(written)
     if value is POISON:
-        train.statements.failed = True
+        train.failed = True
     elif not isinstance(value, Optimizer):
         train.report(
             names.WRONG_KIND(
@@ -181,8 +179,8 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
     values = [getattr(optimizer, option.name) for option in options_of(type(optimizer))]
     driven = {s.watch: s.name for value in values if isinstance(value, Schedule) for s in value.host_values()}
     figures = [
-        *(m.name or "loss" for m in train.statements.of(tree.Minimize)),
-        *(m.name for m in train.statements.of(tree.Metric)),
+        *(m.name or "loss" for m in train.of(tree.Minimize)),
+        *(m.name for m in train.of(tree.Metric)),
     ]
     for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:

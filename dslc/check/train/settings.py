@@ -30,7 +30,7 @@ def number_of(
     with train.elaboration.graph(training=False):
         value = train.evaluator().evaluate(expression)
     if value is POISON:
-        train.statements.failed = True
+        train.failed = True
         return None
     if whole:
         number = whole_number(value)
@@ -56,9 +56,9 @@ def number_of(
 
 def settings_of(train: TrainEvaluation) -> dict[str, Any]:
     """Return the settings of ``train`` by the names of TrainPlan's fields."""
-    node, only = train.statements.node, train.statements.only
+    node, only = train.node, train.only
     epochs, steps, batch = only(tree.Epochs), only(tree.Steps), only(tree.Batch)
-    every, clips = only(tree.Evaluate), train.statements.of(tree.Clip)
+    every, clips = only(tree.Evaluate), train.of(tree.Clip)
     accumulate, average, seed = only(tree.Accumulate), only(tree.Average), only(tree.Seed)
     if (epochs is None) == (steps is None):
         message = "says both 'epochs' and 'steps'" if epochs else "says neither 'epochs' nor 'steps'"
@@ -91,7 +91,7 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
             continue
         value = train.evaluator().condition(option.value, f"'{option.name}'")
         if value is POISON:
-            train.statements.failed = True
+            train.failed = True
         found[option.name] = value
     for clip in clips:
         key = f"clip_{clip.mode}"

@@ -6,9 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from dslc.check.core.applicable import Evaluator
-from dslc.check.core.blocks import elaborate_alone
+from dslc.check.core.blocks import Network, elaborate_alone
 from dslc.check.core.forms import flat
-from dslc.check.core.networks import Network
 from dslc.check.core.values import POISON, Outputs
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label, Problem
@@ -31,7 +30,7 @@ SEED = "seed"
 
 def outputs_of(train: TrainEvaluation) -> Mapping[str, Value] | None:
     """Return what ``output`` statements ship, None where there are none."""
-    statements: list[tree.Output] = train.statements.of(tree.Output)
+    statements: list[tree.Output] = train.of(tree.Output)
     if not statements:
         return None
     found: dict[str, Value] = {}
@@ -73,7 +72,7 @@ def _check_examples(train: TrainEvaluation, name: str, value: Value, span: Span,
 
 def networks_alone(train: TrainEvaluation) -> dict[str, dict[str, Value]]:
     """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
-    declared = [s.name for s in train.statements.of(tree.Net) if s.name in train.networks]
+    declared = [s.name for s in train.of(tree.Net) if s.name in train.networks]
     order = dict.fromkeys([*declared, *train.networks])
     evaluator = train.evaluator()
     found = {name: _alone(train, evaluator, train.networks[name]) for name in order}
@@ -89,7 +88,7 @@ def _alone(train: TrainEvaluation, evaluator: Evaluator, network: Network) -> di
             train.report(problem, network.span)
             return {}
     if value is POISON:
-        train.statements.failed = True
+        train.failed = True
         return {}
     return _named(network, value)
 
@@ -128,9 +127,9 @@ def check_names(
         files = ((name, train.networks[name].span) for name in networks)
         _check_files(train, files, "networks", "model.{}.onnx")
     else:
-        spans = {s.name: s.name_span or s.span for s in train.statements.of(tree.Output)}
+        spans = {s.name: s.name_span or s.span for s in train.of(tree.Output)}
         _check_model(train, outputs, spans)
-    objectives_ = ((m.name, m.name_span) for m in train.statements.of(tree.Minimize) if m.name)
+    objectives_ = ((m.name, m.name_span) for m in train.of(tree.Minimize) if m.name)
     _check_files(train, objectives_, "objectives", "train.{}.onnx")
 
 
@@ -145,8 +144,8 @@ def shipped_models(
     if outputs is not None:
         given = (a.operation for a in applications_of(*outputs.values()))
         fields = {p.key: p.key for p in given if isinstance(p, Placeholder) and p.key in data.fields}
-        docs = of_fields | _docs(train.statements.node.body, tree.Output)
-        return (Shipped(None, train.statements.node.doc, outputs, docs, fields),)
+        docs = of_fields | _docs(train.node.body, tree.Output)
+        return (Shipped(None, train.node.doc, outputs, docs, fields),)
     found = []
     for name, values in networks.items():
         network, node = train.networks[name], train.networks[name].declaration.node
@@ -174,7 +173,7 @@ def _check_fields(train: TrainEvaluation) -> None:
     if train.data is None:
         return
     reserved = {SEED, "loss", *train.elaboration.parameters, *(f"{p}.next" for p in train.elaboration.parameters)}
-    reserved |= {m.name for m in train.statements.of(tree.Minimize) if m.name}
+    reserved |= {m.name for m in train.of(tree.Minimize) if m.name}
     for name, checked in train.data.fields.items():
         if name in reserved:
             train.report(
