@@ -16,6 +16,7 @@ from dslc.library.operation import Context, Function
 from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS, METRICS
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, Dimension, ElementType, TensorType, symbol
+from tests.conftest import mostly_slow
 from tests.library.graphs import compiled, type_of_array
 
 N, T = symbol("N"), symbol("T")
@@ -216,7 +217,9 @@ def test_value_is_scikit_learn_s(
     np.testing.assert_allclose(in_batches(word, arrays, [7, 1, 13, 2]), truth, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("case", OF_COUNTS, ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)])
+@pytest.mark.parametrize(
+    "case", mostly_slow(OF_COUNTS, every=2), ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)]
+)
 def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case: Case) -> None:
     name, options, arrays, _ = case
     word = made(name, **options)

@@ -11,6 +11,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.library.word import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
+from tests.conftest import mostly_slow
 from tests.equality.stepping import compiled_text, train_step
 from tests.runs.driving import trained
 
@@ -153,7 +154,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case.values()))
+@pytest.mark.parametrize("case", mostly_slow(CASES, every=2), ids=lambda case: "-".join(case.values()))
 def test_all_of_training_runs_in_float64(case: dict[str, str], tmp_path: Path) -> None:
     """And gives what it gives in float32, but for float32's rounding."""
     write_table(tmp_path)

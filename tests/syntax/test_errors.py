@@ -14,6 +14,7 @@ from dslc.limits import Limits
 from dslc.render import render_all
 from dslc.source import Source
 from dslc.syntax import format_source, parse, tree
+from tests.conftest import mostly_slow
 
 HERE = Path(__file__).parent
 DEFAULT = Limits()
@@ -78,7 +79,7 @@ TOO_DEEP = {
 }
 
 
-@pytest.mark.parametrize("kind", TOO_DEEP)
+@pytest.mark.parametrize("kind", mostly_slow(list(TOO_DEEP), every=2))
 def test_deep_nesting_is_one_clean_error(kind: str) -> None:
     start = time.perf_counter()
     assert [code for code, _ in errors_of(TOO_DEEP[kind])] == ["E0111"]
