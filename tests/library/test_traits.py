@@ -120,7 +120,7 @@ def test_bounds_hold_and_are_reached(word: type[Function]) -> None:
 
 def test_words_of_whole_numbers_that_say_they_stay_in_their_type_do_so() -> None:
     """Of those that do not wrap, none leaves the range of its operands, or of a few numbers, at the ends of int64."""
-    ends = np.array([np.iinfo(np.int64).min + 7, -1, 0, 1, np.iinfo(np.int64).max])
+    ends = np.array([np.iinfo(np.int64).min, -1, 0, 1, np.iinfo(np.int64).max])
     tried = set()
     for name, word in FUNCTIONS.items():
         if word.wraps and not word.carries:

@@ -142,7 +142,9 @@ class floor_divide(_Arithmetic):
     def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
         if a.element.is_float:
             return g.floor(a / b)
-        return (a - g.modulo(a, b)) / b  # ONNX's integer Div rounds towards zero; of a multiple it is exact
+        quotient = a / b  # ONNX's integer Div rounds towards zero, so that what is left may lack b
+        left = a - quotient * b
+        return quotient - (g.modulo(a, b) - left) / b
 
 
 @function
