@@ -23,7 +23,6 @@ from dslc.check import (
     check_program,
     check_train_block,
     check_train_data,
-    read_described,
     resolve_program,
 )
 from dslc.diagnostics import Diagnostics, did_you_mean
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from dslc.compile.inference import InferenceModel
     from dslc.data.binding import Bound
     from dslc.graph.model import Model
+    from dslc.library.sources.source import DataSource
     from dslc.run.observing import Observer, RunResult
     from dslc.storage.manifest import RunRecord
     from dslc.targets import Target
@@ -256,6 +256,17 @@ def reopen(path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = 
     settings = {name: _setting(value) for name, value in run.params.items()}
     options = Options(settings=settings, train=run.train, data=tuple(folders), seed=run.seed, bounded=bounded)
     return bind_data(check_spec(path, options), path.parent)
+
+
+def read_described(text: str) -> DataSource:
+    """Return the source that a text such as ``csv(delimiter = ";")`` describes.
+
+    Raises:
+        Problem: E0453, it describes none.
+    """
+    from dslc.check.data import described_source
+
+    return described_source.read_described(text)
 
 
 def _setting(value: Any) -> str:

@@ -13,7 +13,6 @@ from dslc.check.core.program import Loader, Program, path_in_folder, resolve_pro
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON
 from dslc.check.data.dataset import check_data, classes_of
-from dslc.check.data.described_source import read_described
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors import names
@@ -26,7 +25,7 @@ from dslc.types import is_class_count
 
 __all__ = [
     "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "path_in_folder",
-    "read_described", "resolve_program",
+    "resolve_program",
 ]  # fmt: skip
 
 

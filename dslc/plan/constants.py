@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from dslc.graph import Builder, Tensor
-
 
 __all__ = ["FITTED", "FittedConstants"]
 
@@ -24,6 +19,6 @@ class FittedConstants:
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def tensor(self, builder: Builder, key: str) -> Tensor:
-        """Return a constant of a graph."""
-        return builder.constant(self.arrays[key.removeprefix(FITTED)])
+    def of(self, key: str) -> np.ndarray:
+        """Return what a placeholder stands for."""
+        return self.arrays[key.removeprefix(FITTED)]

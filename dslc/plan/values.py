@@ -38,7 +38,7 @@ class Application:
     """Its results, made with it."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outputs", tuple(Value(type, self, self.span) for type in self.types))
+        object.__setattr__(self, "outputs", tuple([Value(type, self, self.span) for type in self.types]))
 
     def __repr__(self) -> str:
         return f"<{self.operation.name} {self.site}: {', '.join(map(str, self.types))}>"
