@@ -9,8 +9,7 @@ _NET = "model Net {{\n  input  x: float32[N, 4]\n  output y = {}\n}}"
 UNKNOWN_NAME = register(
     "E0201", "unknown name",
     "A value of this name is not in scope. Values are params, the arguments and inputs of a block or model, names "
-    "bound "
-    "further up, data fields and `let`s. Names are case-sensitive.",
+    "bound further up, data fields and `let`s. Names are case-sensitive.",
     wrong=_NET.format("z -> Dense(2)"), right=_NET.format("x -> Dense(2)"),
 )  # fmt: skip
 UNKNOWN_LAYER = register(
@@ -91,8 +90,7 @@ BAD_PARAM = register(
 BAD_SETTING = register(
     "E0226", "a value set on the command line does not fit",
     "`--set name=value` gives a param another value for one command. It is of the param's type (a whole number, a "
-    "number, "
-    "true or false, or any text) and inside the domain that the spec declares.",
+    "number, true or false, or any text) and inside the domain that the spec declares.",
     exit_code=2,
 )  # fmt: skip
 TRAIN_NOT_CHOSEN = register(
@@ -142,8 +140,7 @@ BAD_UNPACKING = register(
 MISSING_STATEMENT = register(
     "E0221", "a statement is missing",
     "A model and a block need at least one `input` and one `output`; `data` needs a `source` and a `field`; `train` "
-    "needs "
-    "`data`, `minimize` and one of `epochs` and `steps`.",
+    "needs `data`, `minimize` and one of `epochs` and `steps`.",
     wrong="model Net {\n  input x: float32[N, 4]\n}", right=_NET.format("x -> Relu"),
 )  # fmt: skip
 REPEATED_STATEMENT = register(

@@ -67,22 +67,19 @@ NO_SUCH_PATH = register(
 )  # fmt: skip
 BAD_SETTING = register(
     "E0506", "a training setting does not fit",
-    "Epochs, steps, batch sizes and intervals are whole numbers of at least one; limits of clipping are positive; "
-    "the decay "
-    "of an average lies between 0 and 1; a seed is a whole number that is not negative.",
+    "Epochs, steps, batch sizes and intervals are whole numbers of at least one; limits of clipping are positive; the "
+    "decay of an average lies between 0 and 1; a seed is a whole number that is not negative.",
 )  # fmt: skip
 BAD_CONDITION = register(
     "E0507", "this figure cannot be watched",
     "`stop when` and `keep` see `train.loss`, `validation.*` with the losses and metrics that `train` declares, "
-    "`epoch` and "
-    "`step`, joined by arithmetic, comparisons and `stalled`. They never see the test split, which would leak into the "
-    "choice of the model, and they need a validation split.",
+    "`epoch` and `step`, joined by arithmetic, comparisons and `stalled`. They never see the test split, which would "
+    "leak into the choice of the model, and they need a validation split.",
 )  # fmt: skip
 BAD_SPLIT = register(
     "E0508", "a split does not add up",
-    "`split` names its parts with fractions above zero that sum to one; `seed`, `by`, `order` and `group` say how "
-    "rows are "
-    "dealt. Beside ready-made splits it names further ones, cut from `train`.",
+    "`split` names its parts with fractions above zero that sum to one; `seed`, `by`, `order` and `group` say how rows "
+    "are dealt. Beside ready-made splits it names further ones, cut from `train`.",
 )  # fmt: skip
 BAD_FIELD = register(
     "E0509", "a field does not have its declared type",
@@ -104,8 +101,7 @@ NEEDS_NAME = register(
 OWNER_NEEDED = register(
     "E0512", "a layer with parameters stands outside of a model",
     "Parameters belong to networks, so layers that have any are applied in models and blocks. In `train`, call a "
-    "network: "
-    "`let logits = Net(image)`.",
+    "network: `let logits = Net(image)`.",
     basis=Basis.FLOW,
 )  # fmt: skip
 NAME_CLASH = register(
@@ -157,12 +153,11 @@ train t {
 )  # fmt: skip
 LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",
-    "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file "
-    "must be a "
-    "parameter or a running statistic of the network, with the same element type and shape, and hold finite numbers; parameters that the file "
-    "does "
-    "not hold keep their initializers. `dslc show` lists the paths. They begin with the name of the network. "
-    "`load \"w.safetensors\" except \"*.head.*\"` leaves tensors in the file, `only \"Net.features.*\"` takes some.",
+    "`load` sets the first values of parameters from a safetensors file, by their paths. Each tensor in the file must "
+    "be a parameter or a running statistic of the network, with the same element type and shape, and hold finite "
+    "numbers; parameters that the file does not hold keep their initializers. `dslc show` lists the paths. They begin "
+    "with the name of the network. `load \"w.safetensors\" except \"*.head.*\"` leaves tensors in the file, `only "
+    "\"Net.features.*\"` takes some.",
 )  # fmt: skip
 LOSS_NOT_FINITE = register(
     "E0520", "training met a number that is not finite",
