@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dslc.options import Options
 
-__all__ = [
-    "UsageError", "add_data", "add_json", "add_net", "add_opset", "add_overwrite", "add_passes", "add_reader",
-    "add_run", "add_seed", "add_settings", "add_spec", "add_training_choice", "add_trust", "compiler_options",
-    "data_folders", "output_file", "positive",
-]  # fmt: skip
+__all__ = ["UsageError", "add_shared", "compiler_options", "data_folders", "output_file", "positive"]
 
 
 class UsageError(Exception):
@@ -51,58 +47,36 @@ def _whole(text: str) -> int:
     return value
 
 
-def add_spec(parser: argparse.ArgumentParser) -> None:
-    """Take one spec."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="the spec, a .dl file")
+_SHARED: dict[str, dict[str, Any]] = {
+    "file": {"metavar": "FILE", "type": Path, "help": "the spec, a .dl file"},
+    "folder": {"metavar": "RUN", "type": Path, "help": "the folder that dslc train wrote"},
+    "--json": {"action": "store_true", "help": "print the result as JSON, alone on standard output"},
+    "--set": {"metavar": "NAME=VALUE", "action": "append", "default": [], "help": "give a param another value"},
+    "--limit": {"metavar": "KEY=VALUE", "action": "append", "default": [], "help": "set a limit: nesting=500"},
+    "--data": {
+        "metavar": "DIR", "action": "append", "default": [], "type": Path,
+        "help": "look for data files here too, after the folder of the spec",
+    },
+    "--trust": {
+        "action": "store_true",
+        "help": "lift the bounds of a run that was not made here: 60 seconds a batch, and 3/4 of the free memory",
+    },
+    "--train": {"metavar": "NAME", "help": "the train block, if the spec has several"},
+    "--opset": {"metavar": "N", "type": positive, "help": "the ONNX operator set to write"},
+    "--passes": {"metavar": "NAMES", "help": "how the graphs are simplified, for experiments: all,-NAME or NAME,NAME"},
+    "--net": {"metavar": "NAME", "help": "the network, if the run ships several"},
+    "--source": {
+        "metavar": "SOURCE", "help": "how INPUT is read, if not as in training: 'csv(delimiter = \";\")'",
+    },
+    "--overwrite": {"action": "store_true", "help": "replace a file, also one that no such command has written"},
+    "--seed": {"metavar": "N", "type": _whole, "help": "the seed of all that is random (default: the spec's)"},
+}  # fmt: skip
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Take a trained model's folder."""
-    parser.add_argument("folder", metavar="RUN", type=Path, help="the folder that dslc train wrote")
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Take ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, alone on standard output")
-
-
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Take what changes a spec from outside: params and limits."""
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="give a param another value")
-    parser.add_argument("--limit", metavar="KEY=VALUE", action="append", default=[], help="set a limit: nesting=500")
-
-
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Take folders of data."""
-    parser.add_argument(
-        "--data", metavar="DIR", action="append", default=[], type=Path,
-        help="look for data files here too, after the folder of the spec",
-    )  # fmt: skip
-
-
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """Take whether a run from elsewhere is believed."""
-    parser.add_argument(
-        "--trust", action="store_true",
-        help="lift the bounds of a run that was not made here: 60 seconds a batch, and 3/4 of the free memory",
-    )  # fmt: skip
-
-
-def add_training_choice(parser: argparse.ArgumentParser) -> None:
-    """Take which ``train`` block is meant."""
-    parser.add_argument("--train", metavar="NAME", help="the train block, if the spec has several")
-
-
-def add_opset(parser: argparse.ArgumentParser) -> None:
-    """Take the operator set of the graphs."""
-    parser.add_argument("--opset", metavar="N", type=positive, help="the ONNX operator set to write")
-
-
-def add_passes(parser: argparse.ArgumentParser) -> None:
-    """Take which passes run over the graphs."""
-    parser.add_argument(
-        "--passes", metavar="NAMES", help="how the graphs are simplified, for experiments: all,-NAME or NAME,NAME"
-    )
+def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Take positions and options that several commands have in common."""
+    for name in names:
+        parser.add_argument(name, **_SHARED[name])
 
 
 def compiler_options(options: argparse.Namespace) -> Options:
@@ -140,30 +114,6 @@ def data_folders(options: argparse.Namespace) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise UsageError(f"error: --data {folder}: there is no such folder")
     return folders
-
-
-def add_net(parser: argparse.ArgumentParser) -> None:
-    """Take which network is meant."""
-    parser.add_argument("--net", metavar="NAME", help="the network, if the run ships several")
-
-
-def add_reader(parser: argparse.ArgumentParser) -> None:
-    """Take how a file of new data is read."""
-    parser.add_argument(
-        "--source", metavar="SOURCE", help="how INPUT is read, if not as in training: 'csv(delimiter = \";\")'"
-    )
-
-
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
-    """Take whether an output may replace any file."""
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a file, also one that no such command has written"
-    )
-
-
-def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Take the seed."""
-    parser.add_argument("--seed", metavar="N", type=_whole, help="the seed of all that is random (default: the spec's)")
 
 
 def _pairs(settings: Iterable[str]) -> dict[str, str]:

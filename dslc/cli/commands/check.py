@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import DONE, colored, counted, give_json, report, say
-from dslc.cli.options import add_json, add_settings, compiler_options
+from dslc.cli.options import add_shared, compiler_options
 
 if TYPE_CHECKING:
     from dslc.diagnostics import Diagnostic
@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="specs, .dl files")
     parser.add_argument("--fix", action="store_true", help="mend the mistakes whose repair is certain")
-    add_json(parser)
-    add_settings(parser)
+    add_shared(parser, "--json", "--set", "--limit")
 
 
 def run(options: argparse.Namespace) -> int:

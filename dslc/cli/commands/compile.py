@@ -10,26 +10,16 @@ import sys
 from pathlib import Path
 
 from dslc.cli.console import DONE, report, say
-from dslc.cli.options import (
-    UsageError,
-    add_data,
-    add_opset,
-    add_passes,
-    add_seed,
-    add_settings,
-    add_spec,
-    add_training_choice,
-    compiler_options,
-)
+from dslc.cli.options import UsageError, add_shared, compiler_options
 
 ENGINES = ("onnx", "ort-training")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_spec(parser)
+    add_shared(parser, "file")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="the folder to write")
-    add_opset(parser)
+    add_shared(parser, "--opset")
     parser.add_argument("--engine", choices=ENGINES, default="onnx", help="what the graphs are for (default: onnx)")
     parser.add_argument(
         "--emit",
@@ -39,11 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apart", action="store_true", help="write gradient.onnx and update.onnx, to be joined outside, for train.onnx"
     )
-    add_training_choice(parser)
-    add_settings(parser)
-    add_passes(parser)
-    add_seed(parser)
-    add_data(parser)
+    add_shared(parser, "--train", "--set", "--limit", "--passes", "--seed", "--data")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dslc.cli.console import DONE, RUN_FAILED, give, give_json
-from dslc.cli.options import add_json
+from dslc.cli.options import add_shared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="RUN", nargs="?", type=Path, help="a run to look at too")
-    add_json(parser)
+    add_shared(parser, "--json")
 
 
 def run(options: argparse.Namespace) -> int:

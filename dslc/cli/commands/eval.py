@@ -10,18 +10,15 @@ import argparse
 from pathlib import Path
 
 from dslc.cli.console import DONE, give_figure, give_json, say
-from dslc.cli.options import UsageError, add_data, add_json, add_reader, add_run, add_trust, data_folders
+from dslc.cli.options import UsageError, add_shared, data_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run(parser)
+    add_shared(parser, "folder")
     parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="new data, in place of a split")
     parser.add_argument("--split", metavar="NAME", help="which examples (default: test, else validation, else train)")
-    add_reader(parser)
-    add_json(parser)
-    add_data(parser)
-    add_trust(parser)
+    add_shared(parser, "--source", "--json", "--data", "--trust")
 
 
 def run(options: argparse.Namespace) -> int:

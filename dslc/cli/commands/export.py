@@ -8,19 +8,18 @@ from __future__ import annotations
 import argparse
 
 from dslc.cli.console import DONE, say
-from dslc.cli.options import add_net, add_opset, add_overwrite, add_run, output_file
+from dslc.cli.options import add_shared, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run(parser)
+    add_shared(parser, "folder")
     parser.add_argument(
         "-o", "--output", metavar="FILE.onnx", type=output_file, required=True, help="the file to write"
     )
-    add_opset(parser)
+    add_shared(parser, "--opset")
     parser.add_argument("--fields", action="store_true", help="put what prepares the data in front of the model")
-    add_net(parser)
-    add_overwrite(parser)
+    add_shared(parser, "--net", "--overwrite")
 
 
 def run(options: argparse.Namespace) -> int:

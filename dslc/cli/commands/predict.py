@@ -12,36 +12,23 @@ import sys
 from pathlib import Path
 
 from dslc.cli.console import DONE, report, say
-from dslc.cli.options import (
-    UsageError,
-    add_data,
-    add_net,
-    add_overwrite,
-    add_reader,
-    add_run,
-    add_trust,
-    data_folders,
-    output_file,
-)
+from dslc.cli.options import UsageError, add_shared, data_folders, output_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run(parser)
+    add_shared(parser, "folder")
     parser.add_argument("input", metavar="INPUT", type=Path, nargs="?", help="the new data; - is standard input")
     parser.add_argument("--split", metavar="NAME", help="the examples of a split of the run's own data, in its place")
     parser.add_argument("-o", "--output", metavar="OUT", type=output_file, help="the file to write (default: stdout)")
     parser.add_argument(
         "--keep", metavar="COLUMN", action="append", default=[], help="pass a column on, as it is; repeatable"
     )
-    add_reader(parser)
+    add_shared(parser, "--source")
     parser.add_argument(
         "--prepared", action="store_true", help="INPUT is an npz of the model's inputs, which nothing prepares again"
     )
-    add_net(parser)
-    add_data(parser)
-    add_overwrite(parser)
-    add_trust(parser)
+    add_shared(parser, "--net", "--data", "--overwrite", "--trust")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import DONE, bold, give, give_json, say
-from dslc.cli.options import add_json
+from dslc.cli.options import add_shared
 
 if TYPE_CHECKING:
     from dslc.report.runs import RunSummary
@@ -24,7 +24,7 @@ LONGEST = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="where they lie (default: runs)")
-    add_json(parser)
+    add_shared(parser, "--json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,17 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import DONE, bold, give, give_json, report, say
-from dslc.cli.options import (
-    add_data,
-    add_json,
-    add_overwrite,
-    add_seed,
-    add_settings,
-    add_spec,
-    add_training_choice,
-    compiler_options,
-    output_file,
-)
+from dslc.cli.options import add_shared, compiler_options, output_file
 
 if TYPE_CHECKING:
     from dslc.report.layers import Overview, Row
@@ -30,14 +20,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_spec(parser)
+    add_shared(parser, "file")
     parser.add_argument("--graph", metavar="OUT.svg", type=output_file, help="draw the network into a file")
-    add_json(parser)
-    add_training_choice(parser)
-    add_settings(parser)
-    add_seed(parser)
-    add_data(parser)
-    add_overwrite(parser)
+    add_shared(parser, "--json", "--train", "--set", "--limit", "--seed", "--data", "--overwrite")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import DONE, INTERRUPTED, give_figure, give_json, report, say
-from dslc.cli.options import (
-    add_data,
-    add_json,
-    add_passes,
-    add_seed,
-    add_settings,
-    add_spec,
-    add_training_choice,
-    compiler_options,
-    positive,
-)
+from dslc.cli.options import add_shared, compiler_options, positive
 
 if TYPE_CHECKING:
     from dslc.pipeline import Compilation
@@ -31,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_spec(parser)
+    add_shared(parser, "file")
     parser.add_argument("-o", "--output", metavar="RUN", type=Path, help="the folder to write (default: runs/NAME)")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run in RUN, or start if there is none")
@@ -42,12 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", type=positive, help="train for so many epochs in all, not the spec's")
     length.add_argument("--steps", metavar="N", type=positive, help="train for so many updates in all, not the spec's")
-    add_seed(parser)
-    add_training_choice(parser)
-    add_settings(parser)
-    add_passes(parser)
-    add_data(parser)
-    add_json(parser)
+    add_shared(parser, "--seed", "--train", "--set", "--limit", "--passes", "--data", "--json")
 
 
 def run(options: argparse.Namespace) -> int:
