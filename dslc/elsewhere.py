@@ -21,34 +21,33 @@ def _write(word: str) -> Repair:
     return Repair(f"write {word}", word)
 
 
-_RECURRENT = "recurrent layers are not part of this version"
-_ATTENTION = "attention is not part of this version as a layer: it can be written with '@' and softmax"
-
 WORDS: dict[str, tuple[str, str]] = {
-    "identity": ("", "leave it away"), "activation": ("", "an activation is a layer of its own: x -> Relu"),
-    "sequential": ("", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
-    "inputlayer": ("", "an input is a statement of the model: input x: float32[N, 4]"), "lstm": ("", _RECURRENT),
-    "gru": ("", _RECURRENT), "rnn": ("", _RECURRENT), "simplernn": ("", _RECURRENT),
-    "bidirectional": ("", _RECURRENT), "lstmcell": ("", _RECURRENT), "grucell": ("", _RECURRENT),
-    "multiheadattention": ("", _ATTENTION), "scaleddotproductattention": ("", _ATTENTION),
-    "transformerencoder": ("", _ATTENTION), "attention": ("", _ATTENTION),
-    "groupnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
-    "instancenorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
-    "rmsnorm": ("", "BatchNorm and LayerNorm are the norms of this version"),
-    "convtranspose": ("", "transposed convolutions are not part of this version"), "std": ("", "write sqrt(var(x))"),
-    "square": ("", "write x ** 2"), "standardscaler": ("", "write standardize(x)"),
-    "zscore": ("", "write standardize(x)"), "normalize": ("", "write standardize(x), or minmax(x)"),
-    "normalization": ("", "write standardize(x) in a field"), "scale": ("", "write standardize(x)"),
-    "minmaxscaler": ("", "write minmax(x)"), "labelencoder": ("", "write category(x)"),
-    "ordinalencoder": ("", "write category(x)"),
-    "onehotencoder": ("", "write category(x) in a field, and one_hot(field, classes(field)) where it is used"),
-    "getdummies": ("", "write category(x) in a field, and one_hot(field, classes(field)) where it is used"),
-    "stringlookup": ("", "write category(x)"), "categorical": ("", "write category(x)"),
-    "simpleimputer": ("", 'write impute(x, "mean")'), "fillna": ("", "write impute(x, 0)"),
-    "todatetime": ("", 'write datetime(column("when"), "%d/%m/%Y")'),
-    "tonumeric": ("", "numbers are read as they are; column(...) has their type"), "log1p": ("", "write log(1 + x)"),
-    "expm1": ("", "write exp(x) - 1"), "log10": ("", "write log(x) / log(10)"), "log2": ("", "write log(x) / log(2)"),
-    "col": ("", 'write column("name")'), "feature": ("", 'write column("name")'),
+    name: ("", difference)
+    for names, difference in (
+        ("identity", "leave it away"), ("activation", "an activation is a layer of its own: x -> Relu"),
+        ("sequential", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
+        ("inputlayer", "an input is a statement of the model: input x: float32[N, 4]"),
+        ("lstm gru rnn simplernn bidirectional lstmcell grucell", "recurrent layers are not part of this version"),
+        (
+            "multiheadattention scaleddotproductattention transformerencoder attention",
+            "attention is not part of this version as a layer: it can be written with '@' and softmax",
+        ),
+        ("groupnorm instancenorm rmsnorm", "BatchNorm and LayerNorm are the norms of this version"),
+        ("convtranspose", "transposed convolutions are not part of this version"), ("std", "write sqrt(var(x))"),
+        ("square", "write x ** 2"), ("standardscaler zscore scale", "write standardize(x)"),
+        ("normalize", "write standardize(x), or minmax(x)"), ("normalization", "write standardize(x) in a field"),
+        ("minmaxscaler", "write minmax(x)"), ("labelencoder ordinalencoder stringlookup categorical", "write category(x)"),
+        (
+            "onehotencoder getdummies",
+            "write category(x) in a field, and one_hot(field, classes(field)) where it is used",
+        ),
+        ("simpleimputer", 'write impute(x, "mean")'), ("fillna", "write impute(x, 0)"),
+        ("todatetime", 'write datetime(column("when"), "%d/%m/%Y")'),
+        ("tonumeric", "numbers are read as they are; column(...) has their type"),
+        ("log1p", "write log(1 + x)"), ("expm1", "write exp(x) - 1"), ("log10", "write log(x) / log(10)"),
+        ("log2", "write log(x) / log(2)"), ("col feature", 'write column("name")'),
+    )
+    for name in names.split()
 }  # fmt: skip
 """Layers, functions and optimizers: the word here (nothing where there is none), and how it differs.
 
