@@ -42,16 +42,18 @@ class ExpressionEvaluator(Evaluator):
             budget.check_depth(expression.span)
             budget.count_work(expression.span)
             return self._evaluate(expression)
-        except Silent:
-            return POISON
-        except Problem as problem:
-            return self.elaboration.report(problem, expression.span)
-        except Undecided as undecided:
-            return self.elaboration.report(
-                names.NOT_KNOWN_YET(str(undecided), depends_on=undecided.symbols), expression.span
-            )
+        except (Silent, Problem, Undecided) as error:
+            return self._failed(error, expression.span)
         finally:
             budget.depth -= 1
+
+    def _failed(self, error: Silent | Problem | Undecided, span: Span) -> Any:
+        """Report why an expression has no value, and return POISON for it."""
+        if isinstance(error, Silent):
+            return POISON
+        if isinstance(error, Undecided):
+            error = names.NOT_KNOWN_YET(str(error), depends_on=error.symbols)
+        return self.elaboration.report(error, span)
 
     def _evaluate(self, e: tree.Expression) -> Any:
         match e:
@@ -116,14 +118,8 @@ class ExpressionEvaluator(Evaluator):
         for link in reversed(links):
             try:
                 value = self._pipe(value, span, link) if isinstance(link, tree.Pipe) else self._binary(link, value)
-            except Silent:
-                value = POISON
-            except Undecided as undecided:
-                value = self.elaboration.report(
-                    names.NOT_KNOWN_YET(str(undecided), depends_on=undecided.symbols), link.span
-                )
-            except Problem as problem:
-                value = self.elaboration.report(problem, link.span)
+            except (Silent, Problem, Undecided) as error:
+                value = self._failed(error, link.span)
             span = link.span
         return value
 
@@ -152,14 +148,11 @@ class ExpressionEvaluator(Evaluator):
         return compute(e.operator, left, right)
 
     def _unary(self, e: tree.Unary) -> Any:
-        if e.operator == "not":
-            value = self.evaluate(e.operand)
-            if isinstance(value, bool):
-                return not value
-        else:
-            value = self.evaluate(e.operand)
-            if is_number(value):
-                return -value
+        value = self.evaluate(e.operand)
+        if e.operator == "not" and isinstance(value, bool):
+            return not value
+        if e.operator == "-" and is_number(value):
+            return -value
         if value is POISON:
             return POISON
         if isinstance(value, RawColumn):

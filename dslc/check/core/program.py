@@ -178,17 +178,10 @@ class _Resolver:
                 scope.spans[name] = span
         scope.incomplete |= found.incomplete
         scope.damaged |= found.damaged
-        for mine, theirs in _kinds(scope, found):
-            for name, value in theirs.items():
+        for kind in ("params", "blocks", "data", "trains", "aliases"):
+            for name, value in getattr(found, kind).items():
                 if name not in clashing:
-                    mine.setdefault(name, value)
-
-
-def _kinds(scope: FileScope, found: FileScope) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    return [
-        (scope.params, found.params), (scope.blocks, found.blocks), (scope.data, found.data),
-        (scope.trains, found.trains), (scope.aliases, found.aliases),
-    ]  # fmt: skip
+                    getattr(scope, kind).setdefault(name, value)
 
 
 def _join(importer: str, written: str, span: Span) -> str:

@@ -113,11 +113,9 @@ class Scope:
 
     def lookup(self, name: str) -> Any:
         """Return the value of a name, MISSING where it has none."""
-        scope: Scope | None = self
-        while scope is not None:
+        for scope in self.chain():
             if name in scope.values:
                 return scope.values[name]
-            scope = scope.parent
         if name in self.file.params:
             return self.file.params[name]
         return self.file.aliases.get(name, MISSING)
@@ -127,24 +125,16 @@ class Scope:
 
     def find(self, name: str) -> Any:
         """Return what a name can be applied as, of what the file itself declares; else MISSING."""
-        scope: Scope | None = self
-        while scope is not None:
+        for scope in self.chain():
             if name in scope.callables:
                 return scope.callables[name]
             if name in scope.functions:
                 return scope.functions[name]
-            scope = scope.parent
         return self.file.blocks.get(name, MISSING)
 
     def bind(self, name: str, value: Any) -> None:
         """Bind a name: where it was bound first in this block, else here."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                scope.values[name] = value
-                return
-            scope = scope.parent
-        self.values[name] = value
+        next((scope for scope in self.chain() if name in scope.values), self).values[name] = value
 
     def check_shadowing(self, name: str, span: Span) -> None:
         """Refuse to bind a name that the file uses for a value.
@@ -169,18 +159,14 @@ class Scope:
 
     def names(self) -> Iterator[str]:
         """Yield every value's name, for suggestions."""
-        scope: Scope | None = self
-        while scope is not None:
+        for scope in self.chain():
             yield from scope.values
-            scope = scope.parent
         yield from self.file.params
         yield from self.file.aliases
 
     def callable_names(self) -> Iterator[str]:
         """Yield the names of everything that the file can apply, for suggestions."""
-        scope: Scope | None = self
-        while scope is not None:
+        for scope in self.chain():
             yield from scope.callables
             yield from scope.functions
-            scope = scope.parent
         yield from self.file.blocks

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dslc.check.core.matching import Silent
@@ -19,6 +20,8 @@ __all__ = ["conditions_of", "directions_of"]
 
 _BOOLEAN = {"<", "<=", ">", ">=", "==", "!=", "and", "or"}
 _BINARY = {*_BOOLEAN, "+", "-", "*", "/"}
+_DEEPEST = 200
+_SPLITS = "split train = 70%, validation = 15%, test = 15%"
 
 
 def directions_of(
@@ -45,17 +48,11 @@ def conditions_of(train: TrainEvaluation, directions: Mapping[str, str | None]) 
     if "validation" in splits:
         figures += [f"validation.{name}" for name in directions]
 
-    def number(e: tree.Expression) -> Any:
-        value = train.evaluator().evaluate(e)
-        if value is POISON:
-            raise Silent
-        return value
-
     def checked(e: tree.Expression) -> Condition | None:
         if any(name in train.broken for name in re.findall(r"\w+", e.span.text)):
             return None  # what it watches could not be taken, which is reported
         try:
-            return check_condition(e, figures=figures, directions=directions, number=number)
+            return _Conditions(train, figures, directions).condition(e)
         except Silent:
             train.failed = True
         except Problem as problem:
@@ -64,110 +61,121 @@ def conditions_of(train: TrainEvaluation, directions: Mapping[str, str | None]) 
 
     stop = checked(stop_node.condition) if stop_node else None
     if stop is not None and not stop.boolean:
-        train.report(
-            errors.BAD_CONDITION(
-                "'stop when' needs something that is true or false", hint="for example: validation.loss < 0.05"
-            ),
-            stop.span,
-        )
-    keep = None
-    if keep_node is not None:
-        figure = checked(keep_node.value)
-        if figure is not None:
-            highest = keep_node.mode == "highest"
-            if keep_node.mode == "best":
-                direction = figure_direction(figure.text.replace(" ", ""), directions)
-                if direction is None:
-                    train.report(
-                        errors.BAD_CONDITION(
-                            f"whether '{figure.text}' is better high or low is not known",
-                            hint=f"write: keep highest {figure.text}  or: keep lowest {figure.text}",
-                        ),
-                        figure.span,
-                    )
-                highest = direction == "highest"
-            if figure.boolean:
-                train.report(errors.BAD_CONDITION("'keep' needs a figure, not a condition"), figure.span)
-            keep = Keep(figure, highest, figure.span)
-    return stop, keep
+        message = "'stop when' needs something that is true or false"
+        train.report(errors.BAD_CONDITION(message, hint="for example: validation.loss < 0.05"), stop.span)
+    figure = checked(keep_node.value) if keep_node else None
+    if figure is None:
+        return stop, None
+    direction = keep_node.mode
+    if direction == "best":
+        direction = _direction(figure.text.replace(" ", ""), directions)
+        if direction is None:
+            message = f"whether '{figure.text}' is better high or low is not known"
+            hint = f"write: keep highest {figure.text}  or: keep lowest {figure.text}"
+            train.report(errors.BAD_CONDITION(message, hint=hint), figure.span)
+    if figure.boolean:
+        train.report(errors.BAD_CONDITION("'keep' needs a figure, not a condition"), figure.span)
+    return stop, Keep(figure, direction == "highest", figure.span)
 
 
-def figure_direction(figure: str, directions: Mapping[str, str | None]) -> str | None:
+def _direction(figure: str, directions: Mapping[str, str | None]) -> str | None:
     """Return whether a figure such as ``validation.accuracy`` is better ``highest`` or ``lowest``."""
     return directions.get(figure.partition(".")[2])
 
 
-def check_condition(
-    expression: tree.Expression,
-    *,
-    figures: Sequence[str],
-    directions: Mapping[str, str | None],
-    number: Callable[[tree.Expression], Any],
-) -> Condition:
-    """Check an expression of figures; ``number`` evaluates what is known at compile time.
+@dataclass
+class _Conditions:
+    """Reads a condition of figures."""
 
-    Raises:
-        Problem: it names a figure that is not there, or is no expression of figures.
-    """
-    seen: set[str] = set()
-    if _depth(expression) > _DEEPEST:
-        raise errors.BAD_CONDITION("this condition is too long").at(expression.span)
+    train: TrainEvaluation
+    figures: Sequence[str]
+    directions: Mapping[str, str | None]
+    seen: set[str] = field(default_factory=set)
 
-    def build(e: tree.Expression) -> tuple[Expression, bool]:
+    def condition(self, expression: tree.Expression) -> Condition:
+        """Check an expression of figures.
+
+        Raises:
+            Problem: it names a figure that is not there, or is no expression of figures.
+        """
+        if _depth(expression) > _DEEPEST:
+            raise errors.BAD_CONDITION("this condition is too long").at(expression.span)
+        built, boolean = self.build(expression)
+        return Condition(built, frozenset(self.seen), expression.span.text, expression.span, boolean)
+
+    def build(self, e: tree.Expression) -> tuple[Expression, bool]:
+        """Return what an expression computes, and whether that is true or false."""
+        figures = self.figures
         match e:
             case tree.Member() | tree.Name() if (figure := e.span.text.replace(" ", "")) in figures:
-                seen.add(figure)
+                self.seen.add(figure)
                 return Figure(figure), False
             case tree.Member(target=tree.Name(id="test")):
-                raise errors.BAD_CONDITION(
-                    "the test split is never looked at while training",
-                    hint="watch a validation split: split train = 70%, validation = 15%, test = 15%",
-                ).at(e.span)
+                hint = f"watch a validation split: {_SPLITS}"
+                raise errors.BAD_CONDITION("the test split is never looked at while training", hint=hint).at(e.span)
             case tree.Member(target=tree.Name(id="validation")) if not any("validation." in f for f in figures):
-                raise errors.BAD_CONDITION(
-                    "there is no validation split",
-                    hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
-                ).at(e.span)
+                hint = f"add one to the data: {_SPLITS}"
+                raise errors.BAD_CONDITION("there is no validation split", hint=hint).at(e.span)
             case tree.Member(target=tree.Name(id="train" | "validation")):
-                raise errors.BAD_CONDITION(
-                    f"there is no figure '{e.span.text}'",
-                    hint=did_you_mean(e.span.text, figures) or f"the figures are {', '.join(figures)}",
-                ).at(e.span)
+                hint = did_you_mean(e.span.text, figures) or f"the figures are {', '.join(figures)}"
+                raise errors.BAD_CONDITION(f"there is no figure '{e.span.text}'", hint=hint).at(e.span)
             case tree.Call(function=tree.Name(id="stalled")):
-                return _stalled(e, figures, directions, number, seen), True
+                return self.stalled(e), True
             case tree.Unary(operator=sign, operand=operand):
-                return Calculation(sign, (build(operand)[0],)), sign == "not"
+                return Calculation(sign, (self.build(operand)[0],)), sign == "not"
             case tree.Binary(operator=sign, left=left, right=right) if sign in _BINARY:
-                return Calculation(sign, (build(left)[0], build(right)[0])), sign in _BOOLEAN
+                return Calculation(sign, (self.build(left)[0], self.build(right)[0])), sign in _BOOLEAN
             case tree.Name() if unclear := _incomplete(e.id, figures):
                 raise unclear.at(e.span)
-        value = number(e)
+        value = self.number(e)
         if not is_number(value) and not isinstance(value, bool):
-            raise errors.BAD_CONDITION(
-                f"this is {kind_of(value)}, not a figure", hint=f"the figures are {', '.join(figures)}"
-            ).at(e.span)
+            hint = f"the figures are {', '.join(figures)}"
+            raise errors.BAD_CONDITION(f"this is {kind_of(value)}, not a figure", hint=hint).at(e.span)
         return Number(value), isinstance(value, bool)
 
-    built, boolean = build(expression)
-    return Condition(built, frozenset(seen), expression.span.text, expression.span, boolean)
+    def number(self, e: tree.Expression) -> Any:
+        """Return the value of what is known at compile time."""
+        value = self.train.evaluator().evaluate(e)
+        if value is POISON:
+            raise Silent
+        return value
+
+    def stalled(self, e: tree.Call) -> Stalled:
+        """``stalled(figure, epochs = n)``: the best value is at least n epochs old."""
+        usage = "write stalled(validation.loss, epochs = 5)"
+        if not e.arguments or e.arguments[0].name is not None:
+            raise errors.BAD_CONDITION("stalled needs a figure", hint=usage).at(e.span)
+        watched = e.arguments[0].value
+        figure = watched.span.text.replace(" ", "")
+        self.condition(watched)
+        if figure not in self.figures:
+            raise errors.BAD_CONDITION("stalled watches one figure", hint=usage).at(watched.span)
+        direction = _direction(figure, self.directions)
+        if direction is None:
+            message = f"whether '{figure}' is better high or low is not known"
+            raise errors.BAD_CONDITION(message, hint="watch a loss, or a metric of the library").at(watched.span)
+        rest = e.arguments[1:]
+        if len(rest) != 1 or rest[0].name not in ("epochs", "steps"):
+            raise errors.BAD_CONDITION("stalled needs 'epochs = n' or 'steps = n'", hint=usage).at(e.span)
+        unit, given = rest[0].name, rest[0]
+        patience = self.number(given.value)
+        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
+            message = f"'{unit}' is a whole number of at least 1, not {kind_of(patience)}"
+            raise errors.BAD_CONDITION(message).at(given.span)
+        return Stalled(figure, direction == "highest", unit.removesuffix("s"), patience)
 
 
 def _incomplete(name: str, figures: Sequence[str]) -> Problem | None:
     """Say what a name means that lacks its split, or has it as other tools write it; None if it means no figure."""
     foreign = re.sub(r"^(val|valid)_", "validation.", name)
     if foreign in figures:
-        return errors.BAD_CONDITION(
-            f"there is no figure '{name}'", hint=Repair(f"here it is called '{foreign}'", foreign)
-        )
+        hint = Repair(f"here it is called '{foreign}'", foreign)
+        return errors.BAD_CONDITION(f"there is no figure '{name}'", hint=hint)
     meant = [figure for figure in figures if figure.endswith(f".{name}")]
     if not meant:
         return None
-    return errors.BAD_CONDITION(
-        f"'{name}' is known for more than one split", hint=f"write {' or '.join(reversed(meant))}"
-    )
-
-
-_DEEPEST = 200
+    said = f"write {' or '.join(reversed(meant))}"
+    return errors.BAD_CONDITION(f"'{name}' is known for more than one split", hint=said)
 
 
 def _depth(expression: tree.Expression) -> int:
@@ -182,34 +190,3 @@ def _depth(expression: tree.Expression) -> int:
         elif isinstance(e, tree.Unary):
             open_.append((e.operand, depth + 1))
     return deepest
-
-
-def _stalled(
-    e: tree.Call, figures: Sequence[str], directions: Mapping[str, str | None],
-    number: Callable[[tree.Expression], Any], seen: set[str],
-) -> Stalled:  # fmt: skip
-    """``stalled(figure, epochs = n)``: the best value is at least n epochs old."""
-    usage = "write stalled(validation.loss, epochs = 5)"
-    if not e.arguments or e.arguments[0].name is not None:
-        raise errors.BAD_CONDITION("stalled needs a figure", hint=usage).at(e.span)
-    watched = e.arguments[0].value
-    figure = watched.span.text.replace(" ", "")
-    check_condition(watched, figures=figures, directions=directions, number=number)
-    if figure not in figures:
-        raise errors.BAD_CONDITION("stalled watches one figure", hint=usage).at(watched.span)
-    direction = figure_direction(figure, directions)
-    if direction is None:
-        raise errors.BAD_CONDITION(
-            f"whether '{figure}' is better high or low is not known", hint="watch a loss, or a metric of the library"
-        ).at(watched.span)
-    rest = e.arguments[1:]
-    if len(rest) != 1 or rest[0].name not in ("epochs", "steps"):
-        raise errors.BAD_CONDITION("stalled needs 'epochs = n' or 'steps = n'", hint=usage).at(e.span)
-    unit = "epoch" if rest[0].name == "epochs" else "step"
-    patience = number(rest[0].value)
-    if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
-        raise errors.BAD_CONDITION(f"'{rest[0].name}' is a whole number of at least 1, not {kind_of(patience)}").at(
-            rest[0].span
-        )
-    seen.add(figure)
-    return Stalled(figure, direction == "highest", unit, patience)
