@@ -76,19 +76,13 @@ def _of_sizes(sign: str, left: Any, right: Any) -> tuple[Any, Any]:
     """Return operands of which one is a size known at run time only, so that the other is a whole number."""
     size, other = (left, right) if isinstance(left, Symbolic) else (right, left)
     if sign == "/":
-        raise names.BAD_ARITHMETIC(
-            f"'{size}' is a size known at run time only, and '/' could give a fraction",
-            hint="divide with '//'",
-            depends_on=symbols_in(size),
-        )
+        message = f"'{size}' is a size known at run time only, and '/' could give a fraction"
+        raise names.BAD_ARITHMETIC(message, hint="divide with '//'", depends_on=symbols_in(size))
     if not isinstance(other, float):
         return left, right
     if not other.is_integer():
-        raise names.BAD_ARITHMETIC(
-            f"'{size}' is a size known at run time only, and computes with whole numbers, not with {other:g}",
-            hint="divide with '//', which rounds down",
-            depends_on=symbols_in(size),
-        )
+        message = f"'{size}' is a size known at run time only, and computes with whole numbers, not with {other:g}"
+        raise names.BAD_ARITHMETIC(message, hint="divide with '//', which rounds down", depends_on=symbols_in(size))
     return (left, int(right)) if right is other else (int(left), right)
 
 

@@ -72,12 +72,9 @@ def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Give
             )
             value = POISON
         if isinstance(value, Value):
-            diagnostics.add(
-                names.NOT_KNOWN_YET(
-                    f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}",
-                    hint=f"tensors flow in: (a, b) -> {block.node.name}",
-                ).at(bound.by_name[formal.name].span)
-            )
+            message = f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}"
+            hint = f"tensors flow in: (a, b) -> {block.node.name}"
+            diagnostics.add(names.NOT_KNOWN_YET(message, hint=hint).at(bound.by_name[formal.name].span))
             value = POISON
         failed |= value is POISON
         scope.values[formal.name] = value

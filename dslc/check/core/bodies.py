@@ -163,10 +163,8 @@ class Body:
                 f"'{s.name}' is an argument of {self.block.node.name} already", hint="choose another name"
             ).at(s.name_span, Label(formal.span, "the argument"))
         if s.default is not None:
-            raise names.NOT_AVAILABLE(
-                f"the input '{s.name}' is optional, which this version does not build yet",
-                hint="leave the default away",
-            ).at(s.default.span)
+            message = f"the input '{s.name}' is optional, which this version does not build yet"
+            raise names.NOT_AVAILABLE(message, hint="leave the default away").at(s.default.span)
         if self.operands is None:
             type = declared_type(s.type, scope, evaluator.evaluate)
             self.elaboration.check_size(type, s.type.span)
@@ -266,10 +264,8 @@ class Body:
             raise Silent
         run = found.configured(site)
         if run is None:
-            raise names.NOT_APPLICABLE(
-                f"'{callee.span.text}' is no layer and no block",
-                hint=f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies",
-            ).at(callee.span)
+            hint = f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies"
+            raise names.NOT_APPLICABLE(f"'{callee.span.text}' is no layer and no block", hint=hint).at(callee.span)
         if run is POISON:
             raise Silent
         for scope in evaluator.scope.chain():

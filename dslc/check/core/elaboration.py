@@ -135,10 +135,8 @@ class Elaboration:
         if isinstance(number, Symbolic):
             return self._leaf(DimensionOf(dimension=number, given=type), type, span)
         if not isinstance(number, bool) and not _representable(number, element):
-            raise matching.BAD_LITERAL(
-                f"the number {number} does not fit a tensor of {element}",
-                hint="convert the tensor first: cast(x, float32)" if not element.is_float else None,
-            ).at(span)
+            hint = "convert the tensor first: cast(x, float32)" if not element.is_float else None
+            raise matching.BAD_LITERAL(f"the number {number} does not fit a tensor of {element}", hint=hint).at(span)
         return self._leaf(Literal(array=np.asarray(number, element.numpy), given=type), type, span)
 
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
@@ -277,10 +275,8 @@ class Elaboration:
             least *= max(1, int(low)) if low > 0 else 1
         if least > self.limits.tensor_elements:
             size = f"{least:,}" if least < 2**63 else f"{float(2**63):.0e} or more"
-            raise names.LIMIT_REACHED(
-                f"a tensor {type} has {size} elements, more than {self.limits.tensor_elements:,}",
-                hint="'--limit tensor_elements=N' raises the limit",
-            ).at(span)
+            message = f"a tensor {type} has {size} elements, more than {self.limits.tensor_elements:,}"
+            raise names.LIMIT_REACHED(message, hint="'--limit tensor_elements=N' raises the limit").at(span)
 
     def own(self, record: ParameterRecord, word: str) -> ParameterRecord:
         """File a parameter under its path; a second use must have the same shape.
@@ -290,10 +286,8 @@ class Elaboration:
         """
         span = record.span
         if not record.network:
-            raise objectives.OWNER_NEEDED(
-                f"{word} has parameters, and stands outside of a model",
-                hint="move it into a model, and call that: Net(image)",
-            ).at(span)
+            message = f"{word} has parameters, and stands outside of a model"
+            raise objectives.OWNER_NEEDED(message, hint="move it into a model, and call that: Net(image)").at(span)
         known = self.parameters.get(record.path)
         if known is not None:
             if not _same_shape(known.variable.shape, record.variable.shape):

@@ -61,10 +61,8 @@ def declared_type(declared: tree.TypeOf, scope: Scope, evaluate: Evaluate) -> Te
         if isinstance(dimension, tree.Wildcard):
             shape.append(symbol(f"ANY_{number}"))
         elif isinstance(dimension, tree.Ellipsis_):
-            raise errors.BAD_TYPE(
-                "'...' matches dimensions of a tensor that is given; here the shape must be told",
-                hint="give every dimension a number or a symbol",
-            ).at(dimension.span)
+            message = "'...' matches dimensions of a tensor that is given; here the shape must be told"
+            raise errors.BAD_TYPE(message, hint="give every dimension a number or a symbol").at(dimension.span)
         else:
             introduce_symbols(dimension, scope)
             shape.append(dimension_of(dimension, evaluate))

@@ -111,12 +111,9 @@ class Params:
         kind = param.type.element
         if kind not in _TYPES or param.type.dims is not None:
             self.used.add(param.name)
-            self.diagnostics.add(
-                errors.BAD_PARAM(
-                    f"a param is of type int, float, bool or string, not {param.type.span.text}",
-                    hint=f"write: param {param.name}: int = ...",
-                ).at(param.type.span)
-            )
+            message = f"a param is of type int, float, bool or string, not {param.type.span.text}"
+            hint = f"write: param {param.name}: int = ..."
+            self.diagnostics.add(errors.BAD_PARAM(message, hint=hint).at(param.type.span))
             return POISON
         value = evaluator.evaluate(param.default)
         domain = self.domain(param, evaluator)
@@ -129,12 +126,9 @@ class Params:
             text = self.settings[param.name]
             given = _parse_setting(kind, text)
             if given is POISON:  # the default stands, so that nothing that depends on it seems wrong as well
-                self.diagnostics.add(
-                    errors.BAD_SETTING(
-                        f"--set {param.name}={text}: '{param.name}' is of type {kind}",
-                        hint=f"for example: --set {param.name}={param.default.span.text}",
-                    ).at(param.name_span)
-                )
+                message = f"--set {param.name}={text}: '{param.name}' is of type {kind}"
+                hint = f"for example: --set {param.name}={param.default.span.text}"
+                self.diagnostics.add(errors.BAD_SETTING(message, hint=hint).at(param.name_span))
             else:
                 value = given
                 self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
@@ -180,11 +174,8 @@ class Params:
         if not inside:
             assert param.domain is not None
             shown = f"{value:g}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else value
-            self.diagnostics.add(
-                code(f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}").at(
-                    span, Label(param.domain.span, "the domain")
-                )
-            )
+            message = f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}"
+            self.diagnostics.add(code(message).at(span, Label(param.domain.span, "the domain")))
 
 
 def _cycle(uses: Mapping[str, Sequence[str]], waiting: Mapping[str, tree.Param]) -> list[str]:

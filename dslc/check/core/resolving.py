@@ -103,10 +103,8 @@ def _member(scope: Scope, target: tree.Member) -> BlockDeclaration:
     if target.name not in owner.blocks:
         if owner.incomplete:
             raise Silent
-        raise names.UNKNOWN_MEMBER(
-            f"the imported file declares no block or model '{target.name}'",
-            hint=did_you_mean(target.name, owner.blocks),
-        ).at(target.name_span)
+        message = f"the imported file declares no block or model '{target.name}'"
+        raise names.UNKNOWN_MEMBER(message, hint=did_you_mean(target.name, owner.blocks)).at(target.name_span)
     return owner.blocks[target.name]
 
 

@@ -61,17 +61,13 @@ class _DataChecker:
             if isinstance(s, tree.SourceStatement):
                 self.guard(s, self.source)
         if not any(isinstance(s, tree.SourceStatement) for s in self.node.body):
-            self.diagnostics.add(
-                names.MISSING_STATEMENT(
-                    f"the data set {self.node.name} has no source", hint='add: source csv("data.csv")'
-                ).at(self.node.name_span)
-            )
+            message = f"the data set {self.node.name} has no source"
+            hint = 'add: source csv("data.csv")'
+            self.diagnostics.add(names.MISSING_STATEMENT(message, hint=hint).at(self.node.name_span))
         if not any(isinstance(s, tree.Field) for s in self.node.body):
-            self.diagnostics.add(
-                names.MISSING_STATEMENT(
-                    f"the data set {self.node.name} has no field", hint='add: field x: float32 = column("x")'
-                ).at(self.node.name_span)
-            )
+            message = f"the data set {self.node.name} has no field"
+            hint = 'add: field x: float32 = column("x")'
+            self.diagnostics.add(names.MISSING_STATEMENT(message, hint=hint).at(self.node.name_span))
         names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
         flat = bool(self.sources) and all(getattr(source, "flat", False) for source in self.sources.values())
         read = ColumnsRead(facts, names_of_fields, flat)
@@ -94,11 +90,9 @@ class _DataChecker:
                     written = s
                     split, sound = read_split(s, self.evaluator())
                 case tree.Augment():
-                    self.diagnostics.add(
-                        names.NOT_AVAILABLE(
-                            "augmentation is not built in this version", hint="prepare the data outside for now"
-                        ).at(s.span)
-                    )
+                    message = "augmentation is not built in this version"
+                    hint = "prepare the data outside for now"
+                    self.diagnostics.add(names.NOT_AVAILABLE(message, hint=hint).at(s.span))
         misfit = misfit_of(split, written, self.source_spans, names_of_fields, self.node.name_span) if sound else None
         if misfit is not None:
             self.diagnostics.add(misfit)
@@ -149,10 +143,8 @@ class _DataChecker:
         self.sources[s.name] = POISON
         name = s.value.function.span.text
         if name not in SOURCES:
-            raise names.UNKNOWN_LAYER(
-                f"there is no kind of source '{name}'",
-                hint=word_hint(name, SOURCES) or did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}",
-            ).at(s.value.function.span)
+            hint = word_hint(name, SOURCES) or did_you_mean(name, SOURCES) or f"kinds are {', '.join(SOURCES)}"
+            raise names.UNKNOWN_LAYER(f"there is no kind of source '{name}'", hint=hint).at(s.value.function.span)
         evaluator = self.evaluator()
         evaluator.scope.unknown_hint = lambda name: f'paths stand in quotes: {s.value.function.span.text}("{name}.csv")'
         value = evaluator.evaluate(s.value)
@@ -185,10 +177,8 @@ class _DataChecker:
                 s.type.span
             )
         if type.element is STRING:
-            raise matching.BAD_TYPE(
-                "a field is made of numbers; text columns are coded",
-                hint=f'write: field {s.name}: int64 = category(column("..."))',
-            ).at(s.type.span)
+            hint = f'write: field {s.name}: int64 = category(column("..."))'
+            raise matching.BAD_TYPE("a field is made of numbers; text columns are coded", hint=hint).at(s.type.span)
         self.elaboration.check_size(type, s.type.span)
         self.fields[s.name] = FieldPlan(s.name, type, None, s.name_span, s.doc, (), None)
         self.fields[s.name] = check_field(s, type, self.file, self.elaboration, read)
@@ -221,8 +211,6 @@ def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
         )
     checked = data.fields[name]
     if not any(fit.codes for fit in checked.fits):
-        raise objectives.BAD_FITTED(
-            f"the field '{name}' has no categories",
-            hint=f'declare it as: field {name}: int64 = category(column("..."))',
-        )
+        message = f"the field '{name}' has no categories"
+        raise objectives.BAD_FITTED(message, hint=f'declare it as: field {name}: int64 = category(column("..."))')
     return facts.class_counts[name] if name in facts.class_counts else class_count_symbol(name)

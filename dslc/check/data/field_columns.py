@@ -107,10 +107,8 @@ class FieldColumns:
             raise code(f"{call.name} takes {what} in quotes", hint=hint).at(call.span)
         for argument in given:
             if argument.name is not None or not isinstance(argument.value, str):
-                raise names.WRONG_KIND(
-                    f"{call.name} takes names in quotes, not {kind_of(argument.value)}",
-                    hint=f'write: {call.name}("name")',
-                ).at(argument.span)
+                message = f"{call.name} takes names in quotes, not {kind_of(argument.value)}"
+                raise names.WRONG_KIND(message, hint=f'write: {call.name}("name")').at(argument.span)
         raw = RawColumn(tuple(a.value for a in given), many, call.span, self.number)
         marks = [mark for a in call.arguments if a.name == "missing" for mark in self.marks(a)]
         self.read.note(raw, marks)

@@ -187,10 +187,8 @@ class FieldWords(FieldColumns):
         raw = given[0].value if given else None
         if not isinstance(raw, RawColumn) or raw.many:
             what = f", and this is {kind_of(raw)}" if given else ""
-            raise objectives.BAD_FITTED(
-                f"datetime reads one column as it stands{what}",
-                hint='for example: datetime(column("when"), "%Y-%m-%d")',
-            ).at(call.span)
+            message = f"datetime reads one column as it stands{what}"
+            raise objectives.BAD_FITTED(message, hint='for example: datetime(column("when"), "%Y-%m-%d")').at(call.span)
         written = formats[0].value if formats else None
         if written is not None and not isinstance(written, str):
             raise names.WRONG_KIND(f"the format of a time is a text, not {kind_of(written)}").at(formats[0].span)
@@ -208,10 +206,8 @@ class FieldWords(FieldColumns):
     def elsewhere(self, call: CallSite) -> Any:
         """Words that are known and do not belong into a field."""
         if call.name in ("past", "future"):
-            raise names.NOT_AVAILABLE(
-                f"windows over rows, such as {call.name}, are not built in this version",
-                hint="make the windows outside, and read them as columns",
-            ).at(call.span)
+            message = f"windows over rows, such as {call.name}, are not built in this version"
+            raise names.NOT_AVAILABLE(message, hint="make the windows outside, and read them as columns").at(call.span)
         if call.name in FUNCTIONS:
             raise names.NOT_APPLICABLE(
                 f"{call.name} draws anew at each step, and a field is computed once",
@@ -274,10 +270,8 @@ def check_format(format: str, span: Span) -> None:
         ).at(span)
     if ("I" in parts) != ("p" in parts):
         said = "%I counts to twelve, and needs %p" if "I" in parts else "%p says which half of the day %I counts in"
-        raise objectives.BAD_FITTED(
-            f"the format '{format}' leaves the half of the day open: {said}",
-            hint='write "%I:%M %p" for 05:30 PM, and "%H:%M" for 17:30',
-        ).at(span)
+        message = f"the format '{format}' leaves the half of the day open: {said}"
+        raise objectives.BAD_FITTED(message, hint='write "%I:%M %p" for 05:30 PM, and "%H:%M" for 17:30').at(span)
     try:
         datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(format), format)
     except (ValueError, re.error):

@@ -30,13 +30,11 @@ def read_split(s: tree.Split, evaluator: Evaluator) -> tuple[SplitPlan, bool]:
         name = entry.name or ""
         if name in ("by", "order", "group"):
             if not isinstance(entry.value, tree.Name):
-                diagnostics.add(
-                    objectives.BAD_SPLIT(
-                        f"'{name}' names a field or a column",
-                        hint=f"declare what it is to go by, field {EXAMPLES[name]} = ..., and write: "
-                        f"{name} = {EXAMPLES[name].partition(':')[0]}",
-                    ).at(entry.span)
+                hint = (
+                    f"declare what it is to go by, field {EXAMPLES[name]} = ..., and write: "
+                    f"{name} = {EXAMPLES[name].partition(':')[0]}"
                 )
+                diagnostics.add(objectives.BAD_SPLIT(f"'{name}' names a field or a column", hint=hint).at(entry.span))
                 continue
             settings[name] = entry.value.id
             continue
@@ -51,12 +49,8 @@ def read_split(s: tree.Split, evaluator: Evaluator) -> tuple[SplitPlan, bool]:
                 continue
             settings["seed"] = value
         elif not is_number(value) or isinstance(value, Symbolic) or not 0 < value <= 1:
-            diagnostics.add(
-                objectives.BAD_SPLIT(
-                    f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}",
-                    hint=f"for example: {name} = 70%",
-                ).at(entry.span)
-            )
+            message = f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}"
+            diagnostics.add(objectives.BAD_SPLIT(message, hint=f"for example: {name} = 70%").at(entry.span))
         elif name in fractions:
             diagnostics.add(names.GIVEN_TWICE(f"the part '{name}' is given twice").at(entry.span))
         else:

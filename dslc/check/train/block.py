@@ -36,10 +36,8 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     freezes = train.of(tree.Freeze)
     minimizes: list[tree.Minimize] = train.of(tree.Minimize)
     if not minimizes:
-        train.report(
-            names.MISSING_STATEMENT(f"'{node.name}' minimizes nothing", hint="add: minimize loss(...) using Adam"),
-            node.name_span,
-        )
+        message = f"'{node.name}' minimizes nothing"
+        train.report(names.MISSING_STATEMENT(message, hint="add: minimize loss(...) using Adam"), node.name_span)
     elaboration.frozen = frozen_by(freezes)
     evaluated = [train.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
     alone = networks_alone(train)

@@ -23,11 +23,8 @@ def data_of(train: TrainEvaluation, facts: Facts) -> DataPlan | None:
     uses = train.of(tree.UseData)
     if len(uses) != 1:
         if uses:
-            train.report(
-                names.REPEATED_STATEMENT("one train block reads one data set"),
-                uses[1].span,
-                Label(uses[0].span, "the first one"),
-            )
+            message = "one train block reads one data set"
+            train.report(names.REPEATED_STATEMENT(message), uses[1].span, Label(uses[0].span, "the first one"))
         else:
             known = sorted(train.file.data)
             hint = f"add: data {known[0]}" if known else "declare: data name { ... }"
@@ -38,12 +35,8 @@ def data_of(train: TrainEvaluation, facts: Facts) -> DataPlan | None:
         train.failed = True
         if train.file.incomplete or use.name in train.file.damaged:
             return None
-        train.report(
-            names.UNKNOWN_DECLARATION(
-                f"there is no data set '{use.name}'", hint=did_you_mean(use.name, train.file.data)
-            ),
-            use.name_span,
-        )
+        message = f"there is no data set '{use.name}'"
+        train.report(names.UNKNOWN_DECLARATION(message, hint=did_you_mean(use.name, train.file.data)), use.name_span)
         return None
     declaration, scope = train.file.data[use.name]
     with train.elaboration.graph(training=False):
@@ -78,11 +71,8 @@ def _is_declared(train: TrainEvaluation, target: tree.Target, seen: dict[str, Sp
     if clash is None and train.data is not None and target.name in train.data.fields:
         clash = train.data.fields[target.name].span
     if clash is not None:
-        train.report(
-            names.DUPLICATE(f"'{target.name}' is declared already", hint="choose another name"),
-            target.span,
-            Label(clash, "declared here"),
-        )
+        message = f"'{target.name}' is declared already"
+        train.report(names.DUPLICATE(message, hint="choose another name"), target.span, Label(clash, "declared here"))
     seen.setdefault(target.name, target.span)
     return clash is not None
 

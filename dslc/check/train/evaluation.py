@@ -85,10 +85,8 @@ class TrainEvaluation:
             missing = [formal.name for formal in block.node.formals if formal.default is None]
             if missing and not block.damaged:
                 values = ", ".join(f"{argument} = ..." for argument in missing)
-                raise names.MISSING_ARGUMENT(
-                    f"{name} needs {' and '.join(map(repr, missing))}",
-                    hint=f"make a network of it first: net {snake_case(name)} = {name}({values})",
-                ).at(span)
+                hint = f"make a network of it first: net {snake_case(name)} = {name}({values})"
+                raise names.MISSING_ARGUMENT(f"{name} needs {' and '.join(map(repr, missing))}", hint=hint).at(span)
             arguments = bind_formals(self.evaluator(), block, [], span)
             if arguments is POISON:
                 self.failed = True

@@ -29,13 +29,9 @@ def matched_paths(train: TrainEvaluation, paths: tree.Paths) -> list[tuple[PathP
         matches = pattern.among(train.elaboration.parameters)
         if not matches:
             relation = "matches" if pattern.glob else "begins with"
-            train.report(
-                objectives.NO_SUCH_PATH(
-                    f"no parameter's path {relation} '{pattern.text}'",
-                    hint=did_you_mean(pattern.text, prefixes_of(train.elaboration.parameters)),
-                ),
-                pattern.span,
-            )
+            message = f"no parameter's path {relation} '{pattern.text}'"
+            hint = did_you_mean(pattern.text, prefixes_of(train.elaboration.parameters))
+            train.report(objectives.NO_SUCH_PATH(message, hint=hint), pattern.span)
         found.append((pattern, matches or None))
     return found
 

@@ -58,13 +58,8 @@ def objective_of(
     if value.type.rank and value.type.element.is_float and BATCH in value.type.symbols:
         value = train.elaboration.call("mean", [value], m.value.span)  # a bare tensor is averaged over its elements
     if value.type.rank or not value.type.element.is_float:
-        train.report(
-            objectives.NOT_SCALAR(
-                f"an objective is one number of floating point, and this is {value.type}",
-                hint="reduce it with mean or sum",
-            ),
-            m.value.span,
-        )
+        message = f"an objective is one number of floating point, and this is {value.type}"
+        train.report(objectives.NOT_SCALAR(message, hint="reduce it with mean or sum"), m.value.span)
         return None
     check_scales(value, train.elaboration.diagnostics)
     groups = groups_of(train, m, value, optimizers)
@@ -148,24 +143,15 @@ def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
             train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
             return POISON
         if isinstance(found, (LibraryWord, Block)):
-            train.report(
-                names.WRONG_KIND(
-                    f"behind 'using' stands an optimizer, and '{callee.id}' is {found.described}",
-                    hint="for example: using Adam(lr = 1e-3)",
-                ),
-                callee.span,
-            )
+            message = f"behind 'using' stands an optimizer, and '{callee.id}' is {found.described}"
+            train.report(names.WRONG_KIND(message, hint="for example: using Adam(lr = 1e-3)"), callee.span)
             return POISON
     value = evaluator.evaluate(written)
     if value is POISON:
         train.failed = True
     elif not isinstance(value, Optimizer):
-        train.report(
-            names.WRONG_KIND(
-                f"behind 'using' stands an optimizer, not {kind_of(value)}", hint="for example: using Adam(lr = 1e-3)"
-            ),
-            written.span,
-        )
+        message = f"behind 'using' stands an optimizer, not {kind_of(value)}"
+        train.report(names.WRONG_KIND(message, hint="for example: using Adam(lr = 1e-3)"), written.span)
         return POISON
     else:
         check_watched(train, value, written.span)
@@ -227,10 +213,8 @@ def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers:
                     if trainable and all(map(train.elaboration.frozen, trainable))
                     else "the objective does not depend on it"
                 )
-                train.report(
-                    objectives.NO_GRADIENT_REACHES(f"no gradient reaches '{pattern.span.text}': {why}"),
-                    pattern.span,
-                )
+                message = f"no gradient reaches '{pattern.span.text}': {why}"
+                train.report(objectives.NO_GRADIENT_REACHES(message), pattern.span)
                 ok = False
             for path in hit:
                 if path in taken and taken[path] is not group:
@@ -267,13 +251,9 @@ def refuse_half_weights(train: TrainEvaluation, paths: Sequence[str]) -> bool:
     """Report float16 among the weights to be trained, once for each place that makes some; return whether none is."""
     records = [r for p in paths if (r := train.elaboration.parameters[p]).type.element is ElementType.FLOAT16]
     for span, record in {r.span: r for r in reversed(records)}.items():
-        train.report(
-            objectives.HALF_WEIGHTS(
-                f"'{record.path}' is {record.type}, and float16 weights can't be trained",
-                hint="keep weights in float32: `cast(..., float32)` before the layer",
-            ),
-            span,
-        )
+        message = f"'{record.path}' is {record.type}, and float16 weights can't be trained"
+        hint = "keep weights in float32: `cast(..., float32)` before the layer"
+        train.report(objectives.HALF_WEIGHTS(message, hint=hint), span)
     return not records
 
 

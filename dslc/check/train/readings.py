@@ -63,10 +63,8 @@ def _check_axis(application: Application, diagnostics: Diagnostics) -> None:
     logits, target = (operand.type for operand in application.operands[:2])
     shape, word = logits.shape, application.operation
     if getattr(word, "axis", 0) is None and logits.rank > 2 and target.shape == shape[:-1] == (shape[0], *shape[2:]):
-        diagnostics.add(
-            errors.CLASSES_ON_AXIS_1(
-                f"{word.name} takes the classes of {logits} to be on axis 1; the target {target} would fit the last "
-                "axis too",
-                hint="say axis = 1, or axis = -1",
-            ).at(application.span)
+        message = (
+            f"{word.name} takes the classes of {logits} to be on axis 1; the target {target} would fit the last "
+            "axis too"
         )
+        diagnostics.add(errors.CLASSES_ON_AXIS_1(message, hint="say axis = 1, or axis = -1").at(application.span))

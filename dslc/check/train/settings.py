@@ -80,14 +80,8 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
     }  # fmt: skip
     for option in batch.options if batch else ():
         if option.name not in ("shuffle", "drop_last"):
-            train.report(
-                names.UNKNOWN_ARGUMENT(
-                    f"batch has no option '{option.name}'",
-                    hint=did_you_mean(option.name or "", ("shuffle", "drop_last"))
-                    or "its options are shuffle and drop_last",
-                ),
-                option.span,
-            )
+            hint = did_you_mean(option.name or "", ("shuffle", "drop_last")) or "its options are shuffle and drop_last"
+            train.report(names.UNKNOWN_ARGUMENT(f"batch has no option '{option.name}'", hint=hint), option.span)
             continue
         value = train.evaluator().condition(option.value, f"'{option.name}'")
         if value is POISON:

@@ -60,14 +60,12 @@ def _check_examples(train: TrainEvaluation, name: str, value: Value, span: Span,
     joining = across(applications_of(value), batch) if batch in value.type.symbols else None
     known = {finding.span for finding in train.elaboration.diagnostics if finding.code == objectives.NOT_EXACT}
     if joining is not None and joining.span not in known:
-        train.report(
-            objectives.ACROSS_EXAMPLES(
-                f"the output '{name}' of one example hangs on the others that are given with it: "
-                f"'{joining.operation.name}' joins them",
-                hint="reduce over another axis, or say in 'train' what ships: output name = ...",
-            ),
-            joining.span or span,
+        message = (
+            f"the output '{name}' of one example hangs on the others that are given with it: "
+            f"'{joining.operation.name}' joins them"
         )
+        hint = "reduce over another axis, or say in 'train' what ships: output name = ..."
+        train.report(objectives.ACROSS_EXAMPLES(message, hint=hint), joining.span or span)
 
 
 def networks_alone(train: TrainEvaluation) -> dict[str, dict[str, Value]]:
@@ -176,13 +174,8 @@ def _check_fields(train: TrainEvaluation) -> None:
     reserved |= {m.name for m in train.of(tree.Minimize) if m.name}
     for name, checked in train.data.fields.items():
         if name in reserved:
-            train.report(
-                objectives.NAME_CLASH(
-                    f"a field cannot be called '{name}', which is a name in the training graph",
-                    hint="choose another name for the field",
-                ),
-                checked.span,
-            )
+            message = f"a field cannot be called '{name}', which is a name in the training graph"
+            train.report(objectives.NAME_CLASH(message, hint="choose another name for the field"), checked.span)
 
 
 def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
@@ -194,24 +187,20 @@ def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Ma
     for name in outputs:
         if name in inputs:
             found = inputs[name]
+            message = f"the output '{name}' is named like an input of the model that ships"
             train.report(
-                objectives.NAME_CLASH(
-                    f"the output '{name}' is named like an input of the model that ships",
-                    hint=f"choose another name for the output: 'predicted_{name}', say",
-                ),
+                objectives.NAME_CLASH(message, hint=f"choose another name for the output: 'predicted_{name}', say"),
                 spans.get(name),
                 *([Label(found, "this becomes the input")] if found else []),
             )
     if draws and SEED in {*outputs, *inputs}:
         what = "output" if SEED in outputs else "input"
-        train.report(
-            objectives.NAME_CLASH(
-                f"what ships draws random numbers, so that it has an input '{SEED}' of its own, and this {what} is "
-                "called so too",
-                hint=f"choose another name for the {what}",
-            ),
-            spans.get(SEED) if what == "output" else inputs[SEED],
+        message = (
+            f"what ships draws random numbers, so that it has an input '{SEED}' of its own, and this {what} is "
+            "called so too"
         )
+        hint = f"choose another name for the {what}"
+        train.report(objectives.NAME_CLASH(message, hint=hint), spans.get(SEED) if what == "output" else inputs[SEED])
 
 
 def _output_spans(network: Network) -> dict[str | None, Span]:
