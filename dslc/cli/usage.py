@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
 import dslc
@@ -90,7 +90,8 @@ def overview(stream: TextIO) -> str:
         f"{bold('Usage:', stream)} dslc COMMAND ...",
     ]
     for title, group in GROUPS.items():
-        lines += ["", bold(title, stream), *_rows(group, stream)]
+        lines += ["", bold(title, stream)]
+        lines += [f"  {bold(name.ljust(9), stream)} {summary}" for name, summary in group.items()]
     lines += [
         "",
         f"{bold('First steps:', stream)}  dslc new flowers  &&  dslc train flowers.dl",
@@ -98,7 +99,3 @@ def overview(stream: TextIO) -> str:
         faint(EXIT_CODES, stream),
     ]
     return "\n".join(lines)
-
-
-def _rows(group: Mapping[str, str], stream: TextIO) -> list[str]:
-    return [f"  {bold(name.ljust(9), stream)} {summary}" for name, summary in group.items()]

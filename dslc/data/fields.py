@@ -7,13 +7,7 @@ from math import prod
 import numpy as np
 
 from dslc.compile.fields import graph_of_values
-from dslc.data import (
-    Dataset,
-    Split,
-    Table,
-    placed,
-    where_in,
-)
+from dslc.data import Dataset, Split, Table, placed, where_in
 from dslc.data.checks import check_sound
 from dslc.data.conversion import Conversion
 from dslc.data.field_values import run_fields, telling_of_rows

@@ -19,16 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from dslc.library.word import (
-    FUNCTIONS,
-    INITIALIZERS,
-    LAYERS,
-    Word,
-    option,
-    options_of,
-    per_word,
-    word_decorator,
-)
+from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, options_of, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType, symbols_of
 
 if TYPE_CHECKING:

@@ -57,11 +57,7 @@ class Params:
             scope.params.update(dict.fromkeys(waiting, POISON))
 
     def _resolve(
-        self,
-        waiting: dict[str, tree.Param],
-        uses: Mapping[str, Sequence[str]],
-        scope: FileScope,
-        evaluator: Evaluator,
+        self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
     ) -> None:
         users: dict[str, list[str]] = {name: [] for name in waiting}
         for name, used in uses.items():

@@ -29,7 +29,7 @@ from dslc.library.word import SOURCES
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import FLOAT32, STRING, Symbolic, TensorType, class_count_symbol
+from dslc.types import FLOAT32, STRING, TensorType, class_count_symbol
 
 __all__ = ["check_data", "classes_of"]
 
@@ -185,32 +185,19 @@ class _DataChecker:
 
 
 def classes_of(data: DataPlan | None, facts: Facts) -> ContextFunction:
-    """Return ``classes(field)``: how many categories a field of the data set has."""
+    """Return ``classes(field)``: how many categories a field of the data set has, a symbol until the data is read."""
 
     def classes(call: CallSite) -> Any:
         (name,) = positional(call, 1, 1)
+        span = call.arguments[0].span
         if data is None:
             raise names.NOT_APPLICABLE("classes looks at the data of a 'train' block, and none uses this")
-        try:
-            return class_count(data, name, facts)
-        except Problem as problem:
-            raise problem.at(call.arguments[0].span) from None
+        if name not in data.fields:
+            hint = did_you_mean(name, data.fields)
+            raise names.UNKNOWN_NAME(f"the data set {data.name} has no field '{name}'", hint=hint).at(span)
+        if not any(fit.codes for fit in data.fields[name].fits):
+            hint = f'declare it as: field {name}: int64 = category(column("..."))'
+            raise objectives.BAD_FITTED(f"the field '{name}' has no categories", hint=hint).at(span)
+        return facts.class_counts[name] if name in facts.class_counts else class_count_symbol(name)
 
     return ContextFunction(classes, names_at=frozenset({0}))
-
-
-def class_count(data: DataPlan, name: str, facts: Facts) -> int | Symbolic:
-    """Return how many categories a field has: a symbol until the data is read.
-
-    Raises:
-        Problem: there is no such field, or it has no categories.
-    """
-    if name not in data.fields:
-        raise names.UNKNOWN_NAME(
-            f"the data set {data.name} has no field '{name}'", hint=did_you_mean(name, data.fields)
-        )
-    checked = data.fields[name]
-    if not any(fit.codes for fit in checked.fits):
-        message = f"the field '{name}' has no categories"
-        raise objectives.BAD_FITTED(message, hint=f'declare it as: field {name}: int64 = category(column("..."))')
-    return facts.class_counts[name] if name in facts.class_counts else class_count_symbol(name)

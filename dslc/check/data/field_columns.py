@@ -87,17 +87,13 @@ class FieldColumns:
     """A column's shape was assumed, because the data is not read yet."""
 
     def column(self, call: CallSite) -> Any:
-        """``column("name")``, ``column("name", missing = "-999")``: a text, or several, that mark a missing value."""
-        return self.raw(call, many=False)
+        """``column("name")`` or ``columns("p*", "q*")``: raw columns that are not known yet as what they are read.
 
-    def many_columns(self, call: CallSite) -> Any:
-        """``columns("p*", "q*")``; ``missing`` as of :meth:`column`."""
-        return self.raw(call, many=True)
-
-    def raw(self, call: CallSite, *, many: bool) -> Any:
-        """Return a raw column that is not known yet as what it is read."""
-        if any(a.value is POISON for a in call.arguments):
+        ``missing = "-999"`` gives a text, or several, that mark a missing value.
+        """
+        if call.failed:
             return POISON
+        many = call.name == "columns"
         given = [a for a in call.arguments if a.name != "missing"]
         if not given or (not many and len(given) != 1):
             code, hint = names.MISSING_ARGUMENT, f'write: {call.name}("name")'

@@ -43,7 +43,7 @@ class FieldWords(FieldColumns):
         return {
             name: ContextFunction(function)
             for name, function in {
-                "column": self.column, "columns": self.many_columns, **dict.fromkeys(FITS, self.step),
+                **dict.fromkeys(("column", "columns"), self.column), **dict.fromkeys(FITS, self.step),
                 "is_missing": self.is_missing, "datetime": self.datetime,
                 **dict.fromkeys(("past", "future", "classes", "original", *random), self.elsewhere),
             }.items()
@@ -62,7 +62,7 @@ class FieldWords(FieldColumns):
             Problem: it is no tensor of numbers.
         """
         arguments = [a for a in call.arguments if a.name is None]
-        if any(a.value is POISON for a in call.arguments):
+        if call.failed:
             raise Silent
         if not arguments:
             raise names.MISSING_ARGUMENT(f"{call.name} needs what it works on", hint=f'{call.name}(column("x"))').at(
@@ -111,7 +111,7 @@ class FieldWords(FieldColumns):
         required = [name for name, option in options.items() if option.required]
         self.only(call, 1 + len(required), *(name for name in options if name not in required))
         if issubclass(word, Coding):
-            return POISON if any(a.value is POISON for a in call.arguments) else self.coded(call, word)
+            return POISON if call.failed else self.coded(call, word)
         x = self.operand(call)
         given = dict(zip(required, [a for a in call.arguments if a.name is None][1:], strict=False))
         if len(given) < len(required):
@@ -178,7 +178,7 @@ class FieldWords(FieldColumns):
         Without a format the text is spelled as ISO 8601 has it. Text without a time zone is taken as UTC.
         """
         self.only(call, 2, "format")
-        if any(a.value is POISON for a in call.arguments):
+        if call.failed:
             return POISON
         given = [a for a in call.arguments if a.name is None]
         formats = [*given[1:], *(a for a in call.arguments if a.name == "format")]
@@ -257,13 +257,12 @@ def check_format(format: str, span: Span) -> None:
         Problem: E0513.
     """
     hint = 'for example "%Y-%m-%d", "%d/%m/%Y %H:%M" or "%H:%M:%S"'
-    if re.search(r"%$|%[^" + DIRECTIVES + "]", format.replace("%%", "")):
-        wrong = re.search(r"%$|%[^" + DIRECTIVES + "]", format.replace("%%", ""))
-        assert wrong is not None
+    directives = format.replace("%%", "")
+    if wrong := re.search(r"%$|%[^" + DIRECTIVES + "]", directives):
         raise objectives.BAD_FITTED(f"'{wrong[0]}' is no part of a time's format", hint=hint).at(span)
-    if not re.search("%[YymdjHIMSfT]", format.replace("%%", "")):
+    if not re.search("%[YymdjHIMSfT]", directives):
         raise objectives.BAD_FITTED(f"the format '{format}' has no part of a time", hint=hint).at(span)
-    parts = set(re.findall("%(.)", format.replace("%%", "")))
+    parts = set(re.findall("%(.)", directives))
     if parts & set("mdjaAbB") and not parts & set("Yy"):
         raise objectives.BAD_FITTED(
             f"the format '{format}' leaves the year open, on which the day of the week and the order depend", hint=hint

@@ -24,14 +24,7 @@ from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Value
 from dslc.syntax import tree
-from dslc.types import (
-    BOOL,
-    FLOAT32,
-    TensorType,
-    regroups,
-    shape_text,
-    symbol,
-)
+from dslc.types import BOOL, FLOAT32, TensorType, regroups, shape_text, symbol
 
 __all__ = ["check_field"]
 

@@ -98,10 +98,7 @@ class TrainEvaluation:
         """Return an evaluator that knows the networks, and no fields."""
         functions = {
             "original": ContextFunction(self._original, names_at=frozenset({1})),
-            **dict.fromkeys(
-                ("column", "columns", *FITS, "datetime", "is_missing"),
-                ContextFunction(self._not_here),
-            ),
+            **dict.fromkeys(("column", "columns", *FITS, "datetime", "is_missing"), ContextFunction(self._not_here)),
         }
         scope = Scope(
             self.file, functions=functions, default_network=self._default_network, incomplete=self.data is None
@@ -167,7 +164,7 @@ class TrainEvaluation:
 
     def _original(self, call: CallSite) -> Any:
         """``original(y, price)``: y with the fitted steps of the field price undone."""
-        if any(a.value is POISON for a in call.arguments):
+        if call.failed:
             return POISON
         if len(call.arguments) != 2 or any(a.name is not None for a in call.arguments):
             raise names.MISSING_ARGUMENT(

@@ -40,15 +40,13 @@ def objective_of(
         if m.name is None:
             if m is first:
                 nameless = [o for o in all_of_them if o.name is None]
-                problem = objectives.NEEDS_NAME(
-                    "of several objectives each has a name", hint="write: minimize name = ..."
-                )
+                message = "of several objectives each has a name"
+                problem = objectives.NEEDS_NAME(message, hint="write: minimize name = ...")
                 train.report(problem, m.span, *(Label(o.span, "and here") for o in nameless[1:]))
             return None
         if first is not m:
-            problem = names.DUPLICATE(
-                f"there are two objectives '{m.name}'", hint="choose another name for one of them"
-            )
+            message = f"there are two objectives '{m.name}'"
+            problem = names.DUPLICATE(message, hint="choose another name for one of them")
             train.report(problem, m.name_span or m.span, Label(first.name_span or first.span, "the first one"))
             return None
     value = train.as_tensor(value, m.value.span, "an objective")
@@ -164,10 +162,7 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
         return
     values = [getattr(optimizer, option.name) for option in options_of(type(optimizer))]
     driven = {s.watch: s.name for value in values if isinstance(value, Schedule) for s in value.host_values()}
-    figures = [
-        *(m.name or "loss" for m in train.of(tree.Minimize)),
-        *(m.name for m in train.of(tree.Metric)),
-    ]
+    figures = [*(m.name or "loss" for m in train.of(tree.Minimize)), *(m.name for m in train.of(tree.Metric))]
     for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:
             train.report(

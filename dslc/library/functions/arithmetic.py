@@ -7,15 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dslc import graph as g
-from dslc.library.checks import (
-    agree,
-    broadcast_shapes,
-    compute,
-    need_float,
-    need_number,
-    need_rank,
-    same_elements,
-)
+from dslc.library.checks import agree, broadcast_shapes, compute, need_float, need_number, need_rank, same_elements
 from dslc.library.operation import Context, Function, function
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, Symbolic, TensorType, Undecided, broadcast
 
