@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dslc.diagnostics import Diagnostics
 from dslc.errors import names
@@ -32,7 +32,7 @@ def check_form(block: tree.Block, diagnostics: Diagnostics) -> bool:
     return True
 
 
-def flat(statements: Sequence[tree.BodyStatement]) -> Iterator[tree.BodyStatement]:
+def flat(statements: Iterable[tree.Node]) -> Iterator[tree.Node]:
     """Yield statements with those inside of branches and loops."""
     for statement in statements:
         yield statement

@@ -165,18 +165,13 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
     figures = [*(m.name or "loss" for m in train.of(tree.Minimize)), *(m.name for m in train.of(tree.Metric))]
     for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:
-            train.report(
-                objectives.BAD_CONDITION(
-                    f"{word} looks at validation figures, and there is no validation split",
-                    hint="add one to the data: split train = 70%, validation = 15%, test = 15%",
-                ),
-                span,
-            )
+            message = f"{word} looks at validation figures, and there is no validation split"
+            hint = "add one to the data: split train = 70%, validation = 15%, test = 15%"
+            train.report(objectives.BAD_CONDITION(message, hint=hint), span)
         elif name not in figures:
             hint = did_you_mean(name, figures) or f"the figures are {', '.join(figures)}"
-            train.report(
-                objectives.BAD_CONDITION(f"{word} watches '{name}', and there is no such figure", hint=hint), span
-            )
+            message = f"{word} watches '{name}', and there is no such figure"
+            train.report(objectives.BAD_CONDITION(message, hint=hint), span)
 
 
 def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
@@ -186,13 +181,10 @@ def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers:
     dealt: list[list[str]] = [[] for _ in m.groups]
     rests = [number for number, group in enumerate(m.groups) if group.paths is None]
     if len(rests) > 1:
-        train.report(
-            objectives.GROUPS_OVERLAP(
-                "only one group can take the rest", hint="say 'over' which parameters the others take"
-            ),
-            m.groups[rests[1]].span,
-            Label(m.groups[rests[0]].span, "this one takes the rest already"),
-        )
+        first, second = (m.groups[number].span for number in rests[:2])
+        hint = "say 'over' which parameters the others take"
+        problem = objectives.GROUPS_OVERLAP("only one group can take the rest", hint=hint)
+        train.report(problem, second, Label(first, "this one takes the rest already"))
         return None
     ok = True
     for number, group in enumerate(m.groups):
@@ -203,21 +195,15 @@ def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers:
             ]
             hit = [p for p in trainable if p in reached]
             if matched is not None and not hit:
-                why = (
-                    "it is frozen"
-                    if trainable and all(map(train.elaboration.frozen, trainable))
-                    else "the objective does not depend on it"
-                )
+                frozen = trainable and all(map(train.elaboration.frozen, trainable))
+                why = "it is frozen" if frozen else "the objective does not depend on it"
                 message = f"no gradient reaches '{pattern.span.text}': {why}"
                 train.report(objectives.NO_GRADIENT_REACHES(message), pattern.span)
                 ok = False
             for path in hit:
                 if path in taken and taken[path] is not group:
-                    train.report(
-                        objectives.GROUPS_OVERLAP(f"'{path}' is in two groups"),
-                        pattern.span,
-                        Label(taken[path].span, "the other one"),
-                    )
+                    problem = objectives.GROUPS_OVERLAP(f"'{path}' is in two groups")
+                    train.report(problem, pattern.span, Label(taken[path].span, "the other one"))
                     ok = False
                     break
                 if path not in taken:

@@ -157,12 +157,9 @@ def shipped_models(
 def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output]) -> dict[str, str]:
     """Return what is said of inputs or outputs by the comments in front of them, also inside of conditions."""
     found: dict[str, str] = {}
-    for statement in statements:
+    for statement in flat(statements):
         if isinstance(statement, kind) and statement.doc:
             found.setdefault(statement.name or "output", statement.doc)
-        elif isinstance(statement, (tree.If, tree.For)):
-            inner = (*statement.body, *(statement.otherwise if isinstance(statement, tree.If) else ()))
-            found = {**_docs(inner, kind), **found}
     return found
 
 
