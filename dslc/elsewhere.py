@@ -36,16 +36,16 @@ WORDS: dict[str, tuple[str, str]] = {
         ("convtranspose", "transposed convolutions are not part of this version"), ("std", "write sqrt(var(x))"),
         ("square", "write x ** 2"), ("standardscaler zscore scale", "write standardize(x)"),
         ("normalize", "write standardize(x), or minmax(x)"), ("normalization", "write standardize(x) in a field"),
-        ("minmaxscaler", "write minmax(x)"), ("labelencoder ordinalencoder stringlookup categorical", "write category(x)"),
+        ("labelencoder ordinalencoder stringlookup categorical", "write category(x)"),
         (
             "onehotencoder getdummies",
             "write category(x) in a field, and one_hot(field, classes(field)) where it is used",
         ),
-        ("simpleimputer", 'write impute(x, "mean")'), ("fillna", "write impute(x, 0)"),
+        ("minmaxscaler", "write minmax(x)"), ("simpleimputer", 'write impute(x, "mean")'),
         ("todatetime", 'write datetime(column("when"), "%d/%m/%Y")'),
         ("tonumeric", "numbers are read as they are; column(...) has their type"),
-        ("log1p", "write log(1 + x)"), ("expm1", "write exp(x) - 1"), ("log10", "write log(x) / log(10)"),
-        ("log2", "write log(x) / log(2)"), ("col feature", 'write column("name")'),
+        ("fillna", "write impute(x, 0)"), ("log1p", "write log(1 + x)"), ("expm1", "write exp(x) - 1"),
+        ("log10", "write log(x) / log(10)"), ("log2", "write log(x) / log(2)"), ("col feature", 'write column("name")'),
     )
     for name in names.split()
 }  # fmt: skip
