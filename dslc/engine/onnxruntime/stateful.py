@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from dslc.engine.onnxruntime.buffers import allocate, element_dtype, place
 from dslc.engine.onnxruntime.runtime import runtime_errors
@@ -56,10 +57,7 @@ class BoundFeed(Feed):
 
 
 class StatefulRunner(Runner):
-    """Graphs run in order over batches, on a state that they change.
-
-    The inputs of a graph are, by name, tensors of the state, ``seed``, and else fields of the batch; its output
-    ``NAME.next`` is the new value of the state's ``NAME``, all others are results.
+    """Graphs on buffers that are inputs and outputs by turns.
 
     Args:
         graphs: the graphs, in the order in which they run within a step.
@@ -125,14 +123,8 @@ class StatefulRunner(Runner):
 
     # --- running -------------------------------------------------------------------------------
 
+    @override
     def feed(self, shapes: Mapping[str, tuple[int, ...]], number: int = 0) -> BoundFeed:
-        """Return the buffers for fields of certain shapes; different numbers give different buffers.
-
-        While one feed runs, others may be filled by another thread.
-
-        Raises:
-            Problem: E0607, the shapes do not fit.
-        """
         key = (number, *(shapes[name] for name in self.fields))
         if key not in self._feeds:
             if len(self._feeds) > MOST_FEEDS:  # sizes beyond number: keep no buffers for them
@@ -140,12 +132,8 @@ class StatefulRunner(Runner):
             self._feeds[key] = self._prepare(shapes)
         return self._feeds[key]
 
+    @override
     def run(self, feed: Feed, seed: int = 0) -> None:
-        """Run every graph once on what a feed holds.
-
-        Raises:
-            Problem: E0604 (:class:`~dslc.engine.protocol.NodeFailure`).
-        """
         assert isinstance(feed, BoundFeed)
         for array, value in feed.staged:
             value.update_inplace(array)
@@ -160,14 +148,14 @@ class StatefulRunner(Runner):
             raise run.graph.failure(error, {name: value.numpy() for name, value in run.inputs.items()}) from error
         self._phase ^= 1
 
+    @override
     def results(self, graph: int = 0) -> dict[str, np.ndarray]:
-        """Return copies of what a graph put out in the last step besides state."""
         run = self._last[graph]
         names = [name for name in run.graph.outputs if not name.endswith(NEXT)]
         return {name: np.array(value.numpy()) for name, value in zip(names, run.binding.get_outputs(), strict=False)}
 
+    @override
     def scalar(self, name: str, graph: int = 0) -> float:
-        """Return a result of the last step that is one number; asking for it is what fetches it."""
         return float(self._last[graph].scalars[name].numpy())
 
     def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> BoundFeed:
@@ -222,21 +210,17 @@ class StatefulRunner(Runner):
         flips = sum(name in changed for changed in self._changed)
         return flips & self._phase & 1
 
+    @override
     def lend(self) -> dict[str, Any]:
-        """Return the buffers (``OrtValue``) that hold the state now, for reading, until the next step."""
         return {name: pair[self._place_of(name)] for name, pair in self._buffers.items()}
 
+    @override
     def value(self, name: str) -> np.ndarray:
-        """Return one tensor of the state for reading, until the next step."""
         array: np.ndarray = self._buffers[name][self._place_of(name)].numpy()
         return array
 
+    @override
     def set_state(self, name: str, array: np.ndarray) -> None:
-        """Overwrite one tensor of the state.
-
-        Raises:
-            Problem: E0606, its type or shape differs.
-        """
         value = self.lend()[name]
         shape, dtype = tuple(value.shape()), _dtype(value)
         if (array.shape, array.dtype) != (shape, dtype):
