@@ -121,13 +121,14 @@ class _Mender:
         return self.state({**state.texts, **changed})
 
     def better(self, base: _State) -> _State | None:
-        """Return the spec with as many fixes as help: all of them, or else one."""
+        """Return the spec with as many fixes as help: all of them, or else those that help by themselves."""
         found = base.fixable()
-        for chosen in (found, *([one] for one in found if len(found) > 1)):
-            better = self.followed(base, chosen)
-            if better is not None:
-                return better
-        return None
+        all_of_them = self.followed(base, found)
+        if all_of_them is not None or len(found) == 1:
+            return all_of_them
+        alone = [(one, better) for one in found if (better := self.followed(base, [one])) is not None]
+        together = self.followed(base, [one for one, _ in alone]) if len(alone) > 1 else None
+        return together or next((better for _, better in alone), None)
 
     def followed(self, base: _State, begun: Sequence[Diagnostic]) -> _State | None:
         """Apply the fixes of some findings, and of those that they uncover; None where that leaves more wrong."""

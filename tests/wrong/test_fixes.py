@@ -181,6 +181,13 @@ def test_a_fix_that_brings_other_errors_is_not_made() -> None:
     assert [d.code.id for d in found.left.findings] == ["E0202"]
 
 
+def test_fixes_that_help_are_made_beside_one_that_does_not() -> None:
+    more = "  h = h -> Dens(8)\n" * 20
+    found = mended(spec(body=f"h = h -> Dens(8, 1, 2, 3, 4)\n{more}"))
+    assert [d.code.id for d in found.left.findings] == ["E0202"]
+    assert text_of(found, "").count("Dense(8)") == 20
+
+
 def test_a_fix_is_made_if_what_it_uncovers_can_be_mended_too() -> None:
     text = spec(body="h = h -> Dens(units = 8", optimizer="Adm(learning_rate = True)")
     found = mended(text.replace("True", "1e-3"))
