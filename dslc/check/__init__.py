@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import dslc.library  # noqa: F401 - declares every word
 from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.budget import Exhausted
@@ -11,7 +14,7 @@ from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, path_in_folder, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
-from dslc.check.core.values import POISON
+from dslc.check.core.values import POISON, Outputs
 from dslc.check.data.dataset import check_data, classes_of
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
@@ -20,12 +23,13 @@ from dslc.interpreter import deep_recursion
 from dslc.limits import Limits
 from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
+from dslc.plan.values import ParameterRecord, Value
 from dslc.syntax import tree
 from dslc.types import is_class_count
 
 __all__ = [
-    "Facts", "Loader", "Program", "check_program", "check_train_block", "check_train_data", "path_in_folder",
-    "resolve_program",
+    "Facts", "Loader", "Program", "check_model", "check_program", "check_train_block", "check_train_data",
+    "path_in_folder", "resolve_program",
 ]  # fmt: skip
 
 
@@ -103,14 +107,24 @@ def check_program(
     return trains
 
 
-def _alone(elaboration: Elaboration, block: BlockDeclaration) -> None:
-    """Check a model that no ``train`` uses with its default arguments, if it has one for each."""
+@deep_recursion()
+def check_model(
+    block: BlockDeclaration, diagnostics: Diagnostics, limits: Limits
+) -> tuple[list[Value], Mapping[str, ParameterRecord]]:
+    """Return the outputs and the parameters of a model with its default arguments, as far as it has one for each."""
+    elaboration = _elaboration(diagnostics, limits)
+    result = _alone(elaboration, block)
+    outputs = result.values.values() if isinstance(result, Outputs) else [result]
+    return [output for output in outputs if isinstance(output, Value)], elaboration.parameters
+
+
+def _alone(elaboration: Elaboration, block: BlockDeclaration) -> Any:
+    """Return what a model that no ``train`` uses gives with its default arguments; POISON where it lacks one."""
     if block.damaged or any(formal.default is None for formal in block.node.formals):
-        return
+        return POISON
     evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
     try:
         arguments = bind_formals(evaluator, block, [], block.node.name_span)
-        if arguments is not POISON:
-            elaborate_alone(evaluator, block, arguments, block.node.name)
+        return POISON if arguments is POISON else elaborate_alone(evaluator, block, arguments, block.node.name)
     except Problem as problem:
-        elaboration.report(problem, block.node.name_span)
+        return elaboration.report(problem, block.node.name_span)

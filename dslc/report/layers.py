@@ -6,12 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dslc.check import Program
-from dslc.check.core.blocks import bind_formals, elaborate_alone
-from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.expressions import ExpressionEvaluator
-from dslc.check.core.scope import Scope
-from dslc.check.core.values import POISON, Outputs
+from dslc.check import Program, check_model
 from dslc.data.binding import Bound
 from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
@@ -19,7 +14,7 @@ from dslc.library.operation import Layer, Role
 from dslc.limits import Limits
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
-from dslc.plan.values import Application, ParameterRecord, Placeholder, Value
+from dslc.plan.values import Application, ParameterRecord, Placeholder
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
 from dslc.types import Dimension, Symbolic, TensorType, element_count, is_class_count, substitute, symbols_of
@@ -144,14 +139,9 @@ def of_models(program: Program, limits: Limits) -> list[Overview]:
         if block.node.kind != "model" or any(formal.default is None for formal in block.node.formals):
             continue
         diagnostics = Diagnostics()
-        elaboration = Elaboration(diagnostics, limits)
-        evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
-        arguments = bind_formals(evaluator, block, [], block.node.name_span)
-        result = elaborate_alone(evaluator, block, arguments, name) if arguments is not POISON else POISON
+        outputs, parameters = check_model(block, diagnostics, limits)
         diagnostics.raise_errors()
-        values = result.values.values() if isinstance(result, Outputs) else [result]
-        applications = applications_of(*(value for value in values if isinstance(value, Value)))
-        found.append(_overview(name, program.params, applications, elaboration.parameters, set(elaboration.parameters)))
+        found.append(_overview(name, program.params, applications_of(*outputs), parameters, set(parameters)))
     return found
 
 

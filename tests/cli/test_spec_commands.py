@@ -173,6 +173,14 @@ def test_show_is_a_table_for_people(dslc: Dslc, spec: Path) -> None:
     assert "Dense(units = 4, bias = true" in done.out
 
 
+def test_show_lays_out_a_model_that_nothing_trains(dslc: Dslc, spec: Path) -> None:
+    spec.write_text(
+        "model Net(depth = 2) {\n  input x: float32[N, 2]\n  for i in range(depth) { x = x -> Dense(2) }\n"
+        "  output y = x\n}\n"
+    )
+    assert dslc("show", spec, "--json").json["total_parameters"] == 12
+
+
 def test_show_needs_data_only_for_sizes(dslc: Dslc, spec: Path) -> None:
     spec.with_name("points.csv").unlink()
     assert dslc("show", spec, "--json").json["total_parameters"] == 22

@@ -166,11 +166,10 @@ def bind_word(
         variadic=variadic or rest is not None,
         takes_extra=keywords is not None,
     )
-    if bound.failed:
-        options_given = {name: one for name, one in bound.by_name.items() if name not in named}
-        make_word(word, options_given, span, diagnostics, incomplete=True)
-        return POISON, []
     by_name = {name: one for name, one in bound.by_name.items() if name not in named}
+    if bound.failed:
+        make_word(word, by_name, span, diagnostics, incomplete=True)
+        return POISON, []
     found = list(bound.rest) if variadic else [bound.by_name[name] for name in named if name in bound.by_name]
     if rest and bound.rest:
         if rest in by_name:
@@ -193,9 +192,7 @@ def bind_word(
 def _pair(word: type[Word], option: Option, name: str, given: Given, diagnostics: Diagnostics) -> Any:
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
-    fitting: Any = whole_number(value)
-    if str in option.items:
-        fitting = value if isinstance(value, str) else None
+    fitting = (value if isinstance(value, str) else None) if str in option.items else whole_number(value)
     if value is POISON or fitting is not None:
         return POISON if value is POISON else fitting
     wants = "a path in quotes" if str in option.items else "a whole number"

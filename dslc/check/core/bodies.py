@@ -54,11 +54,9 @@ class Body:
         for statement in inputs:
             earlier = self.input_statements.setdefault(statement.name, statement)
             if earlier is not statement:
-                self.elaboration.report(
-                    names.DUPLICATE(f"the input '{statement.name}' is declared twice"),
-                    statement.name_span,
-                    Label(earlier.name_span, "first declared here"),
-                )
+                problem = names.DUPLICATE(f"the input '{statement.name}' is declared twice")
+                first = Label(earlier.name_span, "first declared here")
+                self.elaboration.report(problem, statement.name_span, first)
         self.statements(node.body, self.evaluator.scope, (), top=True)
         found = list(self.outputs.values())
         if not found:

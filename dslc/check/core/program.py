@@ -97,11 +97,8 @@ class _Resolver:
         seen: dict[str, Span] = {}
         for formal in block.formals:
             if formal.name in seen:
-                self.diagnostics.add(
-                    errors.DUPLICATE(f"the argument '{formal.name}' of {block.name} is declared twice").at(
-                        formal.span, Label(seen[formal.name], "first declared here")
-                    )
-                )
+                problem = errors.DUPLICATE(f"the argument '{formal.name}' of {block.name} is declared twice")
+                self.diagnostics.add(problem.at(formal.span, Label(seen[formal.name], "first declared here")))
             seen.setdefault(formal.name, formal.span)
         return len(seen) < len(block.formals)
 
@@ -111,12 +108,8 @@ class _Resolver:
         """File a declaration; names are unique over all kinds of one file."""
         name = declaration.name
         if name in scope.spans:
-            known = scope.spans[name]
-            self.diagnostics.add(
-                errors.DUPLICATE(f"'{name}' is declared twice", hint="choose another name for one of them").at(
-                    declaration.name_span, Label(known, "first declared here")
-                )
-            )
+            problem = errors.DUPLICATE(f"'{name}' is declared twice", hint="choose another name for one of them")
+            self.diagnostics.add(problem.at(declaration.name_span, Label(scope.spans[name], "first declared here")))
             return
         scope.spans[name] = declaration.name_span
         if broken:

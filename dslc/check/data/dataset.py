@@ -57,18 +57,16 @@ class _DataChecker:
 
     def check(self, facts: Facts) -> DataPlan:
         """Check every statement; what is wrong is left out of the result."""
-        for s in self.node.body:
-            if isinstance(s, tree.SourceStatement):
-                self.guard(s, self.source)
-        if not any(isinstance(s, tree.SourceStatement) for s in self.node.body):
-            message = f"the data set {self.node.name} has no source"
-            hint = 'add: source csv("data.csv")'
-            self.diagnostics.add(names.MISSING_STATEMENT(message, hint=hint).at(self.node.name_span))
-        if not any(isinstance(s, tree.Field) for s in self.node.body):
-            message = f"the data set {self.node.name} has no field"
-            hint = 'add: field x: float32 = column("x")'
-            self.diagnostics.add(names.MISSING_STATEMENT(message, hint=hint).at(self.node.name_span))
+        sources = [s for s in self.node.body if isinstance(s, tree.SourceStatement)]
         names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
+        for source in sources:
+            self.guard(source, self.source)
+        needed = {'source csv("data.csv")': sources, 'field x: float32 = column("x")': names_of_fields}
+        for example, found in needed.items():
+            if not found:
+                message = f"the data set {self.node.name} has no {example.partition(' ')[0]}"
+                problem = names.MISSING_STATEMENT(message, hint=f"add: {example}")
+                self.diagnostics.add(problem.at(self.node.name_span))
         flat = bool(self.sources) and all(getattr(source, "flat", False) for source in self.sources.values())
         read = ColumnsRead(facts, names_of_fields, flat)
         split, sound = SplitPlan({}, 0, None, None, None, None), True
@@ -81,11 +79,8 @@ class _DataChecker:
                     self.guard(s, partial(self.field, read=read))
                 case tree.Split():
                     if written is not None:
-                        self.diagnostics.add(
-                            names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one").at(
-                                s.span, Label(written.span, "the first one")
-                            )
-                        )
+                        problem = names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one")
+                        self.diagnostics.add(problem.at(s.span, Label(written.span, "the first one")))
                         continue
                     written = s
                     split, sound = read_split(s, self.evaluator())

@@ -100,10 +100,6 @@ class FieldWords(FieldColumns):
         self.fits.append(fit)
         return fit
 
-    def constant(self, fit: Fit, name: str, like: Value, span: Span) -> Value:
-        """Return the placeholder of a fitted constant."""
-        return self.elaboration.placeholder(f"{FITTED}{fit.key}/{name}", fit.constant_of(like.type), span)
-
     def step(self, call: CallSite) -> Any:
         """A word of :data:`FITS`: what it works on, its option without a default, and the others by name."""
         word = FITS[call.name]
@@ -128,7 +124,10 @@ class FieldWords(FieldColumns):
         except Problem as problem:
             raise problem.at(call.span) from None
         fit = self.add_fit(step, call, x)
-        constants = {name: self.constant(fit, name, x, call.span) for name in step.constants}
+        constants = {
+            name: self.elaboration.placeholder(f"{FITTED}{fit.key}/{name}", fit.constant_of(x.type), call.span)
+            for name in step.constants
+        }
         result: Value = step.apply(self.elaboration.caller(call.span), x, constants)
         self.results[id(result)] = fit
         return result

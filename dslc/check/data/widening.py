@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from dslc.library.operation import Context, Operation, symbol_of
 from dslc.plan.values import Literal, Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
 
 __all__ = ["Divisor", "Widening", "in_single_precision"]
 
@@ -35,7 +32,7 @@ class Divisor(Operation):
         """Return that of what it is made of."""
         return operands[0]
 
-    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+    def emit(self, context: Context, *operands: g.Tensor) -> g.Tensor:
         """Put 1 where there is 0."""
         (x,) = operands
         zero, one = (context.builder.constant(n, x.element) for n in (0, 1))

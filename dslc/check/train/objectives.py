@@ -84,6 +84,9 @@ def objective_of(
     return Objective(name, value, groups, statistics, taken_apart, m.value.span)
 
 
+_AT_ONCE = "say 'batch' with the size of the large batch, and leave 'accumulate' out"
+
+
 def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None], span: Span) -> None:
     """Refuse what several batches in turn can't add up to; warn of statistics of single batches and of late updates."""
     trained: dict[str, str] = {}
@@ -93,27 +96,22 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
         looked_at = variables_of(objective.loss)
         earlier = next((path for path in trained if path in looked_at), None)
         if earlier is not None:
-            train.elaboration.diagnostics.add(
-                objectives.OBJECTIVES_IN_TURN(
-                    f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
-                    "all batches of a group but the last see it before its update",
-                    hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
-                    labels=[Label(objective.span, "this objective")],
-                ).at(span)
+            message = (
+                f"'{objective.name}' looks at '{earlier}', which '{trained[earlier]}' trains: with 'accumulate', "
+                "all batches of a group but the last see it before its update"
             )
+            problem = objectives.OBJECTIVES_IN_TURN(message, hint=_AT_ONCE)
+            train.elaboration.diagnostics.add(problem.at(span, Label(objective.span, "this objective")))
         trained |= {path: objective.name for group in objective.groups for path in group.paths}
         if terms_of(objective.loss) is None:
             for site in statistics_of(objective.loss):
                 if not joins_batches(site):
-                    train.report(
-                        objectives.NOT_ACCUMULATED(
-                            f"'accumulate' can't make one large batch of several here: the gradient of "
-                            f"'{site.operation.name}' over all examples does not follow from those over each batch",
-                            hint="say 'batch' with the size of the large batch, and leave 'accumulate' out",
-                        ),
-                        span,
-                        *([Label(site.span, "this looks at all examples together")] if site.span else []),
+                    message = (
+                        f"'accumulate' can't make one large batch of several here: the gradient of "
+                        f"'{site.operation.name}' over all examples does not follow from those over each batch"
                     )
+                    labels = [Label(site.span, "this looks at all examples together")] if site.span else []
+                    train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
         layers = normalizing([objective.loss])
         if layers:
             train.elaboration.diagnostics.add(

@@ -61,11 +61,10 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
     every, clips = only(tree.Evaluate), train.of(tree.Clip)
     accumulate, average, seed = only(tree.Accumulate), only(tree.Average), only(tree.Seed)
     if (epochs is None) == (steps is None):
-        message = "says both 'epochs' and 'steps'" if epochs else "says neither 'epochs' nor 'steps'"
-        train.report(
-            names.MISSING_STATEMENT(f"'{node.name}' {message}", hint="how long to train, for example: epochs 30"),
-            steps.span if steps else node.name_span,
-        )
+        said = "both 'epochs' and 'steps'" if epochs else "neither 'epochs' nor 'steps'"
+        hint = "how long to train, for example: epochs 30"
+        problem = names.MISSING_STATEMENT(f"'{node.name}' says {said}", hint=hint)
+        train.report(problem, steps.span if steps else node.name_span)
     found: dict[str, Any] = {
         "epochs": number_of(train, epochs.value, "the number of epochs") if epochs else None,
         "steps": number_of(train, steps.value, "the number of steps") if steps else None,
@@ -91,11 +90,8 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
         key = f"clip_{clip.mode}"
         if found[key] is not None:
             first = next(other for other in clips if other.mode == clip.mode)
-            train.report(
-                names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice"),
-                clip.span,
-                Label(first.span, "the first one"),
-            )
+            problem = names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice")
+            train.report(problem, clip.span, Label(first.span, "the first one"))
         found[key] = number_of(train, clip.limit, f"the limit of 'clip {clip.mode}'", whole=False, above=0)
     return found
 

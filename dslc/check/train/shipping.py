@@ -42,11 +42,8 @@ def outputs_of(train: TrainEvaluation) -> Mapping[str, Value] | None:
             continue
         if s.name in found:
             first = next(o for o in statements if o.name == s.name)
-            train.report(
-                names.DUPLICATE(f"the output '{s.name}' is given twice"),
-                s.name_span or s.span,
-                Label(first.name_span or first.span, "first given here"),
-            )
+            problem = names.DUPLICATE(f"the output '{s.name}' is given twice")
+            train.report(problem, s.name_span or s.span, Label(first.name_span or first.span, "first given here"))
             continue
         value = train.figure(s.name, s.value, training=False, what="an output")
         if value is not POISON:
@@ -183,13 +180,10 @@ def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Ma
     draws = any(a.operation.draws(a.training) for a in applications)
     for name in outputs:
         if name in inputs:
-            found = inputs[name]
             message = f"the output '{name}' is named like an input of the model that ships"
-            train.report(
-                objectives.NAME_CLASH(message, hint=f"choose another name for the output: 'predicted_{name}', say"),
-                spans.get(name),
-                *([Label(found, "this becomes the input")] if found else []),
-            )
+            hint = f"choose another name for the output: 'predicted_{name}', say"
+            labels = [Label(place, "this becomes the input")] if (place := inputs[name]) else []
+            train.report(objectives.NAME_CLASH(message, hint=hint, labels=labels), spans.get(name))
     if draws and SEED in {*outputs, *inputs}:
         what = "output" if SEED in outputs else "input"
         message = (
@@ -212,12 +206,8 @@ def _check_files(train: TrainEvaluation, named: Iterable[tuple[str, Span | None]
     for name, span in named:
         other, place = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), (name, span))
         if other != name:
-            train.report(
-                objectives.NAME_CLASH(
-                    f"the {what} '{other}' and '{name}' would have the files {file.format(other)} and "
-                    f"{file.format(name)}, which are one file on some systems",
-                    hint="let their names differ in more than capitals and the encoding of accents",
-                ),
-                span,
-                *([Label(place, "the other one")] if place else []),
-            )
+            files = f"{file.format(other)} and {file.format(name)}, which are one file on some systems"
+            message = f"the {what} '{other}' and '{name}' would have the files {files}"
+            hint = "let their names differ in more than capitals and the encoding of accents"
+            labels = [Label(place, "the other one")] if place else []
+            train.report(objectives.NAME_CLASH(message, hint=hint, labels=labels), span)
