@@ -82,7 +82,7 @@ def test_check_json_has_the_fixed_form(dslc: Dslc, spec: Path) -> None:
     assert (done.code, done.err) == (1, "")
     first = done.json[0]
     assert list(first) == [
-        "code", "severity", "message", "file", "line", "column", "end_line", "end_column", "labels", "hint"
+        "code", "severity", "message", "file", "line", "column", "end_line", "end_column", "labels", "hint", "fix"
     ]  # fmt: skip
     line = WRONG.splitlines().index("  h = x -> Dense(widht) -> Rleu") + 1
     place = [first[key] for key in ("file", "line", "column", "end_line", "end_column")]
