@@ -57,29 +57,15 @@ def _applied(expression: tree.Expression) -> Iterator[tuple[Span, str]]:
     open_: list[object] = [expression]
     while open_:
         node = open_.pop()
-        match node:
-            case tree.Pipe(flow=flow, layer=layer):
-                yield layer.span, snake_case(_last(layer))
-                open_.append(flow)
-                if isinstance(layer, tree.Call):
-                    open_.extend(argument.value for argument in layer.arguments)
-            case tree.Call(arguments=arguments):
-                yield node.span, snake_case(_last(node))
-                open_.extend(argument.value for argument in arguments)
-            case tree.Binary(left=left, right=right) | tree.Then(first=left, second=right):
-                open_ += [left, right]
-            case tree.Unary(operand=operand):
-                open_.append(operand)
-            case tree.Conditional(condition=condition, value=value, otherwise=otherwise):
-                open_ += [condition, value, otherwise]
-            case tree.ListOf(items=items) | tree.TupleOf(items=items):
-                open_.extend(items)
-            case tree.Member(target=target):
-                open_.append(target)
-            case tree.Index(target=target, items=items):
-                open_.append(target)
-                for item in items:
-                    open_ += [item.start, item.stop, item.step] if isinstance(item, tree.Slice) else [item]
+        if isinstance(node, tuple):
+            open_.extend(node)
+        elif isinstance(node, (tree.Pipe, tree.Call)):
+            called = node.layer if isinstance(node, tree.Pipe) else node
+            yield called.span, snake_case(_last(called))
+            open_ += [node.flow] if isinstance(node, tree.Pipe) else []
+            open_ += called.arguments if isinstance(called, tree.Call) else []
+        elif isinstance(node, tree.Node):
+            open_.extend(vars(node).values())
 
 
 def _last(target: tree.Expression) -> str:
