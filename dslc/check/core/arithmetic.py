@@ -13,8 +13,6 @@ from dslc.types import Symbolic, same_value, symbols_in
 __all__ = ["bounded", "compute", "work_of"]
 
 LARGEST = 2**63 - 1
-
-
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv, "//": python.floordiv, "%": python.mod,
 }  # fmt: skip

@@ -193,14 +193,15 @@ class Body:
             ).at(s.name_span or s.span, Label(twin.name_span, "the input"))
         if s.name in self.outputs:
             what = f"the output '{s.name}' is" if s.name else "the unnamed output is"
-            hint, labels = None if s.name else "name the outputs: output a = ..., output b = ...", []
+            hint = None if s.name else "name the outputs: output a = ..., output b = ..."
             first = self.output_spans.get(s.name)
             if first == s.span:
-                raise names.DUPLICATE(
-                    f"{what} given in each turn of the loop", hint="bind a name in the loop, and put that out behind it"
-                ).at(s.name_span or s.span)
-            if first is not None:
-                labels = [Label(first, "first given here")]
+                what, hint = (
+                    f"{what} given in each turn of the loop",
+                    "bind a name in the loop, and put that out behind it",
+                )
+                raise names.DUPLICATE(what, hint=hint).at(s.name_span or s.span)
+            labels = [] if first is None else [Label(first, "first given here")]
             raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span or s.span)
         if self.outputs and (s.name is None) != (None in self.outputs):
             raise names.MISPLACED_STATEMENT(
@@ -210,10 +211,8 @@ class Body:
         value = evaluator.evaluate(s.value)
         if value is not POISON and not isinstance(value, Value):
             hint = "read one of them by name" if isinstance(value, Outputs) else None
-            self.elaboration.report(
-                matching.NOT_A_TENSOR(f"an output is a tensor, and this is {kind_of(value)}", hint=hint), s.value.span
-            )
-            value = POISON
+            problem = matching.NOT_A_TENSOR(f"an output is a tensor, and this is {kind_of(value)}", hint=hint)
+            value = self.elaboration.report(problem, s.value.span)
         self.outputs[s.name] = value
         if s.name is not None:
             evaluator.scope.values.setdefault(s.name, value)
