@@ -170,15 +170,8 @@ class Body:
         else:
             value = self.inputs.get(s.name, POISON)
             if isinstance(value, Value):
-                match_type(
-                    s.type,
-                    value.type,
-                    scope,
-                    evaluator.evaluate,
-                    what=f"the input '{s.name}' of {self.block.node.name}",
-                    span=self.span,
-                    origin=value.span,
-                )
+                what = f"the input '{s.name}' of {self.block.node.name}"
+                match_type(s.type, value.type, scope, evaluator.evaluate, what=what, span=self.span, origin=value.span)
         scope.values[s.name] = value
 
     def _output(self, s: tree.Output, evaluator: Evaluator) -> None:

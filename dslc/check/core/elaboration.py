@@ -229,16 +229,9 @@ class Elaboration:
             self._sites[path] = self._sites.get(path, 0) + 1
             if self._sites[path] > 1:
                 site = f"{path}#{self._sites[path]}"
-        application = Application(
-            operation,
-            tuple(operands),
-            results,
-            span,
-            self.budget.count_node(span),
-            site,
-            paths,
-            training=self.training and not (path and self.frozen(path)),
-        )
+        training = self.training and not (path and self.frozen(path))
+        number = self.budget.count_node(span)
+        application = Application(operation, tuple(operands), results, span, number, site, paths, training=training)
         return application.outputs[0] if isinstance(result, TensorType) else application.outputs
 
     def over_examples(self, value: Value, span: Span) -> Value:
