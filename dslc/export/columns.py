@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from dslc.graph.model import load_model, proto_nodes, save_model, with_outputs
 from dslc.plan.columns import Form, is_pattern
@@ -101,19 +103,13 @@ class _Front:
     nodes: list[Any] = field(default_factory=list)
 
     def node(self, operator: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> str:
-        from onnx import helper
-
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
     def constant(self, values: Any, dtype: str, output: str) -> str:
-        from onnx import numpy_helper
-
         return self.node("Constant", [], output, value=numpy_helper.from_array(np.asarray(values, dtype), output))
 
     def cast(self, value: str, element: ElementType, output: str) -> str:
-        from onnx import helper
-
         return self.node("Cast", [value], output, to=helper.np_dtype_to_tensor_dtype(element.numpy))
 
 
@@ -126,8 +122,6 @@ def put_columns_in_front(
     What training refuses stops the model: a value that is no category becomes an index outside of a small table. What
     marks a missing value in a column does so here.
     """
-    from onnx import helper
-
     front = _Front()
     found = raw_inputs(inputs, taken)
     unmarked = [_without_marks(front, raw, [marks[name] for name in raw.columns]) for raw in found]
@@ -277,9 +271,6 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     A Cast would cut a fraction off, whole numbers wrap, a missing value compares as false, and what is not finite may
     end as the name of a class: what is wrong becomes an index outside of a table.
     """
-    import onnx
-    from onnx import TensorProto, helper
-
     model = onnx.load_model_from_string(fields)
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
@@ -326,8 +317,6 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
 
 def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
     """Return whether any element is not finite, as one number: only then is its difference to itself not zero."""
-    from onnx import TensorProto, helper
-
     if type == TensorProto.FLOAT16:
         value = front.node("Cast", [value], f"{name}/single", to=helper.np_dtype_to_tensor_dtype(np.dtype("float32")))
     difference = front.node("Sub", [value, value], f"{name}/difference")
@@ -337,8 +326,6 @@ def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
 
 def put_label_behind(model: Any, scores: str, label: str, names: Sequence[str]) -> None:
     """Add an output, text of (examples,): the name of the class that an output has the highest score for."""
-    from onnx import TensorProto, helper, numpy_helper
-
     batch = next(v for v in model.graph.output if v.name == scores).type.tensor_type.shape.dim[0].dim_param
     called = numpy_helper.from_array(np.array(names, object), f"{label}/names")
     model.graph.node.extend([

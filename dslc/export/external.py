@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
+from onnx import TensorProto, helper
 
 from dslc.graph.model import Model
 
@@ -63,8 +65,6 @@ def detached(model: Any) -> list[Any]:
 
     ONNX's own tools look for the values of such weights, which they neither find nor need.
     """
-    from onnx import TensorProto, helper
-
     weights = [t for t in model.graph.initializer if t.data_location == TensorProto.EXTERNAL]
     names = {weight.name for weight in weights}
     kept = [t for t in model.graph.initializer if t.name not in names]
@@ -90,8 +90,6 @@ def attached(model: Any, weights: Sequence[Any], prefix: str = "") -> None:
 
 def located(data: bytes, file: str) -> tuple[bytes, str | None]:
     """Return a model that finds its weights in a file of this name, and where it found them before (None: inside)."""
-    import onnx
-
     model = onnx.load_model_from_string(data)
     before = None
     for weight in model.graph.initializer:

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto
+
 from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
 from dslc.autodiff.table import is_known
 from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
@@ -47,9 +51,6 @@ def check_model(data: bytes, title: str, file: str) -> Ports:
         Problem: E0626, it is no model; E0627, it holds other operators, functions, graphs within nodes, or references
             to other files.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError:
@@ -78,8 +79,6 @@ def check_model(data: bytes, title: str, file: str) -> Ports:
 
 def _strange(model: Any) -> Iterator[str]:
     """Yield what a model holds that dslc never writes."""
-    from onnx import AttributeProto
-
     if model.functions:
         yield f"the function '{model.functions[0].name}'"
     if model.training_info:

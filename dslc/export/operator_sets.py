@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import onnx
 import onnx_ir as ir
 
 from dslc.errors.environment import OPSET
@@ -59,8 +60,6 @@ def converted(data: bytes, opset: int, missing: Missing = MappingProxyType({})) 
     Raises:
         Problem: E0616, there is no such set, or it can't express the model.
     """
-    import onnx
-
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST <= opset <= newest:
         raise OPSET(
@@ -95,8 +94,6 @@ def converted(data: bytes, opset: int, missing: Missing = MappingProxyType({})) 
 
 def _rewritten(model: ir.Model, opset: int, missing: Missing = MappingProxyType({})) -> list[ir.Node]:
     """Bring a model into another operator set; return the nodes that have no form there."""
-    import onnx
-
     graph = model.graph
     lost: dict[int, ir.Node] = {}
 
@@ -127,8 +124,6 @@ def _rewritten(model: ir.Model, opset: int, missing: Missing = MappingProxyType(
 
 def _exists(node: ir.Node, opset: int) -> bool:
     """Whether a set has an operator with these operands, of these types, and these attributes."""
-    import onnx
-
     if opset >= CHANGED_SINCE.get(node.op_type, opset + 1):
         return False
     try:
@@ -174,8 +169,6 @@ def _drop_unused(graph: ir.Graph) -> None:
 
 def _typed(data: bytes) -> bytes:
     """Find out the types of values that have none."""
-    import onnx
-
     model = onnx.load_model_from_string(data)
     weights = detached(model)
     model = onnx.shape_inference.infer_shapes(model, check_type=True, data_prop=True)
@@ -186,8 +179,6 @@ def _typed(data: bytes) -> bytes:
 
 def _check(data: bytes) -> None:
     """Hold a model against ONNX's own checker; what it finds is a mistake of ours."""
-    import onnx
-
     model = onnx.load_model_from_string(data)
     detached(model)
     onnx.checker.check_model(model, full_check=True)

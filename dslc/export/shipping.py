@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import onnx
+from onnx import compose
+
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
@@ -34,13 +37,8 @@ def with_fields(
     Raises:
         Problem: E0617, an input of the model is no field.
     """
-    import onnx
-    from onnx import compose
-
-    model, front = (
-        onnx.load_model_from_string(data),
-        with_checked_conversions(fields, sorted(set(fed_by.values()))),
-    )
+    model = onnx.load_model_from_string(data)
+    front = with_checked_conversions(fields, sorted(set(fed_by.values())))
     weights = detached(model)
     apart = {weight.name for weight in weights}
     names = [value.name for value in model.graph.input if value.name != SEED and value.name not in apart]
@@ -72,10 +70,9 @@ def with_fields(
         gone = dict.fromkeys(mark for column in one.columns for mark in marks[column].texts)
         said_of = f"; missing: {', '.join(map(repr, gone))}" if gone else ""
         ports[one.name].doc_string = "\n".join([one.described + said_of, *docs])
-    for value in merged.graph.input:
-        if value.name == BACK + SEED:
-            _redirect(merged, value.name, SEED)
-            value.name = SEED
+    if BACK + SEED in ports:
+        _redirect(merged, BACK + SEED, SEED)
+        ports[BACK + SEED].name = SEED
     columns = {one.name: list(one.columns) for one in raw}
     onnx.helper.set_model_props(merged, metadata | {"columns": json.dumps(columns, ensure_ascii=False)})
     onnx.checker.check_model(merged, full_check=True)
