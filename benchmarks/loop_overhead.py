@@ -78,14 +78,9 @@ def main() -> None:
         run.prepare(job.artifacts.initial)
         graph = Graph(job.artifacts.models[job.artifacts.step_files[0]], settings)
         fields = [name for name in graph.inputs if name in job.bound.dataset.splits["train"].fields]
-        sample = list(
-            itertools.islice(
-                job.bound.dataset.batches(
-                    "train", job.bound.train.batch, shuffle=True, seed=0, epoch=0, names=fields, drop_last=True
-                ),
-                options.batches,
-            )
-        )
+        places = job.bound.dataset.places("train", job.bound.train.batch, shuffle=True, seed=0, epoch=0, drop_last=True)
+        split = job.bound.dataset.splits["train"]
+        sample = [split.take(each, fields) for each in itertools.islice(places, options.batches)]
         plain = bare(graph, job.artifacts.initial, sample)
 
         feeds = endless(run)

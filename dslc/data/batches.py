@@ -57,36 +57,20 @@ class Dataset:
         """Return how many examples a split has."""
         return len(self.splits[split])
 
-    def batches(
-        self,
-        split: str,
-        batch: int,
-        *,
-        shuffle: bool,
-        seed: int,
-        epoch: int,
-        drop_last: bool = False,
-        merge_last_single: bool = False,
-        start: int = 0,
-        names: Iterable[str] | None = None,
-    ) -> Iterator[Batch]:
-        """Yield an epoch's batches, from number ``start`` on.
-
-        The order depends on ``seed`` and ``epoch`` alone, so a run that resumes within an epoch sees exactly the
-        batches that it would have seen. For the rest, see :func:`batch_bounds`.
-        """
-        chosen = tuple(names) if names is not None else None
-        for places in self.places(
-            split, batch, shuffle=shuffle, seed=seed, epoch=epoch, drop_last=drop_last,
-            merge_last_single=merge_last_single, start=start,
-        ):  # fmt: skip
-            yield self.splits[split].take(places, chosen)
+    def batches(self, split: str, batch: int) -> Iterator[Batch]:
+        """Yield all examples of a split in their own order."""
+        for first, last in batch_bounds(len(self.splits[split]), batch):
+            yield self.splits[split].take(np.arange(first, last))
 
     def places(
         self, split: str, batch: int, *, shuffle: bool, seed: int, epoch: int, drop_last: bool = False,
         merge_last_single: bool = False, start: int = 0,
     ) -> Iterator[Array]:  # fmt: skip
-        """Yield the places in the split of each of an epoch's batches, see :meth:`batches`."""
+        """Yield the places in the split of each of an epoch's batches, from number ``start`` on.
+
+        The order depends on ``seed`` and ``epoch`` alone, so a run that resumes within an epoch sees exactly the
+        batches that it would have seen. For the rest, see :func:`batch_bounds`.
+        """
         examples = len(self.splits[split])
         order = permutation(examples, seed, epoch) if shuffle else np.arange(examples)
         bounds = batch_bounds(examples, batch, drop_last=drop_last, merge_last_single=merge_last_single)

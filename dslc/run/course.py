@@ -14,25 +14,16 @@ import numpy as np
 
 from dslc.compile.state import COUNTER_STEP, FLUSH, TOTAL
 from dslc.engine.protocol import Engine, Feed
-from dslc.plan.training import TrainPlan
 from dslc.run.feeding import Feeder
 from dslc.run.progress import Progress
 from dslc.run.resuming import Job
 from dslc.run.schedule import merges_single, total_updates
 from dslc.run.weighting import Weighting
 
-__all__ = ["COMPLETE", "Course", "is_complete"]
+__all__ = ["COMPLETE", "Course"]
 
 COMPLETE = ("all epochs done", "all steps done")
 """Why a run ends that has come to its end."""
-
-
-def is_complete(train: TrainPlan, progress: Progress) -> bool:
-    """Return whether a training has come to its end."""
-    if train.steps is not None:
-        return progress.step >= train.steps
-    assert train.epochs is not None
-    return progress.epoch >= train.epochs
 
 
 class Course:

@@ -167,7 +167,7 @@ class FinishedRun:
             raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
 
     def _measured(self, evaluator: MetricRunner, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
-        batches = dataset.batches(split, batch, shuffle=False, seed=0, epoch=0)
+        batches = dataset.batches(split, batch)
         found = evaluator.run(batches, self.weights, self.manifest.seed)
         values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
         result = self.reader.result

@@ -22,7 +22,7 @@ from dslc.engine.finite import NotFinite, all_finite
 from dslc.engine.protocol import SEED, Engine, Feed
 from dslc.errors.runs import BEST_LOST
 from dslc.plan.training import TrainPlan
-from dslc.run.course import COMPLETE, Course, is_complete
+from dslc.run.course import COMPLETE, Course
 from dslc.run.figures import FigureWarnings, check_kept
 from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
@@ -118,7 +118,10 @@ class Trainer:
 
     def is_complete(self) -> bool:
         """Return whether the run has come to its end."""
-        return is_complete(self.train, self.progress)
+        if self.train.steps is not None:
+            return self.progress.step >= self.train.steps
+        assert self.train.epochs is not None
+        return self.progress.epoch >= self.train.epochs
 
     def run_batch(self, feed: Feed) -> str | None:
         """Run one batch; return why the run ends, if it does."""
@@ -160,15 +163,12 @@ class Trainer:
     def figures(self, split: str, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Measure weights on a split; tell of figures that are not finite."""
 
-        def batches() -> Iterator[Mapping[str, np.ndarray]]:
-            return self.dataset.batches(split, self.train.batch, shuffle=False, seed=0, epoch=0)
-
         def feeds() -> Iterator[Mapping[str, np.ndarray]]:
             arrays = {path: np.asarray(w if isinstance(w, np.ndarray) else w.numpy()) for path, w in weights.items()}
-            for number, batch in enumerate(batches()):
+            for number, batch in enumerate(self.dataset.batches(split, self.train.batch)):
                 yield {**arrays, **batch, SEED: np.asarray(self.seed + number, np.int64)}
 
-        found = self.evaluator.run(batches(), weights, self.seed)
+        found = self.evaluator.run(self.dataset.batches(split, self.train.batch), weights, self.seed)
         self.figure_warnings.tell(split, found, self.evaluator.unmeasured, self.progress.step, feeds)
         return found
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import DAMAGED_CHECKPOINT, SKIPPED_CHECKPOINT
 from dslc.storage.entries import parsed, without_nan
-from dslc.storage.files import Buffer, is_partial, write_atomically, writing
+from dslc.storage.files import Buffer, remove_partials, write_atomically, writing
 from dslc.storage.folder import read_file
 from dslc.storage.tensor_files import read_tensors, tensor_file
 
@@ -103,24 +103,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DAMAGED_CHECKPOINT(f"{path} can't be used: {error}") from error
 
 
-def _accept(checkpoint: Checkpoint, is_best: bool) -> None:
-    """Take any."""
-
-
 @dataclass(frozen=True)
 class Checkpoints:
     """The checkpoints of a run, in a folder of their own: the last few, and the best."""
 
     folder: Path
     keep: int = 3
-    check: Callable[[Checkpoint, bool], None] = field(default=_accept)
+    check: Callable[[Checkpoint, bool], None] | None = None
     """Raises ValueError for a checkpoint (a step's, or the best) that is whole but not of this run; it is passed over
     like a damaged one."""
 
-    def save(
-        self, step: int, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any], *, best: bool = False
-    ) -> Path:
-        """Write a checkpoint, and once more as the best so far; drop what is no longer needed.
+    def save(self, step: int, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, and drop what is no longer needed.
 
         Killed at any instant, this leaves every earlier checkpoint as it was. Those of later steps were passed over
         when the run went on, and go too: kept, they would take the places of whole ones.
@@ -131,8 +125,6 @@ class Checkpoints:
         pieces = encode(Checkpoint(step, dict(tensors), dict(meta)))
         path = self.folder / f"step-{step:010d}.safetensors"
         self._prepare()
-        if best:
-            write_atomically(self.folder / BEST, *pieces)
         write_atomically(path, *pieces)
         with writing(self.folder):
             saved = self._saved()
@@ -155,9 +147,7 @@ class Checkpoints:
         """Make the folder, and remove what was half written when a writer was killed."""
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for entry in self.folder.iterdir():
-                if is_partial(entry.name):
-                    entry.unlink()
+            remove_partials(self.folder)
 
     def _saved(self) -> list[Path]:
         """Return the files of the last few checkpoints, newest first."""
@@ -173,10 +163,10 @@ class Checkpoints:
         """Return the newest whole checkpoint, None if there is none, and a warning for each passed over."""
         skipped: list[Diagnostic] = []
         for path in self._saved():
-            found = self._whole(path)
-            if isinstance(found, Checkpoint):
-                return found, skipped
-            skipped.append(SKIPPED_CHECKPOINT(found.message).diagnostic)
+            try:
+                return self._checked(path), skipped
+            except Problem as problem:
+                skipped.append(SKIPPED_CHECKPOINT(problem.diagnostic.message).diagnostic)
         return None, skipped
 
     def best(self) -> Checkpoint | None:
@@ -191,13 +181,8 @@ class Checkpoints:
     def _checked(self, path: Path) -> Checkpoint:
         found = read_checkpoint(path)
         try:
-            self.check(found, path.name == BEST)
+            if self.check is not None:
+                self.check(found, path.name == BEST)
         except ValueError as error:
             raise DAMAGED_CHECKPOINT(f"{path} can't be used: {error}") from None
         return found
-
-    def _whole(self, path: Path) -> Checkpoint | Diagnostic:
-        try:
-            return self._checked(path)
-        except Problem as problem:
-            return problem.diagnostic

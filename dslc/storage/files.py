@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 
 from dslc.errors.environment import DISK_FULL, UNWRITABLE
 
-__all__ = ["ESCAPED", "Buffer", "is_partial", "replacing", "sync_folder", "write_atomically", "writing"]
+__all__ = ["ESCAPED", "Buffer", "is_partial", "remove_partials", "replacing", "write_atomically", "writing"]
 
 Buffer: TypeAlias = "bytes | memoryview"
 
@@ -24,6 +24,13 @@ PARTIAL = re.compile(r"\.dslc-[0-9a-f]{16}\.partial")
 def is_partial(name: str) -> bool:
     """Return whether this is the name of a file that was being written when its writer was killed."""
     return PARTIAL.fullmatch(name) is not None
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove from a folder what was half written when its writer was killed."""
+    for entry in folder.iterdir():
+        if is_partial(entry.name):
+            entry.unlink()
 
 
 ESCAPED = "backslashreplace"
@@ -66,7 +73,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         finally:
             with suppress(OSError):  # it bears its name by now
                 temporary.unlink()
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
 
 
 def _keep_mode(path: Path, temporary: Path) -> None:
@@ -91,7 +98,7 @@ def write_atomically(path: Path, *pieces: Buffer) -> None:
             file.write(piece)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk."""
     if os.name == "nt":  # Windows has no handle to sync a folder by; its file systems journal names
         return

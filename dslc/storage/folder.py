@@ -18,7 +18,7 @@ from pathlib import Path
 from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN, RUN_BUSY, RUN_EXISTS
 from dslc.errors.runs import DAMAGED_FILE, NOT_OURS, RUN_GONE
-from dslc.storage.files import Buffer, is_partial, write_atomically, writing
+from dslc.storage.files import Buffer, is_partial, remove_partials, write_atomically, writing
 from dslc.storage.manifest import (
     CHECKPOINTS,
     MANIFEST,
@@ -207,7 +207,7 @@ class RunFolder:
                 if path.is_symlink() or path.is_file():
                     path.unlink()
                 folders.update(self.path / parent for parent in Path(name).parents)
-            self.remove_partials()
+            remove_partials(self.path)
             for folder in sorted(folders - {self.path}, key=lambda each: -len(each.parts)):
                 with suppress(OSError):  # somebody else's files are in it, or it is a link
                     folder.rmdir()
@@ -218,14 +218,10 @@ class RunFolder:
         parts = [part for part in name.split("/") if part]
         return not any(self.path.joinpath(*parts[: n + 1]).is_symlink() for n in range(len(parts)))
 
-    def remove_partials(self, inner: str = "") -> None:
+    def remove_partials(self) -> None:
         """Remove what was half written when its writer was killed."""
-        folder = self.path / inner
-        if folder.is_dir() and self._is_own(inner):
-            with writing(folder):
-                for entry in folder.iterdir():
-                    if is_partial(entry.name):
-                        entry.unlink()
+        with writing(self.path):
+            remove_partials(self.path)
 
 
 def run_in(folder: Path, *, without_manifest: bool = False) -> Manifest | None:

@@ -86,15 +86,12 @@ class Log:
         """Return what a checkpoint has to know to cut the log back to here."""
         return {"lines": self.lines, "size": self._size, "sha256": self._digest.hexdigest()}
 
-    def start(self) -> None:
-        """Begin with an empty log.
+    def start(self, lines: Sequence[bytes] = ()) -> None:
+        """Begin the log anew, with these lines.
 
         Raises:
             Problem: E0609, E0610.
         """
-        self._start([])
-
-    def _start(self, lines: Sequence[bytes]) -> None:
         self._begin()
         write_atomically(self.path, *lines)
         for line in lines:
@@ -134,7 +131,7 @@ class Log:
         kept = [record for record in records if record is not None and _place(record) not in evaluated]
         merged = sorted([*kept, *history], key=lambda record: (record["batch"], _place(record) in evaluated))
         lines = [line_of(record) for record in merged]
-        self._start(lines)
+        self.start(lines)
         if not data:
             what = "it is empty or gone"
         elif damaged:

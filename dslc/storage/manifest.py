@@ -180,7 +180,7 @@ def manifest_of(data: bytes, folder: Path) -> Manifest:
             f"{file} has format {version}, and this version of dslc reads format {FORMAT}",
             hint="use the version of dslc that wrote it, or train again",
         )
-    environment = top["environment"]
+    environment, files = top["environment"], top["files"]
     _check_environment(environment)
     return Manifest(
         name=top["name"].text(),
@@ -188,7 +188,7 @@ def manifest_of(data: bytes, folder: Path) -> Manifest:
         seed=top["seed"].whole(-(2**63)),
         environment=environment.object(),
         graphs=tuple(_file(entry, key, GRAPH) for key, entry in top["graphs"].entries().items()),
-        files={_inner(entry, key): _optional(entry, _fingerprint) for key, entry in top["files"].entries().items()},
+        files={_inner(entry, key): _part(files, key, _fingerprint) for key, entry in files.entries().items()},
         sources={key: _fingerprint(entry) for key, entry in top["sources"].entries().items()},
         run=_part(top, "run", _run),
         models=_part(top, "models", _models),
@@ -209,10 +209,6 @@ def _is_ours(value: Mapping[str, Any]) -> bool:
 def _part(top: Entry, key: str, read: Callable[[Entry], Read]) -> Read | None:
     entry = top.get(key)
     return None if entry is None else read(entry)
-
-
-def _optional(entry: Entry, read: Callable[[Entry], Read]) -> Read | None:
-    return None if entry.value is None else read(entry)
 
 
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -102,7 +102,9 @@ def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.best() is None
     for step in range(1, 8):
-        checkpoints.save(step, {"w": np.full(3, step)}, {}, best=step == 2)
+        checkpoints.save(step, {"w": np.full(3, step)}, {})
+        if step == 2:
+            checkpoints.save_best(Checkpoint(step, {"w": np.full(3, step)}, {}))
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["best.safetensors", *(f"step-{step:010d}.safetensors" for step in (5, 6, 7))]
     best = checkpoints.best()
@@ -128,10 +130,12 @@ def test_a_half_written_file_is_ignored_and_removed(tmp_path: Path) -> None:
 def test_a_writer_killed_at_any_instant_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     program = (
         "import sys, itertools, numpy as np; from pathlib import Path\n"
-        "from dslc.storage.checkpoints import Checkpoints\n"
+        "from dslc.storage.checkpoints import Checkpoint, Checkpoints\n"
+        "checkpoints = Checkpoints(Path(sys.argv[1]))\n"
         "for step in itertools.count(1):\n"
         "    tensors = {'w': np.full(100_000, step)}\n"
-        "    Checkpoints(Path(sys.argv[1])).save(step, tensors, {}, best=True)\n"
+        "    checkpoints.save_best(Checkpoint(step, tensors, {}))\n"
+        "    checkpoints.save(step, tensors, {})\n"
         "    print(step, flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
