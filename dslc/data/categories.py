@@ -9,7 +9,7 @@ from unicodedata import normalize
 import numpy as np
 
 from dslc.data.checks import Where
-from dslc.data.convert import Array, clipped, convert_texts, fits_double, raise_some
+from dslc.data.convert import Array, clipped, convert_texts, fits_double, raise_where
 from dslc.data.spellings import PLAIN, Spelling
 from dslc.data.table import Table, Text
 from dslc.diagnostics import Problem
@@ -116,9 +116,7 @@ def encode(table: Table, name: str, categories: Categories, where: Where, kind: 
     wrong = np.zeros(codes.shape, bool) if categories.missing else missing
     if not categories.unknown:
         wrong = wrong | ((codes == categories.count) & ~(missing & categories.missing))
-    if wrong.any():
-        places = zip(*np.nonzero(wrong.reshape(len(wrong), -1)), strict=True)
-        raise_some(int(wrong.sum()), (_no_category(values, int(row), int(e), categories, where) for row, e in places))
+    raise_where(wrong, lambda row, element: _no_category(values, row, element, categories, where))
     return codes
 
 
@@ -192,20 +190,15 @@ def _alike(values: Array, numbers: Array, kind: ElementType | None) -> tuple[Arr
 
 def _refuse_doubtful(codes: Array, values: Array | Text, where: Where) -> None:
     """Refuse numbers that several categories are (E0467)."""
-    doubtful = codes == DOUBTFUL
-    if doubtful.any():
-        places = zip(*np.nonzero(doubtful.reshape(len(codes), -1)), strict=True)
-        raise_some(
-            int(doubtful.sum()),
-            (
-                errors.NO_MEANING(
-                    f"{_value(values, int(row), int(e))!r} may be one of several categories of training, which this "
-                    f"column's type does not tell apart ({where(int(row), int(e))})",
-                    hint="give the column in the type that it had in training",
-                )
-                for row, e in places
-            ),
+
+    def doubtful(row: int, element: int) -> Problem:
+        return errors.NO_MEANING(
+            f"{_value(values, row, element)!r} may be one of several categories of training, which this column's type "
+            f"does not tell apart ({where(row, element)})",
+            hint="give the column in the type that it had in training",
         )
+
+    raise_where(codes == DOUBTFUL, doubtful)
 
 
 def _value(values: Array | Text, row: int, element: int) -> object:

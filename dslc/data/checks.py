@@ -81,4 +81,4 @@ def _refuse(
             for row, element in islice(zip(*np.nonzero(wrong), strict=True), HANDFUL - len(found)):
                 found.append(problem(part[row, element], where(piece.start + int(row), int(element))))
     if total:
-        raise_some(total, iter(found))
+        raise_some(total, found)

@@ -113,7 +113,7 @@ class Conversion:
             Failure: E0412 to E0415, E0423, the first few with their places.
         """
         if self._total:
-            raise_some(self._total, iter(self._problems))
+            raise_some(self._total, self._problems)
 
     def rounded(self, span: Span | None) -> list[Diagnostic]:
         """Return a warning of whole numbers that were rounded, if any were.

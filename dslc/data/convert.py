@@ -6,7 +6,7 @@ Nothing is rounded, wrapped or dropped silently.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,7 +23,7 @@ from dslc.types import BOOL, ElementType
 
 __all__ = [
     "EXACT", "HANDFUL", "Array", "Origin", "clipped", "complaint", "convert", "convert_texts", "fits_double", "placed",
-    "raise_some",
+    "raise_some", "raise_where",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -156,7 +156,7 @@ def clipped(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
 
 
-def raise_some(total: int, problems: Iterator[Problem]) -> None:
+def raise_some(total: int, problems: Iterable[Problem]) -> None:
     """Raise :class:`Failure` with a handful of ``total`` problems, the last of which counts the rest."""
     found = [problem.diagnostic for problem in islice(problems, HANDFUL)]
     if total > len(found):
@@ -165,6 +165,16 @@ def raise_some(total: int, problems: Iterator[Problem]) -> None:
         hint = f"{last.hint} ({rest})" if last.hint else rest
         found[-1] = replace(last, hint=hint)
     raise Failure(found)
+
+
+def raise_where(wrong: Array, problem: Callable[[int, int], Problem]) -> None:
+    """Raise :class:`Failure` if values, (rows, ...), are wrong, each said by its row and its flat place in that.
+
+    See :func:`raise_some`.
+    """
+    if wrong.any():
+        places = zip(*np.nonzero(wrong.reshape(len(wrong), -1)), strict=True)
+        raise_some(int(wrong.sum()), (problem(int(row), int(element)) for row, element in places))
 
 
 @contextmanager

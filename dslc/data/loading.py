@@ -16,14 +16,9 @@ from dslc.errors.objectives import LOAD_MISFIT, NO_SUCH_PATH
 from dslc.plan.paths import LoadedFile, LoadFile, prefixes_of
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord
+from dslc.storage.tensor_files import DTYPES
 
 __all__ = ["load_weights", "loaded_from", "some_of"]
-
-ELEMENTS = {
-    "BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8", "I16": "int16", "I32": "int32",
-    "I64": "int64", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
-}  # fmt: skip
-"""The format's words for element types that NumPy has too."""
 
 
 def load_weights(train: TrainPlan, folders: Sequence[Path]) -> tuple[dict[str, np.ndarray], list[LoadedFile]]:
@@ -136,8 +131,8 @@ def _read(path: str, folders: Sequence[Path]) -> dict[str, tuple[str, np.ndarray
         raise BROKEN(f"'{path}' is no whole safetensors file: {error}") from None
     found = {}
     for name, entry in entries:
-        element = ELEMENTS.get(entry["dtype"], entry["dtype"].lower())
-        known = element in ELEMENTS.values()
+        element = DTYPES.get(entry["dtype"], entry["dtype"].lower())
+        known = entry["dtype"] in DTYPES
         if len(entry["shape"]) > MOST_AXES:
             raise BROKEN(f"'{path}' holds a tensor of {len(entry['shape'])} axes, and {MOST_AXES} is the most")
         array = np.frombuffer(entry["data"], element if known else np.uint8)

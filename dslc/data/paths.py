@@ -11,12 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from dslc.data.convert import clipped
-from dslc.data.streams import Fingerprint, open_stream
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.library.sources.source import check_path
 
-__all__ = ["data_folders", "fingerprint", "found_files", "locate", "reading"]
+__all__ = ["data_folders", "found_files", "locate", "reading"]
 
 
 def data_folders(beside: Path, options: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -98,9 +97,3 @@ def reading(name: str) -> Iterator[None]:
         raise errors.FILE_MISSING(f"there is no file '{name}'") from None
     except OSError as error:
         raise errors.UNREADABLE(f"'{name}' cannot be read: {error.strerror or error}") from None
-
-
-def fingerprint(path: Path) -> Fingerprint:
-    """Return the size in bytes and the SHA-256 of a file, for the manifest."""
-    with reading(path.name), open_stream(path, path.name) as stream:
-        return stream.fingerprint()

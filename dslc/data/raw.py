@@ -12,7 +12,7 @@ import numpy as np
 
 from dslc.data import Table, open_table, placed, split_rows, where_in
 from dslc.data.categories import fit_categories, refuse_lookalikes
-from dslc.data.convert import Array, fits_double, raise_some
+from dslc.data.convert import Array, fits_double, raise_where
 from dslc.data.spellings import marks_of
 from dslc.data.times import doubtful_order, read_times, usual_formats
 from dslc.diagnostics import Diagnostic, Failure, Problem
@@ -75,7 +75,7 @@ class RawData:
 
 def _fact(table: Table, names: Sequence[str], *, many: bool) -> ColumnFact:
     elements = [table.element(name) for name in names]
-    shape = (sum(prod(table.row_shape(name)) for name in names),) if many else tuple(table.row_shape(names[0]))
+    shape = _row_shape(table, names, many=many)
     if STRING in elements:
         return ColumnFact(STRING, shape, is_truth=all(map(table.is_truth, names)))
     element = elements[0]
@@ -240,13 +240,9 @@ def _split_values(
 def _complete(values: Array, table: Table, name: str, mode: str) -> Array:
     """Return the values of a column that a split goes by, if none is missing."""
     missing = values == "" if values.dtype.kind in "OU" else np.isnan(values) if values.dtype.kind == "f" else None
-    if missing is not None and missing.any():
-        where = where_in(table, [name])
-        rows = np.flatnonzero(missing)
-        raise_some(len(rows), (
-            errors.MISSING_VALUE(f"a value that the split takes as '{mode}' is missing ({where(int(row), 0)})")
-            for row in rows
-        ))  # fmt: skip
+    if missing is not None:
+        what = f"a value that the split takes as '{mode}' is missing"
+        raise_where(missing, lambda row, _: errors.MISSING_VALUE(f"{what} ({table.origin(row, name)})"))
     if values.dtype.kind in "OU" and mode != "order":
         refuse_lookalikes(sorted(set(values.ravel().tolist())), table, name)
     return values

@@ -9,9 +9,10 @@ import numpy as np
 
 from dslc.data.categories import encode
 from dslc.data.checks import Where, where_in
-from dslc.data.convert import Array, fits_double, raise_some
+from dslc.data.convert import Array, fits_double, raise_where
 from dslc.data.table import Table
 from dslc.data.times import read_times
+from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.plan.columns import Form
 from dslc.plan.contract import Categories, Contract, Input
@@ -79,11 +80,8 @@ def _refuse_rounding(table: Table, one: Input, where: Where) -> None:
             continue
         own = table.read(name)
         own = own.reshape(len(own), -1)
-        unfit = ~fits_double(own)
-        if unfit.any():
-            places = zip(*np.nonzero(unfit), strict=True)
-            problems = (
-                errors.OUT_OF_TYPE(f"{own[row, e]} is not known exactly in float64 ({where(int(row), number)})")
-                for row, e in places
-            )
-            raise_some(int(unfit.sum()), problems)
+
+        def problem(row: int, element: int, own: Array = own, number: int = number) -> Problem:
+            return errors.OUT_OF_TYPE(f"{own[row, element]} is not known exactly in float64 ({where(row, number)})")
+
+        raise_where(~fits_double(own), problem)

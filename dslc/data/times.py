@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from dslc.data.checks import Where
-from dslc.data.convert import Array, raise_some
+from dslc.data.convert import Array, raise_where
 from dslc.data.table import Text
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
@@ -38,11 +38,7 @@ def read_times(values: Text, format: str | None, where: Where) -> Array:
     moments = np.array([math.nan if not text else seconds(text, format) for text in values.vocabulary], np.float64)
     unread = np.array([bool(text) and math.isnan(m) for text, m in zip(values.vocabulary, moments, strict=True)], bool)
     found: Array = moments[values.codes]
-    if unread.any():
-        wrong = unread[values.codes].reshape(len(values.codes), -1)
-        places = zip(*np.nonzero(wrong), strict=True)
-        hint = _formats_hint(values)
-        raise_some(int(wrong.sum()), (_no_time(values, format, int(row), int(e), where, hint) for row, e in places))
+    raise_where(unread[values.codes], lambda row, element: _no_time(values, format, row, element, where))
     return found
 
 
@@ -150,7 +146,7 @@ def _formats_hint(values: Text) -> str:
     return f'{reads} the column: datetime(column("..."), "{found[0]}")'
 
 
-def _no_time(values: Text, format: str | None, row: int, element: int, where: Where, hint: str) -> Problem:
+def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
     text = values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
     how = f"by the format '{format}'" if format is not None else "as ISO 8601 has it, such as 2026-11-26 17:30"
-    return errors.NO_TIME(f"'{text}' spells no time {how} ({where(row, element)})", hint=hint)
+    return errors.NO_TIME(f"'{text}' spells no time {how} ({where(row, element)})", hint=_formats_hint(values))

@@ -1,4 +1,4 @@
-"""Figures over a split that are not finite: what is said of them, and that none is kept."""
+"""Figures over a split that are not finite: what is said of them, with their cause, and that none is kept."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic
-from dslc.engine.protocol import Engine
+from dslc.compile.evaluation import measures_of
+from dslc.diagnostics import Diagnostic, Problem
+from dslc.engine.finite import is_finite
+from dslc.engine.protocol import NEXT, Engine
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
+from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
-from dslc.run.explaining.figure_causes import told_with_cause
+from dslc.run.explaining.causes import Cause, cause_of
+from dslc.run.explaining.tracing import LaidOpen, span_of, trace
 from dslc.run.observing import Observer
 from dslc.run.progress import Progress
 
 __all__ = ["FigureWarnings", "check_kept"]
+
+Arrays = Mapping[str, np.ndarray]
 
 
 class FigureWarnings:
@@ -32,8 +38,8 @@ class FigureWarnings:
         self._told: set[tuple[str, str]] = set()
 
     def tell(
-        self, split: str, found: Mapping[str, np.ndarray], unmeasured: Collection[str], step: int,
-        feeds: Callable[[], Iterable[Mapping[str, np.ndarray]]],
+        self, split: str, found: Arrays, unmeasured: Collection[str], step: int,
+        feeds: Callable[[], Iterable[Arrays]],
     ) -> None:  # fmt: skip
         """Warn of the figures of a split after a step.
 
@@ -48,15 +54,43 @@ class FigureWarnings:
             if value.ndim or np.isfinite(value) or (split, name) in self._told:
                 continue
             self._told.add((split, name))
-            self._observer.warned(
-                _unmeasured(split, name) if name in unmeasured else self._not_finite(split, name, value, step, feeds())
-            )
+            if name in unmeasured:
+                self._observer.warned(_unmeasured(split, name))
+            else:
+                what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
+                self._observer.warned(self._not_finite(what, name, feeds()))
 
-    def _not_finite(
-        self, split: str, name: str, value: np.ndarray, step: int, feeds: Iterable[Mapping[str, np.ndarray]]
-    ) -> Diagnostic:
-        what = f"'{split}.{name}' is {'not a number' if np.isnan(value) else 'infinite'} after step {step}"
-        return told_with_cause(what, self._train, name, self._models, self._engine, feeds)
+    def _not_finite(self, what: str, name: str, feeds: Iterable[Arrays]) -> Diagnostic:
+        """Return the warning of a figure that is not finite, with its cause where that is found."""
+        try:
+            traced = self._traced(name, feeds)
+        except (MemoryError, Problem):  # all values at once may not fit into memory
+            traced = None
+        if traced is None:
+            return FIGURE_NOT_FINITE(what).diagnostic
+        node, cause = traced
+        measure = next(measure for measure in measures_of(self._train) if measure.name == name)
+        problem = FIGURE_NOT_FINITE(f"{what}: {cause.text}", hint=cause.hint)
+        return problem.at(span_of(measure.value, node) or measure.span).diagnostic
+
+    def _traced(self, name: str, feeds: Iterable[Arrays]) -> tuple[ProbedNode | None, Cause] | None:
+        """Measure once more, with all values laid open, until the figure is not finite."""
+        graph = LaidOpen(self._models["eval.onnx"], self._engine)
+        totals: dict[str, np.ndarray] = {}
+        for batch in feeds:
+            values = graph.run({**graph.zeros, **batch, **totals})
+            totals = {key.removesuffix(NEXT): values[key] for key in graph.outputs if key.endswith(NEXT)}
+            for key, total in totals.items():
+                if key.startswith(f"accumulator/{name}/") and not is_finite(total):
+                    return _cause(graph, values, key + NEXT)
+        finish = LaidOpen(self._models["metrics.onnx"], self._engine)
+        values = finish.run(totals)
+        return None if is_finite(values[name]) else _cause(finish, values, name)
+
+
+def _cause(graph: LaidOpen, values: Arrays, target: str) -> tuple[ProbedNode | None, Cause]:
+    birth = trace(graph.probes, values, target)
+    return birth.node, cause_of(birth, graph.probes, values)
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:

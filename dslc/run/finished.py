@@ -262,11 +262,14 @@ class FinishedRun:
         keep = [keep] if isinstance(keep, str) else keep
         if split is not None:
             outputs = self._predict_split(split, net)
-            kept = self._kept_of(split, keep)
+            of, rows = self.bound.raw.rows[split]
+            table = self.bound.raw.tables[of]
         else:
-            table = self.table(data, source)
+            table, rows = self.table(data, source), None
             outputs = self._predict_table(table, net, prepared=prepared)
-            kept = self._kept(table, keep)
+        kept = {table.require(name): as_written(table, name) for name in keep}
+        if rows is not None:
+            kept = {name: column[rows] for name, column in kept.items()}
         for name in keep:
             if name in outputs:
                 raise KEPT_IS_OUTPUT(
@@ -327,16 +330,6 @@ class FinishedRun:
         """Return what the elements of outputs are called: the classes that an output has a score for."""
         classes = self.reader.models[self.model_file(net)].classes
         return {scores: names for scores, field in classes.items() if (names := self.contract.class_names(field))}
-
-    def _kept(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns of new data as they are."""
-        return {table.require(name): as_written(table, name) for name in names}
-
-    def _kept_of(self, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return columns of the examples of a split of the run's own data, as they are."""
-        source, rows = self.bound.raw.rows[split]
-        whole = self._kept(self.bound.raw.tables[source], names)
-        return whole if rows is None else {name: array[rows] for name, array in whole.items()}
 
     def fields(self, table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Compute fields from raw columns, by the graph that prepared them in training.

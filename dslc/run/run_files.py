@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,11 +41,6 @@ from dslc.storage.tensor_files import tensor_file
 __all__ = ["RunFiles"]
 
 
-def planned_models(job: Job) -> list[str]:
-    """Return the names of the files that a train block's shipped models may need."""
-    return [name for file in shipped_files(job.bound.train) for name in (file, file + SUFFIX)]
-
-
 class RunFiles(FolderFiles):
     """The files of a run: besides the compiled ones, its spec, log, checkpoints and results."""
 
@@ -58,11 +52,6 @@ class RunFiles(FolderFiles):
         self.essence = essence(job)
         self.log = Log(place.path)
         self.checkpoints = Checkpoints(place.path / CHECKPOINTS, check=self._check)
-
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-        return self.place.path
 
     # --- beginning and going on ------------------------------------------------------------------
 
@@ -105,7 +94,7 @@ class RunFiles(FolderFiles):
     def is_half_begun(self, manifest: Manifest) -> bool:
         """Return whether the run was killed while it wrote its first files, or before it was begun again."""
         spec = [name for name in manifest.files if name.startswith(f"{SPEC}/")]
-        is_written = all((self.path / name).exists() for name in spec)
+        is_written = all((self.place.path / name).exists() for name in spec)
         return manifest.result is None and self.checkpoints.is_empty and not is_written
 
     def _spec(self) -> Contents:
@@ -113,7 +102,9 @@ class RunFiles(FolderFiles):
         return {f"{SPEC}/{path}": [source.text.encode()] for path, source in self.job.bound.files.items()}
 
     def _planned(self) -> list[str]:
-        return [LOG, CURVES, CONFUSION, WEIGHTS, *planned_models(self.job)]
+        """Return the files that are written later, or may be."""
+        models = [name for file in shipped_files(self.job.bound.train) for name in (file, file + SUFFIX)]
+        return [LOG, CURVES, CONFUSION, WEIGHTS, *models]
 
     def _describe(self, environment: Mapping[str, Any]) -> None:
         """Put into the manifest what the run is made of, and where it began."""
@@ -124,7 +115,7 @@ class RunFiles(FolderFiles):
 
     def _is_whole(self, name: str, due: Fingerprint | None) -> bool:
         try:
-            read_file(self.path, name, due)
+            read_file(self.place.path, name, due)
         except Problem:
             return False
         return True
@@ -132,7 +123,7 @@ class RunFiles(FolderFiles):
     def damaged(self, manifest: Manifest) -> list[Diagnostic]:
         """Return a warning for each file of a finished run that is not what the run wrote."""
         return [
-            REWRITTEN(f"{self.path / name} is damaged or gone, and is written again").diagnostic
+            REWRITTEN(f"{self.place.path / name} is damaged or gone, and is written again").diagnostic
             for name, due in manifest.files.items()
             if due is not None and name != STATE and not self._is_whole(name, due)
         ]
@@ -186,10 +177,9 @@ class RunFiles(FolderFiles):
 
     def finish(self, models: list[InferenceModel], result: Result) -> None:
         """Write the manifest of a run that has ended; the weights and models are there."""
-        shipped = {model.file: Shipped(dict(model.fields), dict(model.classes)) for model in models}
-        self.manifest["models"] = {file: as_json(model) for file, model in shipped.items()}
+        self.manifest["models"] = {model.file: as_json(Shipped(model.fields, model.classes)) for model in models}
         self.manifest["result"] = as_json(result)
-        self.manifest["seal"] = as_json(Seal.of(self.path / WEIGHTS))
+        self.manifest["seal"] = as_json(Seal.of(self.place.path / WEIGHTS))
         self.write_manifest()
 
     def write_weights(self, weights: Mapping[str, np.ndarray]) -> None:

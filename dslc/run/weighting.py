@@ -6,7 +6,7 @@ weighted as the loss itself is, and batches with nothing to learn from left out.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,14 +93,14 @@ def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) 
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
     assert isinstance(operation, Statistic)
-    if not operation.averages or not fields_only(*operands) or not _known(operands_of(site), split):
+    inputs = operands_of(site)
+    if not operation.averages or not fields_only(*operands) or not all(key in split.fields for key in inputs):
         return None
     source, ignored = operands[0].application.operation, operation.ignored
     target = split.fields[source.key] if isinstance(source, Placeholder) and len(operands) == 1 else None
     if ignored is not None and target is not None and not (target == ignored).any():
         return None  # the usual case
     builder = Builder(f"{train.name}.weights")
-    inputs = operands_of(site)
     tensors = Lowering.open(builder, operands, inputs=inputs).emit(*operands)
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
     weights = Predictor(save_model(builder.model()), engine).run({key: split.fields[key] for key in inputs}, CHUNK)
@@ -112,8 +112,3 @@ def operands_of(site: Application) -> list[str]:
     """Return the data fields that a statistic's weights follow from."""
     sources = (a.operation for a in applications_of(*site.operands[1:]))
     return list(dict.fromkeys(source.key for source in sources if isinstance(source, Placeholder)))
-
-
-def _known(keys: Sequence[str], split: Split) -> bool:
-    fields: Mapping[str, np.ndarray] = split.fields
-    return all(key in fields for key in keys)

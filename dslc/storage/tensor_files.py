@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["read_tensors", "tensor_file"]
+__all__ = ["DTYPES", "read_tensors", "tensor_file"]
 
 NAMES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
@@ -47,6 +47,7 @@ def tensor_file(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] |
 
 METADATA = "__metadata__"
 DTYPES = {short: name for name, short in NAMES.items()}
+"""The format's words for element types that NumPy has too."""
 
 
 def read_tensors(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:

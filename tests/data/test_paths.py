@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dslc.data import data_folders, fingerprint, locate
+from dslc.data import data_folders, locate
+from dslc.data.streams import open_stream
 from tests.data.conftest import Findings
 
 
@@ -67,6 +68,6 @@ def test_a_missing_file_names_the_folders_tried(folders: tuple[Path, Path], find
 
 def test_a_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 999_999)
-    assert fingerprint(tmp_path / "x") == {
-        "size": 2_999_997, "sha256": hashlib.sha256(b"abc" * 999_999).hexdigest()
-    }  # fmt: skip
+    with open_stream(tmp_path / "x", "x") as stream:
+        found = stream.fingerprint()
+    assert found == {"size": 2_999_997, "sha256": hashlib.sha256(b"abc" * 999_999).hexdigest()}

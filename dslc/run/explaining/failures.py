@@ -16,7 +16,7 @@ from dslc.compile.artifacts import Artifacts
 from dslc.compile.state import StateRole
 from dslc.diagnostics import Failure, Label, Problem
 from dslc.engine.finite import all_finite, is_finite
-from dslc.engine.protocol import NEXT, SEED, Engine, Runner
+from dslc.engine.protocol import NEXT, SEED, Engine
 from dslc.errors.environment import DAMAGED_CHECKPOINT
 from dslc.errors.objectives import LOSS_NOT_FINITE
 from dslc.graph.probes import ProbedNode
@@ -72,9 +72,9 @@ def explained(job: Job, course: Course, checkpoints: Checkpoints, engine: Engine
             continue
         step = course.progress.step + bool(course.progress.pending)
         batch = course.feeder.batch(feed)
-        host = _host(course.step, before)
+        host = {name: np.array(course.step.value(name)) for name in before if name.startswith("host/")}
         try:
-            fault = _fault(train, artifacts, dict(before), batch, job.bound.train.seed, engine, host)
+            fault = _fault(train, artifacts, {**before, **host}, batch, engine)
         except (MemoryError, Problem):  # all values at once may not fit into memory
             fault = None
         if fault is None:
@@ -98,20 +98,13 @@ def _last_good(artifacts: Artifacts, checkpoints: Checkpoints) -> tuple[Arrays, 
     return first, found.tensors, progress_of(Entry(found.meta["progress"], "the checkpoint", DAMAGED_CHECKPOINT))
 
 
-def _host(step: Runner, before: Arrays) -> Arrays:
-    """Return what the host has set between a state and the step that followed."""
-    return {name: np.array(step.value(name)) for name in before if name.startswith("host/")}
-
-
 def _fault(
-    train: TrainPlan, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, seed: int,
-    engine: Engine, host: Arrays,
-) -> _Fault | None:  # fmt: skip
-    """Run a step's graphs on the state before it, with all that they compute laid open."""
-    state |= host
+    train: TrainPlan, artifacts: Artifacts, state: dict[str, np.ndarray], batch: Arrays, engine: Engine
+) -> _Fault | None:
+    """Run a step's graphs on the state before it, as the host has set it, with all that they compute laid open."""
     for number, file in enumerate(artifacts.step_files):
         graph = LaidOpen(artifacts.models[file], engine)
-        values = graph.run({**state, **batch, SEED: np.asarray(seed, np.int64)})
+        values = graph.run({**state, **batch, SEED: np.asarray(train.seed, np.int64)})
         changed = [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)]
         changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))
         for target, value in {"loss": "loss", **{name: name + NEXT for name in changed}}.items():
