@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dslc.data.paths import data_folders, locate
-from dslc.diagnostics import Problem
+from dslc.data.paths import data_folders, found_files
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import options_of
 from dslc.options import Options
@@ -95,13 +94,8 @@ class Bound:
     @cached_property
     def _is_found(self) -> bool:
         """Is every data file where it can be?"""
-        try:
-            for source in self.data.sources.values():
-                for path in source.paths:
-                    locate(path, self.folders)
-        except Problem:
-            return False
-        return True
+        paths = [path for source in self.data.sources.values() for path in source.paths]
+        return len(found_files(paths, self.folders)) == len(paths)
 
     @cached_property
     def train(self) -> TrainPlan:

@@ -293,19 +293,15 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
             wrong.append(front.node("Not", [same], f"{name}/differs"))
         elif types[name] in floats:
             wrong.append(_not_finite(front, cut, types[name], name))
-        wide = INT64.numpy  # not every type can be added
+        wide = INT64  # not every type can be added
         if types[name] in floats:
-            wide = FLOAT64.numpy if types[name] == TensorProto.DOUBLE else ElementType.FLOAT32.numpy
+            wide = FLOAT64 if types[name] == TensorProto.DOUBLE else ElementType.FLOAT32
         for place, condition in enumerate(wrong):
             made = f"{name}/stop_{place}"
             table = front.constant([0], "int64", f"{made}/table")
             each = front.node("Gather", [table, front.cast(condition, INT64, f"{made}/index")], f"{made}/each")
             nothing = front.node("ReduceSum", [each], f"{made}/nothing", keepdims=0)
-            to = helper.np_dtype_to_tensor_dtype(wide)
-            terms = [
-                front.node("Cast", [cut], f"{made}/wide", to=to),
-                front.node("Cast", [nothing], f"{made}/typed", to=to),
-            ]
+            terms = [front.cast(cut, wide, f"{made}/wide"), front.cast(nothing, wide, f"{made}/typed")]
             total = front.node("Add", terms, f"{made}/sum")
             cut = front.node("Cast", [total], name if place == len(wrong) - 1 else f"{made}/cut", to=types[name])
     model.graph.node.extend(front.nodes)
@@ -318,7 +314,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
 def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
     """Return whether any element is not finite, as one number: only then is its difference to itself not zero."""
     if type == TensorProto.FLOAT16:
-        value = front.node("Cast", [value], f"{name}/single", to=helper.np_dtype_to_tensor_dtype(np.dtype("float32")))
+        value = front.cast(value, ElementType.FLOAT32, f"{name}/single")
     difference = front.node("Sub", [value, value], f"{name}/difference")
     total = front.node("ReduceSum", [difference], f"{name}/total", keepdims=0)
     return front.node("IsNaN", [total], f"{name}/not_finite")

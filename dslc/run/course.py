@@ -65,9 +65,8 @@ class Course:
     # --- batches -----------------------------------------------------------------------------------
 
     def feeds(self) -> Generator[Feed, None, None]:
-        """Yield the batches of what is left of the epoch; each holds until the next one is asked for."""
-        with closing(self.feeder.feeds(self.places())) as feeds:
-            yield from feeds
+        """Return the batches of what is left of the epoch; each holds until the next one is asked for."""
+        return self.feeder.feeds(self.places())
 
     def places(self) -> Iterator[np.ndarray]:
         """Yield the places of batches in the split, without those from which no objective has anything to learn."""
@@ -90,25 +89,19 @@ class Course:
             self.progress.batches += 1
         return self.coming.popleft() or [] if self.coming else []
 
-    def _is_last(self) -> bool:
-        """Return whether the batch about to run is the last of the training."""
-        return self.progress.batch == self.batches_per_epoch - 1 and self._ends_with_epoch()
-
-    def _ends_with_epoch(self) -> bool:
-        return self.train.epochs is not None and self.progress.epoch == self.train.epochs - 1
-
     def run(self, feed: Feed) -> list[list[float]]:
         """Run one batch and count it; return its weights, by objective and term."""
         progress, accumulate = self.progress, self.train.accumulate
         weights = self.next_weights()
-        if accumulate > 1 and self._is_last():
+        ends = self.train.epochs is not None and progress.epoch == self.train.epochs - 1
+        is_last = ends and progress.batch == self.batches_per_epoch - 1
+        if accumulate > 1 and is_last:
             self.step.set_state(FLUSH, np.asarray(1, np.int64))
         self.feeder.run(feed, self.seed)
         progress.batch += 1
         progress.batches += 1
         progress.pending += 1
-        flushed = accumulate > 1 and progress.batch == self.batches_per_epoch and self._ends_with_epoch()
-        if progress.pending == accumulate or flushed:
+        if progress.pending == accumulate or is_last:
             progress.pending = 0
             # what has nothing to learn from makes no update
             before = progress.step

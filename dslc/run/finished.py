@@ -15,7 +15,7 @@ from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
 from dslc.data.binding import Bound
 from dslc.data.indices import check_new
 from dslc.data.new_data import compute_fields
-from dslc.data.readers.memory_table import table_of
+from dslc.data.readers.given_arrays import table_of
 from dslc.data.spellings import marks_of
 from dslc.diagnostics import Failure, Problem
 from dslc.engine.engines import choose_engine
@@ -143,14 +143,23 @@ class FinishedRun:
         evaluator = MetricRunner(*self.reader.evaluation(), self.engine)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]
-            fields = self.fields(self.table(data, source), wanted)
-            dataset = Dataset({NEW_DATA: Split(fields)})
-            return self._measured(evaluator, dataset, NEW_DATA, self.reader.run.batch)
-        self._require_data()
-        dataset = self.bound.dataset
-        chosen = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
-        self._split(dataset, chosen)
-        return self._measured(evaluator, dataset, chosen, self.bound.train.batch)
+            split, batch = NEW_DATA, self.reader.run.batch
+            dataset = Dataset({split: Split(self.fields(self.table(data, source), wanted))})
+        else:
+            self._require_data()
+            dataset, batch = self.bound.dataset, self.bound.train.batch
+            split = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
+            self._split(dataset, split)
+        found = evaluator.run(dataset.batches(split, batch), self.weights, self.manifest.seed)
+        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        losses = {name: values[name] for name in self.reader.result.losses}
+        measured = {
+            "split": split,
+            "examples": dataset.examples(split),
+            "loss": next(iter(losses.values())) if len(losses) == 1 else losses,
+            "metrics": {name: values[name] for name in self.reader.result.metrics},
+        }
+        return measured | ({"classes": self.class_names} if self.class_names else {})
 
     def _split(self, dataset: Dataset, name: str) -> Split:
         if name not in dataset.splits:
@@ -165,20 +174,6 @@ class FinishedRun:
         """
         for path in changed_files(self.manifest, self.bound):
             raise DATA_CHANGED(f"the data file '{path}' is not the one that the run was trained on")
-
-    def _measured(self, evaluator: MetricRunner, dataset: Dataset, split: str, batch: int) -> dict[str, Any]:
-        batches = dataset.batches(split, batch)
-        found = evaluator.run(batches, self.weights, self.manifest.seed)
-        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
-        result = self.reader.result
-        losses = {name: values[name] for name in result.losses}
-        measured = {
-            "split": split,
-            "examples": dataset.examples(split),
-            "loss": next(iter(losses.values())) if len(losses) == 1 else losses,
-            "metrics": {name: values[name] for name in result.metrics},
-        }
-        return measured | ({"classes": self.class_names} if self.class_names else {})
 
     # --- predicting ------------------------------------------------------------------------------
 

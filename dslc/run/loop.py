@@ -216,8 +216,7 @@ class Trainer:
         known = progress.best["figure"] if progress.best is not None else None
         if isfinite(value) and (known is None or (value > known if keep.highest else value < known)):
             progress.best = {"figure": value, **record}
-            weights = shipped_weights(self.train, self.step.lend())
-            self.best_weights = {path: np.array(v.numpy()) for path, v in weights.items()}
+            self.best_weights = self.copied_weights()
             self.best_saved = False
 
     def check_finite(self) -> None:
@@ -248,7 +247,7 @@ class Trainer:
         """Ship the chosen weights, measure them, and write the last of the folder."""
         self.progress.reason = reason
         check_kept(self.train, self.progress)
-        weights = self.chosen_weights()
+        weights = self.copied_weights() if self.best_weights is None else self.best_weights
         shipped = self.job.inference(weights)
         result = self.result(reason, weights, [model.file for model in shipped])
         self.files.write_weights(weights)
@@ -265,10 +264,8 @@ class Trainer:
         self.observer.finished(result)
         return result
 
-    def chosen_weights(self) -> dict[str, np.ndarray]:
-        """Return the weights to ship: the best where ``keep`` chose some, else the last."""
-        if self.best_weights is not None:
-            return self.best_weights
+    def copied_weights(self) -> dict[str, np.ndarray]:
+        """Return a copy of the weights as they are now."""
         lent = shipped_weights(self.train, self.step.lend())
         return {path: np.array(value.numpy()) for path, value in lent.items()}
 

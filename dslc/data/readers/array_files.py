@@ -10,41 +10,38 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from dslc.data.convert import Array
 from dslc.data.paths import reading
-from dslc.data.readers.array_headers import Layout, read_idx_header, read_npy_header
+from dslc.data.readers.array_headers import Layout, read_npy_header
 from dslc.data.scratch import Spool
 from dslc.data.streams import Fingerprint, Stream, open_stream
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 
-__all__ = ["read_idx", "read_npy", "read_npz"]
+__all__ = ["read_array", "read_npz"]
 
 PIECE = 8 << 20
 MOST = 1100
 """Deflated data is at most about 1032 times as long as what it was deflated to."""
 
 
-def read_npy(path: Path, name: str, memory: int) -> tuple[Array, Fingerprint]:
-    """Read an npy file under the name that messages give it; E0404 to E0406, E0417, E0426 if that fails."""
-    return _read_one(path, name, memory, read_npy_header)
+def read_array(
+    path: Path, name: str, memory: int, header: Callable[[IO[bytes], str], Layout]
+) -> tuple[Array, Fingerprint]:
+    """Read a file of one array, gzipped or not, under the name that messages give it.
 
-
-def read_idx(path: Path, name: str, memory: int) -> tuple[Array, Fingerprint]:
-    """Read a file in MNIST's format, gzipped or not; E0404 to E0406, E0417, E0426 if that fails."""
-    return _read_one(path, name, memory, read_idx_header)
-
-
-def _read_one(path: Path, name: str, memory: int, header: Any) -> tuple[Array, Fingerprint]:
+    Raises:
+        Problem: E0404 to E0406, E0417, E0426; those of ``header``, which reads what stands in front of the values.
+    """
     with reading(name), open_stream(path, name) as stream:
-        layout: Layout = header(stream.file, name)
+        layout = header(stream.file, name)
         if stream.packed:
             if layout.bytes > os.fstat(stream.descriptor()).st_size * MOST:
                 raise errors.BROKEN(f"'{name}' ends early: its header tells of {layout}")

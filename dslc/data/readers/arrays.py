@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dslc.data.paths import reading
-from dslc.data.readers.array_files import read_idx, read_npy, read_npz
+from dslc.data.readers.array_files import read_array, read_npz
+from dslc.data.readers.array_headers import read_idx_header, read_npy_header
 from dslc.data.readers.array_table import ArrayTable
 from dslc.data.readers.given_arrays import array_of
 from dslc.data.readers.reader import reads
@@ -34,8 +35,8 @@ def _open_npz(source: npz, found: Mapping[str, Path], memory: int) -> ArrayTable
 @reads(npy)
 @reads(idx)
 def _open_each(source: npy | idx, found: Mapping[str, Path], memory: int) -> ArrayTable:
-    read = read_npy if isinstance(source, npy) else read_idx
-    columns = {column: read(found[path], path, memory) for column, path in source.files}
+    header = read_npy_header if isinstance(source, npy) else read_idx_header
+    columns = {column: read_array(found[path], path, memory, header) for column, path in source.files}
     fingerprints = {path: columns[column][1] for column, path in source.files}
     return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)
 
