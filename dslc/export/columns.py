@@ -20,7 +20,7 @@ from dslc.plan.contract import Categories, Input
 from dslc.plan.data import CONDITIONS, EXACT
 from dslc.types import BOOL, FLOAT64, INT64, STRING, ElementType
 
-__all__ = ["Marks", "RawInput", "put_columns_in_front", "put_label_behind", "raw_inputs", "with_checked_conversions"]
+__all__ = ["Marks", "RawInput", "put_columns_in_front", "put_label_behind", "with_checked_conversions"]
 
 ML = "ai.onnx.ml"
 ML_VERSION = 3
@@ -33,9 +33,6 @@ class Marks:
     texts: tuple[str, ...]
     numbers: tuple[float, ...]
     """Those of them that are numbers."""
-
-
-NO_MARKS = Marks((), ())
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class RawInput:
         return f"the column '{self.columns[0]}'"
 
 
-def raw_inputs(inputs: Sequence[Input], taken: frozenset[str] = frozenset()) -> list[RawInput]:
+def _raw_inputs(inputs: Sequence[Input], taken: frozenset[str]) -> list[RawInput]:
     """Return what a model takes in place of the inputs of its fields graph; ``taken`` names are given to none."""
     groups: dict[tuple[tuple[str, ...], bool, str | None], list[Input]] = {}
     for one in inputs:
@@ -123,7 +120,7 @@ def put_columns_in_front(
     marks a missing value in a column does so here.
     """
     front = _Front()
-    found = raw_inputs(inputs, taken)
+    found = _raw_inputs(inputs, taken)
     unmarked = [_without_marks(front, raw, [marks[name] for name in raw.columns]) for raw in found]
     held = {prefix + one.key: value for value in model.graph.input for one in inputs if prefix + one.key == value.name}
     for value in held.values():
@@ -187,7 +184,7 @@ def _holds(element: ElementType, number: float) -> bool:
 
 
 def _prepare(
-    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Marks = NO_MARKS
+    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Marks
 ) -> None:
     """Make of a raw input what the fields graph takes; ``marks`` are those of its column."""
     match one.form:
@@ -214,7 +211,7 @@ def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> No
     axis = front.constant([1], "int64", f"{made}/axis")
     numbers = [f"{made}/{place}/cast" for place in range(len(parts))]
     for raw, number in zip(parts, numbers, strict=True):
-        _prepare(front, raw, one, {}, number)
+        _prepare(front, raw, one, {}, number, Marks((), ()))
     upright = [front.node("Unsqueeze", [n, axis], f"{made}/{place}") for place, n in enumerate(numbers)]
     front.node("Concat", upright, made, axis=1)
 

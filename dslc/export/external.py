@@ -88,13 +88,12 @@ def attached(model: Any, weights: Sequence[Any], prefix: str = "") -> None:
         model.graph.initializer[-1].name = prefix + weight.name
 
 
-def located(data: bytes, file: str) -> tuple[bytes, str | None]:
-    """Return a model that finds its weights in a file of this name, and where it found them before (None: inside)."""
+def located(data: bytes, file: str) -> bytes:
+    """Return a model that finds its weights, if they are not inside of it, in a file of this name."""
     model = onnx.load_model_from_string(data)
-    before = None
+    moved = False
     for weight in model.graph.initializer:
         for entry in weight.external_data:
             if entry.key == "location":
-                before, entry.value = entry.value, file
-    located_data: bytes = model.SerializeToString()
-    return (data, None) if before is None else (located_data, before)
+                moved, entry.value = True, file
+    return bytes(model.SerializeToString()) if moved else data

@@ -64,7 +64,7 @@ def write_exported(path: Path, make: Callable[[], bytes], weights: Path | None, 
     target = check_output(path, kind=kind)
     beside = path.with_name(path.name + SUFFIX)
     of_weights = None if overwrite else Kind(f"the weights of {MODEL.what}", lambda _: target.exists())
-    data, _ = located(make(), beside.name)
+    data = located(make(), beside.name)
     if weights is not None:
         with weights.open("rb") as source, output(beside, [weights], of_weights) as written:
             shutil.copyfileobj(source, written, COPIED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -256,7 +256,9 @@ class FinishedRun:
             raise ValueError("predict takes new data, or the split of the run's own data alone")
         keep = [keep] if isinstance(keep, str) else keep
         if split is not None:
-            outputs = self._predict_split(split, net)
+            self._require_data()
+            examples = self._split(self.bound.dataset, split)
+            outputs = self._predict_of(net, partial(examples.take, np.arange(len(examples))))
             of, rows = self.bound.raw.rows[split]
             table = self.bound.raw.tables[of]
         else:
@@ -279,12 +281,6 @@ class FinishedRun:
             return predictor.run({**{name: table.read(table.require(name)) for name in inputs}, **seed})
         hint = "give an npz keyed by the model's inputs, and say --prepared"
         return self._predict_of(net, lambda names: self.fields(table, names), hint)
-
-    def _predict_split(self, split: str, net: str | None) -> dict[str, np.ndarray]:
-        self._require_data()
-        examples = self._split(self.bound.dataset, split)
-        places = np.arange(len(examples))
-        return self._predict_of(net, lambda names: examples.take(places, names))
 
     def _predict_of(
         self, net: str | None, fields_of: Callable[[Sequence[str]], Mapping[str, np.ndarray]], hint: str | None = None
