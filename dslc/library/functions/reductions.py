@@ -94,10 +94,7 @@ class mean(Reduction):
 
     def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
         axes = self.axes(x.type)
-        return {
-            "sum": g.reduce_sum(self._terms(x), axes, self.keepdims),
-            "count": g.count(x, axes),
-        }
+        return {"sum": g.reduce_sum(self._terms(x), axes, self.keepdims), "count": g.count(x, axes)}
 
     def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
         total, count = accumulators["sum"], accumulators["count"]
@@ -170,18 +167,12 @@ class _Extremum(Reduction):
 
     def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
         axes = self.axes(x.type)
-        return {
-            self.name: self.reduce(x, axes, self.keepdims),
-            "count": g.count(x, axes),
-        }
+        return {self.name: self.reduce(x, axes, self.keepdims), "count": g.count(x, axes)}
 
     def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         a, b = total[self.name], batch[self.name]
         chosen = g.where(g.equal(batch["count"], 0), a, self.choose(a, b))
-        return {
-            self.name: g.where(g.equal(total["count"], 0), b, chosen),
-            "count": total["count"] + batch["count"],
-        }
+        return {self.name: g.where(g.equal(total["count"], 0), b, chosen), "count": total["count"] + batch["count"]}
 
     def emit(self, context: Context, x: Tensor, other: Tensor | None = None) -> Tensor:
         if other is not None:

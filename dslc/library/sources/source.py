@@ -71,8 +71,7 @@ def check_path(path: str) -> None:
     windows = PureWindowsPath(path)
     if PurePosixPath(path).is_absolute() or windows.drive or windows.root:
         raise errors.OUTSIDE(
-            f"'{path}' is an absolute path",
-            hint="name its folder with --data DIR, and write the path relative to that",
+            f"'{path}' is an absolute path", hint="name its folder with --data DIR, and write the path relative to that"
         )
     depth = 0
     for part in PurePosixPath(path).parts:
