@@ -12,11 +12,6 @@ import numpy as np
 
 from dslc.library.operation import Initializer, initializer, option
 
-__all__ = [
-    "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal",
-    "ones", "orthogonal", "uniform", "zeros",
-]  # fmt: skip
-
 
 @initializer
 class zeros(Initializer):

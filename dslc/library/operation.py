@@ -12,13 +12,14 @@ A function takes them as arguments, before its options, by position or by name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from dslc.library.checks import compute
 from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, options_of, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType, symbols_of
 
@@ -282,15 +283,19 @@ class Function(Operation):
     of_tensor: ClassVar[str | None] = None
     """What means the same of any tensor, for hints."""
 
+    of_numbers: ClassVar[Callable[..., Any] | None] = None
+    """What computes it of compile-time numbers, where :meth:`number` is not another."""
+
     @classmethod
     def number(cls, *values: Any) -> Any:
         """Compute it for compile-time numbers; functions that can't be are not for numbers."""
-        raise NotImplementedError
+        assert cls.of_numbers is not None, cls.name
+        return compute(cls.name, cls.of_numbers, *values)
 
     @classmethod
     def folds(cls) -> bool:
         """Return whether it can be computed for compile-time numbers."""
-        return any("number" in vars(base) for base in cls.__mro__ if base is not Function)
+        return cls.of_numbers is not None or any("number" in vars(base) for base in cls.__mro__ if base is not Function)
 
 
 layer = word_decorator("layer", LAYERS)

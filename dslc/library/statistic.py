@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from dslc import graph as g
 from dslc.library.operation import Context, Function, Scale
 from dslc.library.word import FUNCTIONS, LOSSES, METRICS, word_decorator
 from dslc.types import ElementType, TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
 
 __all__ = ["EXAMPLES", "SUM", "Alike", "Statistic", "Typed", "loss", "metric"]
 
@@ -71,11 +68,11 @@ class Statistic(Function):
         """Return whether its accumulators have several columns each, and its value is a number all the same."""
         return False
 
-    def accumulate(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, *operands: g.Tensor) -> dict[str, g.Tensor]:
         """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
         raise NotImplementedError
 
-    def of_batch(self, context: Context, *operands: Tensor) -> dict[str, Tensor]:
+    def of_batch(self, context: Context, *operands: g.Tensor) -> dict[str, g.Tensor]:
         """Return the accumulators of one batch, of float16 in float32: its numbers end where sums and counts go on."""
         half = ElementType.FLOAT16
         wide = (g.cast(o, ElementType.FLOAT32) if o.element is half else o for o in operands)
@@ -100,22 +97,22 @@ class Statistic(Function):
         """The target that does not count, where nothing else makes weights differ that are not given."""
         return None
 
-    def example_weights(self, element: ElementType, *targets: Tensor) -> Tensor:
+    def example_weights(self, element: ElementType, *targets: g.Tensor) -> g.Tensor:
         """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary.
 
         The targets are the operands after the first one.
         """
         raise NotImplementedError
 
-    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
         """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
         return {name: total[name] + batch[name] for name in total}
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         """Return the value, in the element type of the result; accumulators may be float32 or float64."""
         raise NotImplementedError
 
-    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+    def emit(self, context: Context, *operands: g.Tensor) -> g.Tensor:
         result = self.type(*(o.type for o in operands))
         assert isinstance(result, TensorType)
         return self.finish(context, self.of_batch(context, *operands), result.element)

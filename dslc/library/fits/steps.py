@@ -14,8 +14,6 @@ from dslc.library.fits.step import Call, Coding, FittedStep, Over, fit, over_opt
 from dslc.library.word import option
 from dslc.types import TensorType
 
-__all__: list[str] = []
-
 
 class _Affine(FittedStep):
     """``(x - shift) / scale``; the constants are named in that order."""

@@ -7,20 +7,15 @@ import re
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from typing_extensions import dataclass_transform
 
 from dslc import graph as g
-from dslc.library.checks import axis_of, compute, need_float
+from dslc.library.checks import axis_of, need_float
 from dslc.library.operation import Context, Function, Layer, Operation, Scale, function, layer, option
 from dslc.library.word import ACTIVATIONS
 from dslc.types import TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 class Activation(Operation):
@@ -52,11 +47,9 @@ def activation(declaration: A) -> A:
 class Relu(Activation):
     """max(x, 0)."""
 
-    @classmethod
-    def number(cls, x: Any) -> Any:
-        return compute("relu", lambda x: x if x > 0 else 0 * x, x)
+    of_numbers = staticmethod(lambda x: x if x > 0 else 0 * x)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.relu(x)
 
 
@@ -66,7 +59,7 @@ class LeakyRelu(Activation):
 
     slope: float = option("The slope for negative x.", default=0.01)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         if context.builder.target.lacks("LeakyRelu", x.element):
             return g.where(g.greater(x, 0.0), x, x * self.slope)
         return g.leaky_relu(x, self.slope)
@@ -81,7 +74,7 @@ class Elu(Activation):
 
     alpha: float = option("Minus the limit for x towards minus infinity.", default=1.0)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         if context.builder.target.lacks("Elu", x.element):  # the exponential of what is not chosen stays finite
             positive = g.greater(x, 0.0)
             return g.where(positive, x, (g.exp(g.where(positive, 0.0, x)) - 1.0) * self.alpha)
@@ -104,7 +97,7 @@ class Gelu(Activation):
     def operators(self) -> Sequence[str]:
         return () if self.approximate == "tanh" else ("Erf",)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         if self.approximate == "tanh":
             inner = (x * x * 0.044715 + 1.0) * x * math.sqrt(2 / math.pi)
             return (g.tanh(inner) + 1.0) * x * 0.5
@@ -117,7 +110,7 @@ class Silu(Activation):
 
     aliases = {"swish": ""}
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return x * g.sigmoid(x)
 
 
@@ -127,7 +120,7 @@ class Sigmoid(Activation):
 
     scale = Scale.PROBABILITY
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.sigmoid(x)
 
 
@@ -135,11 +128,9 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    @classmethod
-    def number(cls, x: Any) -> Any:
-        return compute("tanh", math.tanh, x)
+    of_numbers = staticmethod(math.tanh)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.tanh(x)
 
 
@@ -147,18 +138,15 @@ class Tanh(Activation):
 class Softplus(Activation):
     """log(1 + exp(x)), a smooth Relu."""
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.softplus(x)
 
 
-@activation
-class Softmax(Activation):
-    """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
+class _OfAxis(Activation):
+    """Along an axis, not element by element."""
 
-    scale = Scale.PROBABILITY
     elementwise = False
-
-    axis: int = option("The axis along which the results add up to 1.", default=-1)
+    axis: int
 
     def type(self, x: TensorType) -> TensorType:
         axis_of(self.name, self.axis, x.rank)
@@ -167,25 +155,24 @@ class Softmax(Activation):
     def joined_axes(self, x: TensorType) -> Sequence[int]:
         return [axis_of(self.name, self.axis, x.rank)]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+
+@activation
+class Softmax(_OfAxis):
+    """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
+
+    scale = Scale.PROBABILITY
+    axis: int = option("The axis along which the results add up to 1.", default=-1)
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.softmax(x, self.axis)
 
 
 @activation
-class LogSoftmax(Activation):
+class LogSoftmax(_OfAxis):
     """The logarithm of Softmax, without its loss of precision."""
 
     scale = Scale.LOGARITHM
-    elementwise = False
-
     axis: int = option("The axis along which the exponentials of the results add up to 1.", default=-1)
 
-    def type(self, x: TensorType) -> TensorType:
-        axis_of(self.name, self.axis, x.rank)
-        return super().type(x)
-
-    def joined_axes(self, x: TensorType) -> Sequence[int]:
-        return [axis_of(self.name, self.axis, x.rank)]
-
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.log_softmax(x, self.axis)

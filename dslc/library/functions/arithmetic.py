@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from dslc import graph as g
 from dslc.library.checks import agree, broadcast_shapes, compute, need_float, need_number, need_rank, same_elements
 from dslc.library.operation import Context, Function, function
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, Symbolic, TensorType, Undecided, broadcast
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 def power_of(base: Any, exponent: Any) -> Any:
@@ -32,12 +26,6 @@ class _Arithmetic(Function):
     """Element by element, with broadcasting; both sides have one element type."""
 
     elementwise = True
-    value: ClassVar[Callable[..., Any]]
-    """What it makes of compile-time values."""
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, cls.value, a, b)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         same_elements(self.name, a, b)
@@ -50,10 +38,10 @@ class add(_Arithmetic):
     """``a + b``, element by element, with NumPy's broadcasting."""
 
     symbol = "+"
-    value = operator.add
     wraps_exactly = True
+    of_numbers = staticmethod(operator.add)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return a + b
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
@@ -65,10 +53,10 @@ class subtract(_Arithmetic):
     """``a - b``, element by element, with NumPy's broadcasting."""
 
     symbol = "-"
-    value = operator.sub
     wraps_exactly = True
+    of_numbers = staticmethod(operator.sub)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return a - b
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
@@ -88,7 +76,7 @@ class multiply(_Arithmetic):
             a = b = None
         return compute(cls.name, operator.mul, a, b)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return a * b
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
@@ -118,7 +106,7 @@ class divide(_Arithmetic):
             need_number(self.name, a)
         return result if a.element.is_float else result.with_element(FLOAT32)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return a / b if a.element.is_float else g.cast(a, FLOAT32) / g.cast(b, FLOAT32)
 
 
@@ -127,11 +115,11 @@ class floor_divide(_Arithmetic):
     """``a // b``: the quotient rounded down, towards minus infinity."""
 
     symbol = "//"
-    value = operator.floordiv
     divides = True
     wraps = False
+    of_numbers = staticmethod(operator.floordiv)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         if a.element.is_float:
             return g.floor(a / b)
         quotient = a / b  # ONNX's integer Div rounds towards zero, so that what is left may lack b
@@ -153,7 +141,7 @@ class remainder(_Arithmetic):
             b = None
         return compute(cls.name, operator.mod, a, b)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return a - g.floor(a / b) * b if a.element.is_float else g.modulo(a, b)
 
 
@@ -163,9 +151,9 @@ class pow(_Arithmetic):
 
     aliases = {"power": "or written '**'"}
     symbol = "**"
-    value = staticmethod(power_of)
+    of_numbers = staticmethod(power_of)
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         exponent = g.constant_of(b)
         if exponent is not None and exponent.size == 1 and b.rank <= a.rank:
             value = exponent.item()
@@ -188,16 +176,13 @@ class negative(Function):
     elementwise = True
     additive = True
     wraps_exactly = True
-
-    @classmethod
-    def number(cls, x: Any) -> Any:
-        return compute(cls.name, operator.neg, x)
+    of_numbers = staticmethod(operator.neg)
 
     def type(self, x: TensorType) -> TensorType:
         need_number(self.name, x)
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return -x
 
     def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
@@ -227,7 +212,7 @@ class matmul(Function):
         columns = b.shape[-1:] if b.rank > 1 else ()
         return a.with_shape((*outer, *rows, *columns))
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.matmul(a, b)
 
     def multiply_adds(self, a: TensorType, b: TensorType) -> Dimension:

@@ -7,18 +7,12 @@ Dates are those of the Gregorian calendar, extended to all times; the arithmetic
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
 from dslc.library.checks import need_float
 from dslc.library.operation import Context, Function, function, option
 from dslc.types import FLOAT64, TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 DAY = 86400
 """Seconds."""
@@ -38,21 +32,21 @@ class _Part(Function):
             )
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return self.part(g.floor(x))  # as x / 60 would round up what is little below a whole minute
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         """Return it for whole seconds."""
         raise NotImplementedError
 
 
-def _within(x: Tensor, unit: int, period: int) -> Tensor:
+def _within(x: g.Tensor, unit: int, period: int) -> g.Tensor:
     """Return how many whole units have passed in the running period."""
     whole = g.floor(x / unit)
     return whole - period * g.floor(whole / period)
 
 
-def _date(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _date(x: g.Tensor) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
     """Return year, month and day; years begin in March inside, so that the leap day is a year's last."""
     days = g.floor(x / DAY) + 719468
     era = g.floor(days / 146097)
@@ -70,7 +64,7 @@ def _date(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class year(_Part):
     """The year of a moment, such as 2026."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _date(x)[0]
 
 
@@ -78,7 +72,7 @@ class year(_Part):
 class month(_Part):
     """The month of a moment, 1 to 12."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _date(x)[1]
 
 
@@ -86,7 +80,7 @@ class month(_Part):
 class day(_Part):
     """The day of a moment in its month, 1 to 31."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _date(x)[2]
 
 
@@ -94,7 +88,7 @@ class day(_Part):
 class weekday(_Part):
     """The day of a moment in its week: 0 is Monday, 6 is Sunday."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _within(x + 3 * DAY, DAY, 7)
 
 
@@ -102,7 +96,7 @@ class weekday(_Part):
 class hour(_Part):
     """The hour of a moment, 0 to 23."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _within(x, 3600, 24)
 
 
@@ -110,7 +104,7 @@ class hour(_Part):
 class minute(_Part):
     """The minute of a moment, 0 to 59."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _within(x, 60, 60)
 
 
@@ -118,7 +112,7 @@ class minute(_Part):
 class second(_Part):
     """The second of a moment, 0 to 59, its fraction cut off."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         return _within(x, 1, 60)
 
 
@@ -126,7 +120,7 @@ class second(_Part):
 class day_of_year(_Part):
     """The day of a moment in its year, 1 to 366."""
 
-    def part(self, x: Tensor) -> Tensor:
+    def part(self, x: g.Tensor) -> g.Tensor:
         first, _, _ = _date(x)
         before = first - 1
         leap_days = g.floor(before / 4) - g.floor(before / 100) + g.floor(before / 400)
@@ -147,6 +141,6 @@ class cyclic(Function):
         need_float(self.name, x)
         return x.with_shape((*x.shape, 2))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         angle = g.unsqueeze(x * (2 * math.pi / self.period), [x.rank])
         return g.concat([g.sin(angle), g.cos(angle)], axis=x.rank)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import operator as operators
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from operator import ge, gt, le, lt
+from typing import Any, ClassVar
 
 from dslc import graph as g
-from dslc.library.checks import broadcast_shapes, compute, need_bool, need_number, same_elements
+from dslc.library.checks import broadcast_shapes, need_bool, need_number, same_elements
 from dslc.library.operation import Context, Function, function
 from dslc.types import BOOL, INT64, STRING, Symbolic, TensorType, Undecided, same_value
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 class _Comparison(Function):
@@ -22,12 +16,6 @@ class _Comparison(Function):
     operator: ClassVar[str]
     """The ONNX operator."""
     ordered: ClassVar[bool] = True
-    value: ClassVar[Callable[..., Any]]
-    """The comparison of compile-time values."""
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return compute(cls.name, cls.value, a, b)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         element = same_elements(self.name, a, b)
@@ -35,7 +23,7 @@ class _Comparison(Function):
             need_number(self.name, a)
         return TensorType(BOOL, broadcast_shapes(self.name, a, b))
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         if a.element.is_integer:  # not every width has kernels
             a, b = g.cast(a, INT64), g.cast(b, INT64)
         return g.binary(self.operator, a, b)
@@ -60,7 +48,7 @@ class equal(_Comparison):
     symbol = "=="
     operator = "Equal"
     ordered = False
-    value = staticmethod(same)
+    of_numbers = staticmethod(same)
 
 
 @function
@@ -70,9 +58,9 @@ class not_equal(_Comparison):
     symbol = "!="
     operator = "Equal"
     ordered = False
-    value = staticmethod(lambda a, b: not same(a, b))
+    of_numbers = staticmethod(lambda a, b: not same(a, b))
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.logical_not(super().emit(context, a, b))
 
 
@@ -82,7 +70,7 @@ class less(_Comparison):
 
     symbol = "<"
     operator = "Less"
-    value = operators.lt
+    of_numbers = staticmethod(lt)
 
 
 @function
@@ -91,7 +79,7 @@ class less_equal(_Comparison):
 
     symbol = "<="
     operator = "LessOrEqual"
-    value = operators.le
+    of_numbers = staticmethod(le)
 
 
 @function
@@ -100,7 +88,7 @@ class greater(_Comparison):
 
     symbol = ">"
     operator = "Greater"
-    value = operators.gt
+    of_numbers = staticmethod(gt)
 
 
 @function
@@ -109,7 +97,7 @@ class greater_equal(_Comparison):
 
     symbol = ">="
     operator = "GreaterOrEqual"
-    value = operators.ge
+    of_numbers = staticmethod(ge)
 
 
 # --- logic -------------------------------------------------------------------------------------------
@@ -134,7 +122,7 @@ class logical_and(_Logic):
     def number(cls, a: Any, b: Any) -> Any:
         return a and b
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.logical_and(a, b)
 
 
@@ -148,7 +136,7 @@ class logical_or(_Logic):
     def number(cls, a: Any, b: Any) -> Any:
         return a or b
 
-    def emit(self, context: Context, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.logical_or(a, b)
 
 
@@ -167,5 +155,5 @@ class logical_not(Function):
         need_bool(self.name, x)
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.logical_not(x)

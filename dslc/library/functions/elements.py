@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
@@ -19,11 +19,6 @@ from dslc.library.checks import (
 from dslc.library.operation import Context, Function, IndexUse, function, option
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, ElementType, TensorType
 
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
-
 
 @function
 class where(Function):
@@ -37,7 +32,7 @@ class where(Function):
         need_bool(f"the condition of {self.name}", condition)
         return TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, condition, a, b))
 
-    def emit(self, context: Context, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def emit(self, context: Context, condition: g.Tensor, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         if a.element is BOOL:  # Where has no kernel of booleans
             return g.logical_or(g.logical_and(condition, a), g.logical_and(g.logical_not(condition), b))
         return g.where(condition, a, b)
@@ -61,7 +56,7 @@ class cast(Function):
             raise COMBINATION(f"cast does not turn {x} into {self.element}", hint="`category(x)` codes text in `data`")
         return x.with_element(self.element)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.cast(x, self.element)
 
     def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
@@ -81,7 +76,7 @@ class detach(Function):
     def type(self, x: TensorType) -> TensorType:
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         result = g.identity(x)
         result.value.meta["detached"] = True
         return result
@@ -99,7 +94,7 @@ class is_missing(Function):
         need_float(self.name, x)
         return x.with_element(BOOL)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.is_nan(x)
 
 
@@ -125,12 +120,12 @@ class one_hot(Function):
     def indexes(self, x: TensorType) -> Sequence[IndexUse]:
         return [IndexUse(0, self.classes, f"has {self.classes} classes", looks_up=False)]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         positions = arange(context.builder, self.classes)
         return g.cast(g.equal(g.unsqueeze(g.cast(x, INT64), [-1]), positions), self.element)
 
 
-def arange(builder: g.Builder, count: Dimension) -> Tensor:
+def arange(builder: g.Builder, count: Dimension) -> g.Tensor:
     """Return the integers below ``count``, int64."""
     if isinstance(count, int):
         return builder.constant(list(range(count)), INT64)
@@ -155,47 +150,39 @@ class positions(Function):
     def type(self, x: TensorType) -> TensorType:
         return TensorType(INT64, (x.shape[axis_of(self.name, self.axis, len(x.shape))],))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return arange(context.builder, x.type.shape[self.axis])
 
 
+class _Filled(Function):
+    elementwise = True
+    wraps = False
+    filling: ClassVar[int]
+
+    def type(self, x: TensorType) -> TensorType:
+        if x.element is STRING:
+            need_number(self.name, x)
+        return x
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        return g.full(x, self.filling, x.type)
+
+
 @function
-class zeros_like(Function):
+class zeros_like(_Filled):
     """0 everywhere, in the type of x."""
 
-    elementwise = True
-    wraps = False
-
-    def type(self, x: TensorType) -> TensorType:
-        if x.element is STRING:
-            need_number(self.name, x)
-        return x
-
-    def emit(self, context: Context, x: Tensor) -> Tensor:
-        return g.full(x, 0, x.type)
+    filling = 0
 
 
 @function
-class ones_like(Function):
+class ones_like(_Filled):
     """1 everywhere, in the type of x."""
 
-    elementwise = True
-    wraps = False
-
-    def type(self, x: TensorType) -> TensorType:
-        if x.element is STRING:
-            need_number(self.name, x)
-        return x
-
-    def emit(self, context: Context, x: Tensor) -> Tensor:
-        return g.full(x, 1, x.type)
+    filling = 1
 
 
-@function
-class normal_like(Function):
-    """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
-
-    aliases = {"randnlike": "", "randn": "of a tensor"}
+class _Drawn(Function):
     elementwise = True
     random = True
 
@@ -203,21 +190,22 @@ class normal_like(Function):
         need_float(self.name, x)
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+
+@function
+class normal_like(_Drawn):
+    """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
+
+    aliases = {"randnlike": "", "randn": "of a tensor"}
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return context.normal(x.type)
 
 
 @function
-class uniform_like(Function):
+class uniform_like(_Drawn):
     """Random numbers from the uniform distribution over [0, 1), in the type of x, anew at each step."""
 
     aliases = {"randlike": ""}
-    elementwise = True
-    random = True
 
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x
-
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return context.uniform(x.type)

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from math import isnan, nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dslc import graph as g
 from dslc.errors.types import BAD_INDEX, UNDECIDED
 from dslc.library.checks import decide
 from dslc.library.operation import Context, Function, IndexUse, function, option
 from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, range_size
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["Mark", "Slice"]
 
 
 class Slice(NamedTuple):
@@ -162,7 +157,7 @@ class index(Function):
             raise BAD_INDEX(f"axis {axis} of {x} has {size} entries, so that {number} lies outside of it")
         return number
 
-    def emit(self, context: Context, x: Tensor, indices: Tensor | None = None) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor, indices: g.Tensor | None = None) -> g.Tensor:
         items = self._named(x.type)
         axes: list[Item] = [item for item in items if item is not Mark.NEW]
         cuts = [(axis, item) for axis, item in enumerate(axes) if isinstance(item, Slice) and item != Slice()]

@@ -5,18 +5,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.library.checks import compute, need_float, need_number
+from dslc.library.checks import need_float, need_number
 from dslc.library.operation import Context, Function, function, option
 from dslc.types import Symbolic, TensorType, Undecided
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 class _Real(Function):
@@ -24,18 +19,13 @@ class _Real(Function):
 
     elementwise = True
     emission: ClassVar[Callable[..., Any]]
-    value: ClassVar[Callable[..., Any]]
-
-    @classmethod
-    def number(cls, x: Any) -> Any:
-        return compute(cls.name, cls.value, x)
 
     def type(self, x: TensorType) -> TensorType:
         need_float(self.name, x)
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
-        result: Tensor = self.emission(x)
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        result: g.Tensor = self.emission(x)
         return result
 
 
@@ -51,42 +41,42 @@ class _Signed(_Real):
 class exp(_Real):
     """The exponential function, e to the power of x."""
 
-    emission, value = staticmethod(lambda x: g.exp(x)), staticmethod(math.exp)
+    emission, of_numbers = staticmethod(lambda x: g.exp(x)), staticmethod(math.exp)
 
 
 @function
 class log(_Real):
     """The natural logarithm."""
 
-    emission, value = staticmethod(lambda x: g.log(x)), staticmethod(math.log)
+    emission, of_numbers = staticmethod(lambda x: g.log(x)), staticmethod(math.log)
 
 
 @function
 class sqrt(_Real):
     """The square root."""
 
-    emission, value = staticmethod(lambda x: g.sqrt(x)), staticmethod(math.sqrt)
+    emission, of_numbers = staticmethod(lambda x: g.sqrt(x)), staticmethod(math.sqrt)
 
 
 @function
 class sin(_Real):
     """The sine, of radians."""
 
-    emission, value = staticmethod(lambda x: g.sin(x)), staticmethod(math.sin)
+    emission, of_numbers = staticmethod(lambda x: g.sin(x)), staticmethod(math.sin)
 
 
 @function
 class cos(_Real):
     """The cosine, of radians."""
 
-    emission, value = staticmethod(lambda x: g.cos(x)), staticmethod(math.cos)
+    emission, of_numbers = staticmethod(lambda x: g.cos(x)), staticmethod(math.cos)
 
 
 @function
 class erf(_Real):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
 
-    emission, value = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
+    emission, of_numbers = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
 
     def operators(self) -> Sequence[str]:
         return ("Erf",)
@@ -96,21 +86,21 @@ class erf(_Real):
 class floor(_Real):
     """The largest whole number that is not above x; the gradient is zero."""
 
-    emission, value = staticmethod(lambda x: g.floor(x)), staticmethod(math.floor)
+    emission, of_numbers = staticmethod(lambda x: g.floor(x)), staticmethod(math.floor)
 
 
 @function
 class ceil(_Real):
     """The smallest whole number that is not below x; the gradient is zero."""
 
-    emission, value = staticmethod(lambda x: g.ceil(x)), staticmethod(math.ceil)
+    emission, of_numbers = staticmethod(lambda x: g.ceil(x)), staticmethod(math.ceil)
 
 
 @function
 class round(_Real):
     """The nearest whole number, the even one of two; the gradient is zero."""
 
-    emission, value = staticmethod(lambda x: g.round_half_even(x)), staticmethod(round)
+    emission, of_numbers = staticmethod(lambda x: g.round_half_even(x)), staticmethod(round)
 
 
 def _sign(x: float) -> int:
@@ -122,7 +112,7 @@ class sign(_Signed):
     """-1, 0 or 1; the gradient is zero."""
 
     wraps = False
-    emission, value = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
+    emission, of_numbers = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
 
 
 def _absolute(x: float) -> float:
@@ -136,7 +126,7 @@ class abs(_Signed):
     """The absolute value."""
 
     wraps_exactly = True
-    emission, value = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
+    emission, of_numbers = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
 
     def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
         return 0, max(-x[0], x[1], x[0], -x[1])
@@ -163,5 +153,5 @@ class clip(Function):
             raise COMBINATION(f"clip of {x} takes whole numbers as limits")
         return x
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.clip(x, self.min, self.max)

@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import BAD_PATTERN, RANK
 from dslc.library.checks import agree, divides, need_float, same_elements
+from dslc.library.functions.shaping import Rearrangement
 from dslc.library.operation import Context, Function, function, option
 from dslc.types import Dimension, Shape, TensorType, element_count, symbols_of
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 @function
@@ -79,7 +74,7 @@ class einsum(Function):
         sizes, result = self._sizes(operands)
         return operands[0].with_shape(sizes[letter] for letter in result)
 
-    def emit(self, context: Context, *operands: Tensor) -> Tensor:
+    def emit(self, context: Context, *operands: g.Tensor) -> g.Tensor:
         terms, result = self._terms(len(operands))
         return g.einsum(f"{','.join(terms)}->{result}", *operands)
 
@@ -134,7 +129,7 @@ class Plan:
 
 
 @function
-class rearrange(Function):
+class rearrange(Rearrangement, Function):
     """Axes split, reordered and merged by a pattern: ``rearrange(x, "n t (h d) -> n h t d", h = 8)``.
 
     Each name is an axis; names in parentheses are one axis of x, or of the result, in row-major order; 1 is an axis of
@@ -142,11 +137,6 @@ class rearrange(Function):
 
     Rogozhnikov, Einops: Clear and Reliable Tensor Manipulations with Einstein-like Notation, 2022.
     """
-
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
 
     keywords = "sizes"
     pattern: str = option('The axes of x, "->", and the axes of the result.')
@@ -209,7 +199,7 @@ class rearrange(Function):
     def type(self, x: TensorType) -> TensorType:
         return x.with_shape(self.plan(x).merged)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         plan = self.plan(x.type)
         return g.reshape(g.transpose(g.reshape(x, plan.split), plan.order), plan.merged)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, ELEMENT
@@ -14,7 +13,6 @@ from dslc.library.checks import (
     axes_of,
     axis_of,
     broadcast_shapes,
-    compute,
     need_float,
     need_number,
     same_elements,
@@ -23,17 +21,12 @@ from dslc.library.operation import Context, Function, function, option
 from dslc.library.statistic import EXAMPLES, SUM, Statistic, Typed
 from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
 
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reduction(Statistic):
     """What the reductions share: their options and the shape of the result."""
 
-    axis: Axes = option("The axis, or a list of axes, to reduce over; none means all.", default=None)  # noqa: RUF009
+    axis: Axes = option("The axis, or a list of axes, to reduce over; none means all.", default=None)
     keepdims: bool = option("Keep the reduced axes, with size 1?", default=False)
 
     def axes(self, x: TensorType) -> tuple[int, ...]:
@@ -48,7 +41,7 @@ class Reduction(Statistic):
         """Return whether the first axis is among those reduced."""
         return len(operands) == 1 and 0 in self.axes(operands[0])
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         return g.cast(accumulators[self.name], element)
 
 
@@ -67,7 +60,7 @@ class sum(Reduction):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return SUM
 
-    def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
         add = g.exact_sum if x.element is INT64 else g.reduce_sum
         terms = x if x.element.is_float else g.cast(x, INT64)
         return {self.name: add(terms, self.axes(x.type), self.keepdims)}
@@ -86,21 +79,21 @@ class mean(Reduction):
             need_number(self.name, x)
         return self.reduced(x, x.element if x.element.is_float else FLOAT32)
 
-    def _terms(self, x: Tensor) -> Tensor:
+    def _terms(self, x: g.Tensor) -> g.Tensor:
         return x if x.element.is_float else g.cast(x, FLOAT32)
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return EXAMPLES
 
-    def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
         axes = self.axes(x.type)
         return {"sum": g.reduce_sum(self._terms(x), axes, self.keepdims), "count": g.count(x, axes)}
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         total, count = accumulators["sum"], accumulators["count"]
         return g.cast(total / g.cast(count, total.element), element)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.reduce_mean(self._terms(x), self.axes(x.type), self.keepdims)
 
 
@@ -116,7 +109,7 @@ class var(Reduction):
         need_float(self.name, x)
         return self.reduced(x, x.element)
 
-    def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
         axes = self.axes(x.type)
         center = g.reduce_mean(x, axes, keepdims=True)
         distance = x - center
@@ -127,7 +120,7 @@ class var(Reduction):
             "count": g.count(x, axes),
         }
 
-    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
         """Join two samples' means and sums of squared distances: Chan, Golub and LeVeque, 1979."""
         count = total["count"] + batch["count"]
         element = total["mean"].element
@@ -139,7 +132,7 @@ class var(Reduction):
             "count": count,
         }
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         squares, count = accumulators["squares"], accumulators["count"]
         return g.cast(squares / g.cast(count - self.correction, squares.element), element)
 
@@ -149,11 +142,11 @@ class _Extremum(Reduction):
 
     carries = True
 
-    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
         """Return the extreme elements along axes."""
         raise NotImplementedError
 
-    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         """Return the extreme element of each pair."""
         raise NotImplementedError
 
@@ -165,16 +158,16 @@ class _Extremum(Reduction):
             raise COMBINATION(f"{self.name} of two tensors goes element by element and takes no axis")
         return TensorType(same_elements(self.name, x, other), broadcast_shapes(self.name, x, other))
 
-    def accumulate(self, context: Context, x: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
         axes = self.axes(x.type)
         return {self.name: self.reduce(x, axes, self.keepdims), "count": g.count(x, axes)}
 
-    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
         a, b = total[self.name], batch[self.name]
         chosen = g.where(g.equal(batch["count"], 0), a, self.choose(a, b))
         return {self.name: g.where(g.equal(total["count"], 0), b, chosen), "count": total["count"] + batch["count"]}
 
-    def emit(self, context: Context, x: Tensor, other: Tensor | None = None) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor, other: g.Tensor | None = None) -> g.Tensor:
         if other is not None:
             return self.choose(x, other)
         return self.reduce(x, self.axes(x.type), self.keepdims)
@@ -185,16 +178,13 @@ class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
     aliases = {"reducemin": "", "amin": ""}
+    of_numbers = staticmethod(builtins.min)
 
-    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
         return g.with_nan(g.reduce_min(x, axes, keepdims), x, axes, keepdims)
 
-    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.minimum(a, b)
-
-    @classmethod
-    def number(cls, *values: Any) -> Any:
-        return compute(cls.name, builtins.min, *values)
 
 
 @function
@@ -202,16 +192,13 @@ class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
 
     aliases = {"reducemax": "", "amax": ""}
+    of_numbers = staticmethod(builtins.max)
 
-    def reduce(self, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
         return g.with_nan(g.reduce_max(x, axes, keepdims), x, axes, keepdims)
 
-    def choose(self, a: Tensor, b: Tensor) -> Tensor:
+    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         return g.maximum(a, b)
-
-    @classmethod
-    def number(cls, *values: Any) -> Any:
-        return compute(cls.name, builtins.max, *values)
 
 
 @function
@@ -229,5 +216,5 @@ class argmax(Function):
         axis = axis_of(self.name, self.axis, x.rank)
         return reduced_type(x, (axis,), self.keepdims).with_element(INT64)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.argmax(x, self.axis, self.keepdims)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, RANK, RESHAPE, SIZE, UNDECIDED
@@ -18,13 +17,8 @@ from dslc.library.checks import (
     need_rank,
     same_elements,
 )
-from dslc.library.operation import Context, Function, IndexUse, function, option
+from dslc.library.operation import Context, Function, IndexUse, Operation, function, option
 from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, bounds, element_count, same_value, shape_text
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["reshaped"]
 
 
 def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: bool = False) -> TensorType:
@@ -61,25 +55,29 @@ def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: b
     return x.with_shape(x.count // known if d == -1 else d for d in shape)
 
 
+class Rearrangement(Operation):
+    """All elements of its operand, in another shape or order."""
+
+    carries = True
+    local = True
+    rearranges = True
+    additive = True
+
+
 @function
-class reshape(Function):
+class reshape(Rearrangement, Function):
     """The same elements in another shape; the layer ``Reshape`` keeps the batch axis by itself.
 
     One dimension may be -1: it becomes what the others leave.
     """
 
     aliases = {"view": ""}
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
-
     shape: tuple[Dimension, ...] = option("The whole shape, the batch axis included.")
 
     def type(self, x: TensorType) -> TensorType:
         return reshaped(self.name, x, self.shape)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.reshape(x, self.type(x.type).shape)
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
@@ -87,15 +85,10 @@ class reshape(Function):
 
 
 @function
-class transpose(Function):
+class transpose(Rearrangement, Function):
     """The axes in another order; without ``axes``, the last two exchanged."""
 
     aliases = {"permute": "with axes = [...]", "swapaxes": "with axes = [...]"}
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
-
     axes: tuple[int, ...] | None = option("For each axis of the result, which axis of x it is.", default=None)
 
     def _permutation(self, x: TensorType) -> tuple[int, ...]:
@@ -113,18 +106,13 @@ class transpose(Function):
     def type(self, x: TensorType) -> TensorType:
         return x.with_shape(x.shape[axis] for axis in self._permutation(x))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.transpose(x, self._permutation(x.type))
 
 
 @function
-class squeeze(Function):
+class squeeze(Rearrangement, Function):
     """Without the axes of size one, all of them or those named."""
-
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
 
     axis: Axes = option("The axis, or a list of axes, to remove; none means all of size one.", default=None)
 
@@ -141,20 +129,15 @@ class squeeze(Function):
         axes = self._axes(x)
         return x.with_shape(d for axis, d in enumerate(x.shape) if axis not in axes)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.squeeze(x, self._axes(x.type))
 
 
 @function
-class unsqueeze(Function):
+class unsqueeze(Rearrangement, Function):
     """With a new axis of size one, or several."""
 
     aliases = {"expanddims": ""}
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
-
     axis: int | tuple[int, ...] = option("Where the new axis, or each of a list, stands in the result.")
 
     def _axes(self, x: TensorType) -> tuple[int, ...]:
@@ -164,7 +147,7 @@ class unsqueeze(Function):
         axes, sizes = self._axes(x), iter(x.shape)
         return x.with_shape(1 if axis in axes else next(sizes) for axis in range(x.rank + len(axes)))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.unsqueeze(x, self._axes(x.type))
 
 
@@ -191,7 +174,7 @@ class expand(Function):
             )
         return target
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.expand(x, self.type(x.type).shape)
 
 
@@ -218,7 +201,7 @@ class concat(Function):
             joined = joined + part.shape[axis]
         return first.with_shape((*first.shape[:axis], joined, *first.shape[axis + 1 :]))
 
-    def emit(self, context: Context, *parts: Tensor) -> Tensor:
+    def emit(self, context: Context, *parts: g.Tensor) -> g.Tensor:
         return g.concat(parts, self.axis)
 
     def concatenates(self, *parts: TensorType) -> int:
@@ -243,7 +226,7 @@ class stack(Function):
                 raise SIZE(f"stack joins tensors of one shape, but these are {first} and {part}")
         return first.with_shape((*first.shape[:axis], len(parts), *first.shape[axis:]))
 
-    def emit(self, context: Context, *parts: Tensor) -> Tensor:
+    def emit(self, context: Context, *parts: g.Tensor) -> g.Tensor:
         return g.concat([g.unsqueeze(part, [self.axis]) for part in parts], self.axis)
 
 
@@ -279,7 +262,7 @@ class split(Function):
         sizes, axis = self._sizes(x), axis_of(self.name, self.axis, x.rank)
         return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in sizes)
 
-    def emit(self, context: Context, x: Tensor) -> tuple[Tensor, ...]:
+    def emit(self, context: Context, x: g.Tensor) -> tuple[g.Tensor, ...]:
         return g.split(x, self._sizes(x.type), self.axis)
 
 
@@ -319,7 +302,7 @@ class pad(Function):
                 )
         return x.with_shape(d + b + a for d, b, a in zip(x.shape, before, after, strict=True))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         before, after = self._widths(x.type)
         return g.pad(x, before, after, self.value)
 
@@ -352,5 +335,5 @@ class gather(Function):
         count = x.shape[axis_of(self.name, self.axis, x.rank)]
         return [IndexUse(1, count, f"picks from {count} along axis {self.axis}")]
 
-    def emit(self, context: Context, x: Tensor, indices: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor, indices: g.Tensor) -> g.Tensor:
         return g.gather_elements(x, g.cast(indices, INT64), self.axis)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.library.checks import need_float, need_integer, need_rank, weight_size
-from dslc.library.functions.shaping import reshaped
+from dslc.library.functions.shaping import Rearrangement, reshaped
 from dslc.library.initializers import glorot_uniform, normal, zeros
 from dslc.library.operation import Context, IndexUse, Initializer, Layer, Role, Variable, layer, option
 from dslc.types import FLOAT32, INT64, Dimension, Shape, TensorType, element_count
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 
 @layer
@@ -47,7 +41,7 @@ class Dense(Layer):
         bias = Variable("bias", (self.units,), zeros(), Role.BIAS, element=x.element)
         return [weight, bias] if self.bias else [weight]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         product = x @ context["weight"]
         return product + context["bias"] if self.bias else product
 
@@ -77,7 +71,7 @@ class Embedding(Layer):
     def indexes(self, x: TensorType) -> Sequence[IndexUse]:
         return [IndexUse(0, self.entries, f"has {self.entries} rows")]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.gather(context["weight"], g.cast(x, INT64))
 
 
@@ -104,7 +98,7 @@ class Dropout(Layer):
     def draws(self, training: bool) -> bool:
         return training and self.rate > 0
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         if not self.draws(context.training):
             return x
         keep = 1 - self.rate
@@ -112,19 +106,14 @@ class Dropout(Layer):
 
 
 @layer
-class Flatten(Layer):
+class Flatten(Rearrangement, Layer):
     """All axes but the first merged into one: from [N, a, b, ...] to [N, a * b * ...]."""
-
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
 
     def type(self, x: TensorType) -> TensorType:
         need_rank(self.name, x, 2)
         return x.with_shape((x.shape[0], element_count(x.shape[1:])))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.flatten(x)
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
@@ -132,16 +121,11 @@ class Flatten(Layer):
 
 
 @layer
-class Reshape(Layer):
+class Reshape(Rearrangement, Layer):
     """Another shape for each example; the first axis, the batch, stays: ``Reshape(1, 8, 8)``.
 
     One dimension may be -1: it becomes what the others leave.
     """
-
-    carries = True
-    local = True
-    rearranges = True
-    additive = True
 
     rest = "shape"
     shape: tuple[Dimension, ...] = option("The shape of one example.")
@@ -153,7 +137,7 @@ class Reshape(Layer):
         inner = reshaped(self.name, x.with_shape(x.shape[1:]), self.shape, example=True)
         return x.with_shape((x.shape[0], *inner.shape))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.reshape(x, self.type(x.type).shape)
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, ONE_VALUE
@@ -12,15 +11,10 @@ from dslc.library.initializers import ones, zeros
 from dslc.library.operation import Context, Initializer, Layer, Role, Variable, layer, option
 from dslc.types import Dimension, TensorType, element_count
 
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
-
 
 def normalized(
-    x: Tensor, axes: Sequence[int], eps: float, scale: Tensor | None, bias: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+    x: g.Tensor, axes: Sequence[int], eps: float, scale: g.Tensor | None, bias: g.Tensor | None
+) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
     """Bring x to mean 0 and variance 1 over the axes, then scale and shift it; return that, mean and variance.
 
     Its gradient is written out: that of x ends in the product with the factor, which a convolution before it takes
@@ -35,15 +29,15 @@ def normalized(
     if bias is not None:
         y = y + bias
 
-    def total(t: Tensor) -> Tensor:
+    def total(t: g.Tensor) -> g.Tensor:
         return g.reduce_sum(t, axes, keepdims=True)
 
-    def by_x(dy: Tensor) -> Tensor:  # in an order that one Conv can take up to the factor
+    def by_x(dy: g.Tensor) -> g.Tensor:  # in an order that one Conv can take up to the factor
         count = g.cast(g.count(x, axes), x.element)
         along = inverse * inverse * (total(dy * centered) / count)
         return ((centered * -along + dy) + -(total(dy) / count)) * factor
 
-    rules: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = [(x, by_x)]
+    rules: list[tuple[g.Tensor, Callable[[g.Tensor], g.Tensor]]] = [(x, by_x)]
     if scale is not None:
         rules.append((scale, lambda dy: total(dy * centered) * inverse))
     if bias is not None:
@@ -89,10 +83,10 @@ class BatchNorm(Layer):
             Variable("running_var", channels, ones(), Role.STATISTIC, element=x.element),
         ]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         channels = x.shape[1:2]
 
-        def per_channel(t: Tensor) -> Tensor:
+        def per_channel(t: g.Tensor) -> g.Tensor:
             return g.reshape(t, (*channels, *[1] * (x.rank - 2)))
 
         if not context.training:  # one factor and one summand for each channel: runtimes fuse them into a Conv before
@@ -109,7 +103,7 @@ class BatchNorm(Layer):
         self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), g.count(x, over))
         return y
 
-    def _update(self, context: Context, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+    def _update(self, context: Context, mean: g.Tensor, variance: g.Tensor, count: g.Tensor) -> None:
         """Move the running moments; the variance as n / (n - 1) times that of the batch."""
         total = g.cast(count, mean.element)
         unbiased = variance * (total / g.maximum(total - 1.0, 1.0))
@@ -162,7 +156,7 @@ class LayerNorm(Layer):
         shift = Variable("bias", shape, zeros(), Role.SCALE, element=x.element)
         return [scale, shift][: 0 if not self.affine else 2 if self.bias else 1]
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         axes = self._axes(x.type)
         centered = x + -g.reduce_mean(x, axes, keepdims=True)
         variance = g.reduce_mean(centered * centered, axes, keepdims=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, WINDOW
@@ -13,11 +12,6 @@ from dslc.library.checks import Sizes, decide, divides, need_float, need_rank, p
 from dslc.library.initializers import glorot_uniform, zeros
 from dslc.library.operation import Context, Initializer, Layer, Role, Variable, layer, option
 from dslc.types import Dimension, Symbolic, TensorType, window_size
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__: list[str] = []
 
 Padding = str | int | tuple[int, ...]
 
@@ -129,7 +123,7 @@ class Conv(Layer):
     def operators(self) -> Sequence[str]:
         return ("Conv",)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         window = self._window(x.type)
         return g.conv(
             x, context["weight"], context["bias"] if self.bias else None, strides=window.stride,
@@ -142,14 +136,15 @@ class Conv(Layer):
         return self.type(x).count * (x.shape[1] // self.groups) * prod(kernel)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Pool(Layer):
     """What the pools share; they differ in what they do with a window."""
 
     carries = True
 
-    size: Sizes
-    stride: int | tuple[int, ...] | None
-    padding: Padding
+    size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
+    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
+    padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
 
     def _window(self, x: TensorType) -> _Window:
         axes = x.rank - 2
@@ -181,11 +176,8 @@ class MaxPool(_Pool):
     """
 
     aliases = {"maxpooling": ""}
-    size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
-    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
-    padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         window = self._window(x.type)
         return g.max_pool(x, window.kernel, strides=window.stride, before=window.before, after=window.after)
 
@@ -195,15 +187,12 @@ class AveragePool(_Pool):
     """The mean of each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]."""
 
     aliases = {"avgpool": "", "averagepooling": ""}
-    size: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
-    stride: int | tuple[int, ...] | None = option("Step of the window; none means its size.", default=None, minimum=1)
-    padding: Padding = option(_PADDING, default="valid", minimum=0, choices=("same", "valid"))
     count_include_pad: bool = option("Does padding count, as zeros?", default=True)
 
     def operators(self) -> Sequence[str]:
         return ("AveragePool",)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         window = self._window(x.type)
         return g.average_pool(
             x, window.kernel, strides=window.stride, before=window.before, after=window.after,
@@ -211,13 +200,14 @@ class AveragePool(_Pool):
         )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
 class _GlobalPool(Layer):
     """What the global pools share."""
 
     carries = True
     local = True
 
-    keepdims: bool
+    keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
     def type(self, x: TensorType) -> TensorType:
         need_float(self.name, x)
@@ -230,9 +220,8 @@ class GlobalAveragePool(_GlobalPool):
     """The mean over all spatial axes: [N, C, *spatial] to [N, C]."""
 
     aliases = {"globalaveragepooling": "", "globalavgpool": "", "adaptiveavgpool": "and averages over all positions"}
-    keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         return g.reduce_mean(x, range(2, x.rank), self.keepdims)
 
 
@@ -241,8 +230,7 @@ class GlobalMaxPool(_GlobalPool):
     """The maximum over all spatial axes: [N, C, *spatial] to [N, C]."""
 
     aliases = {"globalmaxpooling": "", "adaptivemaxpool": "and looks at all positions"}
-    keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
 
-    def emit(self, context: Context, x: Tensor) -> Tensor:
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         axes = range(2, x.rank)
         return g.with_nan(g.reduce_max(x, axes, self.keepdims), x, axes, self.keepdims)

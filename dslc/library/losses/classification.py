@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,15 +21,6 @@ from dslc.library.losses.mean import (
 from dslc.library.operation import Context, IndexUse, Scale, option
 from dslc.library.statistic import Alike, Typed, loss
 from dslc.types import INT64, ElementType, Shape, TensorType, shape_text
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = [
-    "TWO_CLASSES", "binary_cross_entropy", "class_axis", "class_targets", "cross_entropy", "ignore_option",
-    "kl_divergence", "match_classes", "surprise",
-]  # fmt: skip
-
 
 # --- Type rules that losses and metrics of classes share -------------------------------------------------
 
@@ -91,7 +82,7 @@ def ignore_option() -> Any:
     return option("Targets with this index do not count; any other outside of the classes ends the run.", default=-100)
 
 
-def class_targets(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+def class_targets(target: g.Tensor, ignore_index: int) -> tuple[g.Tensor, g.Tensor]:
     """Return class indices as int64 with 0 where they are to be ignored, and where they are not (int64 0 or 1)."""
     target = g.cast(target, INT64)
     valid = g.cast(g.logical_not(g.equal(target, ignore_index)), INT64)
@@ -133,14 +124,14 @@ class binary_cross_entropy(ElementwiseLoss):
     def indexes(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> Sequence[IndexUse]:
         return [IndexUse(1, 2, TWO_CLASSES, looks_up=False)]
 
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
         if self.pos_weight == 1.0:
             return g.softplus(prediction) - prediction * target
         positive = target * _constant_like(target, self.pos_weight)
         return g.softplus(prediction) * (positive - target + 1.0) - prediction * positive
 
 
-def _constant_like(x: Tensor, value: float | Sequence[float] | np.ndarray[Any, Any]) -> Tensor:
+def _constant_like(x: g.Tensor, value: float | Sequence[float] | np.ndarray[Any, Any]) -> g.Tensor:
     """Return numbers as a constant of a tensor's element type."""
     return x.builder.constant(np.asarray(value), x.element)
 
@@ -169,8 +160,8 @@ class kl_divergence(Mean):
         return TensorType(target.element)
 
     def accumulate(
-        self, context: Context, log_prediction: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, log_prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         smallest = 1e-30  # a target of 0 times its logarithm is 0
         values = target * (g.log(g.maximum(target, smallest)) - log_prediction)
         return weighted_mean(g.reduce_sum(values, range(1, values.rank)), weight)
@@ -242,8 +233,8 @@ class cross_entropy(Mean):
         return [IndexUse(1, classes, f"is given {classes} classes", self.ignore_index)]
 
     def accumulate(
-        self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         axis = self.class_axis % logits.rank
         log_probability = g.log_softmax(logits, axis)
         if target.shape == logits.shape:
@@ -264,8 +255,8 @@ class cross_entropy(Mean):
         return {"sum": total, "weight": g.reduce_sum(right)}
 
     def _weighted(
-        self, element: ElementType, target: Tensor, weight: Tensor | None, axis: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, element: ElementType, target: g.Tensor, weight: g.Tensor | None, axis: int
+    ) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
         """Return class indices (0 in place of what is ignored), and how much each counts without and with its class.
 
         They have one in place of the classes.
@@ -283,26 +274,26 @@ class cross_entropy(Mean):
             return super().weighting(operands)
         return "classes", self.class_weight, self.ignore_index, *operands[1:]
 
-    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def example_weights(self, element: ElementType, target: g.Tensor, weight: g.Tensor | None = None) -> g.Tensor:
         if target.element.is_float:
             return super().example_weights(element, target, weight)
         _, _, right = self._weighted(element, target, weight, self.class_axis % (target.rank + 1))
         return g.reduce_sum(right, range(1, right.rank))
 
-    def _along(self, logits: Tensor, axis: int) -> Tensor:
+    def _along(self, logits: g.Tensor, axis: int) -> g.Tensor:
         assert self.class_weight is not None
         shape = [-1 if i == axis else 1 for i in range(logits.rank)]
         return _constant_like(logits, np.reshape(self.class_weight, shape))
 
 
-def surprise(logits: Tensor, log_probability: Tensor, index: Tensor, axis: int) -> Tensor:
+def surprise(logits: g.Tensor, log_probability: g.Tensor, index: g.Tensor, axis: int) -> g.Tensor:
     """Return ``-log_probability`` at each position's class; the index and the result have one in place of the classes.
 
     Its gradient is written out, the probabilities less 1 at the class: half the passes over all classes that those
     of the operators take, and no sum of numbers of which all but one are 0.
     """
 
-    def by_logits(dy: Tensor) -> Tensor:
+    def by_logits(dy: g.Tensor) -> g.Tensor:
         return g.scatter_elements_add(g.exp(log_probability) * dy, index, -dy, axis)
 
     return g.with_gradients(-g.gather_elements(log_probability, index, axis), [(logits, by_logits)])

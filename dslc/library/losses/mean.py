@@ -7,7 +7,7 @@ batches. Definitions and defaults are those of ``torch.nn.functional`` unless a 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.diagnostics import Repair
@@ -15,9 +15,6 @@ from dslc.errors import losses as errors
 from dslc.library.operation import Context
 from dslc.library.statistic import EXAMPLES, Statistic, Typed
 from dslc.types import FLOAT64, ElementType, Shape, TensorType, element_count, shape_text
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
 
 __all__ = [
     "ElementwiseLoss", "Mean", "match_shapes", "match_weight", "nonzero", "shape_hint", "weighted_mean", "weights_of",
@@ -74,7 +71,7 @@ def match_weight(name: str, weight: TensorType | None, target: Shape, element: E
 # --- Emissions -------------------------------------------------------------------------------------------
 
 
-def weights_of(weight: Tensor, rank: int) -> Tensor:
+def weights_of(weight: g.Tensor, rank: int) -> g.Tensor:
     """Give a weight axes of size one up to the rank, so that it multiplies what it weighs."""
     return g.unsqueeze(weight, range(weight.rank, rank)) if weight.rank < rank else weight
 
@@ -92,23 +89,23 @@ class Mean(Statistic):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
 
-    def example_weights(self, element: ElementType, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def example_weights(self, element: ElementType, target: g.Tensor, weight: g.Tensor | None = None) -> g.Tensor:
         assert weight is not None
         return g.reduce_sum(weight, range(1, weight.rank))
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         total, weight = accumulators["sum"], accumulators["weight"]
         if total.element.is_integer:  # float32 would round numbers beyond 2 ** 24
             total = g.cast(total, FLOAT64)
         return g.cast(total / g.cast(nonzero(weight), total.element), element)
 
 
-def nonzero(x: Tensor) -> Tensor:
+def nonzero(x: g.Tensor) -> g.Tensor:
     """Return x with 1 in place of 0, for a divisor whose dividend is 0 then."""
     return x + g.cast(g.equal(x, 0), x.element)
 
 
-def weighted_mean(values: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
+def weighted_mean(values: g.Tensor, weight: g.Tensor | None) -> dict[str, g.Tensor]:
     """Accumulate the mean of values of shape (N, ...), each weighted by its example's weight."""
     builder = values.builder
     if weight is None:
@@ -127,11 +124,11 @@ class ElementwiseLoss(Mean):
         match_weight(self.name, weight, target.shape, prediction.element)
         return TensorType(prediction.element)
 
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
         """Return the loss of each element."""
         raise NotImplementedError
 
     def accumulate(
-        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         return weighted_mean(self.value(prediction, target), weight)

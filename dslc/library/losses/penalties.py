@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.operation import Context, Function
 from dslc.library.statistic import loss
 from dslc.types import TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["Penalty", "l1", "l2"]
 
 
 class Penalty(Function):
@@ -41,7 +34,7 @@ class l2(Penalty):
 
     of_tensor = "sum(x ** 2)"
 
-    def emit(self, context: Context, *weights: Tensor) -> Tensor:
+    def emit(self, context: Context, *weights: g.Tensor) -> g.Tensor:
         return g.total(*(g.reduce_sum(w * w) for w in weights))
 
 
@@ -51,5 +44,5 @@ class l1(Penalty):
 
     of_tensor = "sum(abs(x))"
 
-    def emit(self, context: Context, *weights: Tensor) -> Tensor:
+    def emit(self, context: Context, *weights: g.Tensor) -> g.Tensor:
         return g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))

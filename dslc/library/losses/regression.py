@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dslc import graph as g
 from dslc.library.losses.mean import ElementwiseLoss
 from dslc.library.operation import option
 from dslc.library.statistic import loss
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["huber", "mae", "mse"]
 
 
 @loss
@@ -21,7 +14,7 @@ class mse(ElementwiseLoss):
 
     aliases = {"mseloss": "", "meansquarederror": "", "squarederror": "", "l2loss": "a mean, not half a sum"}
 
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
         error = prediction - target
         return error * error
 
@@ -32,7 +25,7 @@ class mae(ElementwiseLoss):
 
     aliases = {"l1loss": "", "meanabsoluteerror": "", "maeloss": ""}
 
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
         return g.absolute(prediction - target)
 
 
@@ -46,7 +39,7 @@ class huber(ElementwiseLoss):
     aliases = {"smoothl1loss": "with delta = 1", "huberloss": ""}
     delta: float = option("The error where the square ends and the line begins.", default=1.0, above=0)
 
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
         error = prediction - target
         near = g.clip(error, -self.delta, self.delta)
         return near * (error - near * 0.5)

@@ -15,7 +15,7 @@ classes.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -24,11 +24,6 @@ from dslc.library.losses.mean import Mean, match_weight, weights_of
 from dslc.library.operation import Context, IndexUse, Scale, option
 from dslc.library.statistic import Alike, Statistic, Typed, metric
 from dslc.types import BOOL, FLOAT32, INT64, TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["ClassMetric", "accuracy", "axis_option", "subset_accuracy", "top_k"]
 
 
 def axis_option() -> Any:
@@ -91,7 +86,7 @@ class ClassMetric(Statistic):
         what = TWO_CLASSES if logits.shape == target.shape else f"is given {classes} classes"
         return [IndexUse(1, classes, what, self.ignore_index, looks_up=False)]
 
-    def classes(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def classes(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
         """Return of every position the predicted class, the true one, and whether it counts (int64 0 or 1)."""
         if logits.shape == target.shape:
             predicted = g.cast(g.greater(logits, 0.0), INT64)
@@ -116,13 +111,13 @@ class Share(ClassMetric, Mean):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return None  # no gradient goes through it
 
-    def right(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def right(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor]:
         """Return where the prediction is right, and what counts (int64 0 or 1)."""
         raise NotImplementedError
 
     def accumulate(
-        self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         right, valid = self.right(logits, target)
         if weight is None:
             return {"sum": g.reduce_sum(right * valid), "weight": g.reduce_sum(valid)}
@@ -147,7 +142,7 @@ class accuracy(Share):
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()
 
-    def right(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def right(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor]:
         predicted, true, valid = self.classes(logits, target)
         return g.cast(g.equal(predicted, true), INT64), valid
 
@@ -166,7 +161,7 @@ class subset_accuracy(Share):
         match_weight(self.name, weight, target.shape[:1], logits.element)
         return super().check(logits, target, weight)
 
-    def right(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def right(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor]:
         predicted, true, valid = self.classes(logits, target)
         wrong = g.cast(g.logical_not(g.equal(predicted, true)), INT64) * valid
         axes = range(1, valid.rank)
@@ -191,7 +186,7 @@ class top_k(Share):
             raise errors.CLASS_COUNT(f"'top_k' looks at {self.k} classes, and there are {classes}")
         return super().check(logits, target, weight)
 
-    def right(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def right(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor]:
         axis = self.class_axis % logits.rank
         order = [i for i in range(logits.rank) if i != axis]
         _, best = g.top_k(g.transpose(logits, [*order, axis]), self.k)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -12,11 +13,6 @@ from dslc.library.metrics.classes import ClassMetric, axis_option
 from dslc.library.operation import Context, option
 from dslc.library.statistic import metric
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["confusion", "f1", "precision", "recall"]
 
 
 @metric
@@ -35,7 +31,7 @@ class confusion(ClassMetric):
         classes, axis = self.check(logits, target, None), self.label_axis(logits, target)
         return TensorType(INT64, (classes, classes) if axis is None else (self.label_count(logits, axis), 2, 2))
 
-    def accumulate(self, context: Context, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def accumulate(self, context: Context, logits: g.Tensor, target: g.Tensor) -> dict[str, g.Tensor]:
         classes, axis = self.check(logits.type, target.type, None), self.label_axis(logits.type, target.type)
         merged = 0 if axis is None else 1
         predicted, true, valid = (
@@ -45,17 +41,18 @@ class confusion(ClassMetric):
         of_true = g.one_hot(true, classes, like) * g.unsqueeze(g.cast(valid, FLOAT32), [-1])
         return {"counts": g.cast(of_true.mT @ g.one_hot(predicted, classes, like), INT64)}
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         return g.cast(accumulators["counts"], element)
 
 
-def _moved(x: Tensor, axis: int, to: int) -> Tensor:
+def _moved(x: g.Tensor, axis: int, to: int) -> g.Tensor:
     """Return a tensor with one axis at another place, the others in their order."""
     order = [i for i in range(x.rank) if i != axis]
     order.insert(to % x.rank, axis)
     return g.transpose(x, order)
 
 
+@dataclass(frozen=True, kw_only=True)
 class FromCounts(ClassMetric):
     """A metric of how many positions of each class or label are right (hits), predicted and true.
 
@@ -63,7 +60,16 @@ class FromCounts(ClassMetric):
     a label does, with 0.
     """
 
-    average: str | None
+    average: str | None = option(
+        'How the scores of classes or labels become one: that of the second of two classes ("binary"), their mean '
+        '("macro"), their mean weighted by how often each is true ("weighted"), one score of all counts together '
+        '("micro"), or the mean over the examples of the score over each one\'s labels ("samples"). Without it, '
+        '"binary" where there is one logit for each target, and "macro" elsewhere.',
+        default=None,
+        choices=("binary", "macro", "micro", "samples", "weighted"),
+    )
+    axis: int | None = axis_option()
+    ignore_index: int = ignore_option()
 
     def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
         classes, axis = self.check(logits, target, weight), self.label_axis(logits, target)
@@ -100,8 +106,8 @@ class FromCounts(ClassMetric):
         return self.average or ("binary" if two else "macro")
 
     def accumulate(
-        self, context: Context, logits: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         predicted, true, each = self.classes(logits, target)
         axis, average = self.label_axis(logits.type, target.type), self.averaging(logits.type, target.type)
         if average == "samples":
@@ -125,8 +131,8 @@ class FromCounts(ClassMetric):
         }
 
     def by_example(
-        self, predicted: Tensor, true: Tensor, valid: Tensor, weight: Tensor | None, axis: int
-    ) -> dict[str, Tensor]:
+        self, predicted: g.Tensor, true: g.Tensor, valid: g.Tensor, weight: g.Tensor | None, axis: int
+    ) -> dict[str, g.Tensor]:
         """Accumulate the mean of each example's score over its labels."""
         counts = (g.reduce_sum(x * valid, [axis]) for x in (predicted * true, true, predicted))
         scores = self.score(*(g.cast(count, FLOAT64) for count in counts))
@@ -135,7 +141,7 @@ class FromCounts(ClassMetric):
             each = each * weights_of(g.cast(weight, FLOAT64), each.rank)
         return {"sum": g.reduce_sum(scores * each), "weight": g.reduce_sum(each)}
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         found = {name: g.cast(count, FLOAT64) for name, count in accumulators.items()}
         if self.average == "samples":
             return g.cast(found["sum"] / nonzero(found["weight"]), element)
@@ -146,18 +152,18 @@ class FromCounts(ClassMetric):
         shares = found["true"] if self.average == "weighted" else g.cast(g.greater(present, 0.0), FLOAT64)
         return g.cast(g.reduce_sum(scores * shares) / nonzero(g.reduce_sum(shares)), element)
 
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
         """Return each class's score, 0 where nothing can be divided by."""
         raise NotImplementedError
 
 
-def _columns(x: Tensor, axis: int) -> Tensor:
+def _columns(x: g.Tensor, axis: int) -> g.Tensor:
     """Return [N, ..., L, ...], the labels on some axis, as [positions, L]."""
     moved = _moved(x, axis, -1)
     return g.reshape(moved, (element_count(moved.shape[:-1]), moved.shape[-1]))
 
 
-def _counts_of_classes(predicted: Tensor, true: Tensor, each: Tensor, classes: int) -> dict[str, Tensor]:
+def _counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> dict[str, g.Tensor]:
     """Count for each class how often it is right, true and predicted."""
     each = g.flatten(each, 0)
     of_true, of_predicted = (g.one_hot(g.flatten(c, 0), classes, each) for c in (true, predicted))
@@ -170,30 +176,13 @@ def _counts_of_classes(predicted: Tensor, true: Tensor, each: Tensor, classes: i
     }
 
 
-_AVERAGES = ("binary", "macro", "micro", "samples", "weighted")
-
-
-def _average_option() -> Any:
-    return option(
-        'How the scores of classes or labels become one: that of the second of two classes ("binary"), their mean '
-        '("macro"), their mean weighted by how often each is true ("weighted"), one score of all counts together '
-        '("micro"), or the mean over the examples of the score over each one\'s labels ("samples"). Without it, '
-        '"binary" where there is one logit for each target, and "macro" elsewhere.',
-        default=None,
-        choices=_AVERAGES,
-    )
-
-
 @metric
 class precision(FromCounts):
     """The share of the positions predicted to be of a class, or to have a label, that are or do."""
 
     aliases = {"precisionscore": "and takes logits"}
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
 
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
         return hits / nonzero(predicted)
 
 
@@ -202,11 +191,8 @@ class recall(FromCounts):
     """The share of the positions of a class, or with a label, that are predicted to be or have it."""
 
     aliases = {"recallscore": "and takes logits"}
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
 
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
         return hits / nonzero(true)
 
 
@@ -215,9 +201,6 @@ class f1(FromCounts):
     """The harmonic mean of precision and recall."""
 
     aliases = {"f1score": "and takes logits"}
-    average: str | None = _average_option()
-    axis: int | None = axis_option()
-    ignore_index: int = ignore_option()
 
-    def score(self, hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
         return hits * 2.0 / nonzero(true + predicted)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.library.losses.mean import match_shapes, match_weight, nonzero, weights_of
-from dslc.library.losses.regression import mae, mse
+from dslc.library.losses.regression import mse
 from dslc.library.operation import Context
 from dslc.library.statistic import Statistic, Typed, metric
 from dslc.types import FLOAT64, ElementType, TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-
-__all__ = ["mae", "mse", "r2", "rmse"]
 
 
 @metric
@@ -34,8 +29,8 @@ class rmse(mse):
         return operands[0].rank > 1
 
     def accumulate(
-        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         values = self.value(prediction, target)
         if weight is None:
             count = g.reshape(values.builder.dimension(values.shape[0]), ())
@@ -43,7 +38,7 @@ class rmse(mse):
         each = weights_of(weight, values.rank)
         return {"sum": g.reduce_sum(values * each, [0]), "weight": g.reduce_sum(each, [0])}
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         return g.reduce_mean(g.sqrt(super().finish(context, accumulators, element)))
 
 
@@ -65,8 +60,8 @@ class r2(Statistic):
         return TensorType(prediction.element)
 
     def accumulate(
-        self, context: Context, prediction: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
+    ) -> dict[str, g.Tensor]:
         target, error = g.cast(target, FLOAT64), g.cast(target - prediction, FLOAT64)
         if weight is None:
             each, count = None, g.cast(g.reshape(target.builder.dimension(target.shape[0]), ()), FLOAT64)
@@ -74,7 +69,7 @@ class r2(Statistic):
             each = weights_of(g.cast(weight, FLOAT64), target.rank)
             count = g.reduce_sum(each)
 
-        def summed(x: Tensor) -> Tensor:
+        def summed(x: g.Tensor) -> g.Tensor:
             return g.reduce_sum(x if each is None else x * each, [0])
 
         mean = summed(target) / nonzero(count)
@@ -84,7 +79,7 @@ class r2(Statistic):
             "weight": count, "mean": mean, "variation": summed(deviation * deviation), "residual": summed(error * error)
         }  # fmt: skip
 
-    def merge(self, context: Context, total: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
         weight = total["weight"] + batch["weight"]
         share = batch["weight"] / nonzero(weight)
         shift = batch["mean"] - total["mean"]
@@ -95,7 +90,7 @@ class r2(Statistic):
             "residual": total["residual"] + batch["residual"],
         }
 
-    def finish(self, context: Context, accumulators: dict[str, Tensor], element: ElementType) -> Tensor:
+    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
         variation, residual = accumulators["variation"], accumulators["residual"]
         varied = g.cast(g.greater(variation, 0.0), variation.element)
         exact = g.cast(g.equal(residual, 0.0), variation.element)

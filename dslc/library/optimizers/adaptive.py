@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
+from dslc.library.optimizers.optimizer import Kept, Optimizer, Scalar, Slot, Update, Updated, optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import option
 from dslc.types import TensorType
 
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-    from dslc.library.optimizers.optimizer import Kept, Scalar, Updated
 
-__all__ = ["Adam", "AdamW", "RMSprop"]
-
-
+@dataclass(frozen=True, kw_only=True)
 class _Adam(Optimizer):
     """The rule that Adam and AdamW share."""
 
-    betas: tuple[float, ...]
-    eps: float | Schedule
-    amsgrad: bool
+    lr: float | Schedule = option("Learning rate.", default=1e-3, minimum=0)
+    betas: tuple[float, ...] = option("Decay of the two moments, [beta1, beta2].", default=(0.9, 0.999))
+    eps: float | Schedule = option("Added to the root of the second moment.", default=1e-8, minimum=0)
+    weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.0, minimum=0)
+    amsgrad: bool = option("Divide by the largest second moment so far (Reddi et al., 2018).", default=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,7 +35,7 @@ class _Adam(Optimizer):
         names = ("first_moment", "second_moment", *(["second_moment_peak"] if self.amsgrad else []))
         return dict.fromkeys(names, Slot())
 
-    def step(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def step(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         """Return a weight after Adam's step, and the state.
 
         The moments are kept as plain discounted sums, ``M = beta * M + gradient``, which saves a pass over each.
@@ -58,7 +55,7 @@ class _Adam(Optimizer):
         return weight - state["first_moment"] / (g.sqrt(square) + epsilon) * rate, state
 
 
-def _share(u: Update, beta: float, factor: Scalar = 1.0) -> Tensor:
+def _share(u: Update, beta: float, factor: Scalar = 1.0) -> g.Tensor:
     """Return ``factor / (1 + beta + ... + beta ** (count - 1))``: what makes of a discounted sum its average.
 
     Without the cancellation that float32 would suffer in (1 - beta) / (1 - beta ** count): 1 / (1 - exp(-2 a)) =
@@ -77,13 +74,8 @@ class Adam(_Adam):
     """
 
     aliases = {"adamoptimizer": ""}
-    lr: float | Schedule = option("Learning rate.", default=1e-3, minimum=0)
-    betas: tuple[float, ...] = option("Decay of the two moments, [beta1, beta2].", default=(0.9, 0.999))
-    eps: float | Schedule = option("Added to the root of the second moment.", default=1e-8, minimum=0)
-    weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.0, minimum=0)
-    amsgrad: bool = option("Divide by the largest second moment so far (Reddi et al., 2018).", default=False)
 
-    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         return self.step(u, weight, self.decayed(u, weight, gradient), slots)
 
 
@@ -94,13 +86,9 @@ class AdamW(_Adam):
     I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019.
     """
 
-    lr: float | Schedule = option("Learning rate.", default=1e-3, minimum=0)
-    betas: tuple[float, ...] = option("Decay of the two moments, [beta1, beta2].", default=(0.9, 0.999))
-    eps: float | Schedule = option("Added to the root of the second moment.", default=1e-8, minimum=0)
     weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.01, minimum=0)
-    amsgrad: bool = option("Divide by the largest second moment so far (Reddi et al., 2018).", default=False)
 
-    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         if self.weight_decay != 0.0:
             kept = u.once((self, "kept"), lambda: 1.0 - u.value(self.lr) * u.value(self.weight_decay))
             weight = weight * kept
@@ -126,7 +114,7 @@ class RMSprop(Optimizer):
         centre = ("mean",) if self.centered else ()
         return dict.fromkeys(("mean_square", *centre, *(() if self.momentum == 0.0 else ("momentum",))), Slot())
 
-    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         gradient = self.decayed(u, weight, gradient)
         alpha = u.value(self.alpha)
         new = u.once((self, "new"), lambda: 1.0 - alpha)

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
+from dslc.library.optimizers.optimizer import Kept, Optimizer, Slot, Update, Updated, optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import option
 from dslc.types import TensorType
-
-if TYPE_CHECKING:
-    from dslc.graph import Tensor
-    from dslc.library.optimizers.optimizer import Kept, Updated
-
-__all__ = ["SGD"]
 
 
 @optimizer
@@ -44,7 +37,7 @@ class SGD(Optimizer):
     def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         return {} if self.momentum == 0.0 else {"momentum": Slot()}
 
-    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         step = self.decayed(u, weight, gradient)
         state = {}
         if self.momentum != 0.0:
@@ -53,7 +46,7 @@ class SGD(Optimizer):
             step = step + state["momentum"] * momentum if self.nesterov else state["momentum"]
         return weight - step * u.value(self.lr), state
 
-    def _dampened(self, u: Update, gradient: Tensor) -> Tensor:
+    def _dampened(self, u: Update, gradient: g.Tensor) -> g.Tensor:
         if self.dampening == 0.0:
             return gradient
         # the first update takes the whole gradient

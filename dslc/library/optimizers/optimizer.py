@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from dslc import graph as g
 from dslc.library.schedules.chains import check_complete
@@ -18,15 +18,11 @@ from dslc.library.schedules.schedule import FigureSchedule, Moment, Schedule
 from dslc.library.word import OPTIMIZERS, Word, word_decorator
 from dslc.types import FLOAT32, ElementType, Shape, TensorType
 
-if TYPE_CHECKING:
-    from dslc.graph import Builder, Tensor
+__all__ = ["Kept", "Optimizer", "Scalar", "Slot", "Update", "Updated", "optimizer"]
 
-    Scalar: TypeAlias = float | Tensor
-    Kept: TypeAlias = Mapping[str, Tensor]
-    Updated: TypeAlias = tuple[Tensor, dict[str, Tensor]]
-
-__all__ = ["Optimizer", "Slot", "Update", "optimizer"]
-
+Scalar: TypeAlias = "float | g.Tensor"
+Kept: TypeAlias = "Mapping[str, g.Tensor]"
+Updated: TypeAlias = "tuple[g.Tensor, dict[str, g.Tensor]]"
 T = TypeVar("T")
 
 
@@ -34,12 +30,12 @@ T = TypeVar("T")
 class Update:
     """One update of parameters of one element type: which one it is, and the values of hyper-parameters in it."""
 
-    builder: Builder
-    step: Tensor
+    builder: g.Builder
+    step: g.Tensor
     """Updates done before this one, an int64 scalar."""
-    total: Tensor | None = None
+    total: g.Tensor | None = None
     """Updates in the whole training, an int64 scalar; needed by schedules whose ``needs_total`` holds."""
-    host: Mapping[FigureSchedule, Tensor] = field(default_factory=dict)
+    host: Mapping[FigureSchedule, g.Tensor] = field(default_factory=dict)
     """The scalar of each schedule that the host drives, see :meth:`Schedule.host_values`."""
     element: ElementType = FLOAT32
     """The parameters' element type, in which scalars are computed."""
@@ -53,12 +49,12 @@ class Update:
         return known
 
     @property
-    def done(self) -> Tensor:
+    def done(self) -> g.Tensor:
         """The number of updates before this one, in the parameters' type (float32: exact to 2 ** 24)."""
         return self.once("done", lambda: g.cast(self.step, self.element))
 
     @property
-    def count(self) -> Tensor:
+    def count(self) -> g.Tensor:
         """This update's number, from 1, in the parameters' type (float32: exact to 2 ** 24)."""
         return self.once("count", lambda: g.cast(self.step + 1, self.element))
 
@@ -112,11 +108,11 @@ class Optimizer(Word):
         """Return the state tensors that are kept for a parameter of this type, by name."""
         return {}
 
-    def update(self, u: Update, weight: Tensor, gradient: Tensor, slots: Kept) -> Updated:
+    def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         """Return the parameter after the update, and its state: a tensor of the same type for each slot."""
         raise NotImplementedError
 
-    def decayed(self, u: Update, weight: Tensor, gradient: Tensor) -> Tensor:
+    def decayed(self, u: Update, weight: g.Tensor, gradient: g.Tensor) -> g.Tensor:
         """Return the gradient of the objective plus ``weight_decay / 2 * sum(weight ** 2)``."""
         if self.weight_decay == 0.0:
             return gradient

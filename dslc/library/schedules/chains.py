@@ -9,8 +9,6 @@ from dslc.errors import losses as errors
 from dslc.library.schedules.schedule import FigureSchedule, Moment, Number, Schedule, mathematics, schedule
 from dslc.library.word import SCHEDULES, option
 
-__all__ = ["Chain", "as_schedule", "chain", "check_complete", "warmup"]
-
 
 @schedule
 class warmup(Schedule):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import pi
 
 from dslc.library.schedules.schedule import Moment, Number, Schedule, mathematics, schedule
 from dslc.library.word import option
-
-__all__ = ["constant", "cosine", "exponential", "linear", "step"]
 
 
 @schedule
@@ -48,12 +47,13 @@ class exponential(Schedule):
         return self.factor ** (moment.step / self.every) * self.start
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Ramp(Schedule):
     """From a start to an end in a number of updates, or in all that remain."""
 
-    start: float
-    end: float
-    steps: int | None
+    start: float = option("The value at the beginning.")
+    end: float = option("The value at the end.")
+    steps: int | None = option("In how many updates; without it, in all that remain.", default=None, minimum=1)
 
     @property
     def needs_total(self) -> bool:
@@ -72,10 +72,6 @@ class _Ramp(Schedule):
 class linear(_Ramp):
     """A straight line from a start to an end, which it then keeps (PyTorch's ``LinearLR``)."""
 
-    start: float = option("The value at the beginning.")
-    end: float = option("The value at the end.")
-    steps: int | None = option("In how many updates; without it, in all that remain.", default=None, minimum=1)
-
     def formula(self, moment: Moment) -> Number:
         return self.progress(moment) * (self.end - self.start) + self.start
 
@@ -87,9 +83,7 @@ class cosine(_Ramp):
     I. Loshchilov, F. Hutter, SGDR: Stochastic gradient descent with warm restarts, 2017.
     """
 
-    start: float = option("The value at the beginning.")
     end: float = option("The value at the end.", default=0.0)
-    steps: int | None = option("In how many updates; without it, in all that remain.", default=None, minimum=1)
 
     def formula(self, moment: Moment) -> Number:
         progress = self.progress(moment)

@@ -8,8 +8,6 @@ from math import inf
 from dslc.library.schedules.schedule import FigureSchedule, Moment, Number, schedule
 from dslc.library.word import option
 
-__all__ = ["plateau"]
-
 
 @schedule
 class plateau(FigureSchedule):

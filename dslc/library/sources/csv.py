@@ -13,8 +13,6 @@ from dslc.errors.names import OUT_OF_RANGE
 from dslc.library.sources.source import DataSource, source
 from dslc.library.word import Texts, option
 
-__all__ = ["codec_of", "csv"]
-
 
 @source
 class csv(DataSource):

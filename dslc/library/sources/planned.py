@@ -5,8 +5,6 @@ from __future__ import annotations
 from dslc.library.sources.source import DataSource, source
 from dslc.library.word import option
 
-__all__: list[str] = []
-
 
 @source
 class parquet(DataSource):
