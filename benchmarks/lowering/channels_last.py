@@ -1,6 +1,6 @@
 """Channels brought behind the points: a Transpose, or a product of what is transposed with the identity.
 
-`python benchmarks/lowering/channels_last.py`. See `dslc.rewrite.layouts`. What is transposed lies in the caches here;
+`python benchmarks/lowering/channels_last.py`. See `dslc.rewrite.forms`. What is transposed lies in the caches here;
 in a training step it does not, and the product gains more than this shows.
 """
 

@@ -1,6 +1,6 @@
 """A number times a tensor that ends in axes of size one: the number without axes, or with one axis more than those.
 
-`python benchmarks/lowering/scalars.py`. See `dslc.rewrite.scalars`.
+`python benchmarks/lowering/scalars.py`. See `dslc.rewrite.forms`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Softplus: ONNX's operator, or element-wise steps.
 
-`python benchmarks/lowering/softplus.py`. See `dslc.rewrite.expansions`.
+`python benchmarks/lowering/softplus.py`. See `dslc.rewrite.forms`.
 """
 
 from __future__ import annotations

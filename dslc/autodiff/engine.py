@@ -15,7 +15,7 @@ from dslc.autodiff import rules  # noqa: F401 - fills the table
 from dslc.autodiff.table import Rule, inside_rule_for, is_known, rule_for
 from dslc.errors.training import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.values import operands_of
+from dslc.graph.values import makers_of, operands_of
 from dslc.types import Shape
 
 __all__ = ["gradients"]
@@ -87,7 +87,7 @@ def _ancestors(values: Sequence[ir.Value], within: ir.Graph | None) -> list[ir.N
 
 
 def _producers(values: Iterable[ir.Value | None], within: ir.Graph | None) -> list[ir.Node]:
-    made = [node for value in values if value is not None and (node := value.producer()) is not None]
+    made = makers_of(values)
     return made if within is None else [node for node in made if node.graph is within]
 
 

@@ -33,8 +33,8 @@ from dslc.plan.values import Application, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
 __all__ = [
-    "Accumulated", "OutsideSums", "StateSums", "Sums", "accumulated", "check_sums", "has_weight", "term_name",
-    "term_values",
+    "Accumulated", "OutsideSums", "StateSums", "Sums", "accumulated", "check_sums", "has_weight", "batch_gradients",
+    "term_name", "term_values",
 ]  # fmt: skip
 
 
@@ -206,14 +206,9 @@ def check_sums(objective: Objective) -> None:
 # --- gradients over several batches ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Accumulated:
-    """The gradient of an objective over the batches of an update."""
-
-    gradients: Mapping[str, Tensor]
-    """By the path of each parameter, of its type."""
-    is_update: Tensor | None
-    """Whether an update is made (bool), None where one always is: there may have been nothing to learn from."""
+Accumulated = tuple[Mapping[str, Tensor], Tensor | None]
+"""The gradient over the batches of an update, by the path of each parameter, of its type; and whether an update is made
+(bool), None where one always is: there may have been nothing to learn from."""
 
 
 def accumulated(
@@ -261,7 +256,7 @@ def _of_terms(
         for path, gradient in _gradients(rest, parameters).items():
             found[path].append(gradient)
     is_update = sums.is_update(_any_weight(weights) if weights and len(weights) == len(terms) else None)
-    return Accumulated(_joined(found, parameters), is_update)
+    return _joined(found, parameters), is_update
 
 
 def _of_formula(lowering: Lowering, objective: Value, parameters: Mapping[str, Tensor], sums: Sums) -> Accumulated:
@@ -295,7 +290,7 @@ def _of_formula(lowering: Lowering, objective: Value, parameters: Mapping[str, T
     for path, gradient in _gradients(value, parameters).items():
         found[path].append(gradient)
     is_update = sums.is_update(_any_weight(weights) if len(weights) == len(formula.sites) else None)
-    return Accumulated(_joined(found, parameters), is_update)
+    return _joined(found, parameters), is_update
 
 
 def _gradients(value: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -304,10 +299,15 @@ def _gradients(value: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Ten
     return {path: gradient for path, gradient in zip(parameters, found, strict=True) if gradient is not None}
 
 
+def batch_gradients(loss: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the gradient of a batch's loss by each parameter."""
+    return _joined({path: [gradient] for path, gradient in _gradients(loss, parameters).items()}, parameters)
+
+
 def _joined(found: Mapping[str, Sequence[Tensor]], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the sum of what was found for each parameter, zeros where that is nothing."""
     return {
-        path: g.total(*found[path]) if found[path] else g.full(parameter, 0.0, parameter.type)
+        path: g.total(*found[path]) if found.get(path) else g.full(parameter, 0.0, parameter.type)
         for path, parameter in parameters.items()
     }
 

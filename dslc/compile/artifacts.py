@@ -136,7 +136,7 @@ def compile_artifacts(
         Problem: E0526, they can't be had apart; E0590; E0616, the operator set can't express a graph.
     """
     steps = step_graphs(train, constants, target, apart=apart)
-    evaluation = evaluation_graphs(train, constants, target)
+    accumulate, finish = evaluation_graphs(train, constants, target)
     state: dict[str, StateTensor] = {}
     for step in steps:
         state.update(step.state)
@@ -150,8 +150,8 @@ def compile_artifacts(
 
     graphs = {file: model for step in steps for file, model in files_of(step, len(steps)).items()}
     graphs |= {
-        "eval.onnx": evaluation.accumulate,
-        "metrics.onnx": evaluation.finish,
+        "eval.onnx": accumulate,
+        "metrics.onnx": finish,
         "fields.onnx": fields_graph(train.data, constants, target),
     }
     models = {name: serialized(graph, target, passes) for name, graph in graphs.items()}

@@ -6,7 +6,6 @@ The first maps parameters, a batch and accumulators to accumulators; the second 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from dslc import graph as g
@@ -23,15 +22,7 @@ from dslc.targets import Target
 from dslc.targets.cpu import CPU
 from dslc.types import TensorType
 
-__all__ = ["EvaluationGraphs", "evaluation_graphs", "measures_of", "values_of"]
-
-
-@dataclass(frozen=True)
-class EvaluationGraphs:
-    """The two graphs."""
-
-    accumulate: Model
-    finish: Model
+__all__ = ["evaluation_graphs", "measures_of", "values_of"]
 
 
 def measures_of(train: TrainPlan) -> list[Measure]:
@@ -45,13 +36,13 @@ def values_of(train: TrainPlan) -> list[Value]:
     return [*(o.loss for o in train.objectives), *(m.value for m in measures_of(train)), *shipped]
 
 
-def evaluation_graphs(train: TrainPlan, constants: FittedConstants, target: Target = CPU) -> EvaluationGraphs:
-    """Compile the losses and metrics of a train block."""
+def evaluation_graphs(train: TrainPlan, constants: FittedConstants, target: Target = CPU) -> tuple[Model, Model]:
+    """Compile the losses and metrics of a train block: what accumulates them, and what finishes them."""
     measures = measures_of(train)
     accumulators: dict[str, TensorType] = {}
     builders = [Builder(f"{train.name}.{part}", target) for part in ("eval", "metrics")]
     accumulate = _accumulation(builders[0], train, measures, constants, accumulators)
-    return EvaluationGraphs(accumulate, _finish(builders[1], train, measures, accumulators, constants))
+    return accumulate, _finish(builders[1], train, measures, accumulators, constants)
 
 
 def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dslc import graph as g
-from dslc.autodiff import gradients
-from dslc.compile.accumulation import OutsideSums, StateSums, accumulated, has_weight, term_name, term_values
+from dslc.compile.accumulation import (
+    OutsideSums,
+    StateSums,
+    accumulated,
+    batch_gradients,
+    has_weight,
+    term_name,
+    term_values,
+)
 from dslc.compile.lowering import Lowering
 from dslc.compile.state import StepState
 from dslc.graph import Tensor
@@ -58,20 +64,16 @@ def gradient_of(
     for number, term in enumerate(terms):
         state.builder.output(term_name(number), term)
     parameters = {path: state[path] for group in objective.groups for path in group.paths}
-    statistics = lowering.updates
+    complete = learns = None
     if outside is not None:
-        found = accumulated(lowering, objective.loss, loss, parameters, outside)
+        by_path, is_update = accumulated(lowering, objective.loss, loss, parameters, outside)
         learns = has_weight(lowering, objective.loss) if train.accumulate == 1 else None
-        return Gradient(found.gradients, found.is_update, None, learns, statistics, len(terms))
-    if train.accumulate > 1:
+    elif train.accumulate > 1:
         sums = StateSums.of(state, train.accumulate)
-        found = accumulated(lowering, objective.loss, loss, parameters, sums)
-        return Gradient(found.gradients, found.is_update, sums.complete, None, statistics, len(terms))
-    decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
-    is_update = has_weight(lowering, objective.loss) if decides else None
-    found_by = zip(parameters.items(), gradients(loss, list(parameters.values())), strict=True)
-    by_path = {
-        path: gradient if gradient is not None else g.full(loss, 0.0, parameter.type)
-        for (path, parameter), gradient in found_by
-    }
-    return Gradient(by_path, is_update, None, is_update, statistics, len(terms))
+        by_path, is_update = accumulated(lowering, objective.loss, loss, parameters, sums)
+        complete = sums.complete
+    else:
+        decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
+        is_update = learns = has_weight(lowering, objective.loss) if decides else None
+        by_path = batch_gradients(loss, parameters)
+    return Gradient(by_path, is_update, complete, learns, lowering.updates, len(terms))

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import Attribute, attribute_of, constant_value, onnx_type, stamp, type_of
+from dslc.graph.values import Attribute, add_initializer, attribute_of, constant_value, onnx_type, stamp, type_of
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 from dslc.types import (
@@ -216,10 +216,7 @@ class Builder:
         return self._constants[key]
 
     def _initializer(self, name: str, array: np.ndarray) -> Tensor:
-        value = ir.Value(const_value=ir.Tensor(array, name=name))
-        stamp(value, name, TensorType(ElementType.of(array.dtype), array.shape))
-        self.graph.initializers[name] = value
-        return Tensor(self, value)
+        return Tensor(self, add_initializer(self.graph, name, array))
 
     def node(
         self,
@@ -227,11 +224,9 @@ class Builder:
         operands: Sequence[Tensor | None],
         types: Sequence[TensorType],
         attributes: Mapping[str, Attribute] | None = None,
-        *,
-        domain: str = "",
     ) -> Tensor:
         """Add a node with one output of the given type; see :meth:`nodes` for several."""
-        return self.nodes(operator, operands, types, attributes, domain=domain)[0]
+        return self.nodes(operator, operands, types, attributes)[0]
 
     def nodes(
         self,
@@ -239,13 +234,11 @@ class Builder:
         operands: Sequence[Tensor | None],
         types: Sequence[TensorType],
         attributes: Mapping[str, Attribute] | None = None,
-        *,
-        domain: str = "",
     ) -> tuple[Tensor, ...]:
         """Add a node; return its outputs, which have the given types."""
         name = self.unique("/".join([*(self._scope[-1:] or ["graph"]), operator]))
         node = ir.Node(
-            domain,
+            "",
             operator,
             [operand.value if operand is not None else None for operand in operands],
             [attribute_of(key, value) for key, value in (attributes or {}).items()],
@@ -256,8 +249,6 @@ class Builder:
             node.metadata_props["origin"] = self._origin
         for index, (value, type) in enumerate(zip(node.outputs, types, strict=True)):
             stamp(value, name if index == 0 else f"{name}:{index}", type)
-        if domain and domain not in self.graph.opset_imports:
-            self.graph.opset_imports[domain] = ML_OPSET
         self._open.append(node)
         return tuple(Tensor(self, value) for value in node.outputs)
 
@@ -340,10 +331,6 @@ class Builder:
         )
         model.metadata_props.update(metadata or {})
         return model
-
-
-ML_OPSET = 3
-"""The operator set of ``ai.onnx.ml`` that belongs to the default one."""
 
 
 # --- what the operators of tensors are made of ---------------------------------------------------

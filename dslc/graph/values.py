@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,8 +12,8 @@ from dslc.targets import Target
 from dslc.types import ElementType, TensorType
 
 __all__ = [
-    "NESTING", "Attribute", "add_constant", "attribute_of", "bodies_of", "captured_by", "constant_value", "nodes_of",
-    "onnx_type", "operands_of", "stamp", "target_of", "type_of",
+    "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "bodies_of", "captured_by",
+    "constant_value", "makers_of", "nodes_of", "onnx_type", "operands_of", "stamp", "target_of", "type_of",
 ]  # fmt: skip
 
 Attribute = int | float | str | Sequence[int] | Sequence[float] | ir.Graph
@@ -58,11 +58,22 @@ def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     while unique in graph.initializers:
         count += 1
         unique = f"{name}_{count}"
-    value = ir.Value(const_value=ir.Tensor(array, name=unique))
-    stamp(value, unique, TensorType(ElementType.of(array.dtype), array.shape))
+    value = add_initializer(graph, unique, array)
     value.meta["constant"] = True
-    graph.initializers[unique] = value
     return value
+
+
+def add_initializer(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
+    """Add a value that lives inside a graph."""
+    value = ir.Value(const_value=ir.Tensor(array, name=name))
+    stamp(value, name, TensorType(ElementType.of(array.dtype), array.shape))
+    graph.initializers[name] = value
+    return value
+
+
+def makers_of(values: Iterable[ir.Value | None]) -> list[ir.Node]:
+    """Return the nodes that make values, one for each value that is made by one."""
+    return [node for value in values if value is not None and (node := value.producer()) is not None]
 
 
 def constant_value(value: ir.Value) -> np.ndarray | None:

@@ -20,7 +20,6 @@ from dslc.errors.types import (
 )
 from dslc.types import (
     BOOL,
-    FLOAT32,
     INT32,
     INT64,
     BroadcastError,
@@ -240,6 +239,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else "none" if value is None else str(value)
-
-
-FLOATS: tuple[ElementType, ...] = (ElementType.FLOAT16, FLOAT32, ElementType.FLOAT64)

@@ -16,8 +16,17 @@ import onnx_ir as ir
 
 from dslc.diagnostics import did_you_mean
 from dslc.errors.environment import UNKNOWN_PASS
-from dslc.graph.values import NESTING, add_constant, bodies_of, constant_value, nodes_of, operands_of, type_of
-from dslc.rewrite import algebra, expansions, layouts, scalars, sums
+from dslc.graph.values import (
+    NESTING,
+    add_constant,
+    bodies_of,
+    constant_value,
+    makers_of,
+    nodes_of,
+    operands_of,
+    type_of,
+)
+from dslc.rewrite import algebra, forms, sums
 from dslc.rewrite.algebra import Rule, Rules
 from dslc.rewrite.scaling import scale_and_shift
 from dslc.targets import Target
@@ -135,16 +144,12 @@ def _rewrite(model: ir.Model, rules: Rules) -> bool:
         else:
             continue
         changed = True
-        for other in (node, *users, *_makers(node.inputs)):
+        for other in (node, *users, *makers_of(node.inputs)):
             look_at(other)
-        for maker in _detach_unneeded([node, *_makers(operands)], gone):
+        for maker in _detach_unneeded([node, *makers_of(operands)], gone):
             look_at(maker)
     _remove(gone)
     return changed
-
-
-def _makers(values: Iterable[ir.Value | None]) -> list[ir.Node]:
-    return [node for value in values if value is not None and (node := value.producer()) is not None]
 
 
 def _detach_unneeded(nodes: Iterable[ir.Node], gone: set[ir.Node]) -> list[ir.Node]:
@@ -160,7 +165,7 @@ def _detach_unneeded(nodes: Iterable[ir.Node], gone: set[ir.Node]) -> list[ir.No
         if any(value.uses() or value.is_graph_output() for value in node.outputs):
             left.append(node)
             continue
-        open_.extend(_makers(operands_of(node)))
+        open_.extend(makers_of(operands_of(node)))
         _detach(node, gone)
     return left
 
@@ -324,13 +329,13 @@ _ALL = (
     Pass(
         "multiply-by-identity",
         "Few channels are brought behind many points by a product.",
-        layouts.LAYOUTS,
+        forms.LAYOUTS,
         for_training=True,
     ),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
     Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
-    Pass("widen-scalars", "Numbers get axes where that is faster.", scalars.WIDENING, for_training=True),
-    Pass("expand-softplus", "Softplus becomes faster steps.", expansions.EXPANSIONS, for_training=True),
+    Pass("widen-scalars", "Numbers get axes where that is faster.", forms.WIDENING, for_training=True),
+    Pass("expand-softplus", "Softplus becomes faster steps.", forms.EXPANSIONS, for_training=True),
 )
 PASSES: Mapping[str, Pass] = {one.name: one for one in _ALL}
 """All passes by name, in the order in which they are applied."""

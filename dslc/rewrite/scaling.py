@@ -8,7 +8,7 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.values import nodes_of, target_of, type_of
+from dslc.graph.values import makers_of, nodes_of, target_of, type_of
 from dslc.rewrite.algebra import insert, is_used_once, reshaped
 from dslc.types import FLOAT32
 
@@ -71,18 +71,16 @@ def _is_overwritten(rest: ir.Value, x: ir.Value, numbers: Sequence[ir.Value], re
     if type_of(rest) != type_of(x) or rest.producer() is None or rest.is_graph_output():
         return False
     sooner: set[ir.Node] = set()
-    open_ = [node for value in numbers if (node := value.producer()) is not None]
+    open_ = makers_of(numbers)
     while open_ and len(sooner) < FARTHEST:
         node = open_.pop()
         if node in sooner:
             continue
         sooner.add(node)
-        values = [value for value in node.inputs if value is not None]
-        makers = [maker for value in values if (maker := value.producer()) is not None]
-        if any(type_of(value) == type_of(x) for value in values):
-            sooner.update(makers)
+        if any(value is not None and type_of(value) == type_of(x) for value in node.inputs):
+            sooner.update(makers_of(node.inputs))
         else:
-            open_ += makers
+            open_ += makers_of(node.inputs)
     return all(use.node in sooner or use.node in replaced for use in rest.uses())
 
 

@@ -13,10 +13,10 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Builder, Tensor
 from dslc.graph.values import nodes_of
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import simplify
 from dslc.types import BOOL, FLOAT64, TensorType, symbol
 from tests.autodiff.harness import runner
+from tests.graph.verifying import verify
 
 Side = Callable[[], Sequence[Tensor]]
 Choice = Callable[[Tensor, Side, Side], Sequence[Tensor]]

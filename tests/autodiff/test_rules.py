@@ -13,11 +13,11 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.autodiff.table import operators_with_rules
 from dslc.graph import Builder, Tensor
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType, evaluate
 from tests.autodiff.cases import CASES, SIZES, Case, Draw, H, N, normal
 from tests.autodiff.harness import finish, runner
+from tests.graph.verifying import verify
 
 
 @dataclass

@@ -9,10 +9,10 @@ from dslc.compile.evaluation import evaluation_graphs
 from dslc.compile.inference import inference_models
 from dslc.compile.step import step_graphs
 from dslc.diagnostics import Failure
-from dslc.graph.verify import verify
 from dslc.plan.constants import FittedConstants
 from tests.check.checking import train_of
 from tests.conftest import mostly_slow
+from tests.graph.verifying import verify
 
 SPEC = """\
 data d {{
@@ -61,12 +61,10 @@ def test_any_name_for_anything(role: str, outputs: str) -> None:
         weights = {path: np.zeros(record.variable.shape, np.float32) for path, record in train.parameters.items()}
         shipped = inference_models(train, FittedConstants(), weights)
         steps = step_graphs(train, FittedConstants())
-        evaluation = evaluation_graphs(train, FittedConstants())
         for model in (
             *(m.model for m in shipped),
             *(model for step in steps for model in step.models.values()),
-            evaluation.accumulate,
-            evaluation.finish,
+            *evaluation_graphs(train, FittedConstants()),
         ):
             verify(model)
     assert compiled

@@ -17,10 +17,10 @@ from dslc.graph.model import load_model, proto_nodes, save_model, with_outputs
 from dslc.graph.probes import probed
 from dslc.graph.random import Randomness
 from dslc.graph.values import bodies_of, captured_by, nodes_of
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, shipped, simplify
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, TensorType, symbol
 from tests.autodiff.harness import runner
+from tests.graph.verifying import verify
 
 N, K = symbol("N"), symbol("K")
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

@@ -12,8 +12,8 @@ from dslc.autodiff.table import is_known
 from dslc.graph import Builder, Tensor
 from dslc.graph import builder as core
 from dslc.graph.ops import contraction, elementwise, linear, reductions, shaping, whole
-from dslc.graph.verify import verify
 from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
+from tests.graph.verifying import verify
 
 N, T = symbol("N"), symbol("T")
 WINDOW = {"strides": [2, 1], "dilations": [1, 2], "before": [1, 2], "after": [0, 2]}

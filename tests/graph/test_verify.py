@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dslc import graph as g
-from dslc.graph.verify import verify
 from dslc.types import FLOAT32, TensorType
+from tests.graph.verifying import verify
 from tests.rewrite.models import model_of
 
 

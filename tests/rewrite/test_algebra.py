@@ -7,9 +7,9 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, INT32
+from tests.graph.verifying import verify
 from tests.rewrite.models import last, model_of, operators, values
 
 ALGEBRAIC = [name for name, one in PASSES.items() if one.rules is not None]

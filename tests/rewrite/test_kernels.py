@@ -9,11 +9,11 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor, type_of
-from dslc.graph.verify import verify
 from dslc.rewrite.algebra import BROADCASTING
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, ElementType, Shape
 from tests.autodiff.harness import runner
+from tests.graph.verifying import verify
 from tests.rewrite.models import N, last, model_of, operators, values
 
 

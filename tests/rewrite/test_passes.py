@@ -12,7 +12,6 @@ import pytest
 from dslc import graph as g
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import (
     PASSES,
     chosen_passes,
@@ -25,6 +24,7 @@ from dslc.rewrite.passes import (
 )
 from dslc.types import FLOAT32, Shape, TensorType
 from tests.autodiff.harness import runner
+from tests.graph.verifying import verify
 from tests.rewrite.models import N, by_channel, last, model_of, operators, values
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES
 from dslc.types import FLOAT64, Shape
+from tests.graph.verifying import verify
 from tests.rewrite.models import N, by_channel, model_of, operators, values
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.graph.verify import verify
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, INT32, ElementType, Shape
 from tests.autodiff.harness import runner
+from tests.graph.verifying import verify
 from tests.rewrite.models import N, model_of, operators, values
 
 SUMMED: dict[str, tuple[Callable[[Tensor], Tensor], Shape, list[str]]] = {

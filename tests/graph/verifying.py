@@ -1,6 +1,6 @@
 """Checks that a transformation left a sound graph, also inside of nodes: single assignment, order, stamped types.
 
-Meant for tests: types are derived anew by ONNX's shape inference, independently of the builder's own rules.
+Types are derived anew by ONNX's shape inference, independently of the builder's own rules.
 """
 
 from __future__ import annotations
