@@ -6,18 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dslc.errors.types import (
-    AXIS,
-    BROADCAST,
-    COMBINATION,
-    ELEMENT,
-    ELEMENTS_DIFFER,
-    NOT_COMPUTABLE,
-    RANK,
-    SIZE,
-    UNDECIDED,
-    UNKNOWN_SIZE,
-)
+from dslc.errors import types as errors
 from dslc.types import (
     BOOL,
     INT32,
@@ -57,26 +46,26 @@ def _cast_hint(example: str) -> str:
 def need_float(word: str, x: TensorType) -> None:
     """Refuse anything but floating-point numbers."""
     if not x.element.is_float:
-        raise ELEMENT(f"{word} takes floating-point numbers, but this is {x}", hint=_cast_hint("float32"))
+        raise errors.ELEMENT(f"{word} takes floating-point numbers, but this is {x}", hint=_cast_hint("float32"))
 
 
 def need_bool(word: str, x: TensorType) -> None:
     """Refuse anything but booleans."""
     if x.element is not BOOL:
-        raise ELEMENT(f"{word} takes booleans, but this is {x}", hint="compare first, as in `x > 0`")
+        raise errors.ELEMENT(f"{word} takes booleans, but this is {x}", hint="compare first, as in `x > 0`")
 
 
 def need_integer(word: str, x: TensorType) -> None:
     """Refuse anything but integers."""
     if not x.element.is_integer:
-        raise ELEMENT(f"{word} takes integers, but this is {x}", hint=_cast_hint("int64"))
+        raise errors.ELEMENT(f"{word} takes integers, but this is {x}", hint=_cast_hint("int64"))
 
 
 def need_number(word: str, x: TensorType) -> None:
     """Refuse what arithmetic is not defined for: booleans, strings, and integers other than int32 and int64."""
     if not (x.element.is_float or x.element in (INT32, INT64)):
         example = "int32" if x.element.is_integer else "float32"
-        raise ELEMENT(f"{word} is not defined for {x}", hint=_cast_hint(example))
+        raise errors.ELEMENT(f"{word} is not defined for {x}", hint=_cast_hint(example))
 
 
 def same_elements(word: str, *types: TensorType) -> ElementType:
@@ -86,7 +75,7 @@ def same_elements(word: str, *types: TensorType) -> ElementType:
         if other.element is not first.element:
             keeps = first.element.is_float or not other.element.is_float
             target = first.element if keeps and first.element is not BOOL else other.element
-            raise ELEMENTS_DIFFER(
+            raise errors.ELEMENTS_DIFFER(
                 f"{word} of {first} and {other}: the element types differ",
                 hint=f"convert one of them: `cast(..., {target})`",
             )
@@ -102,7 +91,7 @@ def broadcast_shapes(word: str, *types: TensorType) -> Shape:
         return broadcast(*(t.shape for t in types))
     except BroadcastError as error:
         shapes = " and ".join(shape_text(t.shape) for t in types)
-        raise BROADCAST(
+        raise errors.BROADCAST(
             f"{word} of shapes {shapes}: they do not broadcast ({error})", hint=_broadcast_hint(types)
         ) from None
 
@@ -129,14 +118,14 @@ def need_rank(word: str, x: TensorType, least: int, most: int | None = None, axe
         hint = "`Reshape(...)` gives each example another shape" if x.rank > 1 else "`x[..., none]` adds an axis"
     elif most is not None:
         hint = "`Flatten` merges all axes but the first"
-    raise RANK(f"{word} takes {expected}{named}, but this is {x}", hint=hint)
+    raise errors.RANK(f"{word} takes {expected}{named}, but this is {x}", hint=hint)
 
 
 def axis_of(word: str, axis: int, rank: int) -> int:
     """Return the axis counted from the front."""
     if not -rank <= axis < rank:
         exist = f"axes go from {-rank} to {rank - 1}" if rank else "a scalar has no axes"
-        raise AXIS(f"{word}: axis {axis} of a tensor of rank {rank}", hint=exist)
+        raise errors.AXIS(f"{word}: axis {axis} of a tensor of rank {rank}", hint=exist)
     return axis % rank
 
 
@@ -147,9 +136,9 @@ def axes_of(word: str, axes: Axes, rank: int) -> tuple[int, ...]:
     given = (axes,) if isinstance(axes, int) else axes
     found = [axis_of(word, axis, rank) for axis in given]
     if len(set(found)) < len(found):
-        raise AXIS(f"{word}: an axis is named twice in {list(given)}")
+        raise errors.AXIS(f"{word}: an axis is named twice in {list(given)}")
     if not found:
-        raise AXIS(f"{word}: the list of axes is empty", hint="leave `axis` out to take all axes")
+        raise errors.AXIS(f"{word}: the list of axes is empty", hint="leave `axis` out to take all axes")
     return tuple(sorted(found))
 
 
@@ -157,27 +146,29 @@ def agree(word: str, a: Dimension, b: Dimension, what: str) -> None:
     """Refuse two dimensions that differ, or whose equality depends on run-time sizes."""
     same = same_value(a, b)
     if same is None:
-        raise UNDECIDED(f"{word}: {what} are {a} and {b}, and whether they are equal is not known before run time")
+        raise errors.UNDECIDED(
+            f"{word}: {what} are {a} and {b}, and whether they are equal is not known before run time"
+        )
     if not same:
-        raise SIZE(f"{word}: {what} must be equal, but are {a} and {b}")
+        raise errors.SIZE(f"{word}: {what} must be equal, but are {a} and {b}")
 
 
 def divides(word: str, part: Dimension, whole: Dimension, what: str) -> Dimension:
     """Return ``whole // part``; refuse a remainder. ``what`` completes "8 does not divide ...": "the channels, 12"."""
     if part == 0:
-        raise SIZE(f"{word}: a size of 0 does not divide {what}, {whole}")
+        raise errors.SIZE(f"{word}: a size of 0 does not divide {what}, {whole}")
     rest = whole % part
     if isinstance(rest, Symbolic):
-        raise UNDECIDED(f"{word}: whether {part} divides {what}, {whole}, is not known before run time")
+        raise errors.UNDECIDED(f"{word}: whether {part} divides {what}, {whole}, is not known before run time")
     if rest != 0:
-        raise SIZE(f"{word}: {part} does not divide {what}, {whole}")
+        raise errors.SIZE(f"{word}: {part} does not divide {what}, {whole}")
     return whole // part
 
 
 def decide(word: str, dimension: Dimension, what: str) -> int:
     """Return a dimension as a number."""
     if isinstance(dimension, Symbolic):
-        raise UNDECIDED(f"{word}: {what} must be a number, but is {dimension}, known at run time only")
+        raise errors.UNDECIDED(f"{word}: {what} must be a number, but is {dimension}, known at run time only")
     return dimension
 
 
@@ -189,7 +180,7 @@ def weight_size(word: str, x: TensorType, axis: int, what: str) -> Dimension:
     size = x.shape[axis]
     free = sorted(name for name in symbols_of(size) if not is_class_count(name))
     if free:
-        raise UNKNOWN_SIZE(
+        raise errors.UNKNOWN_SIZE(
             f"{word} has weights for {what}, so that their number must be known, but in {x} it is {size}",
             hint="declare the dimension as a number; if it is a batch without features, add an axis: `x[:, none]`"
             if x.rank == 1
@@ -203,7 +194,7 @@ def per_axis(word: str, option: str, value: Sizes, axes: int) -> tuple[int, ...]
     if isinstance(value, int):
         return (value,) * axes
     if len(value) != axes:
-        raise COMBINATION(
+        raise errors.COMBINATION(
             f"{word}: {option} = {list(value)} has {len(value)} entries, but the input has {axes} spatial "
             f"{'axis' if axes == 1 else 'axes'}"
         )
@@ -221,17 +212,17 @@ def compute(word: str, function: Callable[..., Any], *values: Any) -> Any:
     try:
         result = function(*values)
     except Undecided as error:
-        raise UNDECIDED(str(error), depends_on=error.symbols) from None
+        raise errors.UNDECIDED(str(error), depends_on=error.symbols) from None
     except ZeroDivisionError:
-        raise NOT_COMPUTABLE(f"{word} of {shown} is a division by zero") from None
+        raise errors.NOT_COMPUTABLE(f"{word} of {shown} is a division by zero") from None
     except (ValueError, OverflowError, TypeError):
-        raise NOT_COMPUTABLE(f"{word} of {shown} has no value") from None
+        raise errors.NOT_COMPUTABLE(f"{word} of {shown} has no value") from None
     if (
         (isinstance(result, int) and not -_LARGEST <= result < _LARGEST)
         or (isinstance(result, float) and not math.isfinite(result))
         or isinstance(result, complex)
     ):
-        raise NOT_COMPUTABLE(f"{word} of {shown} has no value that fits in 64 bits")
+        raise errors.NOT_COMPUTABLE(f"{word} of {shown} has no value that fits in 64 bits")
     return result
 
 

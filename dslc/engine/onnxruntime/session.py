@@ -56,8 +56,6 @@ class Settings:
     provider: Provider
     threads: int
     """Threads that compute within one operator."""
-    deterministic: bool = False
-    """Choose deterministic kernels where a provider has faster ones that are not (CUDA)."""
     arena: bool = True
     """Keep freed memory for reuse; without, memory peaks lower and runs are slower."""
     spin: bool = True
@@ -72,9 +70,8 @@ class Settings:
 
     @classmethod
     def of(
-        cls, provider: Provider | str | None = None, threads: int | None = None, *, deterministic: bool = False,
-        bounded: bool = False,
-    ) -> Settings:  # fmt: skip
+        cls, provider: Provider | str | None = None, threads: int | None = None, *, bounded: bool = False
+    ) -> Settings:
         """Return the settings for a provider (None: the best) and threads (None: one per core).
 
         The environment variable DSLC_SPIN=0 is for machines that are shared, see :attr:`spin`.
@@ -83,7 +80,7 @@ class Settings:
             Problem: E0601 to E0603, E0611.
         """
         spin = os.environ.get(SPIN_VARIABLE) != "0"
-        return cls(choose_provider(provider), thread_count(threads), deterministic, spin=spin, bounded=bounded)
+        return cls(choose_provider(provider), thread_count(threads), spin=spin, bounded=bounded)
 
     @property
     def even_split(self) -> bool:
@@ -184,7 +181,6 @@ class Graph:
         options.intra_op_num_threads = self.settings.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        options.use_deterministic_compute = self.settings.deterministic
         options.enable_cpu_mem_arena = self.settings.arena
         options.enable_mem_pattern = self._lays_out(symbols)
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self.settings.spin)))

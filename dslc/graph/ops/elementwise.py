@@ -171,13 +171,13 @@ def positive(x: Tensor) -> Tensor:
     return steep(x)
 
 
-def steep(x: Tensor, at_zero: float = 0.0, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Return ``low`` for negative x and ``high`` for positive x, in x's type, by a product and a Clip; no gradient.
+def steep(x: Tensor, at_zero: float = 0.0, low: float = 0.0) -> Tensor:
+    """Return ``low`` for negative x and 1 for positive x, in x's type, by a product and a Clip; no gradient.
 
     The factor is beyond float16, which is computed in float32.
     """
     scaled = (cast(x, FLOAT32) if x.element is ElementType.FLOAT16 else x) * 1e30
-    return _flat(cast(clip(scaled + at_zero if at_zero else scaled, low, high), x.element))
+    return _flat(cast(clip(scaled + at_zero if at_zero else scaled, low, 1.0), x.element))
 
 
 def detach(x: Tensor) -> Tensor:

@@ -113,13 +113,10 @@ def _require_values(counts: Array) -> None:
         raise errors.MISSING_VALUE(f"the training split has no value to fit on{which}: all are missing")
 
 
-def _pieces(values: Array, rows: Array | None, dtype: np.dtype[np.generic] | None = None) -> Iterator[Array]:
+def _pieces(values: Array, rows: Array | None) -> Iterator[Array]:
     total = len(values) if rows is None else len(rows)
     step = max(1, CHUNK // max(8, 8 * values[:1].size))
     for start in range(0, total, step):
         piece = values[start : start + step] if rows is None else values[rows[start : start + step]]
-        if dtype is not None:
-            yield piece.astype(dtype)
-        else:
-            numbers = piece.astype(np.float64)
-            yield np.where(np.isinf(numbers), np.nan, numbers)
+        numbers = piece.astype(np.float64)
+        yield np.where(np.isinf(numbers), np.nan, numbers)
