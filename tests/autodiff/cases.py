@@ -174,19 +174,6 @@ REDUCTIONS = [
 ]
 
 
-def normalized(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    channels = int(scale.shape[0])
-    mean, variance = (x.builder.constant(np.arange(channels) + start, x.element) for start in (0.5, 1.5))
-    return x.builder.node("BatchNormalization", [x, scale, shift, mean, variance], [x.type], {"epsilon": 0.25})
-
-
-NORMALIZATIONS = on(
-    "BatchNormalization",
-    (normalized, [(4, 3), (3,), (3,)]),
-    (normalized, [(2, 3, 4, 5), (3,), (3,)]),
-    (normalized, [(N, 1, H), (1,), (1,)]),
-)
-
 LINEAR = [
     *(
         Case("MatMul", g.matmul, pair)
@@ -506,4 +493,4 @@ CONTROL = [
     )
 ]
 
-CASES = [*ELEMENTWISE, *REDUCTIONS, *NORMALIZATIONS, *LINEAR, *SHAPING, *WINDOWS, *CONTROL]
+CASES = [*ELEMENTWISE, *REDUCTIONS, *LINEAR, *SHAPING, *WINDOWS, *CONTROL]

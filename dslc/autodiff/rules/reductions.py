@@ -1,4 +1,4 @@
-"""Gradients of reductions and normalizations. A result that lost axes gets them back at size one; the engine repeats
+"""Gradients of reductions and softmax. A result that lost axes gets them back at size one; the engine repeats
 it along them."""
 # ruff: noqa: ARG001, ARG005 - all rules have the same parameters
 
@@ -47,37 +47,6 @@ def _log_softmax(dy: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Tensor:
 
 vjp("Softmax", _softmax)
 vjp("LogSoftmax", _log_softmax)
-
-
-def _per_channel(t: Tensor, x: Tensor) -> Tensor:
-    """Lay (C,) along axis 1 of x."""
-    return g.unsqueeze(t, range(1, x.rank - 1))
-
-
-def _over_channels(t: Tensor) -> Tensor:
-    return g.reduce_sum(t, [0, *range(2, t.rank)])
-
-
-def _batch_norm_input(
-    dy: Tensor, y: Tensor, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor,
-    *, epsilon: float = 1e-5,
-) -> Tensor:  # fmt: skip
-    return dy * _per_channel(scale / g.sqrt(variance + epsilon), x)
-
-
-def _batch_norm_scale(
-    dy: Tensor, y: Tensor, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor,
-    *, epsilon: float = 1e-5,
-) -> Tensor:  # fmt: skip
-    return _over_channels(dy * (x - _per_channel(mean, x))) / g.sqrt(variance + epsilon)
-
-
-def _batch_norm_shift(dy: Tensor, y: Tensor, *operands: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return _over_channels(dy)
-
-
-# with stored statistics, which are not trained; in training they are computed by plain operators
-vjp("BatchNormalization", _batch_norm_input, _batch_norm_scale, _batch_norm_shift)
 
 
 def _top_k(
