@@ -87,6 +87,7 @@ def test_check_json_has_the_fixed_form(dslc: Dslc, spec: Path) -> None:
     line = WRONG.splitlines().index("  h = x -> Dense(widht) -> Rleu") + 1
     place = [first[key] for key in ("file", "line", "column", "end_line", "end_column")]
     assert place == [str(spec), line, 18, line, 23]
+    assert [edit["text"] for edit in first["fix"]] == ["width"]
 
 
 def test_check_takes_params(dslc: Dslc, spec: Path) -> None:

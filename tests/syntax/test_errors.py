@@ -81,9 +81,9 @@ TOO_DEEP = {
 
 @pytest.mark.parametrize("kind", mostly_slow(list(TOO_DEEP), every=2))
 def test_deep_nesting_is_one_clean_error(kind: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert [code for code, _ in errors_of(TOO_DEEP[kind])] == ["E0111"]
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("link", [" -> Relu", " + x", " then x", "(x)", ".a", "[0]", " or x", " * x"])
@@ -99,9 +99,9 @@ def test_nesting_up_to_the_limit_is_fine() -> None:
 
 @pytest.mark.parametrize("text", ["é\x01$€" * N, '"' * N, OUTPUT + ")" * N, "}" * N, "x " * N, OUTPUT + "-> " * N])
 def test_rubbish_ends_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert 1 <= len(errors_of(text)) < 150
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_many_errors_are_cut_short() -> None:

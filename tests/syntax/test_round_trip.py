@@ -157,7 +157,7 @@ def test_any_words_give_diagnostics_and_nothing_else(words: list[str]) -> None:
 
 
 def check_reports(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     source = Source("damaged.dl", text)
     diagnostics = Diagnostics()
     parse(source, diagnostics)
@@ -175,4 +175,4 @@ def check_reports(text: str) -> None:
         found = ()
         assert format_source(Source("again.dl", formatted)) == formatted
     assert list(found) == list(diagnostics)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
