@@ -35,8 +35,8 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
     ``batch`` is the symbol that counts the examples.
     """
     applications = list(applications)
-    moves = {a: a.operation.reordered(a.operands[0].type) for a in applications if a.operands}
-    if not any(moves.values()):
+    moves = {a: move for a in applications if (move := _move_of(a, batch)) is not None}
+    if not moves:
         return frozenset(a for a in applications if _mixes(a, batch))  # every order is that of the fields
     orders: dict[int, _Order] = {}
     found = []
@@ -94,16 +94,24 @@ def _order_of(type: TensorType, batch: str) -> _Order | None:
     return tuple(np.repeat(np.arange(EXAMPLES), max(each, 0)).tolist())
 
 
+def _move_of(application: Application, batch: str) -> tuple[Shape, Sequence[int]] | None:
+    """Return how an operation cuts and moves axes; None where it shapes anew only what lies behind the examples."""
+    move = application.operation.reordered(application.operands[0].type) if application.operands else None
+    if move is None:
+        return None
+    given, result = application.operands[0].type, application.outputs[0].type
+    axis, places = _axis(given, batch), list(move[1])
+    if axis is not None and places == sorted(places) and given.shape[: axis + 1] == result.shape[: axis + 1]:
+        return None
+    return move
+
+
 def _moved(application: Application, order: _Order, batch: str, cut: Shape, places: Sequence[int]) -> _Order | None:
     """Return the order of the examples behind a reshape or a rearrange; None where an entry has several of them."""
     (operand,), (output,) = application.operands[:1], application.outputs
     axis, target = _axis(operand.type, batch), _axis(output.type, batch)
     shape, result = _tried(operand.type.shape, batch), _tried(output.type.shape, batch)
-    if axis is None or target is None or prod(shape) != prod(result):
-        return order
-    if axis == target and shape[: axis + 1] == result[: axis + 1] and list(places) == list(range(len(shape))):
-        return order  # only what lies behind is shaped anew
-    if not 0 < prod(shape) <= LARGEST:
+    if axis is None or target is None or prod(shape) != prod(result) or not 0 < prod(shape) <= LARGEST:
         return order
     upright = np.array(order).reshape([-1 if a == axis else 1 for a in range(len(shape))])
     elements = np.broadcast_to(upright, shape).reshape(_tried(cut, batch)).transpose(places)

@@ -90,10 +90,11 @@ class Body:
         self, statements: Sequence[tree.BodyStatement], scope: Scope, indices: tuple[str, ...], *, top: bool = False
     ) -> None:
         """Carry out statements in their order; what fails is reported, and what it binds is poison."""
+        evaluator = replace(self.evaluator, scope=scope)
         for statement in statements:
             self.elaboration.budget.count_execution(statement.span)
             try:
-                self.statement(statement, replace(self.evaluator, scope=scope), indices, top)
+                self.statement(statement, evaluator, indices, top)
             except Problem as problem:
                 self.elaboration.report(problem, statement.span)
                 self._poison(statement, scope)
