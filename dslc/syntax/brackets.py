@@ -27,7 +27,7 @@ def closing_brace(m: Mistake, hint: str) -> str:
 
 
 def _braces(words: Iterable[Word]) -> tuple[list[Word], bool]:
-    """Return the braces left open; and does each that closes one, alone on its line, stand where that line begins?"""
+    """Return the braces left open, and whether those that close one, alone on their line, stand where that begins."""
     stack: list[Word] = []
     margins: dict[int, int] = {}
     lined_up = True
@@ -95,7 +95,7 @@ def _unclosed(words: Sequence[Word]) -> list[Word]:
 
 
 def _is_operator(word: Word) -> bool:
-    """Does a value end before this and go on behind it?"""
+    """Return whether a value ends before this and goes on behind it."""
     text = str(word)
     return text in {"and", "or", "not", "if", "then", "else"} or (
         not word.is_wordlike and word.literal is None and text not in {",", "=", ".", *PARTNER, *_CLOSING}

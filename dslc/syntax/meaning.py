@@ -13,7 +13,7 @@ __all__ = ["same_meaning"]
 
 
 def same_meaning(one: Source, other: Source) -> bool:
-    """Do two spec files differ in layout, comments and lengths of training at most?"""
+    """Return whether two spec files differ in layout, comments and lengths of training at most."""
     return _meaning(one) == _meaning(other)
 
 

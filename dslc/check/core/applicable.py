@@ -211,7 +211,7 @@ class ContextFunction(Applicable):
 
 
 def _is_alone(span: Span) -> bool:
-    """Is it all that stands between an equal sign and the end of the line?"""
+    """Return whether it is all that stands between an equal sign and the end of the line."""
     text = span.source.text
     return text[: span.start].rstrip(" ").endswith("=") and text[span.end :].lstrip(" ")[:1] in ("", "\n", "\r")
 

@@ -54,7 +54,7 @@ class RawColumn:
 
 
 def is_number(value: object) -> bool:
-    """Is it a compile-time number (a dimension included, a boolean not)?"""
+    """Return whether it is a compile-time number (a dimension included, a boolean not)."""
     return isinstance(value, (int, float, Symbolic)) and not isinstance(value, bool)
 
 
