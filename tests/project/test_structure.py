@@ -1,11 +1,14 @@
-"""The files of dslc/ form no circle of imports, lazy and type-only ones included."""
+"""The files of dslc/ form no circle of imports, lazy and type-only ones included, and none is long."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
+from statistics import median
 
 from tests.conftest import ROOT
+
+MOST_LINES, USUAL_LINES = 400, 150
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -71,3 +74,9 @@ def test_lazy_and_type_only_imports_make_circles(tmp_path: Path) -> None:
     graph = graph_of(tmp_path)
     assert graph["dslc.e"] == {"dslc", "dslc.c"}
     assert in_circles(graph) == ["dslc.a", "dslc.b", "dslc.c.d"]
+
+
+def test_files_are_short() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules(ROOT).items()}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+    assert median(lengths.values()) < USUAL_LINES
