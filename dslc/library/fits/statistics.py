@@ -9,16 +9,14 @@ infinity, so that only the elements that hold it come out infinite, and are repo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dslc.errors import data as errors
 
 __all__ = ["fit_mean", "fit_median", "fit_minmax", "fit_standardize"]
 
-Array = NDArray[Any]
+Array = np.ndarray
 CHUNK = 8 << 20
 """Bytes that are looked at together."""
 
