@@ -6,7 +6,7 @@ The types of the dataclasses' fields say how each is written, so that no class h
     tuples, sets                  lists
     mappings                      objects where the keys are texts, else lists of [key, value]
     enumerations                  their values
-    dataclasses                   objects of their fields; where one of several may stand, with "kind": its class
+    dataclasses, named tuples     objects of their fields; where one of several may stand, with "kind": its class
     words of the library          objects of their options with "word": its name
     sizes with symbols            {"size": "N"}, or as a sum of products [[coefficient, [factor, ...]], ...]; a factor
                                   is a symbol, or a division: [size, "//", size]
@@ -84,8 +84,12 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 def _is_tagged(hint: Any) -> bool:
     """May several things stand there that are told apart by their class only?"""
-    named = [m for m in _members(hint) if isinstance(m, type) and (dataclasses.is_dataclass(m) or issubclass(m, Enum))]
-    return len(named) > 1
+    return sum(isinstance(m, type) and (_is_record(m) or issubclass(m, Enum)) for m in _members(hint)) > 1
+
+
+def _is_record(kind: type[Any]) -> bool:
+    """Is it a dataclass, or a tuple whose items have names?"""
+    return dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")
 
 
 def _items(hint: Any, count: int) -> tuple[Any, ...]:
@@ -120,6 +124,8 @@ def _own_name(word: type[Any]) -> str | None:
 
 def _fields(kind: type[Any]) -> Iterator[tuple[str, Any]]:
     hints = hints_of(kind)
+    if not dataclasses.is_dataclass(kind):
+        return ((name, hints[name]) for name in kind._fields)
     return ((field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.init)
 
 
@@ -153,7 +159,7 @@ class _Writer:
                 return {"array": ElementType.of(value.dtype).value, "shape": list(value.shape), "values": numbers}
             case Word():
                 return {"word": _own_name(type(value)), **self.fields(value)}
-        if dataclasses.is_dataclass(value):
+        if _is_record(type(value)):
             return ({"kind": type(value).__name__} if _is_tagged(hint) else {}) | self.fields(value)
         return self.container(value, next(m for m in _members(hint) if isinstance(value, get_origin(m) or m)))
 
@@ -242,7 +248,7 @@ class _Reader:
                 return self.fields(data, word, "word")
             if tagged and data.get("kind") == member.__name__:
                 return member(data["value"]) if issubclass(member, Enum) else self.fields(data, member, "kind")
-            if not tagged and dataclasses.is_dataclass(member):
+            if not tagged and _is_record(member):
                 return self.fields(data, member)
         raise ValueError(f"an object stands where {_said(hint)} belongs")
 

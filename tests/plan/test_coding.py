@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dslc.library.fits.step import FittedStep
+from dslc.library.functions.indexing import Mark, Slice
 from dslc.library.operation import Initializer, Operation
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
@@ -139,6 +140,13 @@ def test_conditions() -> None:
     assert found.keep.figure.expression == train.keep.figure.expression
     records = [{"epoch": 1, "step": 1, "validation.loss": 1.0, "validation.accuracy": figure} for figure in (-1, 0, 1)]
     assert [found.stop([record]) for record in records] == [True, False, False]
+
+
+def test_what_stands_in_brackets() -> None:
+    index = FUNCTIONS["index"](items=(1, Slice(None, N, 2), Mark.REST, N - 1, Mark.NEW, Slice(start=-1)))
+    whole = TensorType(ElementType.INT64)
+    found = through_json(Application(index, (), (whole,), None, 1).outputs[0]).application.operation
+    assert (found, [type(item) for item in found.items]) == (index, [type(item) for item in index.items])
 
 
 def test_what_is_one_stays_one() -> None:
