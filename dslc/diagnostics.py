@@ -270,7 +270,7 @@ class Diagnostics:
 
     @property
     def has_errors(self) -> bool:
-        """Is an error among what was found?"""
+        """Whether an error is among what was found."""
         return any(d.severity == "error" for d in self._found.values())
 
     def raise_errors(self) -> None:
@@ -319,7 +319,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 
 def _is_slip(name: str, other: str) -> bool:
-    """Is one name the other with a slip of the hand? ``h2`` and ``h3``, or ``Net.a`` and ``Net.b``, are two things."""
+    """Whether one name is the other with a slip of the hand: ``h2`` and ``h3``, ``Net.a`` and ``Net.b`` are not."""
     parts, others = (re.findall(r"[^\W\d_]+|\d+", each) for each in (name, other))
     differing = {*parts} ^ {*others}
     return all(len(part) > 2 and not part.isdigit() for part in differing)

@@ -158,7 +158,7 @@ def class_count_symbol(field: str) -> Symbolic:
 
 
 def is_class_count(name: str) -> bool:
-    """Is this the name of such a symbol? No symbol that a spec can name has parentheses."""
+    """Whether this is the name of such a symbol; no symbol that a spec can name has parentheses."""
     return name.startswith(_CLASS_COUNT)
 
 
@@ -290,7 +290,7 @@ def range_size(start: Dimension, stop: Dimension, step: int) -> Dimension:
 
 
 def same_value(a: Dimension, b: Dimension) -> bool | None:
-    """Are two dimensions equal? None if that depends on their symbols."""
+    """Whether two dimensions are equal; None if that depends on their symbols."""
     difference = a - b
     if isinstance(difference, int):
         return difference == 0

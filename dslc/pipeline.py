@@ -220,7 +220,7 @@ class Compilation:
         write_model(path, model, self.target, shipped(self.passes))
 
     def means_the_same(self, before: Source, now: Source) -> bool:
-        """Do two spec files differ in layout, comments and lengths of training at most?"""
+        """Whether two spec files differ in layout, comments and lengths of training at most."""
         from dslc.syntax.meaning import same_meaning
 
         return same_meaning(before, now)

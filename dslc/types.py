@@ -51,12 +51,12 @@ class ElementType(Enum):
 
     @property
     def is_float(self) -> bool:
-        """Is it a floating-point type?"""
+        """Whether it is a floating-point type."""
         return self.value.startswith("float")
 
     @property
     def is_integer(self) -> bool:
-        """Is it a type of whole numbers, signed or not?"""
+        """Whether it is a type of whole numbers, signed or not."""
         return self.value.startswith(("int", "uint"))
 
     @property
@@ -189,7 +189,7 @@ def reduced_type(type: TensorType, axes: Sequence[int], keepdims: bool) -> Tenso
 
 
 def regroups(found: Sequence[int], target: Sequence[int]) -> bool:
-    """Is one shape the other with neighbouring axes joined or cut, so that no axes change places?"""
+    """Whether one shape is the other with neighbouring axes joined or cut, so that no axes change places."""
     ends = [{prod(shape[: axis + 1]) for axis in range(len(shape))} | {1} for shape in (found, target)]
     return prod(found) == prod(target) and (ends[0] <= ends[1] or ends[1] <= ends[0])
 

@@ -59,7 +59,7 @@ def no_gradient(*operators: str) -> None:
 
 
 def is_known(operator: str) -> bool:
-    """Is the operator in the table, with rules or as one without a gradient?"""
+    """Whether the operator is in the table, with rules or as one without a gradient."""
     return any(operator in known for known in (_RULES, _VARIADIC, _INSIDE, _NO_GRADIENT))
 
 

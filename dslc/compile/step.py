@@ -65,7 +65,7 @@ class StepGraph:
     terms: int
     """How many terms of the loss it returns, 0 where the loss is one of them or all examples count alike."""
     counts: bool
-    """Does it say itself whether the step has made an update? Else every one does that completes its batches."""
+    """Whether it says itself if the step has made an update; else every one does that completes its batches."""
     sums: tuple[str, ...] = ()
     """Apart: what the gradient puts out of a batch, and the update takes in added up over batches."""
 
@@ -149,7 +149,7 @@ def _open_graph(train: TrainPlan, objective: Objective, constants: FittedConstan
         return state.read(counter(COUNTER_BATCH)) if train.accumulate > 1 else steps
 
     def is_checked(value: Value) -> bool:
-        """Has the host looked at indices or weights, because the data alone decides them?"""
+        """Whether the host has looked at indices or weights, because the data alone decides them."""
         is_weight = value.type.element.is_float
         return field_of(value) in train.data.fields or (is_weight and follows_from_examples(value))
 

@@ -83,7 +83,7 @@ class Bound:
 
     @cached_property
     def is_needed(self) -> bool:
-        """Does compiling need the data: is something fitted, or does a schedule depend on how long an epoch is?
+        """Whether compiling needs the data: something is fitted, or a schedule depends on how long an epoch is.
 
         Where it is at hand, it is read in any case, since the types of its columns are those of the fields' graph.
         """
@@ -93,7 +93,7 @@ class Bound:
 
     @cached_property
     def _is_found(self) -> bool:
-        """Is every data file where it can be?"""
+        """Whether every data file is where it can be."""
         paths = [path for source in self.data.sources.values() for path in source.paths]
         return len(found_files(paths, self.folders)) == len(paths)
 
@@ -149,7 +149,7 @@ class Bound:
 
 
 def _needs_total(train: TrainPlan) -> bool:
-    """Does a schedule depend on how long the training is?"""
+    """Whether a schedule depends on how long the training is."""
     optimizers = [group.optimizer for objective in train.objectives for group in objective.groups]
     values = [getattr(optimizer, option.name) for optimizer in optimizers for option in options_of(type(optimizer))]
     return any(isinstance(value, Schedule) and value.needs_total for value in values)

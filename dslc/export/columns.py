@@ -79,7 +79,7 @@ def _raw_inputs(inputs: Sequence[Input], taken: frozenset[str]) -> list[RawInput
 
 
 def _is_apart(one: Input) -> bool:
-    """Are columns that stand side by side inputs of their own, because the spec names each?"""
+    """Whether columns that stand side by side are inputs of their own, because the spec names each."""
     return one.many and not any(map(is_pattern, one.written)) and one.shape == (len(one.columns),)
 
 
@@ -178,7 +178,7 @@ def _without_marks(front: _Front, raw: RawInput, marks: Sequence[Marks]) -> RawI
 
 
 def _holds(element: ElementType, number: float) -> bool:
-    """Is this a number that a type of whole numbers has?"""
+    """Whether this is a number that a type of whole numbers has."""
     limits = np.iinfo(element.numpy.name)
     return number == np.floor(number) and limits.min <= number <= limits.max
 

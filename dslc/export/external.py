@@ -29,7 +29,7 @@ SUFFIX = ".data"
 
 
 def is_too_large(model: Model) -> bool:
-    """Do the weights exceed what one file holds?"""
+    """Whether the weights exceed what one file holds."""
     weights = (value.const_value for value in model.graph.initializers.values())
     return sum(weight.nbytes for weight in weights if weight is not None) > LARGEST_FILE
 

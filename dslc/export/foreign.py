@@ -25,7 +25,7 @@ DOMAINS = frozenset({"", "ai.onnx.ml"})
 
 
 def is_emitted(domain: str, operator: str) -> bool:
-    """Does dslc write nodes of this operator?"""
+    """Whether dslc writes nodes of this operator."""
     if domain == "ai.onnx.ml":
         return operator == "LabelEncoder"
     return domain == "" and operator not in UNUSED and (is_known(operator) or operator in WITHOUT_RULES)

@@ -39,7 +39,7 @@ Missing = Mapping[str, frozenset[ElementType]]
 
 
 def is_lacking(model: ir.Model, missing: Missing) -> bool:
-    """Are there nodes in a model without a kernel?"""
+    """Whether there are nodes in a model without a kernel."""
     return any(_is_missing(node, missing) for node in nodes_of(model.graph))
 
 

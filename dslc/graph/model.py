@@ -46,7 +46,7 @@ def proto_nodes(graph: Any) -> Iterator[Any]:
 
 
 def is_ours(data: bytes) -> bool:
-    """Do these bytes begin a model that dslc has written?"""
+    """Whether these bytes begin a model that dslc has written."""
     return OURS.match(data) is not None
 
 

@@ -83,12 +83,12 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 
 def _is_tagged(hint: Any) -> bool:
-    """May several things stand there that are told apart by their class only?"""
+    """Whether several things may stand there that are told apart by their class only."""
     return sum(isinstance(m, type) and (_is_record(m) or issubclass(m, Enum)) for m in _members(hint)) > 1
 
 
 def _is_record(kind: type[Any]) -> bool:
-    """Is it a dataclass, or a tuple whose items have names?"""
+    """Whether it is a dataclass, or a tuple whose items have names."""
     return dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")
 
 

@@ -34,7 +34,7 @@ class ColumnFact:
     shape: tuple[int, ...]
     """Of one row."""
     fits_double: bool = True
-    """Does float64 hold each of its whole numbers exactly?"""
+    """Whether float64 holds each of its whole numbers exactly."""
     is_truth: bool = False
     """Text that says true or false, yes or no, everywhere."""
 
@@ -67,7 +67,7 @@ _PART = re.compile(r"\\([*?\\])|([*?])|(.)", re.DOTALL)
 
 
 def is_pattern(name: str) -> bool:
-    """Does a name given to ``columns`` stand for several: has it a ``*`` or ``?`` that no backslash precedes?"""
+    """Whether a name given to ``columns`` stands for several: it has a ``*`` or ``?`` that no backslash precedes."""
     return any(wildcard for _, wildcard, _ in _PART.findall(name))
 
 

@@ -41,11 +41,11 @@ class Calculation:
 
 @dataclass(frozen=True)
 class Stalled:
-    """Is the best value of a figure at least so many epochs, or steps, old?"""
+    """Whether the best value of a figure is at least so many epochs, or steps, old."""
 
     figure: str
     highest: bool
-    """Is it better high?"""
+    """Whether it is better high."""
     unit: str
     """The figure by which age counts: ``epoch`` or ``step``."""
     patience: int
@@ -64,7 +64,7 @@ class Condition:
     text: str
     span: Span
     boolean: bool
-    """Is it true or false, rather than a number?"""
+    """Whether it is true or false, rather than a number."""
 
     def __call__(self, history: Sequence[Record]) -> Any:
         """Return the value after the last record of a history that is not empty."""

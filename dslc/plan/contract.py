@@ -31,9 +31,9 @@ class Categories:
     values: tuple[CategoryValue, ...]
     """Sorted, all of one kind: texts, numbers or booleans."""
     missing: bool = False
-    """Is the missing value one more, the last of them?"""
+    """Whether the missing value is one more, the last of them."""
     unknown: bool = False
-    """Do all other values share the number K, instead of being an error?"""
+    """Whether all other values share the number K, instead of being an error."""
 
     @property
     def count(self) -> int:
@@ -63,17 +63,17 @@ class Categories:
 
     @property
     def are_text(self) -> bool:
-        """Are the values texts?"""
+        """Whether the values are texts."""
         return bool(self.values) and isinstance(self.values[0], str)
 
     @property
     def are_truth(self) -> bool:
-        """Are the values booleans?"""
+        """Whether the values are booleans."""
         return bool(self.values) and isinstance(self.values[0], bool)
 
     @property
     def are_whole(self) -> bool:
-        """Are the values whole numbers, or booleans?"""
+        """Whether the values are whole numbers, or booleans."""
         return all(isinstance(v, int) for v in self.values)
 
     def described(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Input:
     columns: tuple[str, ...]
     """The columns, side by side in this order."""
     many: bool
-    """Were they asked for by ``columns``, so that a row's values lie on a last axis?"""
+    """Whether they were asked for by ``columns``, so that a row's values lie on a last axis."""
     form: Form
     element: ElementType
     shape: tuple[int, ...]

@@ -26,7 +26,7 @@ class Facts:
 
     @property
     def known(self) -> bool:
-        """Has the data been read?"""
+        """Whether the data has been read."""
         return bool(self.columns)
 
 

@@ -25,7 +25,7 @@ _Order = tuple[int, ...]
 
 
 def is_batch(value: Value) -> bool:
-    """Has it the examples of a batch among its dimensions?"""
+    """Whether it has the examples of a batch among its dimensions."""
     return BATCH in value.type.symbols
 
 
@@ -135,5 +135,5 @@ def _mixes(application: Application, batch: str) -> bool:
 
 
 def _counts_examples(size: Dimension, batch: str) -> bool:
-    """Is a size so many for each example of the batch?"""
+    """Whether a size is so many for each example of the batch."""
     return isinstance(size, Symbolic) and all([str(a) for a in m].count(batch) == 1 for m in size.terms)

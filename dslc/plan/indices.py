@@ -46,7 +46,7 @@ def field_of(value: Value) -> str | None:
 
 
 def follows_from_examples(value: Value) -> bool:
-    """Does each example's part of a value follow from that example's fields alone: no weight, no random number?"""
+    """Whether each example's part of a value follows from that example's fields alone: no weight, no random number."""
     batch = symbol(BATCH)
     applications = applications_of(value)
     mixed = mixing(applications)

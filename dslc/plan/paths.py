@@ -43,7 +43,7 @@ class LoadFile:
     """Where the path is written."""
 
     def takes(self, name: str) -> bool:
-        """Is a tensor of this name taken?"""
+        """Whether a tensor of this name is taken."""
         wanted = self.only is None or any(pattern.among((name,)) for pattern in self.only)
         return wanted and not any(pattern.among((name,)) for pattern in self.excluded)
 

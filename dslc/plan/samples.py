@@ -16,7 +16,7 @@ __all__ = ["normalizes_examples", "normalizing", "single_samples"]
 
 
 def normalizes_examples(losses: Iterable[Value]) -> bool:
-    """Are variances taken over the examples of a batch in what is minimized?"""
+    """Whether variances are taken over the examples of a batch in what is minimized."""
     return bool(normalizing(losses))
 
 

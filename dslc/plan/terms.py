@@ -41,7 +41,7 @@ class Term:
 
     @property
     def varies(self) -> bool:
-        """Do its weights depend on the examples, beyond their number?"""
+        """Whether its weights depend on the examples, beyond their number."""
         return self.weighting not in (EXAMPLES, SUM)
 
 
@@ -106,7 +106,7 @@ def varying_sites(objective: Value) -> list[Application]:
 
 
 def _varies(site: Application) -> bool:
-    """Is it a mean whose weights depend on the examples?"""
+    """Whether it is a mean whose weights depend on the examples."""
     operation = site.operation
     assert isinstance(operation, Statistic)
     weighting = operation.weighting(site.operands)
@@ -114,12 +114,12 @@ def _varies(site: Application) -> bool:
 
 
 def known_by_fields(objective: Value) -> bool:
-    """Do an objective's terms, and the weights of each, follow from the data alone?"""
+    """Whether an objective's terms, and the weights of each, follow from the data alone."""
     return terms_of(objective) is not None and all(fields_only(*site.operands[1:]) for site in varying_sites(objective))
 
 
 def joins_batches(site: Application) -> bool:
-    """Can a formula be differentiated by a statistic's sums over several batches? They add up, and are numbers."""
+    """Whether a formula can be differentiated by a statistic's sums over batches: they add up, and are numbers."""
     operation = site.operation
     assert isinstance(operation, Statistic)
     if not operation.adds_up or site.outputs[0].type.rank:
@@ -139,7 +139,7 @@ def _only_site(application: Application, sites: dict[int, Application], finished
 
 
 def gradient_flows(*values: Value) -> bool:
-    """Does any of the values depend on a parameter in a way that has a gradient?"""
+    """Whether any of the values depends on a parameter in a way that has a gradient."""
     return bool(reached_paths(*values))
 
 
@@ -162,7 +162,7 @@ def reached_paths(*values: Value) -> set[str]:
 
 
 def fields_only(*values: Value) -> bool:
-    """Do values follow from data fields alone, without parameters and chance?"""
+    """Whether values follow from data fields alone, without parameters and chance."""
     return not any(
         isinstance(a.operation, ParameterOf) or a.variables or a.operation.draws(a.training)
         for a in applications_of(*values)

@@ -73,7 +73,7 @@ def runs_in(folder: Path) -> list[RunSummary]:
 
 
 def _is_run(folder: Path) -> bool:
-    """Has a folder what tells a run? The manifests of other programs do not."""
+    """Whether a folder has what tells a run; the manifests of other programs do not."""
     try:
         if not (folder / MANIFEST).is_file():
             return folder.is_dir() and any(os.path.lexists(folder / name) for name in (MANIFEST, CHECKPOINTS))

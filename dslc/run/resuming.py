@@ -47,7 +47,7 @@ class Job(Compiled, Protocol):
         """The graphs, and the first state."""
 
     def means_the_same(self, before: Source, now: Source) -> bool:
-        """Do two spec files differ in layout, comments and lengths of training at most?"""
+        """Whether two spec files differ in layout, comments and lengths of training at most."""
 
 
 def run_record(job: Job, identity: str) -> RunRecord:

@@ -2,6 +2,6 @@
 
 from dslc.syntax.formatter import format_source
 from dslc.syntax.parser import parse
-from dslc.syntax.words import RESERVED_WORDS
+from dslc.syntax.tokens import RESERVED_WORDS
 
 __all__ = ["RESERVED_WORDS", "format_source", "parse"]

@@ -7,28 +7,28 @@ from collections.abc import Iterable, Sequence
 from dslc.diagnostics import Edit, Repair
 from dslc.syntax.mistake import PARTNER, Mistake
 from dslc.syntax.statements import KEYWORDS, Level
-from dslc.syntax.words import END, Word
+from dslc.syntax.tokens import END, Token
 
 __all__ = ["closing_brace", "closing_bracket", "no_bracket", "other_bracket"]
 
 _CLOSING = {closing: opening for opening, closing in PARTNER.items()}
 _LISTS = {"freeze", "over", "split", "batch", "using", "only", "except"}
-"""Words behind which commas stand outside of brackets."""
+"""Tokens behind which commas stand outside of brackets."""
 
 
 def closing_brace(m: Mistake, hint: str) -> str:
     """Close a declaration before the next, if nothing else is open and its inner braces stand under their lines."""
-    unclosed, lined_up = _braces(m.words[: m.at])
+    unclosed, lined_up = _braces(m.tokens[: m.at])
     if len(unclosed) != 1 or not lined_up:
         return hint
-    end, source = m.words[m.at - 1].span.end, m.found.span.source
+    end, source = m.tokens[m.at - 1].span.end, m.found.span.source
     line = "\r\n" if "\r\n" in source.text else "\n"
     return Repair(hint, edits=[Edit(source.span(end, end), line + "}")])
 
 
-def _braces(words: Iterable[Word]) -> tuple[list[Word], bool]:
+def _braces(words: Iterable[Token]) -> tuple[list[Token], bool]:
     """Return the braces left open, and whether those that close one, alone on their line, stand where that begins."""
-    stack: list[Word] = []
+    stack: list[Token] = []
     margins: dict[int, int] = {}
     lined_up = True
     for word in words:
@@ -50,24 +50,24 @@ def closing_bracket(m: Mistake, hint: str) -> str:
     It could in front of an operator, and in front of a comma where the statement has some, or a bracket inside it has.
     """
     opener = m.opener
-    statement = m.words[m.start : m.at]
+    statement = m.tokens[m.start : m.at]
     if opener is None or len(_unclosed(statement)) != 1:
         return hint
-    inside = m.words[opener.place + 1 : m.at]
+    inside = m.tokens[opener.place + 1 : m.at]
     depth = 0
     for word in inside:
         depth += (str(word) in PARTNER) - (str(word) in _CLOSING)
         comma_elsewhere = word.type == "COMMA" and (depth > 0 or any(str(w) in _LISTS for w in statement))
         if _is_operator(word) or comma_elsewhere:
             return hint
-    end = m.words[m.at - 1].span.end
+    end = m.tokens[m.at - 1].span.end
     return Repair(hint, edits=[Edit(m.found.span.source.span(end, end), PARTNER[str(opener)])])
 
 
 def other_bracket(m: Mistake, hint: str) -> str:
     """Write the bracket that closes what is open in place of another, if that one closes nothing further out."""
     opener, found = m.opener, m.found
-    opened = [str(word) for word in _unclosed(m.words[m.start : m.at])]
+    opened = [str(word) for word in _unclosed(m.tokens[m.start : m.at])]
     if opener is None or _CLOSING[str(found)] in opened:
         return hint
     return Repair(hint, PARTNER[str(opener)])
@@ -75,17 +75,17 @@ def other_bracket(m: Mistake, hint: str) -> str:
 
 def no_bracket(m: Mistake, hint: str) -> str:
     """Take away a bracket at the end of a statement, if with one that opens it would mean the same."""
-    following = m.words[m.at + 1] if m.found.type != END else m.found
+    following = m.tokens[m.at + 1] if m.found.type != END else m.found
     ends = following.type == END or following.starts_line or str(following) == "}"
     if str(m.found) == "}":
         certain = following.type == END or following.type.lower() in KEYWORDS[Level.FILE]
     else:
-        certain = ends and not any(_is_operator(w) and str(w) != "->" for w in m.words[m.start : m.at])
+        certain = ends and not any(_is_operator(w) and str(w) != "->" for w in m.tokens[m.start : m.at])
     return Repair(hint, "") if certain else hint
 
 
-def _unclosed(words: Sequence[Word]) -> list[Word]:
-    stack: list[Word] = []
+def _unclosed(words: Sequence[Token]) -> list[Token]:
+    stack: list[Token] = []
     for word in words:
         if str(word) in PARTNER:
             stack.append(word)
@@ -94,7 +94,7 @@ def _unclosed(words: Sequence[Word]) -> list[Word]:
     return stack
 
 
-def _is_operator(word: Word) -> bool:
+def _is_operator(word: Token) -> bool:
     """Return whether a value ends before this and goes on behind it."""
     text = str(word)
     return text in {"and", "or", "not", "if", "then", "else"} or (

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lark import Token, Transformer
+from lark import Transformer
 
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.syntax.words import Word, name_of
+from dslc.syntax.tokens import Token, name_of
 
 __all__ = ["TreeBuilder"]
 
@@ -39,7 +39,7 @@ def _nodes(children: Children) -> tuple[Any, ...]:
     return tuple(child for child in children if not isinstance(child, Token))
 
 
-def _target(word: Word) -> tree.Target:
+def _target(word: Token) -> tree.Target:
     return tree.Target(word.span, name_of(word))
 
 
@@ -149,7 +149,7 @@ class TreeBuilder(Transformer[Token, Any]):
         keyword, name, _, value = children
         return tree.Output(_span(children), name_of(name), value, name.span, keyword.doc)
 
-    def targets(self, children: Children) -> list[Word]:
+    def targets(self, children: Children) -> list[Token]:
         return [word for word in children if word.type != "COMMA"]
 
     def bind(self, children: Children) -> tree.Bind:
@@ -314,8 +314,8 @@ class TreeBuilder(Transformer[Token, Any]):
                 parts[place] = child
         return tree.Slice(_span(children), *parts)
 
-    def plain_word(self, children: Children) -> Word:
-        word: Word = children[0]
+    def plain_word(self, children: Children) -> Token:
+        word: Token = children[0]
         word.is_name = True
         return word
 
@@ -344,7 +344,7 @@ class TreeBuilder(Transformer[Token, Any]):
         return replace(children[1], span=_span(children))
 
 
-def _string(word: Word) -> tree.String:
+def _string(word: Token) -> tree.String:
     return tree.String(word.span, str(word.literal))
 
 

@@ -22,7 +22,7 @@ from dslc.syntax.brackets import closing_brace, closing_bracket, no_bracket, oth
 from dslc.syntax.comments import comment_hint
 from dslc.syntax.mistake import PARTNER, Mistake, describe, ends_operand, is_end, is_name, starts_operand
 from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
-from dslc.syntax.words import END, RESERVED_WORDS, Word
+from dslc.syntax.tokens import END, RESERVED_WORDS, Token
 
 __all__ = ["explain"]
 
@@ -54,7 +54,7 @@ def _explained(mistake: Mistake) -> tuple[Problem, str | None]:
 
 def _missing_brace(m: Mistake) -> Problem | None:
     opener = m.block_opener
-    declares = m.level is not Level.FILE and m.at == m.start and begins_declaration(m.words, m.at)
+    declares = m.level is not Level.FILE and m.at == m.start and begins_declaration(m.tokens, m.at)
     ends = m.found.type == END and m.opener is None and m.level is not Level.FILE and (m.at == m.start or m.whole)
     if opener is None or not (declares or ends):
         return None
@@ -69,7 +69,7 @@ def _bracket(m: Mistake) -> Problem | None:
     found, opener = m.found, m.opener
     if opener is not None:
         partner = PARTNER[str(opener)]
-        next_line = found.starts_line and begins_statement(m.words, m.at, m.level)
+        next_line = found.starts_line and begins_statement(m.tokens, m.at, m.level)
         if found.type == END or next_line or (str(found) == "}" and partner != "}"):
             return UNCLOSED(
                 f"this '{opener}' is never closed",
@@ -90,7 +90,7 @@ def _bracket(m: Mistake) -> Problem | None:
 def _arrow(m: Mistake) -> Problem | None:
     """``=>``, of which the first sign may have been read as that of an argument."""
     at = m.at - (str(m.found) == ">")
-    first, second = m.words[at], m.words[min(at + 1, len(m.words) - 1)]
+    first, second = m.tokens[at], m.tokens[min(at + 1, len(m.tokens) - 1)]
     if at < m.start or str(first) != "=" or str(second) != ">" or first.span.end != second.span.start:
         return None
     hint = Repair("for example: x -> Dense(10) -> Relu", "->")
@@ -115,7 +115,7 @@ def _pipe(m: Mistake) -> Problem | None:
     operation = "indexing" if str(found) == "[" else "calling" if str(found) == "(" else f"'{found}'"
     shown = text if len(text) <= 60 else f"... -> {text.rsplit('->', 1)[1].strip()}"
     rest = "[...]" if str(found) == "[" else "(...)" if str(found) == "(" else f" {found} ..."
-    following = m.words[m.at + 1]
+    following = m.tokens[m.at + 1]
     if rest.endswith(" ...") and following.type in {"NUMBER", "NAME"}:
         rest = f" {found} {following}"
     source, start, end = found.span.source, _flow_start(m, begin), previous.span.end
@@ -126,14 +126,14 @@ def _pipe(m: Mistake) -> Problem | None:
     ).at(found.span)
 
 
-def _flow_start(m: Mistake, begin: list[Word]) -> int:
+def _flow_start(m: Mistake, begin: list[Token]) -> int:
     if begin and str(begin[0]) in {"=", ",", "output", "minimize", "then", "else", "when"}:
         begin = begin[1:]
     opener = m.opener
     inner = begin[0].span.start if begin else m.first.span.start
     # Brackets are left out of `begin`: a flow may start with a tuple.
     between = [
-        w for w in m.words[m.start : m.at] if w.span.start < inner and (not opener or w.span.start > opener.span.start)
+        w for w in m.tokens[m.start : m.at] if w.span.start < inner and (not opener or w.span.start > opener.span.start)
     ]
     for word in reversed(between):
         if str(word) in {"=", ",", "output", "minimize", "then", "else", "when"}:
@@ -148,7 +148,7 @@ def _pipe_after_else(m: Mistake) -> Problem | None:
         return None
     source = m.found.span.source
     branch = " ".join(source.text[since[0].span.end : m.found.span.start].split())
-    layer = m.words[m.at + 1]
+    layer = m.tokens[m.at + 1]
     return PIPE_AFTER_ELSE(
         "a pipe after 'else' needs parentheses",
         hint=f"write else ({branch} -> {layer}...), or put the whole 'if' in parentheses to pipe both results",
@@ -165,7 +165,7 @@ def _chained(m: Mistake) -> Problem | None:
         return None
     hint = "join two comparisons with 'and': a < b and b < c"
     if len(earlier) == 1 and str(since[0]) != "not":
-        source, end = m.found.span.source, m.words[m.at - 1].span.end
+        source, end = m.found.span.source, m.tokens[m.at - 1].span.end
         middle = source.text[earlier[0].span.end : end].strip()
         hint = Repair(hint, edits=[Edit(source.span(end, end), f" and {middle}")])
     return CHAINED_COMPARISON(
@@ -178,7 +178,7 @@ def _chained(m: Mistake) -> Problem | None:
 def _sign(m: Mistake) -> Problem | None:
     found, keyword = str(m.found), str(m.first)
     if found == "=" and "COLON" in m.expected and m.opener is None:
-        return WRONG_SIGN(f"the type of '{m.words[m.at - 1]}' is missing before '='", hint=_form(m, keyword)).at(
+        return WRONG_SIGN(f"the type of '{m.tokens[m.at - 1]}' is missing before '='", hint=_form(m, keyword)).at(
             m.found.span
         )
     if found == "=" and m.opener is None and keyword in {"if", "stop"}:
@@ -187,12 +187,12 @@ def _sign(m: Mistake) -> Problem | None:
     if found in {"=", ":"} and m.at <= m.start + 2 and takes_no_name and keyword in FORMS[m.level]:
         form = Repair(_form(m, keyword) or "", edits=[_behind_previous(m, "")])
         return WRONG_SIGN(f"'{keyword}' is written without '{found}'", hint=form).at(m.found.span)
-    if found == ":" and "lambda" in map(str, m.words[max(m.start - 1, 0) : m.at]):
+    if found == ":" and "lambda" in map(str, m.tokens[max(m.start - 1, 0) : m.at]):
         return WRONG_SIGN(
             "there are no functions without a name", hint="a piece of network is a block: block Name(channels) { ... }"
         ).at(m.found.span)
     if found == ":" and m.opener is not None and str(m.opener) == "(":
-        equal = Repair(f"write {m.words[m.at - 1]} = ...", edits=[_behind_previous(m, " =")])
+        equal = Repair(f"write {m.tokens[m.at - 1]} = ...", edits=[_behind_previous(m, " =")])
         return WRONG_SIGN("an argument gets its value with '='", hint=equal).at(m.found.span)
     if found == ":" and "EQUAL" in m.expected:
         equal = Repair(_form(m, keyword) or f"write {keyword} = ...", edits=[_behind_previous(m, " =")])
@@ -245,33 +245,33 @@ def _missing_expression(m: Mistake) -> Problem | None:
 def _decimal_point(m: Mistake) -> Problem | None:
     """``.5`` and ``5.``"""
     for place in range(m.at, max(m.at - 3, m.start), -1):
-        point, before = m.words[place], m.words[place - 1]
+        point, before = m.tokens[place], m.tokens[place - 1]
         if str(point) != ".":
             continue
         if before.type == "NUMBER" and before.span.end == point.span.start:
             hint = Repair(f"write {before}.0", ".0")
             return BAD_NUMBER("digits are missing behind the decimal point", hint=hint).at(point.span)
-        if place == m.at and "NUMBER" in m.expected and m.words[place + 1].type == "NUMBER":
-            hint = Repair(f"write 0.{m.words[place + 1]}", "0.")
+        if place == m.at and "NUMBER" in m.expected and m.tokens[place + 1].type == "NUMBER":
+            hint = Repair(f"write 0.{m.tokens[place + 1]}", "0.")
             return BAD_NUMBER("a digit is missing before the decimal point", hint=hint).at(point.span)
     return None
 
 
 def _nothing_before_line(m: Mistake) -> Problem | None:
     """``a =`` at the end of a line takes the first word of the next line for its value."""
-    if m.at - 2 < m.start or not m.words[m.at - 1].starts_line:
+    if m.at - 2 < m.start or not m.tokens[m.at - 1].starts_line:
         return None
     at_top = m.level is Level.FILE and str(m.found) == "="
-    if not (at_top or begins_statement(m.words, m.at - 1, m.level)):
+    if not (at_top or begins_statement(m.tokens, m.at - 1, m.level)):
         return None
-    last = m.words[m.at - 2]
+    last = m.tokens[m.at - 2]
     if ends_operand(last) and str(last) not in {"using", "over"}:
         return None
     what = "a name" if str(last) in _NAMING else "an expression"
     return MISSING_EXPRESSION(
         f"{what} is missing after '{last}'",
         hint=_form(m, str(m.first)),
-        labels=[Label(m.words[m.at - 1].span, f"'{m.words[m.at - 1]}' was read as it")],
+        labels=[Label(m.tokens[m.at - 1].span, f"'{m.tokens[m.at - 1]}' was read as it")],
     ).at(last.span)
 
 
@@ -285,26 +285,26 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
     """An unknown word, or one of another kind of block, where a statement should begin."""
     body = m.level is Level.BODY
     # A name may begin a binding, so the parser stops one word later in a body.
-    word = m.words[m.at - 1] if body and m.at == m.start + 1 and "EQUAL" in m.expected else m.found
+    word = m.tokens[m.at - 1] if body and m.at == m.start + 1 and "EQUAL" in m.expected else m.found
     if not word.is_wordlike or not (word is m.first or m.whole):
         return None
     what = {Level.FILE: "a declaration", Level.BODY: "a statement of a model or block"}.get(m.level)
     what = what or f"a statement of '{m.level.name.lower()}'"
     known_here = str(word) in KEYWORDS[m.level] or (body and foreign(str(word)) not in STATEMENTS_OF_BODIES)
     elsewhere = None if known_here else STATEMENTS.get(foreign(str(word)))
-    if elsewhere and not (m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL"):
+    if elsewhere and not (m.level is Level.FILE and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL"):
         if isinstance(elsewhere, Repair) and not elsewhere.by:  # the space behind it goes as well
-            end = m.words[min(word.place + 1, len(m.words) - 1)].span.start
+            end = m.tokens[min(word.place + 1, len(m.tokens) - 1)].span.start
             elsewhere = Repair(elsewhere, edits=[Edit(word.span.source.span(word.span.start, end), "")])
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=elsewhere).at(word.span), None
     if str(word) in RESERVED_WORDS or (body and not word.starts_line):
         return UNEXPECTED(f"{describe(word)} does not belong here").at(word.span), None
     if word is m.found and word is not m.first and not word.starts_line and not did_you_mean(word, KEYWORDS[m.level]):
         return None
-    if m.level is Level.FILE and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
+    if m.level is Level.FILE and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL":
         hint = f"a value for the whole file is a param: param {word}: int = ..."
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
-    if m.level is Level.TRAIN and m.words[min(word.place + 1, len(m.words) - 1)].type == "EQUAL":
+    if m.level is Level.TRAIN and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL":
         hint = f"a name for an expression is a let: let {word} = ..."
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
     homes = [level for level in Level if str(word) in KEYWORDS[level] and level is not m.level]
@@ -372,13 +372,13 @@ def _form(m: Mistake, keyword: str) -> str | None:
 
 def _behind_previous(m: Mistake, text: str) -> Edit:
     """Return the edit that puts a text in place of the word found, and of the space before it."""
-    source, start = m.found.span.source, m.words[m.at - 1].span.end
+    source, start = m.found.span.source, m.tokens[m.at - 1].span.end
     is_space = source.text[start : m.found.span.start].isspace()
     return Edit(source.span(start if is_space else m.found.span.start, m.found.span.end), text)
 
 
 def _follows(m: Mistake, text: str) -> bool:
-    return m.at + 1 < len(m.words) and str(m.words[m.at + 1]) == text
+    return m.at + 1 < len(m.tokens) and str(m.tokens[m.at + 1]) == text
 
 
 def _in_choice(m: Mistake) -> bool:

@@ -14,8 +14,8 @@ from dslc.limits import Limits
 from dslc.source import Source
 from dslc.syntax import tree
 from dslc.syntax.layout import layout, mark_spaces
-from dslc.syntax.parser import parse_words
-from dslc.syntax.words import END, Word, Words
+from dslc.syntax.parser import parse_tokens
+from dslc.syntax.tokens import END, Token, Tokens
 
 __all__ = ["format_source"]
 
@@ -26,29 +26,29 @@ _INDENT = 2
 class _Segment:
     """What begins on a line of its own: a statement, the head of a block, its end, or a comment."""
 
-    words: list[Word] = field(default_factory=list)
-    trailing: Word | None = None
+    tokens: list[Token] = field(default_factory=list)
+    trailing: Token | None = None
     """The comment behind the last word."""
 
     @property
     def is_comment(self) -> bool:
-        return self.words[0].type == "COMMENT"
+        return self.tokens[0].type == "COMMENT"
 
     @property
     def opens(self) -> bool:
-        return str(self.words[-1]) == "{"
+        return str(self.tokens[-1]) == "{"
 
     @property
     def closes(self) -> bool:
-        return str(self.words[0]) == "}"
+        return str(self.tokens[0]) == "}"
 
     @property
     def is_empty_block(self) -> bool:
-        return "".join(self.words[-2:]) == "{}"
+        return "".join(self.tokens[-2:]) == "{}"
 
     @property
-    def last(self) -> Word:
-        return self.trailing or self.words[-1]
+    def last(self) -> Token:
+        return self.trailing or self.tokens[-1]
 
 
 def format_source(source: Source) -> str:
@@ -58,9 +58,9 @@ def format_source(source: Source) -> str:
         Failure: the text has syntax errors.
     """
     diagnostics = Diagnostics()
-    file, found = parse_words(source, diagnostics, Limits())
+    file, found = parse_tokens(source, diagnostics, Limits())
     diagnostics.raise_errors()
-    mark_spaces(found.words)
+    mark_spaces(found.tokens)
     segments = _segments(found, _statement_starts(file))
     lines: list[str] = []
     depth = 0
@@ -68,7 +68,7 @@ def format_source(source: Source) -> str:
         depth -= segment.closes
         if place and _blank_between(segments, place, depth):
             lines.append("")
-        lines += layout(segment.words, segment.trailing, depth * _INDENT)
+        lines += layout(segment.tokens, segment.trailing, depth * _INDENT)
         depth += segment.opens
     return "".join(f"{line}\n" for line in lines)
 
@@ -87,14 +87,14 @@ def _statement_starts(file: tree.File) -> frozenset[int]:
     return frozenset(starts)
 
 
-def _segments(found: Words, starts: frozenset[int]) -> list[_Segment]:
+def _segments(found: Tokens, starts: frozenset[int]) -> list[_Segment]:
     """Cut the words of a file into what begins on lines of their own, with the comments in or between them."""
     segments: list[_Segment] = []
     comments = found.comments[::-1]
-    previous: Word | None = None
+    previous: Token | None = None
     braces: list[bool] = []  # for each open brace, whether it opens a block
     after_block_brace = True
-    for word in found.words:
+    for word in found.tokens:
         closes_block = str(word) == "}" and braces.pop()
         begins = closes_block or word.type == END or after_block_brace or word.span.start in starts
         if previous is not None and str(previous) in {"else", "}"} and str(word) in {"if", "else"}:
@@ -117,7 +117,7 @@ def _segments(found: Words, starts: frozenset[int]) -> list[_Segment]:
                     segments.append(_Segment([comment]))
             segments.append(_Segment([word]))
         else:
-            segments[-1].words += [*between, word]
+            segments[-1].tokens += [*between, word]
         if str(word) == "{":
             braces.append(previous is None or previous.type != "IN" or previous.is_name)
         after_block_brace = closes_block or (str(word) == "{" and braces[-1])
@@ -130,7 +130,7 @@ def _blank_between(segments: list[_Segment], place: int, depth: int) -> bool:
     before, segment = segments[place - 1], segments[place]
     if before.opens or segment.closes:
         return False
-    gap = before.last.span.source.text[before.last.span.end : segment.words[0].span.start]
+    gap = before.last.span.source.text[before.last.span.end : segment.tokens[0].span.start]
     if gap.count("\n") > 1:
         return True
     if depth > 0 or (before.is_comment and not segment.is_comment):
@@ -145,7 +145,7 @@ def _heads_block(segments: list[_Segment], place: int) -> bool:
         if segments[place - 1].is_comment:
             return False
         while place + 1 < len(segments) and segments[place].is_comment:
-            end, start = segments[place].last.span.end, segments[place + 1].words[0].span.start
+            end, start = segments[place].last.span.end, segments[place + 1].tokens[0].span.start
             if segments[place].last.span.source.text[end:start].count("\n") > 1:
                 return False
             place += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dslc.syntax.words import Word
+from dslc.syntax.tokens import Token
 
 __all__ = ["WIDTH", "layout", "mark_spaces"]
 
@@ -27,24 +27,24 @@ _BREAKS = (
 class _Group:
     """Brackets with the items in them; comments stand among the items' words."""
 
-    opener: Word
+    opener: Token
     items: list[list[_Element]] = field(default_factory=list)
-    remarks: list[list[Word]] = field(default_factory=list)
+    remarks: list[list[Token]] = field(default_factory=list)
     """For each item, the comments that stand behind it, after its comma."""
-    closer: Word | None = None
-    comma: Word | None = None
+    closer: Token | None = None
+    comma: Token | None = None
     """The trailing comma, where it means something: ``(a,)`` is a tuple."""
-    head: Word | None = None
+    head: Token | None = None
     """The comment on the line of the opening bracket."""
 
 
-_Element = Word | _Group
+_Element = Token | _Group
 
 
-def mark_spaces(words: list[Word]) -> None:
+def mark_spaces(words: list[Token]) -> None:
     """Decide for each word whether a space stands before it."""
     brackets: list[str] = []
-    previous: Word | None = None
+    previous: Token | None = None
     sign = choice = False  # whether the word before was a sign as in -1; an opening brace of a domain
     for word in words:
         text, last = str(word), str(previous)
@@ -73,12 +73,12 @@ def mark_spaces(words: list[Word]) -> None:
         previous = word
 
 
-def _would_fuse(previous: Word, text: str) -> bool:
+def _would_fuse(previous: Token, text: str) -> bool:
     """Whether two words without a space between them would be read as others: ``100% (x)``, ``1 .real``."""
     return (previous.type == "PERCENTAGE" and text == "(") or (previous.type == "NUMBER" and text == ".")
 
 
-def layout(words: list[Word], trailing: Word | None, indent: int) -> list[str]:
+def layout(words: list[Token], trailing: Token | None, indent: int) -> list[str]:
     """Return the lines of a statement or comment, and of the comment behind it."""
     page = _Page(indent)
     if words[0].type == "COMMENT":
@@ -93,7 +93,7 @@ def layout(words: list[Word], trailing: Word | None, indent: int) -> list[str]:
 # --- Structure ----------------------------------------------------------------------------------------
 
 
-def _elements(words: list[Word]) -> list[_Element]:
+def _elements(words: list[Token]) -> list[_Element]:
     """Nest the words of a statement by their brackets; a trailing comma outside brackets goes."""
     top: list[_Element] = []
     open_groups: list[_Group] = []
@@ -120,12 +120,12 @@ def _elements(words: list[Word]) -> list[_Element]:
     return top
 
 
-def _trails(words: list[Word], place: int) -> bool:
+def _trails(words: list[Token], place: int) -> bool:
     following = next((word for word in words[place + 1 :] if word.type != "COMMENT"), None)
     return following is None or (following.type in {"USING", "EXCEPT"} and not following.is_name)
 
 
-def _place_comment(group: _Group, comment: Word) -> None:
+def _place_comment(group: _Group, comment: Token) -> None:
     first = len(group.items) == 1 and not group.items[0]
     if first and group.head is None and not comment.starts_line:
         group.head = comment
@@ -135,18 +135,18 @@ def _place_comment(group: _Group, comment: Word) -> None:
         group.items[-1].append(comment)
 
 
-def _close(group: _Group, closer: Word) -> None:
+def _close(group: _Group, closer: Token) -> None:
     """End a group: what is left behind the last comma is no item, though it may hold comments."""
     group.closer = closer
     tail = group.items[-1]
-    if len(group.items) > 1 and all(isinstance(e, Word) and e.type == "COMMENT" for e in tail):
+    if len(group.items) > 1 and all(isinstance(e, Token) and e.type == "COMMENT" for e in tail):
         group.items.pop()
         group.remarks.pop()
-        group.remarks[-1] += [e for e in tail if isinstance(e, Word)]
+        group.remarks[-1] += [e for e in tail if isinstance(e, Token)]
     elif len(group.items) == 1:
         group.comma = None
     for item, remarks in zip(group.items, group.remarks, strict=True):
-        while len(item) > 1 and isinstance(item[-1], Word) and item[-1].type == "COMMENT":
+        while len(item) > 1 and isinstance(item[-1], Token) and item[-1].type == "COMMENT":
             remarks.insert(0, item.pop())  # type: ignore[arg-type]
     if len(group.items) > 1 or group.opener.follows_value:
         group.comma = None
@@ -184,7 +184,7 @@ class _Page:
             self.current += " "
         self.current += text
 
-    def comment(self, comment: Word, indent: int) -> None:
+    def comment(self, comment: Token, indent: int) -> None:
         text = str(comment).rstrip()
         if self.must_break or (comment.starts_line and self.current.strip()):
             self.line(indent)
@@ -226,7 +226,7 @@ def _fits(page: _Page, text: str | None, reserve: int) -> bool:
 
 def _write(page: _Page, elements: list[_Element], indent: int, reserve: int) -> None:
     """Add elements to the page, broken where they do not fit; ``reserve`` characters follow the last."""
-    while elements and isinstance(elements[0], Word) and elements[0].type == "COMMENT" and not page.current.strip():
+    while elements and isinstance(elements[0], Token) and elements[0].type == "COMMENT" and not page.current.strip():
         column = page.column
         page.comment(elements[0], indent)
         page.line(column)
@@ -242,8 +242,8 @@ def _write(page: _Page, elements: list[_Element], indent: int, reserve: int) -> 
                 end = reserve if place == len(pieces) - 1 else 0
                 if place and not (_fits(page, _flat(piece), end) and not page.must_break):
                     page.line(indent + _CONTINUATION)
-                comments: list[Word] = []
-                while isinstance(piece[-1], Word) and piece[-1].type == "COMMENT":
+                comments: list[Token] = []
+                while isinstance(piece[-1], Token) and piece[-1].type == "COMMENT":
                     comments.insert(0, piece[-1])
                     piece.pop()
                 _write(page, piece, indent + _CONTINUATION if place else indent, end)
@@ -263,7 +263,7 @@ def _split(elements: list[_Element], separators: frozenset[str]) -> list[list[_E
     pieces: list[list[_Element]] = [[]]
     value = False
     for element in elements:
-        if isinstance(element, Word) and element.type != "COMMENT":
+        if isinstance(element, Token) and element.type != "COMMENT":
             breaks = str(element) in separators and not element.operand and value
             value = element.operand
             if breaks and pieces[-1]:

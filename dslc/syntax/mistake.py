@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dslc.syntax.statements import Level
-from dslc.syntax.words import END, RESERVED_WORDS, Word
+from dslc.syntax.tokens import END, RESERVED_WORDS, Token
 
 __all__ = ["PARTNER", "Mistake", "describe", "ends_operand", "is_end", "is_name", "starts_operand"]
 
@@ -17,7 +17,7 @@ _VALUE_WORDS = {"true", "false", "none"}
 class Mistake:
     """The parser stopped at ``words[at]``, in the statement that begins at ``words[start]``."""
 
-    words: list[Word]
+    tokens: list[Token]
     start: int
     at: int
     level: Level
@@ -25,30 +25,30 @@ class Mistake:
     """Types of the words that could have stood there."""
 
     @property
-    def found(self) -> Word:
+    def found(self) -> Token:
         """The word that could not be read on."""
-        return self.words[self.at]
+        return self.tokens[self.at]
 
     @property
-    def previous(self) -> Word | None:
+    def previous(self) -> Token | None:
         """The word before it, if that belongs to the same statement."""
-        return self.words[self.at - 1] if self.at > self.start else None
+        return self.tokens[self.at - 1] if self.at > self.start else None
 
     @property
-    def first(self) -> Word:
+    def first(self) -> Token:
         """The first word of the statement."""
-        return self.words[self.start]
+        return self.tokens[self.start]
 
     @property
     def whole(self) -> bool:
         """Whether the statement could have ended before the word found."""
         return (END if self.level is Level.FILE else "RBRACE") in self.expected
 
-    def before(self, stop_at: set[str]) -> list[Word]:
+    def before(self, stop_at: set[str]) -> list[Token]:
         """The words of the innermost bracket before the mistake, back to one of ``stop_at``; brackets left out."""
-        found: list[Word] = []
+        found: list[Token] = []
         depth = 0
-        for word in reversed(self.words[self.start : self.at]):
+        for word in reversed(self.tokens[self.start : self.at]):
             if str(word) in {")", "]", "}"}:
                 depth += 1
             elif str(word) in PARTNER:
@@ -62,18 +62,18 @@ class Mistake:
         return found[::-1]
 
     @property
-    def opener(self) -> Word | None:
+    def opener(self) -> Token | None:
         """The innermost bracket that the statement has opened and not closed."""
-        return _innermost(self.words[self.start : self.at])
+        return _innermost(self.tokens[self.start : self.at])
 
     @property
-    def block_opener(self) -> Word | None:
+    def block_opener(self) -> Token | None:
         """The brace of the block around the statement."""
-        return _innermost(self.words[: self.start])
+        return _innermost(self.tokens[: self.start])
 
 
-def _innermost(words: list[Word]) -> Word | None:
-    stack: list[Word] = []
+def _innermost(words: list[Token]) -> Token | None:
+    stack: list[Token] = []
     for word in words:
         if str(word) in PARTNER:
             stack.append(word)
@@ -82,7 +82,7 @@ def _innermost(words: list[Word]) -> Word | None:
     return stack[-1] if stack else None
 
 
-def describe(word: Word) -> str:
+def describe(word: Token) -> str:
     """Name a word in a message."""
     if word.type == END:
         return "the end of the file"
@@ -93,21 +93,21 @@ def describe(word: Word) -> str:
     return f"'{word}'"
 
 
-def is_name(word: Word) -> bool:
+def is_name(word: Token) -> bool:
     """Whether a word can be a name."""
     return word.is_wordlike and str(word) not in RESERVED_WORDS
 
 
-def is_end(word: Word) -> bool:
+def is_end(word: Token) -> bool:
     """Whether a word ends what stands before it."""
     return word.type == END or str(word) in {")", "]", "}", ","}
 
 
-def ends_operand(word: Word) -> bool:
+def ends_operand(word: Token) -> bool:
     """Whether a value may end with a word."""
     return word.is_name or word.literal is not None or str(word) in {")", "]"} | _VALUE_WORDS
 
 
-def starts_operand(word: Word) -> bool:
+def starts_operand(word: Token) -> bool:
     """Whether a value may start with a word, leaving out what is also an operator."""
     return is_name(word) or word.literal is not None or str(word) in {"(", "[", "if", "not"} | _VALUE_WORDS

@@ -13,7 +13,7 @@ from dslc.diagnostics import Diagnostics
 from dslc.errors.syntax import TOO_DEEP
 from dslc.limits import Limits
 from dslc.syntax import tree
-from dslc.syntax.words import Word
+from dslc.syntax.tokens import Token
 
 __all__ = ["brackets_nest_too_deep", "without_deep"]
 
@@ -28,7 +28,7 @@ _SPINE = {
 _HINT = "name intermediate results, or raise the limit with --limit nesting=N"
 
 
-def brackets_nest_too_deep(words: list[Word], limits: Limits, diagnostics: Diagnostics) -> bool:
+def brackets_nest_too_deep(words: list[Token], limits: Limits, diagnostics: Diagnostics) -> bool:
     """Report the first bracket that stands deeper than the limit."""
     depth = 0
     for word in words:

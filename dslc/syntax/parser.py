@@ -1,4 +1,4 @@
-"""Words -> tree, with recovery: after an error, parsing goes on at the next statement or declaration."""
+"""Tokens -> tree, with recovery: after an error, parsing goes on at the next statement or declaration."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dslc.syntax.language import language
 from dslc.syntax.mistake import Mistake
 from dslc.syntax.nesting import brackets_nest_too_deep, without_deep
 from dslc.syntax.statements import Level, begins_declaration, begins_statement
-from dslc.syntax.words import END, MOST_ERRORS, Word, Words, read_words
+from dslc.syntax.tokens import END, MOST_ERRORS, Token, Tokens, read_tokens
 
-__all__ = ["parse", "parse_words"]
+__all__ = ["parse", "parse_tokens"]
 
 _DEFAULT_LIMITS = Limits()
 
@@ -31,10 +31,10 @@ def parse(source: Source, diagnostics: Diagnostics, limits: Limits = _DEFAULT_LI
 
     Every syntax error is added to ``diagnostics``; the statements and declarations that are in order are returned.
     """
-    return parse_words(source, diagnostics, limits)[0]
+    return parse_tokens(source, diagnostics, limits)[0]
 
 
-def parse_words(source: Source, diagnostics: Diagnostics, limits: Limits) -> tuple[tree.File, Words]:
+def parse_tokens(source: Source, diagnostics: Diagnostics, limits: Limits) -> tuple[tree.File, Tokens]:
     """Parse a spec, and return its words and comments beside the tree."""
     nothing = tree.File(source, ())
     size = len(source.text.encode("utf-8", "surrogatepass"))
@@ -45,11 +45,11 @@ def parse_words(source: Source, diagnostics: Diagnostics, limits: Limits) -> tup
                 hint="keep data in data files, or raise the limit with --limit spec_bytes=N",
             ).at(source.span(0, 0))
         )
-        return nothing, Words()
-    found = read_words(language(), source, diagnostics)
-    if brackets_nest_too_deep(found.words, limits, diagnostics):
+        return nothing, Tokens()
+    found = read_tokens(language(), source, diagnostics)
+    if brackets_nest_too_deep(found.tokens, limits, diagnostics):
         return nothing, found
-    declarations = _Parser(found.words, diagnostics).run()
+    declarations = _Parser(found.tokens, diagnostics).run()
     return tree.File(source, without_deep(declarations, limits, diagnostics)), found
 
 
@@ -57,7 +57,7 @@ def parse_words(source: Source, diagnostics: Diagnostics, limits: Limits) -> tup
 class _Parser:
     """One run of the LALR automaton over the words of one file."""
 
-    words: list[Word]
+    tokens: list[Token]
     diagnostics: Diagnostics
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class _Parser:
     def run(self) -> tuple[tree.Declaration, ...]:
         at = 0
         while True:
-            word = self.words[at]
+            word = self.tokens[at]
             try:
                 result: Any = self.automaton.feed_token(word)
             except UnexpectedToken:
@@ -82,28 +82,28 @@ class _Parser:
         expected = _accepted(self.automaton)
         start = self._drop_statement(at, expected)
         level = _level(self.automaton) or Level.FILE
-        mistake = Mistake(self.words, start, at, level, expected)
+        mistake = Mistake(self.tokens, start, at, level, expected)
         if level is not Level.FILE:
             # A declaration in a block: the block before it was not closed.
             for place in {start, at if mistake.whole else start}:
-                if begins_declaration(self.words, place):
-                    self._report(Mistake(self.words, place, place, level, expected))
+                if begins_declaration(self.tokens, place):
+                    self._report(Mistake(self.tokens, place, place, level, expected))
                     self._close_blocks()
                     return place
         suggestion = self._report(mistake)
         if self.errors >= MOST_ERRORS:
-            self.diagnostics.add(TOO_MANY(f"gave up after {self.errors} syntax errors").at(self.words[at].span))
+            self.diagnostics.add(TOO_MANY(f"gave up after {self.errors} syntax errors").at(self.tokens[at].span))
             return self._finish()
         if suggestion is not None:
-            word = Word.make(suggestion.upper(), suggestion, self.words[at].span)
-            word.place, word.doc = at, self.words[at].doc
-            self.words[at] = word
+            word = Token.make(suggestion.upper(), suggestion, self.tokens[at].span)
+            word.place, word.doc = at, self.tokens[at].doc
+            self.tokens[at] = word
             return at
         return self._next_statement(start, at, level)
 
     def _report(self, mistake: Mistake) -> str | None:
         """Add the diagnostic, and return the keyword that was probably meant in place of the word, if one is."""
-        if any(word.faulty for word in self.words[mistake.start : mistake.at + 1]):
+        if any(word.faulty for word in self.tokens[mistake.start : mistake.at + 1]):
             return None  # one mistake makes one message
         self.errors += 1
         problem, suggestion = explain(mistake)
@@ -117,23 +117,23 @@ class _Parser:
                 continue
             # This could stand here: reading it, and taking it back, completes the statement.
             trial = self.automaton.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-            trial.feed_token(Word.make(following, "", self.words[at].span))
+            trial.feed_token(Token.make(following, "", self.tokens[at].span))
             trial.parser_state.state_stack.pop()
             trial.parser_state.value_stack.pop()
             if _level(trial) is not None:
                 begun, self.automaton = self.automaton, trial
-                return _drop(begun, at, self.words)
-        return _drop(self.automaton, at, self.words)
+                return _drop(begun, at, self.tokens)
+        return _drop(self.automaton, at, self.tokens)
 
     def _close_blocks(self) -> None:
         """Close every open block, as if its ``}`` stood here."""
         while "RBRACE" in _accepted(self.automaton):
-            end = self.words[-1].span
-            self.automaton.feed_token(Word.make("RBRACE", "}", end))
+            end = self.tokens[-1].span
+            self.automaton.feed_token(Token.make("RBRACE", "}", end))
 
     def _finish(self) -> int:
         self._close_blocks()
-        return len(self.words) - 1
+        return len(self.tokens) - 1
 
     def _next_statement(self, start: int, at: int, level: Level) -> int:
         """Skip to a word that can follow a statement of this level.
@@ -141,22 +141,22 @@ class _Parser:
         Line breaks mean nothing to the language, but they tell where people begin statements.
         """
         braces = 0
-        first = self.words[start]
+        first = self.tokens[start]
         # The word before the mistake may be the first of the next statement, taken for the end of this one.
-        earliest = max(at - 1, start + 1) if self.words[at - 1].starts_line else at
-        for place in range(start, len(self.words) - 1):
-            word = self.words[place]
+        earliest = max(at - 1, start + 1) if self.tokens[at - 1].starts_line else at
+        for place in range(start, len(self.tokens) - 1):
+            word = self.tokens[place]
             if place >= earliest and (place > start or at > start):
                 at_margin = word.span.first[1] == 1
-                if word.starts_line and at_margin and begins_declaration(self.words, place):
+                if word.starts_line and at_margin and begins_declaration(self.tokens, place):
                     if level is not Level.FILE:
-                        self._report(Mistake(self.words, place, place, level, frozenset()))
+                        self._report(Mistake(self.tokens, place, place, level, frozenset()))
                     self._close_blocks()
                     return place
                 if word.type == "RBRACE" and braces == 0 and level is not Level.FILE:
                     return place
                 aligned = word.is_wordlike and first.starts_line and word.span.first[1] == first.span.first[1]
-                if word.starts_line and braces == 0 and (aligned or begins_statement(self.words, place, level)):
+                if word.starts_line and braces == 0 and (aligned or begins_statement(self.tokens, place, level)):
                     return place
             if word.type == "LBRACE":
                 braces += 1
@@ -165,7 +165,7 @@ class _Parser:
         return self._finish()
 
 
-def _drop(automaton: InteractiveParser, at: int, words: list[Word]) -> int:
+def _drop(automaton: InteractiveParser, at: int, words: list[Token]) -> int:
     """Take the unfinished statement off the stacks, and return the index of its first word (``at`` if none)."""
     state = automaton.parser_state
     first: Any = None
@@ -174,7 +174,7 @@ def _drop(automaton: InteractiveParser, at: int, words: list[Word]) -> int:
         first = state.value_stack.pop()
     while isinstance(first, list):  # the targets of a binding
         first = first[0]
-    if first is None or isinstance(first, Word):
+    if first is None or isinstance(first, Token):
         return at if first is None else first.place
     return bisect_right(words, first.span.start, key=lambda word: word.span.start) - 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from dslc.syntax.words import RESERVED_WORDS, Word
+from dslc.syntax.tokens import RESERVED_WORDS, Token
 
 __all__ = ["FORMS", "KEYWORDS", "Level", "begins_declaration", "begins_statement"]
 
@@ -72,7 +72,7 @@ FORMS: dict[Level, dict[str, str]] = {
 KEYWORDS: dict[Level, tuple[str, ...]] = {level: tuple(forms) for level, forms in FORMS.items()}
 
 
-def begins_declaration(words: list[Word], at: int) -> bool:
+def begins_declaration(words: list[Token], at: int) -> bool:
     """Whether a whole declaration seems to begin here, such as ``train run {``, not a binding such as ``train = 1``."""
     kind = words[at].type
     if kind.lower() not in KEYWORDS[Level.FILE] or at + 2 >= len(words):
@@ -84,7 +84,7 @@ def begins_declaration(words: list[Word], at: int) -> bool:
     return second.is_wordlike and third.type in follow
 
 
-def begins_statement(words: list[Word], at: int, level: Level) -> bool:
+def begins_statement(words: list[Token], at: int, level: Level) -> bool:
     """Whether a statement of a level seems to begin here."""
     word, following = words[at], words[min(at + 1, len(words) - 1)]
     if level is Level.BODY and word.is_wordlike and str(word) not in RESERVED_WORDS:

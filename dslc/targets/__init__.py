@@ -54,5 +54,5 @@ class Target:
     """So many threads, which fill all cores, keep to a part of every tensor each."""
 
     def lacks(self, operator: str, element: ElementType) -> bool:
-        """Is there no kernel of an operator for operands of an element type, or a wrong one?"""
+        """Whether there is no kernel of an operator for operands of an element type, or a wrong one."""
         return element in self.missing.get(operator, ())

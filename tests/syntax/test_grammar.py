@@ -17,7 +17,7 @@ from dslc.source import Source
 from dslc.syntax import parse
 from dslc.syntax.language import grammar_text, language
 from dslc.syntax.statements import FORMS, KEYWORDS, Level
-from dslc.syntax.words import RESERVED_WORDS, read_words
+from dslc.syntax.tokens import RESERVED_WORDS, read_tokens
 
 
 def clean(text: str) -> bool:
@@ -94,7 +94,7 @@ def test_every_statement_has_a_form() -> None:
         Level.TRAIN: "train t {",
     }.items():
         automaton = language().parse_interactive()
-        for word in read_words(language(), Source("x", text), Diagnostics()).words[:-1]:
+        for word in read_tokens(language(), Source("x", text), Diagnostics()).tokens[:-1]:
             automaton.feed_token(word)
         accepts: Callable[[], set[str]] = automaton.accepts
         accepted[level] = frozenset(accepts()) - {"RBRACE", "$END"}

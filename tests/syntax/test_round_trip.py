@@ -15,7 +15,7 @@ from dslc.render import render_all
 from dslc.source import Source
 from dslc.syntax import format_source, parse, tree
 from dslc.syntax.language import language
-from dslc.syntax.words import read_words
+from dslc.syntax.tokens import read_tokens
 from tests.conftest import SPECS, mostly_slow
 from tests.syntax.writing import Maker, text_of
 
@@ -33,7 +33,7 @@ def read(text: str) -> tuple[tree.Declaration, ...]:
 
 
 def comments(text: str) -> list[str]:
-    return [str(word).rstrip() for word in read_words(language(), Source("text", text), Diagnostics()).comments]
+    return [str(word).rstrip() for word in read_tokens(language(), Source("text", text), Diagnostics()).comments]
 
 
 @relaxed
@@ -46,9 +46,9 @@ def test_a_written_tree_reads_back(dice: random.Random) -> None:
 def with_comments(text: str, dice: random.Random) -> str:
     """Put comments, line breaks and needless spaces between words."""
     source = Source("text", text)
-    found = read_words(language(), source, Diagnostics())
+    found = read_tokens(language(), source, Diagnostics())
     pieces, last = [], 0
-    for number, word in enumerate(found.words):
+    for number, word in enumerate(found.tokens):
         gap = text[last : word.span.start]
         extra = dice.choice(
             [

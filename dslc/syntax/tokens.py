@@ -1,6 +1,6 @@
-"""Text -> words: what the parser is fed, and what the formatter lays out.
+"""Text -> tokens: what the parser is fed, and what the formatter lays out.
 
-Faults within a word (an unclosed string, a stray character) are reported here and replaced by something harmless,
+Faults within a token (an unclosed string, a stray character) are reported here and replaced by something harmless,
 so that the parser never sees them and every other fault of the file is still found.
 """
 
@@ -13,14 +13,15 @@ import unicodedata
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from lark import Lark, Token
+from lark import Lark
+from lark import Token as LarkToken
 
 from dslc.diagnostics import Diagnostics, Edit, Problem, Repair
 from dslc.errors.syntax import BAD_CHARACTER, BAD_NUMBER, BAD_STRING
 from dslc.source import Source, Span
 from dslc.syntax.comments import comment_hint
 
-__all__ = ["END", "MOST_ERRORS", "RESERVED_WORDS", "Word", "Words", "name_of", "read_words"]
+__all__ = ["END", "MOST_ERRORS", "RESERVED_WORDS", "Token", "Tokens", "name_of", "read_tokens"]
 
 END = "$END"
 MOST_ERRORS = 50
@@ -45,7 +46,7 @@ _LOOKALIKES = {
 }
 
 
-class Word(Token):
+class Token(LarkToken):
     """A token that knows its place, its value if it is a literal, and the ``##`` comment above it.
 
     A ``faulty`` one has been reported already. ``is_name`` tells a keyword that serves as a name, once it is parsed.
@@ -66,9 +67,9 @@ class Word(Token):
     follows_value: bool
 
     @staticmethod
-    def make(type: str, text: str, span: Span) -> Word:
-        """Make a word of a terminal of the grammar."""
-        word = Word(type, text, span.start, end_pos=span.end)
+    def make(type: str, text: str, span: Span) -> Token:
+        """Make a token of a terminal of the grammar."""
+        word = Token(type, text, span.start, end_pos=span.end)
         word.span, word.place, word.doc, word.literal = span, -1, None, None
         word.faulty, word.is_name = False, type == "NAME"
         word.spaced = word.operand = word.follows_value = False
@@ -89,33 +90,33 @@ class Word(Token):
 
 
 @dataclass
-class Words:
-    """The words of a source, in order, closed by one of type ``END``; and its comments."""
+class Tokens:
+    """The tokens of a source, in order, closed by one of type ``END``; and its comments."""
 
-    words: list[Word] = field(default_factory=list)
-    comments: list[Word] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    comments: list[Token] = field(default_factory=list)
 
 
-def name_of(word: Word) -> str:
+def name_of(word: Token) -> str:
     """Return a name as it is compared: two ways of writing one Unicode text are one name."""
     text = str(word)
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words:
-    """Split a text into words and comments; report what is no word."""
+def read_tokens(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Tokens:
+    """Split a text into tokens and comments; report what is none."""
     _forbid_characters(source, diagnostics)
-    found = Words()
+    found = Tokens()
     docs: list[str] = []
     faults = 0
-    last: Word | None = None
+    last: Token | None = None
     skipped = False
     for token in grammar.lex(source.text, dont_ignore=True):
         start = token.start_pos or 0
         span = source.span(start, start + len(token))
         if token.type == "SPACE":
             continue
-        word = Word.make(token.type, str(token), span)
+        word = Token.make(token.type, str(token), span)
         if token.type == "COMMENT":
             found.comments.append(word)
             if token.startswith("##") and word.starts_line:
@@ -126,7 +127,7 @@ def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words
         except Problem as problem:
             word.faulty = True
             goes_on = last is not None and last.type == token.type and last.span.end == start
-            last = Word.make(token.type, str(token), span)
+            last = Token.make(token.type, str(token), span)
             if goes_on and (str(token)[0] == "'" or source.text[start - 1] == source.text[start]):
                 pass  # && and '''...''' are one mistake
             elif (faults := faults + 1) <= MOST_ERRORS:
@@ -134,17 +135,17 @@ def read_words(grammar: Lark, source: Source, diagnostics: Diagnostics) -> Words
                 diagnostics.add((problem.advised(hint) if hint else problem).at(span))
         if word.type == "BAD_CHARACTER":
             skipped = True
-            if found.words and not word.starts_line:
-                found.words[-1].faulty = True
+            if found.tokens and not word.starts_line:
+                found.tokens[-1].faulty = True
             continue
         word.faulty, skipped = word.faulty or (skipped and not word.starts_line), False
         word.doc, docs = "\n".join(docs) or None, []
-        word.place = len(found.words)
-        found.words.append(word)
-    end = Word.make(END, "", source.span(len(source.text), len(source.text)))
-    end.place = len(found.words)
+        word.place = len(found.tokens)
+        found.tokens.append(word)
+    end = Token.make(END, "", source.span(len(source.text), len(source.text)))
+    end.place = len(found.tokens)
     end.faulty = skipped
-    found.words.append(end)
+    found.tokens.append(end)
     return found
 
 
@@ -161,7 +162,7 @@ def _forbid_characters(source: Source, diagnostics: Diagnostics) -> None:
     )
 
 
-def _check(word: Word) -> None:
+def _check(word: Token) -> None:
     """Give a literal its value, or raise what is wrong with it and leave a harmless word in its place."""
     text = str(word)
     if word.type in {"NUMBER", "PERCENTAGE"}:
@@ -188,7 +189,7 @@ def _check(word: Word) -> None:
         raise BAD_CHARACTER(f"the character '{shown}'{name} means nothing here", hint=_sign_meant(word))
 
 
-def _sign_meant(word: Word) -> str | None:
+def _sign_meant(word: Token) -> str | None:
     """Say how a character is written here; a doubled one, as in ``&&``, is one sign."""
     text, span = str(word), word.span
     source, start = span.source, span.start
@@ -204,7 +205,7 @@ def _sign_meant(word: Word) -> str | None:
     return Repair(hint, edits=[Edit(source.span(start, end), meant)])
 
 
-def _closed(word: Word) -> str:
+def _closed(word: Token) -> str:
     """Say where a string ends; certain if all behind its one word are brackets that close."""
     hint = "a string ends with '\"' on the line it began on"
     found = re.fullmatch(r'"([\w./*?-]+)[)\]}]*\s*', str(word))
