@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SPEC, Dslc, codes, write_spec
+from tests.conftest import mostly_slow
 
 PROGRAM = [sys.executable, "-m", "dslc"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names of files are bytes on Unix only")
@@ -96,7 +97,7 @@ def test_a_device_without_an_end_is_not_read_to_its_end(dslc: Dslc, command: str
     assert codes(done.err) == ["E0218"]
 
 
-@pytest.mark.parametrize("command", ["check", "show", "fmt", "train"])
+@pytest.mark.parametrize("command", mostly_slow(["check", "show", "fmt", "train"], 4))
 def test_a_pipe_that_nobody_writes_into(dslc: Dslc, tmp_path: Path, command: str) -> None:
     os.mkfifo(tmp_path / "pipe.dl")
     begun = time.monotonic()

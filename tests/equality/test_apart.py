@@ -37,6 +37,8 @@ class Loop:
         self.state = dict(artifacts.initial)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        # ONNX Runtime 1.19 would fuse products of float64 into an operator that it has no kernel of
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         self.sessions = {
             file: onnxruntime.InferenceSession(artifacts.models[file], options) for file in artifacts.step_files
         }
@@ -73,7 +75,9 @@ class Loop:
             for objective, sums in zip(self.manifest["steps"], pending, strict=True):
                 found = self.run(objective["gradient"], {**self.state, **batch})
                 self.state |= successors(found)
-                sums |= {name: found[name] + sums.get(name, 0) for name in objective["sums"]}
+                sums |= {
+                    name: np.add(found[name], sums.get(name, 0), dtype=found[name].dtype) for name in objective["sums"]
+                }
                 if number == len(batches):
                     self.state |= successors(self.run(objective["update"], {**self.state, **sums}))
 
