@@ -128,7 +128,7 @@ def test_specs_as_large_as_they_may_be(kind: str, tmp_path: Path) -> None:
     assert len(text) > Limits().spec_bytes - 1000
     path = tmp_path / "spec.dl"
     path.write_text(text, encoding="utf-8")
-    with within(kind, megabytes=500):
+    with within(kind, seconds=8, megabytes=500):  # 5 on a machine that does nothing else
         found = check_spec(path).findings
         render_all(found)
 

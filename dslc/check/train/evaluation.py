@@ -96,16 +96,21 @@ class TrainEvaluation:
 
     def evaluator(self) -> Evaluator:
         """Return an evaluator that knows the networks, and no fields."""
-        functions = {
-            "original": ContextFunction(self._original, names_at=frozenset({1})),
-            **dict.fromkeys(("column", "columns", *FITS, "datetime", "is_missing"), ContextFunction(self._not_here)),
-        }
         scope = Scope(
-            self.file, functions=functions, default_network=self._default_network, incomplete=self.data is None
+            self.file, functions=self._functions, default_network=self._default_network, incomplete=self.data is None
         )
         scope.callables.update(self.networks)
         scope.callables.update(dict.fromkeys(self.broken, POISON))
         return ExpressionEvaluator(self.elaboration, scope, components=self.components)
+
+    @cached_property
+    def _functions(self) -> dict[str, ContextFunction]:
+        """The words that a train block knows, or that it knows to stand in fields only."""
+        not_here = ContextFunction(self._not_here)
+        return {
+            "original": ContextFunction(self._original, names_at=frozenset({1})),
+            **dict.fromkeys(("column", "columns", *FITS, "datetime", "is_missing"), not_here),
+        }
 
     def elaborated(self, bound: str, expression: tree.Expression, *, training: bool) -> Any:
         """Evaluate an expression: each objective in a graph of its own, all that is evaluated in one."""
