@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto
 
 from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
-from dslc.autodiff.table import is_known
+from dslc.autodiff.table import inside_rule_for, is_known
 from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
 from dslc.export.external import SUFFIX, detached
 
@@ -19,8 +19,6 @@ __all__ = ["Ports", "check_model", "is_emitted"]
 
 WITHOUT_RULES = frozenset({"BitShift", "BitwiseOr", "ConstantOfShape", "Gemm"})
 """Operators that are not in the table of gradients, since only passes and random numbers make them."""
-UNUSED = frozenset({"If"})
-"""Operators in the table that no word makes."""
 DOMAINS = frozenset({"", "ai.onnx.ml"})
 
 
@@ -28,7 +26,8 @@ def is_emitted(domain: str, operator: str) -> bool:
     """Whether dslc writes nodes of this operator."""
     if domain == "ai.onnx.ml":
         return operator == "LabelEncoder"
-    return domain == "" and operator not in UNUSED and (is_known(operator) or operator in WITHOUT_RULES)
+    holds_graphs = inside_rule_for(operator) is not None  # no word makes such a node
+    return domain == "" and not holds_graphs and (is_known(operator) or operator in WITHOUT_RULES)
 
 
 @dataclass(frozen=True)
