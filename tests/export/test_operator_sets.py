@@ -23,8 +23,9 @@ from dslc.library.operation import Context
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
+from tests.library.cases import RANDOM, ROWS
+from tests.library.cases.rows import Row
 from tests.library.test_words import instance_of, types_of
-from tests.library.word_cases import RANDOM, ROWS, Row
 
 
 def runs(opset: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,11 @@ from dslc.library.optimizers.optimizer import Update
 from dslc.library.word import FUNCTIONS, LOSSES, OPTIMIZERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, INT64, TensorType
+from tests.library.cases import ROWS, stored_results
+from tests.library.cases.rows import Row
 from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
 from tests.library.test_kernels import FLOATS, computed
 from tests.library.test_words import instance_of
-from tests.library.word_cases import ROWS, Row
 
 LOSS_ROWS = stored("losses.json")
 OPTIMIZER_ROWS = stored("optimizers.json")
@@ -30,7 +30,7 @@ def wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-WORDS = np.load(Path(__file__).parent / "data" / "words64.npz")
+WORDS = stored_results("words64")
 IN_FLOAT64 = [row for row in FLOATS if not any(CPU.lacks(o, FLOAT64) for o in instance_of(row).operators())]
 """The others are refused, see test_kernels.py."""
 

@@ -17,9 +17,10 @@ from dslc.library.operation import Context, Operation, Role
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, ElementType
+from tests.library.cases import ROWS
+from tests.library.cases.rows import Given, Real, Row
 from tests.library.graphs import compiled
 from tests.library.test_words import expected, instance_of, types_of
-from tests.library.word_cases import ROWS, Given, Real, Row
 
 FLOATS = [
     row for row in ROWS

@@ -17,9 +17,10 @@ from dslc.plan.measures import applications_of
 from dslc.plan.values import Value
 from dslc.source import Source
 from dslc.types import BOOL, FLOAT32, INT64, STRING, TensorType, symbol
+from tests.library.cases import ROWS
+from tests.library.cases.rows import Row
 from tests.library.graphs import compiled, type_of_array
 from tests.library.test_words import instance_of
-from tests.library.word_cases import ROWS, Row
 
 N = symbol("N")
 

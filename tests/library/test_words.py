@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,10 +31,11 @@ from dslc.library.word import (
 )
 from dslc.source import Source, Span
 from dslc.types import FLOAT32, ElementType, TensorType
+from tests.library.cases import RANDOM, ROWS, stored_results
+from tests.library.cases.rows import Row
 from tests.library.graphs import compiled, type_of_array
-from tests.library.word_cases import RANDOM, ROWS, Row
 
-STORED = np.load(Path(__file__).parent / "data" / "words.npz")
+STORED = stored_results("words")
 ALL = (LAYERS, FUNCTIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, SOURCES)
 ELSEWHERE = {
     *LOSSES, *METRICS, *(name for name, word in FUNCTIONS.items() if word.__module__ == calendar.__name__)

@@ -1,6 +1,6 @@
-"""Store what PyTorch computes for every row of ``tests/library/word_cases.py``, in float32 and in float64.
+"""Store what PyTorch computes for every row of ``tests/library/cases/``, in float32 and in float64.
 
-python tools/oracles/layers.py        (with PyTorch 2; only results are stored)
+python tools/oracles/layers.py [FAMILY ...]        (with PyTorch 2; only results are stored; without a name, of all)
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.library.word_cases import ROWS, Row  # noqa: E402
+from tests.library.cases import FAMILIES, ROWS  # noqa: E402
+from tests.library.cases.rows import Row  # noqa: E402
 
 
 def results(row: Row, float: torch.dtype = torch.float32) -> dict[str, np.ndarray]:
@@ -43,13 +44,16 @@ def main() -> None:
     names = [row.id for row in ROWS]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     torch.manual_seed(0)
-    for name, float in (("words", torch.float32), ("words64", torch.float64)):
-        found: dict[str, Any] = {f"{row.id}|{key}": value for row in ROWS for key, value in results(row, float).items()}
-        if float is torch.float64:  # whole numbers and truths are in the other file
-            found = {key: value for key, value in found.items() if value.dtype == np.float64}
-        path = ROOT / f"tests/library/data/{name}.npz"
-        np.savez_compressed(path, **found)
-        print(f"{len(ROWS)} rows, {path.stat().st_size} bytes")
+    for family in sys.argv[1:] or FAMILIES:
+        rows = FAMILIES[family]
+        for name, float in (("words", torch.float32), ("words64", torch.float64)):
+            found: dict[str, Any] = {f"{row.id}|{key}": y for row in rows for key, y in results(row, float).items()}
+            if float is torch.float64:  # whole numbers and truths are in the other file
+                found = {key: value for key, value in found.items() if value.dtype == np.float64}
+            path = ROOT / f"tests/library/data/{name}/{family}.npz"
+            path.parent.mkdir(exist_ok=True)
+            np.savez_compressed(path, **found)
+            print(f"{path.name}: {len(rows)} rows, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
