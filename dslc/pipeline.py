@@ -221,7 +221,7 @@ class Compilation:
 
     def means_the_same(self, before: Source, now: Source) -> bool:
         """Whether two spec files differ in layout, comments and lengths of training at most."""
-        from dslc.syntax.meaning import same_meaning
+        from dslc.syntax.parser import same_meaning
 
         return same_meaning(before, now)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dslc.diagnostics import Edit, Repair
-from dslc.syntax.mistake import PARTNER, Mistake
+from dslc.syntax.mistake import Mistake, unclosed
 from dslc.syntax.statements import KEYWORDS, Level
-from dslc.syntax.tokens import END, Token
+from dslc.syntax.tokens import END, PARTNER, Token
 
 __all__ = ["closing_brace", "closing_bracket", "no_bracket", "other_bracket"]
 
@@ -51,7 +51,7 @@ def closing_bracket(m: Mistake, hint: str) -> str:
     """
     opener = m.opener
     statement = m.tokens[m.start : m.at]
-    if opener is None or len(_unclosed(statement)) != 1:
+    if opener is None or len(unclosed(statement)) != 1:
         return hint
     inside = m.tokens[opener.place + 1 : m.at]
     depth = 0
@@ -67,7 +67,7 @@ def closing_bracket(m: Mistake, hint: str) -> str:
 def other_bracket(m: Mistake, hint: str) -> str:
     """Write the bracket that closes what is open in place of another, if that one closes nothing further out."""
     opener, found = m.opener, m.found
-    opened = [str(word) for word in _unclosed(m.tokens[m.start : m.at])]
+    opened = [str(word) for word in unclosed(m.tokens[m.start : m.at])]
     if opener is None or _CLOSING[str(found)] in opened:
         return hint
     return Repair(hint, PARTNER[str(opener)])
@@ -82,16 +82,6 @@ def no_bracket(m: Mistake, hint: str) -> str:
     else:
         certain = ends and not any(_is_operator(w) and str(w) != "->" for w in m.tokens[m.start : m.at])
     return Repair(hint, "") if certain else hint
-
-
-def _unclosed(words: Sequence[Token]) -> list[Token]:
-    stack: list[Token] = []
-    for word in words:
-        if str(word) in PARTNER:
-            stack.append(word)
-        elif str(word) in _CLOSING and stack:
-            stack.pop()
-    return stack
 
 
 def _is_operator(word: Token) -> bool:

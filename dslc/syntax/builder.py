@@ -43,21 +43,32 @@ def _target(word: Token) -> tree.Target:
     return tree.Target(word.span, name_of(word))
 
 
-def _pair(node: Callable[..., Any]) -> Callable[[Any, Children], Any]:
-    """Return the method for ``keyword name = value``."""
+def _parts(node: Callable[..., Any], *places: int) -> Callable[[Any, Children], Any]:
+    """Return the method for a form of which the children at some places count: nodes, and words as their text."""
 
     def method(_: Any, children: Children) -> Any:
-        _, name, _, value = children
-        return node(_span(children), name=name_of(name), name_span=name.span, value=value)
+        parts = [children[place] for place in places]
+        return node(_span(children), *(str(part) if isinstance(part, Token) else part for part in parts))
 
     return method
 
 
-def _single(node: Callable[..., Any]) -> Callable[[Any, Children], Any]:
-    """Return the method for ``keyword ... value``, where only the last word counts."""
+def _named(node: Callable[..., Any], *places: int) -> Callable[[Any, Children], Any]:
+    """Return the method for ``keyword name ...``, of which the nodes at some places count, and what is said of it."""
 
     def method(_: Any, children: Children) -> Any:
-        return node(_span(children), children[-1])
+        keyword, name = children[:2]
+        said = {"doc": keyword.doc} if hasattr(node, "doc") else {}
+        return node(_span(children), name_of(name), name.span, *(children[place] for place in places), **said)
+
+    return method
+
+
+def _several(node: Callable[..., Any], leading: int = 0) -> Callable[[Any, Children], Any]:
+    """Return the method for a form that is made of some leading nodes, and of all others together."""
+
+    def method(_: Any, children: Children) -> Any:
+        return node(_span(children), *children[:leading], _nodes(children[leading:]))
 
     return method
 
@@ -70,26 +81,17 @@ class TreeBuilder(Transformer[Token, Any]):
 
     # --- Declarations -----------------------------------------------------------------------------
 
-    def import_plain(self, children: Children) -> tree.Import:
-        return tree.Import(_span(children), _string(children[1]), None)
+    import_plain = _parts(tree.Import, 1)
 
     def import_alias(self, children: Children) -> tree.Import:
         alias = children[3]
-        return tree.Import(_span(children), _string(children[1]), name_of(alias), alias.span)
+        return tree.Import(_span(children), children[1], name_of(alias), alias.span)
 
-    def param_free(self, children: Children) -> tree.Param:
-        keyword, name, _, type, _, default = children
-        return tree.Param(_span(children), name_of(name), name.span, type, default, None, keyword.doc)
+    param_free = _named(tree.Param, 3, 5)
+    param_domain = _named(tree.Param, 3, 5, 7)
+    choice = _several(tree.Choice)
 
-    def param_domain(self, children: Children) -> tree.Param:
-        keyword, name, _, type, _, default, _, domain = children
-        return tree.Param(_span(children), name_of(name), name.span, type, default, domain, keyword.doc)
-
-    def choice(self, children: Children) -> tree.Choice:
-        return tree.Choice(_span(children), _nodes(children))
-
-    def interval(self, children: Children) -> tree.Interval:
-        return tree.Interval(_span(children), children[0], children[2], log=False)
+    interval = _parts(tree.Interval, 0, 2)
 
     def log_interval(self, children: Children) -> tree.Interval:
         return tree.Interval(_span(children), children[1], children[3], log=True)
@@ -107,8 +109,7 @@ class TreeBuilder(Transformer[Token, Any]):
     block_formals = block_plain
 
     def formal(self, children: Children) -> tree.Formal:
-        default = children[2] if len(children) == 3 else None
-        return tree.Formal(_span(children), name_of(children[0]), default)
+        return tree.Formal(_span(children), name_of(children[0]), *children[2:])
 
     formal_default = formal
 
@@ -118,8 +119,7 @@ class TreeBuilder(Transformer[Token, Any]):
 
     # --- Types ------------------------------------------------------------------------------------
 
-    def type_scalar(self, children: Children) -> tree.TypeOf:
-        return tree.TypeOf(_span(children), str(children[0]), None)
+    type_scalar = _parts(tree.TypeOf, 0)
 
     def type_shaped(self, children: Children) -> tree.TypeOf:
         return tree.TypeOf(_span(children), str(children[0]), _dimensions(children[1:]))
@@ -127,20 +127,13 @@ class TreeBuilder(Transformer[Token, Any]):
     def type_shape(self, children: Children) -> tree.TypeOf:
         return tree.TypeOf(_span(children), None, _dimensions(children))
 
-    def ellipsis(self, children: Children) -> tree.Ellipsis_:
-        return tree.Ellipsis_(_span(children))
+    ellipsis = _parts(tree.Ellipsis_)
 
     # --- Blocks and models --------------------------------------------------------------------------
 
-    def body_braces(self, children: Children) -> _Braces:
-        return _Braces(_span(children), _nodes(children))
-
-    def input_plain(self, children: Children) -> tree.Input:
-        keyword, name, _, type = children[:4]
-        default = children[5] if len(children) == 6 else None
-        return tree.Input(_span(children), name_of(name), name.span, type, default, keyword.doc)
-
-    input_default = input_plain
+    body_braces = _several(_Braces)
+    input_plain = _named(tree.Input, 3)
+    input_default = _named(tree.Input, 3, 5)
 
     def output_unnamed(self, children: Children) -> tree.Output:
         return tree.Output(_span(children), None, children[1], None, children[0].doc)
@@ -149,18 +142,15 @@ class TreeBuilder(Transformer[Token, Any]):
         keyword, name, _, value = children
         return tree.Output(_span(children), name_of(name), value, name.span, keyword.doc)
 
-    def targets(self, children: Children) -> list[Token]:
-        return [word for word in children if word.type != "COMMA"]
+    def targets(self, children: Children) -> tuple[tree.Target, ...]:
+        return tuple(_target(word) for word in children if word.type != "COMMA")
 
     def bind(self, children: Children) -> tree.Bind:
-        names, _, value = children
-        return tree.Bind(names[0].span | value.span, tuple(map(_target, names)), value)
+        targets, _, value = children
+        return tree.Bind(targets[0].span | value.span, targets, value)
 
-    layer = _pair(tree.LayerDeclaration)
-
-    def parameter(self, children: Children) -> tree.ParameterDeclaration:
-        _, name, _, type, _, value = children
-        return tree.ParameterDeclaration(_span(children), name_of(name), name.span, type, value)
+    layer = _named(tree.LayerDeclaration, 3)
+    parameter = _named(tree.ParameterDeclaration, 3, 5)
 
     def for_loop(self, children: Children) -> tree.For:
         _, variable, _, iterable, body = children
@@ -184,31 +174,28 @@ class TreeBuilder(Transformer[Token, Any]):
         _, name, _, value = children
         return tree.SourceStatement(_span(children), name_of(name), value, name.span)
 
-    def field(self, children: Children) -> tree.Field:
-        keyword, name, _, type, _, value = children
-        return tree.Field(_span(children), name_of(name), name.span, type, value, keyword.doc)
+    field = _named(tree.Field, 3, 5)
 
     def split(self, children: Children) -> tree.Split:
         entries = _nodes(children)
         return tree.Split(children[0].span | entries[-1].span, entries)
 
-    def augment(self, children: Children) -> tree.Augment:
-        _, names, _, value = children
-        return tree.Augment(_span(children), tuple(map(_target, names)), value)
+    augment = _parts(tree.Augment, 1, 3)
 
     # --- Training ---------------------------------------------------------------------------------
 
-    def use_data(self, children: Children) -> tree.UseData:
-        return tree.UseData(_span(children), name_of(children[1]), children[1].span)
-
-    net = _pair(tree.Net)
-    metric = _pair(tree.Metric)
-    epochs = _single(tree.Epochs)
-    steps = _single(tree.Steps)
-    stop = _single(tree.StopWhen)
-    accumulate = _single(tree.Accumulate)
-    average = _single(tree.Average)
-    seed = _single(tree.Seed)
+    use_data = _named(tree.UseData)
+    net = _named(tree.Net, 3)
+    metric = _named(tree.Metric, 3)
+    epochs = _parts(tree.Epochs, 1)
+    steps = _parts(tree.Steps, 1)
+    evaluate = _parts(tree.Evaluate, 2)
+    stop = _parts(tree.StopWhen, 2)
+    keep = _parts(tree.Keep, 1, 2)
+    clip = _parts(tree.Clip, 1, 2)
+    accumulate = _parts(tree.Accumulate, 1)
+    average = _parts(tree.Average, 1)
+    seed = _parts(tree.Seed, 1)
 
     def load(self, children: Children) -> tree.Load:
         _, path, *parts = children
@@ -221,9 +208,7 @@ class TreeBuilder(Transformer[Token, Any]):
 
     left = taken
 
-    def let(self, children: Children) -> tree.Let:
-        _, names, _, value = children
-        return tree.Let(children[0].span | value.span, tuple(map(_target, names)), value)
+    let = _parts(tree.Let, 1, 3)
 
     def minimize_unnamed(self, children: Children) -> tree.Minimize:
         return tree.Minimize(_span(children), None, children[1], tuple(children[2:]))
@@ -235,62 +220,35 @@ class TreeBuilder(Transformer[Token, Any]):
     def group_rest(self, children: Children) -> tree.Group:
         return tree.Group(_span(children), None, children[1])
 
-    def group_over(self, children: Children) -> tree.Group:
-        return tree.Group(_span(children), children[1], children[3])
+    group_over = _parts(tree.Group, 1, 3)
 
     def paths(self, children: Children) -> tree.Paths:
         return _nodes(children)
 
     def batch_plain(self, children: Children) -> tree.Batch:
-        options = tuple(child for child in children if isinstance(child, tree.Argument))
-        return tree.Batch(children[0].span | (options or children)[-1].span, children[1], options)
+        value, *options = _nodes(children)
+        return tree.Batch(children[0].span | (options or [value])[-1].span, value, tuple(options))
 
-    def batch_options(self, children: Children) -> tree.Batch:
-        options = _nodes(children[2:])
-        return tree.Batch(children[0].span | (options or children[1:2])[-1].span, children[1], options)
-
-    def evaluate(self, children: Children) -> tree.Evaluate:
-        return tree.Evaluate(_span(children), children[2])
-
-    def keep(self, children: Children) -> tree.Keep:
-        mode: Any = str(children[1])
-        return tree.Keep(_span(children), mode, children[2])
-
-    def clip(self, children: Children) -> tree.Clip:
-        mode: Any = str(children[1])
-        return tree.Clip(_span(children), mode, children[2])
+    batch_options = batch_plain
 
     def freeze(self, children: Children) -> tree.Freeze:
         return tree.Freeze(children[0].span | children[1][-1].span, children[1])
 
     # --- Expressions ------------------------------------------------------------------------------
 
-    def then(self, children: Children) -> tree.Then:
-        return tree.Then(_span(children), children[0], children[2])
-
-    def pipe(self, children: Children) -> tree.Pipe:
-        return tree.Pipe(_span(children), children[0], children[2])
-
-    def conditional(self, children: Children) -> tree.Conditional:
-        _, condition, _, value, _, otherwise = children
-        return tree.Conditional(_span(children), condition, value, otherwise)
-
-    def binary(self, children: Children) -> tree.Binary:
-        left, operator, right = children
-        return tree.Binary(_span(children), str(operator), left, right)
-
-    def unary(self, children: Children) -> tree.Unary:
-        operator: Any = str(children[0])
-        return tree.Unary(_span(children), operator, children[1])
-
+    then = _parts(tree.Then, 0, 2)
+    pipe = _parts(tree.Pipe, 0, 2)
+    conditional = _parts(tree.Conditional, 1, 3, 5)
+    binary = _parts(tree.Binary, 1, 0, 2)
+    unary = _parts(tree.Unary, 0, 1)
     negative = unary
 
     def member(self, children: Children) -> tree.Member:
         target, _, name = children
         return tree.Member(_span(children), target, name_of(name), name.span)
 
-    def call(self, children: Children) -> tree.Call:
-        return tree.Call(_span(children), children[0], _nodes(children[1:]))
+    call = _several(tree.Call, 1)
+    subscript = _several(tree.Index, 1)
 
     def argument(self, children: Children) -> tree.Argument:
         return tree.Argument(_span(children), None, children[0])
@@ -300,9 +258,6 @@ class TreeBuilder(Transformer[Token, Any]):
 
     data_entry = argument_named
     train_entry = argument_named
-
-    def subscript(self, children: Children) -> tree.Index:
-        return tree.Index(_span(children), children[0], _nodes(children[1:]))
 
     def slice(self, children: Children) -> tree.Slice:
         parts: list[tree.Expression | None] = [None, None, None]
@@ -329,23 +284,16 @@ class TreeBuilder(Transformer[Token, Any]):
         return tree.Number(children[0].span, children[0].literal)
 
     def string(self, children: Children) -> tree.String:
-        return _string(children[0])
+        return tree.String(children[0].span, children[0].literal)
 
     def constant(self, children: Children) -> tree.Constant:
         return tree.Constant(children[0].span, {"true": True, "false": False, "none": None}[str(children[0])])
 
-    def list_of(self, children: Children) -> tree.ListOf:
-        return tree.ListOf(_span(children), _nodes(children))
-
-    def tuple_of(self, children: Children) -> tree.TupleOf:
-        return tree.TupleOf(_span(children), _nodes(children))
+    list_of = _several(tree.ListOf)
+    tuple_of = _several(tree.TupleOf)
 
     def parenthesised(self, children: Children) -> Any:
         return replace(children[1], span=_span(children))
-
-
-def _string(word: Token) -> tree.String:
-    return tree.String(word.span, str(word.literal))
 
 
 def _dimensions(children: Children) -> tuple[Any, ...]:

@@ -20,9 +20,9 @@ from dslc.errors.syntax import (
 )
 from dslc.syntax.brackets import closing_brace, closing_bracket, no_bracket, other_bracket
 from dslc.syntax.comments import comment_hint
-from dslc.syntax.mistake import PARTNER, Mistake, describe, ends_operand, is_end, is_name, starts_operand
+from dslc.syntax.mistake import Mistake, describe, ends_operand, is_end, is_name, starts_operand
 from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
-from dslc.syntax.tokens import END, RESERVED_WORDS, Token
+from dslc.syntax.tokens import END, PARTNER, RESERVED_WORDS, Token
 
 __all__ = ["explain"]
 

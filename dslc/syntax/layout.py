@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dslc.syntax.tokens import Token
+from dslc.syntax.tokens import PARTNER, Token
 
 __all__ = ["WIDTH", "layout", "mark_spaces"]
 
 WIDTH = 100
 _STEP = 2
 _CONTINUATION = 4
-_CLOSER = {"(": ")", "[": "]", "{": "}"}
 # Where a statement that is too long is broken, the first that it has: before each of these words.
 _BREAKS = (
     frozenset({"over", "using", "only", "except"}),
@@ -66,9 +65,9 @@ def mark_spaces(words: list[Token]) -> None:
         word.follows_value = after_value
         sign = text == "-" and not after_value
         choice = text == "{" and previous is not None and previous.type == "IN" and not previous.is_name
-        if text in _CLOSER:
+        if text in PARTNER:
             brackets.append("choice" if choice else text)
-        elif text in _CLOSER.values() and brackets:
+        elif text in PARTNER.values() and brackets:
             brackets.pop()
         previous = word
 
@@ -101,11 +100,11 @@ def _elements(words: list[Token]) -> list[_Element]:
         text = str(word)
         into = open_groups[-1].items[-1] if open_groups else top
         opens_block = text == "{" and [str(word) for word in words[place + 1 :]] in ([], ["}"])
-        if text in _CLOSER and not opens_block:
+        if text in PARTNER and not opens_block:
             group = _Group(word, [[]], [[]])
             into.append(group)
             open_groups.append(group)
-        elif open_groups and text == _CLOSER[str(open_groups[-1].opener)] and word.type != "COMMENT":
+        elif open_groups and text == PARTNER[str(open_groups[-1].opener)] and word.type != "COMMENT":
             _close(open_groups.pop(), word)
         elif open_groups and word.type == "COMMA":
             open_groups[-1].comma = word

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dslc.syntax.statements import Level
-from dslc.syntax.tokens import END, RESERVED_WORDS, Token
+from dslc.syntax.tokens import END, PARTNER, RESERVED_WORDS, Token
 
-__all__ = ["PARTNER", "Mistake", "describe", "ends_operand", "is_end", "is_name", "starts_operand"]
+__all__ = ["Mistake", "describe", "ends_operand", "is_end", "is_name", "starts_operand", "unclosed"]
 
-PARTNER = {"(": ")", "[": "]", "{": "}"}
 _VALUE_WORDS = {"true", "false", "none"}
 
 
@@ -64,22 +63,23 @@ class Mistake:
     @property
     def opener(self) -> Token | None:
         """The innermost bracket that the statement has opened and not closed."""
-        return _innermost(self.tokens[self.start : self.at])
+        return next(reversed(unclosed(self.tokens[self.start : self.at])), None)
 
     @property
     def block_opener(self) -> Token | None:
         """The brace of the block around the statement."""
-        return _innermost(self.tokens[: self.start])
+        return next(reversed(unclosed(self.tokens[: self.start])), None)
 
 
-def _innermost(words: list[Token]) -> Token | None:
+def unclosed(words: list[Token]) -> list[Token]:
+    """Return the brackets that words open and do not close."""
     stack: list[Token] = []
     for word in words:
         if str(word) in PARTNER:
             stack.append(word)
         elif str(word) in {")", "]", "}"} and stack:
             stack.pop()
-    return stack[-1] if stack else None
+    return stack
 
 
 def describe(word: Token) -> str:

@@ -5,11 +5,7 @@ A chain (``a + b + c``, ``x -> f -> g``) is no nesting, though the tree leans le
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any
-
-from dslc.diagnostics import Diagnostics
+from dslc.diagnostics import Diagnostics, Problem
 from dslc.errors.syntax import TOO_DEEP
 from dslc.limits import Limits
 from dslc.syntax import tree
@@ -57,7 +53,7 @@ def without_deep(
     return tuple(kept)
 
 
-def _too_deep(what: str, limits: Limits) -> Any:
+def _too_deep(what: str, limits: Limits) -> Problem:
     return TOO_DEEP(f"{what} stands more than {limits.nesting} levels deep", hint=_HINT)
 
 
@@ -68,26 +64,5 @@ def _first_deep(declaration: tree.Declaration, limit: int) -> tree.Node | None:
         if depth > limit:
             return node
         spine = _SPINE.get(type(node))
-        for name, child in _children(node):
-            waiting.append((child, depth if name == spine else depth + 1))
+        waiting += [(child, depth if name == spine else depth + 1) for name, child in node.parts()]
     return None
-
-
-def _children(node: tree.Node) -> Iterator[tuple[str, tree.Node]]:
-    for name in _field_names(type(node)):
-        value = getattr(node, name)
-        if isinstance(value, tree.Node):
-            yield name, value
-        elif isinstance(value, tuple):
-            for item in value:
-                if isinstance(item, tree.Node):
-                    yield name, item
-
-
-_FIELDS: dict[type, tuple[str, ...]] = {}
-
-
-def _field_names(kind: type[tree.Node]) -> tuple[str, ...]:
-    if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.compare)
-    return _FIELDS[kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lark import UnexpectedToken
@@ -21,7 +21,7 @@ from dslc.syntax.nesting import brackets_nest_too_deep, without_deep
 from dslc.syntax.statements import Level, begins_declaration, begins_statement
 from dslc.syntax.tokens import END, MOST_ERRORS, Token, Tokens, read_tokens
 
-__all__ = ["parse", "parse_tokens"]
+__all__ = ["parse", "parse_tokens", "same_meaning"]
 
 _DEFAULT_LIMITS = Limits()
 
@@ -51,6 +51,20 @@ def parse_tokens(source: Source, diagnostics: Diagnostics, limits: Limits) -> tu
         return nothing, found
     declarations = _Parser(found.tokens, diagnostics).run()
     return tree.File(source, without_deep(declarations, limits, diagnostics)), found
+
+
+def same_meaning(one: Source, other: Source) -> bool:
+    """Return whether two spec files differ in layout, comments and lengths of training at most."""
+    return _meaning(one) == _meaning(other)
+
+
+def _meaning(source: Source) -> list[tree.Declaration]:
+    return [
+        replace(d, body=tuple(s for s in d.body if not isinstance(s, (tree.Epochs, tree.Steps))))
+        if isinstance(d, tree.Train)
+        else d
+        for d in parse(source, Diagnostics()).declarations
+    ]
 
 
 @dataclass
@@ -172,7 +186,7 @@ def _drop(automaton: InteractiveParser, at: int, words: list[Token]) -> int:
     while _level(automaton) is None:
         state.state_stack.pop()
         first = state.value_stack.pop()
-    while isinstance(first, list):  # the targets of a binding
+    while isinstance(first, tuple):  # the targets of a binding
         first = first[0]
     if first is None or isinstance(first, Token):
         return at if first is None else first.place
@@ -181,7 +195,8 @@ def _drop(automaton: InteractiveParser, at: int, words: list[Token]) -> int:
 
 def _level(automaton: InteractiveParser) -> Level | None:
     """The level at whose list of statements the automaton stands; None within a statement."""
-    return Level.find(automaton.choices())  # type: ignore[no-untyped-call]
+    choices = automaton.choices()  # type: ignore[no-untyped-call]
+    return next((level for level in Level if level.value in choices), None)
 
 
 def _accepted(automaton: InteractiveParser) -> frozenset[str]:

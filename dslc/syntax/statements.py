@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum
 
 from dslc.syntax.tokens import RESERVED_WORDS, Token
@@ -17,11 +16,6 @@ class Level(Enum):
     BODY = "body_statement"
     DATA = "data_statement"
     TRAIN = "train_statement"
-
-    @staticmethod
-    def find(choices: Iterable[str]) -> Level | None:
-        """Return the level whose statements may come next in an automaton's state, if one may."""
-        return next((level for level in Level if level.value in choices), None)
 
 
 FORMS: dict[Level, dict[str, str]] = {

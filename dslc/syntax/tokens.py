@@ -21,11 +21,12 @@ from dslc.errors.syntax import BAD_CHARACTER, BAD_NUMBER, BAD_STRING
 from dslc.source import Source, Span
 from dslc.syntax.comments import comment_hint
 
-__all__ = ["END", "MOST_ERRORS", "RESERVED_WORDS", "Token", "Tokens", "name_of", "read_tokens"]
+__all__ = ["END", "MOST_ERRORS", "PARTNER", "RESERVED_WORDS", "Token", "Tokens", "name_of", "read_tokens"]
 
 END = "$END"
 MOST_ERRORS = 50
 """So many faults of one kind are reported; more would only hide the first ones."""
+PARTNER = {"(": ")", "[": "]", "{": "}"}
 RESERVED_WORDS = frozenset({"if", "then", "else", "and", "or", "not", "true", "false", "none"})
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")

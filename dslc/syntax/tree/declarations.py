@@ -7,26 +7,24 @@ from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from dslc.source import Source, Span
-from dslc.syntax.tree.expressions import Choice, Expression, Interval, Node, String, TypeOf
+from dslc.syntax.tree.expressions import Choice, Expression, Interval, Named, Node, String, TypeOf
 from dslc.syntax.tree.statements import BodyStatement, DataStatement, TrainStatement
 
 
 @dataclass(frozen=True)
 class Import(Node):
     path: String
-    alias: str | None
+    alias: str | None = None
     alias_span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
-class Param(Node):
+class Param(Named):
     """``param name: type = default in domain``"""
 
-    name: str
-    name_span: Span = field(compare=False, repr=False)
     type: TypeOf
     default: Expression
-    domain: Choice | Interval | None
+    domain: Choice | Interval | None = None
     doc: str | None = None
 
 
@@ -35,13 +33,11 @@ class Formal(Node):
     """An argument that a block or model declares: ``name`` or ``name = default``."""
 
     name: str
-    default: Expression | None
+    default: Expression | None = None
 
 
 @dataclass(frozen=True)
-class Data(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class Data(Named):
     body: tuple[DataStatement, ...]
     doc: str | None = None
 
@@ -59,9 +55,7 @@ class Block(Node):
 
 
 @dataclass(frozen=True)
-class Train(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class Train(Named):
     body: tuple[TrainStatement, ...]
     doc: str | None = None
 

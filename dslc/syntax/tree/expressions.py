@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
@@ -12,6 +13,29 @@ from dslc.source import Span
 @dataclass(frozen=True)
 class Node:
     span: Span = field(compare=False, repr=False)
+
+    def parts(self) -> Iterator[tuple[str, Node]]:
+        """Yield the nodes that it is made of, each with the name of its field."""
+        for name, value in vars(self).items():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Node):
+                    yield name, part
+
+    def walk(self) -> Iterator[Node]:
+        """Yield it and all that stands in it, in no order, and without recursion."""
+        open_ = [self]
+        while open_:
+            node = open_.pop()
+            yield node
+            open_ += [part for _, part in node.parts()]
+
+
+@dataclass(frozen=True)
+class Named(Node):
+    """What is declared under a name."""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -157,7 +181,7 @@ class TypeOf(Node):
     """
 
     element: str | None
-    dims: tuple[Expression | Wildcard | Ellipsis_, ...] | None
+    dims: tuple[Expression | Wildcard | Ellipsis_, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,4 +197,4 @@ class Interval(Node):
 
     low: Expression
     high: Expression
-    log: bool
+    log: bool = False

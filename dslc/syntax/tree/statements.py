@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from dslc.source import Span
-from dslc.syntax.tree.expressions import Argument, Call, Expression, Member, Name, Node, String, TypeOf
+from dslc.syntax.tree.expressions import Argument, Call, Expression, Member, Name, Named, Node, String, TypeOf
 
 # --- Blocks and models -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Input(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class Input(Named):
     type: TypeOf
-    default: Expression | None
+    default: Expression | None = None
     doc: str | None = None
 
 
@@ -45,20 +43,16 @@ class Bind(Node):
 
 
 @dataclass(frozen=True)
-class LayerDeclaration(Node):
+class LayerDeclaration(Named):
     """``layer name = Layer(args)``"""
 
-    name: str
-    name_span: Span = field(compare=False, repr=False)
     value: Expression
 
 
 @dataclass(frozen=True)
-class ParameterDeclaration(Node):
+class ParameterDeclaration(Named):
     """``parameter name: type = initializer``"""
 
-    name: str
-    name_span: Span = field(compare=False, repr=False)
     type: TypeOf
     value: Expression
 
@@ -94,9 +88,7 @@ class SourceStatement(Node):
 
 
 @dataclass(frozen=True)
-class Field(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class Field(Named):
     type: TypeOf
     value: Expression
     doc: str | None = None
@@ -126,17 +118,14 @@ Paths = tuple[Name | Member | String, ...]
 
 
 @dataclass(frozen=True)
-class UseData(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class UseData(Named):
+    """``data name``"""
 
 
 @dataclass(frozen=True)
-class Net(Node):
+class Net(Named):
     """``net name = Model(args)``"""
 
-    name: str
-    name_span: Span = field(compare=False, repr=False)
     value: Expression
 
 
@@ -174,9 +163,7 @@ class Minimize(Node):
 
 
 @dataclass(frozen=True)
-class Metric(Node):
-    name: str
-    name_span: Span = field(compare=False, repr=False)
+class Metric(Named):
     value: Expression
 
 
