@@ -20,33 +20,28 @@ from dslc.errors.syntax import (
 )
 from dslc.syntax.brackets import closing_brace, closing_bracket, no_bracket, other_bracket
 from dslc.syntax.comments import comment_hint
+from dslc.syntax.language import language
 from dslc.syntax.mistake import Mistake, describe, ends_operand, is_end, is_name, starts_operand
 from dslc.syntax.statements import FORMS, KEYWORDS, Level, begins_declaration, begins_statement
-from dslc.syntax.tokens import END, PARTNER, RESERVED_WORDS, Token
+from dslc.syntax.tokens import END, PARTNER, RESERVED_WORDS
 
 __all__ = ["explain"]
 
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _ARITHMETIC = {"+", "-", "*", "/", "//", "%", "@", "**"}
 _OPERATORS = _COMPARISONS | _ARITHMETIC | {"and", "or", "not", "->", "."}
+_BEFORE_FLOWS = {"=", ",", "output", "minimize", "then", "else", "when"}
 _NAMING = {"as", "over", "freeze", "for", "net", "let", "metric", "layer", "field"}
 
 
 def explain(mistake: Mistake) -> tuple[Problem, str | None]:
     """Return the diagnostic, and the keyword that was probably meant where an unknown one was found."""
-    problem, meant = _explained(mistake)
+    found = next((problem for check in _CHECKS if (problem := check(mistake)) is not None), None)
+    problem, meant = (found, None) if found else _unknown_statement(mistake) or (_generic(mistake), None)
     span = problem.diagnostic.span
     may_be_comment = span is not None and problem.diagnostic.code in (UNEXPECTED, MISSING_EXPRESSION)
     hint = comment_hint(span) if span is not None and may_be_comment else None
     return (problem, meant) if hint is None else (problem.advised(hint), None)
-
-
-def _explained(mistake: Mistake) -> tuple[Problem, str | None]:
-    for check in _CHECKS:
-        problem = check(mistake)
-        if problem is not None:
-            return problem, None
-    return _unknown_statement(mistake) or (_generic(mistake), None)
 
 
 # --- One kind of mistake each; None where it is another kind ---------------------------------------
@@ -110,15 +105,14 @@ def _pipe(m: Mistake) -> Problem | None:
     goes_on = _ARITHMETIC | _COMPARISONS | {"and", "or", "[", "("}
     if str(found) not in goes_on or not ends_operand(previous) or "->" not in map(str, m.before({"->"})):
         return None
-    begin = m.before({"=", ",", "output", "minimize", "then", "else", "when"})
-    text = " ".join(found.span.source.text[_flow_start(m, begin) : previous.span.end].split())
+    source, start, end = found.span.source, _flow_start(m), previous.span.end
+    text = " ".join(source.text[start:end].split())
     operation = "indexing" if str(found) == "[" else "calling" if str(found) == "(" else f"'{found}'"
     shown = text if len(text) <= 60 else f"... -> {text.rsplit('->', 1)[1].strip()}"
     rest = "[...]" if str(found) == "[" else "(...)" if str(found) == "(" else f" {found} ..."
     following = m.tokens[m.at + 1]
     if rest.endswith(" ...") and following.type in {"NUMBER", "NAME"}:
         rest = f" {found} {following}"
-    source, start, end = found.span.source, _flow_start(m, begin), previous.span.end
     around = [Edit(source.span(start, start), "("), Edit(source.span(end, end), ")")]
     return BAD_PIPE(
         f"a pipe ends with a layer; {operation} needs parentheses around the pipe",
@@ -126,20 +120,17 @@ def _pipe(m: Mistake) -> Problem | None:
     ).at(found.span)
 
 
-def _flow_start(m: Mistake, begin: list[Token]) -> int:
-    if begin and str(begin[0]) in {"=", ",", "output", "minimize", "then", "else", "when"}:
+def _flow_start(m: Mistake) -> int:
+    """Return where what flows into a pipe begins; brackets count, which ``before`` leaves out: it may be a tuple."""
+    begin = m.before(_BEFORE_FLOWS)
+    if begin and str(begin[0]) in _BEFORE_FLOWS:
         begin = begin[1:]
-    opener = m.opener
-    inner = begin[0].span.start if begin else m.first.span.start
-    # Brackets are left out of `begin`: a flow may start with a tuple.
-    between = [
-        w for w in m.tokens[m.start : m.at] if w.span.start < inner and (not opener or w.span.start > opener.span.start)
-    ]
-    for word in reversed(between):
-        if str(word) in {"=", ",", "output", "minimize", "then", "else", "when"}:
+    inner = begin[0] if begin else m.first
+    for word in reversed(m.tokens[m.opener.place + 1 if m.opener else m.start : inner.place]):
+        if str(word) in _BEFORE_FLOWS:
             break
-        inner = word.span.start
-    return inner
+        inner = word
+    return inner.span.start
 
 
 def _pipe_after_else(m: Mistake) -> Problem | None:
@@ -202,11 +193,9 @@ def _sign(m: Mistake) -> Problem | None:
 
 def _reserved(m: Mistake) -> Problem | None:
     word = str(m.found)
-    if word not in RESERVED_WORDS or not _follows(m, "="):
-        wants_name = "NAME" in m.expected and "NUMBER" not in m.expected and not m.whole
-        if word not in RESERVED_WORDS or not wants_name:
-            return None
-    elif "NAME" not in m.expected and not m.whole:
+    named = _follows(m, "=") and ("NAME" in m.expected or m.whole)
+    wants_name = "NAME" in m.expected and "NUMBER" not in m.expected and not m.whole
+    if word not in RESERVED_WORDS or not (named or wants_name):
         return None
     return RESERVED(f"'{word}' is reserved and cannot be a name", hint=f"for example '{word}_'").at(m.found.span)
 
@@ -292,20 +281,21 @@ def _unknown_statement(m: Mistake) -> tuple[Problem, str | None] | None:
     what = what or f"a statement of '{m.level.name.lower()}'"
     known_here = str(word) in KEYWORDS[m.level] or (body and foreign(str(word)) not in STATEMENTS_OF_BODIES)
     elsewhere = None if known_here else STATEMENTS.get(foreign(str(word)))
-    if elsewhere and not (m.level is Level.FILE and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL"):
+    following = m.tokens[min(word.place + 1, len(m.tokens) - 1)]
+    assigned = following.type == "EQUAL"
+    if elsewhere and not (m.level is Level.FILE and assigned):
         if isinstance(elsewhere, Repair) and not elsewhere.by:  # the space behind it goes as well
-            end = m.tokens[min(word.place + 1, len(m.tokens) - 1)].span.start
-            elsewhere = Repair(elsewhere, edits=[Edit(word.span.source.span(word.span.start, end), "")])
+            behind = word.span.source.span(word.span.start, following.span.start)
+            elsewhere = Repair(elsewhere, edits=[Edit(behind, "")])
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=elsewhere).at(word.span), None
     if str(word) in RESERVED_WORDS or (body and not word.starts_line):
         return UNEXPECTED(f"{describe(word)} does not belong here").at(word.span), None
     if word is m.found and word is not m.first and not word.starts_line and not did_you_mean(word, KEYWORDS[m.level]):
         return None
-    if m.level is Level.FILE and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL":
-        hint = f"a value for the whole file is a param: param {word}: int = ..."
-        return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
-    if m.level is Level.TRAIN and m.tokens[min(word.place + 1, len(m.tokens) - 1)].type == "EQUAL":
+    if assigned and m.level in (Level.FILE, Level.TRAIN):
         hint = f"a name for an expression is a let: let {word} = ..."
+        if m.level is Level.FILE:
+            hint = f"a value for the whole file is a param: param {word}: int = ..."
         return UNKNOWN_STATEMENT(f"'{word}' is not {what}", hint=hint).at(word.span), None
     homes = [level for level in Level if str(word) in KEYWORDS[level] and level is not m.level]
     suggestion = did_you_mean(str(word), KEYWORDS[m.level])
@@ -360,8 +350,6 @@ def _expectation(m: Mistake) -> str:
 
 
 def _spelling(type: str) -> str:
-    from dslc.syntax.language import language
-
     return str(language().get_terminal(type).pattern.value)
 
 

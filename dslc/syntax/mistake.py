@@ -14,7 +14,7 @@ _VALUE_WORDS = {"true", "false", "none"}
 
 @dataclass(frozen=True)
 class Mistake:
-    """The parser stopped at ``words[at]``, in the statement that begins at ``words[start]``."""
+    """The parser stopped at ``tokens[at]``, in the statement that begins at ``tokens[start]``."""
 
     tokens: list[Token]
     start: int

@@ -96,16 +96,7 @@ def refuse_small_letters(expression: tree.Expression, scope: Scope) -> None:
 
 def names_in(expression: tree.Node) -> list[str]:
     """Return all names in an expression, in no order."""
-    found: list[str] = []
-    open_: list[object] = [expression]
-    while open_:
-        node = open_.pop()
-        if isinstance(node, tree.Name):
-            found.append(node.id)
-        elif isinstance(node, tree.Node):
-            for value in vars(node).values():
-                open_.extend(value if isinstance(value, tuple) else [value])
-    return found
+    return [node.id for node in expression.walk() if isinstance(node, tree.Name)]
 
 
 def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:

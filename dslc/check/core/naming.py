@@ -54,23 +54,14 @@ def _expressions(statements: Sequence[object], depth: int) -> Iterator[tuple[str
 
 def _applied(expression: tree.Expression) -> Iterator[tuple[Span, str]]:
     """Yield the place and name of all that is applied or called in an expression, in no order."""
-    open_: list[object] = [expression]
-    while open_:
-        node = open_.pop()
-        if isinstance(node, tuple):
-            open_.extend(node)
-        elif isinstance(node, (tree.Pipe, tree.Call)):
-            called = node.layer if isinstance(node, tree.Pipe) else node
-            yield called.span, snake_case(_last(called))
-            open_ += [node.flow] if isinstance(node, tree.Pipe) else []
-            open_ += called.arguments if isinstance(called, tree.Call) else []
-        elif isinstance(node, tree.Node):
-            open_.extend(vars(node).values())
+    for node in expression.walk():
+        if isinstance(node, tree.Pipe) and not isinstance(node.layer, tree.Call):
+            yield node.layer.span, snake_case(_last(node.layer))
+        elif isinstance(node, tree.Call):
+            yield node.span, snake_case(_last(node.function))
 
 
 def _last(target: tree.Expression) -> str:
-    if isinstance(target, tree.Call):
-        target = target.function
     if isinstance(target, tree.Member):
         return target.name
     return target.id if isinstance(target, tree.Name) else "applied"

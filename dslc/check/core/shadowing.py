@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["Doubt", "doubts_in_body", "doubts_in_train", "values_used"]
+__all__ = ["Doubt", "doubts_in_body", "doubts_in_train"]
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,17 @@ class _Declaration:
     end: int
 
 
-def values_used(*nodes: object) -> Iterator[tree.Name]:
-    """Yield every name that stands for a value (not for what is applied or called), in no order."""
+def _values_used(nodes: Iterable[tree.Node]) -> list[tree.Name]:
+    """Return every name that stands for a value (not for what is applied or called), in the order of the text."""
+    found = []
     open_ = list(nodes)
     while open_:
         node = open_.pop()
         if isinstance(node, tree.Name):
-            yield node
-        elif isinstance(node, (tuple, list)):
-            open_.extend(node)
-        elif isinstance(node, tree.Node):
-            called = getattr(node, "function", None) or getattr(node, "layer", None)
-            open_.extend(v for v in vars(node).values() if not (v is called and isinstance(v, tree.Name)))
+            found.append(node)
+        called = {"function", "layer"}
+        open_ += [part for name, part in node.parts() if not (name in called and isinstance(part, tree.Name))]
+    return sorted(found, key=lambda use: use.span.start)
 
 
 def doubts_in_body(block: tree.Block, outer: Iterable[str]) -> Iterator[Doubt]:
@@ -56,8 +55,7 @@ def doubts_in_body(block: tree.Block, outer: Iterable[str]) -> Iterator[Doubt]:
     for number, formal in enumerate(block.formals):
         if formal.name in known:
             known.discard(formal.name)
-            early = (use for other in block.formals[:number] for use in values_used(other.default))
-            yield from _uses(formal.name, formal.span, early)
+            yield from _uses(formal.name, formal.span, _values_used(block.formals[:number]))
     first: dict[str, _Declaration] = {}
     for declaration in _declarations(block.body, block.span.end):
         if declaration.name in known:
@@ -65,7 +63,7 @@ def doubts_in_body(block: tree.Block, outer: Iterable[str]) -> Iterator[Doubt]:
     outputs = {s.name: s for s in block.body if isinstance(s, tree.Output) and s.name in known and s.name not in first}
     if not first and not outputs:
         return
-    uses = sorted(values_used(block.body), key=lambda use: use.span.start)
+    uses = _values_used(block.body)
     for name, own in first.items():
         yield from _uses(name, own.span, (u for u in uses if not own.start <= u.span.start < own.end))
     for name, output in outputs.items():
@@ -77,7 +75,7 @@ def doubts_in_train(
     body: Sequence[tree.TrainStatement], data: tree.Data | None, names: Iterable[tuple[str, Span]]
 ) -> Iterator[Doubt]:
     """Yield the fields and ``let``s that are names of the file too, where settings or fields use what that means."""
-    settings: list[object] = []
+    settings: list[tree.Node] = []
     for statement in body:
         if isinstance(statement, tree.Minimize):
             settings += [group.optimizer for group in statement.groups]
@@ -85,8 +83,8 @@ def doubts_in_train(
             statement, (tree.Let, tree.Metric, tree.Output, tree.Load, tree.Freeze, tree.Keep, tree.StopWhen)
         ):
             settings.append(statement)
-    fields = [(s.type, s.value) for s in data.body if isinstance(s, tree.Field)] if data else []
-    uses = sorted(values_used(settings, fields), key=lambda use: use.span.start)
+    fields = [s for s in data.body if isinstance(s, tree.Field)] if data else []
+    uses = _values_used([*settings, *fields])
     for name, span in names:
         yield from _uses(name, span, uses)
 
