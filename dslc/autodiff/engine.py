@@ -13,7 +13,7 @@ import onnx_ir as ir
 from dslc import graph as g
 from dslc.autodiff import rules  # noqa: F401 - fills the table
 from dslc.autodiff.table import Rule, inside_rule_for, is_known, rule_for
-from dslc.errors.training import NO_GRADIENT
+from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
 from dslc.graph.values import makers_of, operands_of
 from dslc.types import Shape

@@ -176,7 +176,7 @@ UNKNOWN_PASS = register(
     "there is no such pass",
     "Passes make the compiled graphs smaller and faster without changing what they compute. All of them are applied "
     "unless `--passes` says otherwise: `--passes all,-merge-common` leaves one out, `--passes none` writes the graphs "
-    "as they are built. `dslc compile --help` lists them.",
+    "as they are built. The page of the command line in the documentation lists them.",
     exit_code=2,
 )
 FILE_EXISTS = register(

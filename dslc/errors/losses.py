@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from dslc.diagnostics import Basis, register
 
-__all__ = [
-    "CLASSES_AS_LABELS", "CLASSES_ON_AXIS_1", "CLASS_COUNT", "CLASS_INDICES", "CONTRADICTION", "NEEDS_LENGTH", "NEEDS_NETWORK", "NEEDS_SUCCESSOR", "NOT_FLOAT",
-    "NOT_LOGARITHMS", "NOT_LOGITS", "SHAPES_DIFFER", "SOFTMAX_TWICE", "UNDECIDED_LABELS", "WEIGHT_SHAPE",
-    "WRONG_COUNT",
-]  # fmt: skip
-
 
 def _model(output: str, *inputs: str) -> str:
     return "".join(["model M {\n", *(f"  input  {i}\n" for i in inputs), f"  output y = {output}\n}}"])
 
 
-def _train(optimizer: str) -> str:
-    model = _model("x -> Dense(2)", "x: float32[N, 4]")
-    return f"{model}\n{_DATA}\ntrain t {{\n  data d\n  minimize mse(M(x), t) using {optimizer}\n  steps 100\n}}"
-
-
-def _classify(model: str) -> str:
-    minimize = "minimize cross_entropy(M(x), label) using Adam()"
-    return f"{_model(model, 'x: float32[N, 4]')}\n{_DATA}\ntrain t {{\n  data d\n  {minimize}\n  steps 100\n}}"
-
-
-def _figures(loss: str, metric: str) -> str:
-    model = _model("x -> Dense(2)", "x: float32[N, 4]")
-    body = f"  data d\n  minimize {loss} using Adam()\n  metric figure = {metric}\n  steps 100\n"
-    return f"{model}\n{_DATA}\ntrain run {{\n{body}}}"
+def _train(minimize: str, *more: str, model: str = "x -> Dense(2)") -> str:
+    body = "".join(f"  {statement}\n" for statement in ("data d", f"minimize {minimize}", *more, "steps 100"))
+    return f"{_model(model, 'x: float32[N, 4]')}\n{_DATA}\ntrain t {{\n{body}}}"
 
 
 def _train_with(loss: str, x: str, t: str, more: str = "") -> str:
@@ -117,30 +100,30 @@ CONTRADICTION = register(
     "E0360",
     "two options contradict each other",
     "Each of the options is fine by itself, but together they have no meaning. The message says which ones.",
-    wrong=_train("SGD(lr = 0.1, nesterov = true)"),
-    right=_train("SGD(lr = 0.1, momentum = 0.9, nesterov = true)"),
+    wrong=_train("mse(M(x), t) using SGD(lr = 0.1, nesterov = true)"),
+    right=_train("mse(M(x), t) using SGD(lr = 0.1, momentum = 0.9, nesterov = true)"),
 )
 NEEDS_LENGTH = register(
     "E0361",
     "a schedule before 'then' needs its own length",
     "In 'a then b', b begins when a has ended, so a must say how many updates it lasts: 'steps = ...'. Only the last "
     "schedule lasts to the end of training.",
-    wrong=_train("SGD(lr = cosine(0.1, 0.01) then 0.01)"),
-    right=_train("SGD(lr = cosine(0.1, 0.01, steps = 1_000) then 0.01)"),
+    wrong=_train("mse(M(x), t) using SGD(lr = cosine(0.1, 0.01) then 0.01)"),
+    right=_train("mse(M(x), t) using SGD(lr = cosine(0.1, 0.01, steps = 1_000) then 0.01)"),
 )
 NEEDS_SUCCESSOR = register(
     "E0362",
     "'warmup' rises to what follows it",
     "'warmup(steps)' rises from 0 to the value with which the next schedule begins, so something must follow it.",
-    wrong=_train("Adam(lr = warmup(500))"),
-    right=_train("Adam(lr = warmup(500) then 1e-3)"),
+    wrong=_train("mse(M(x), t) using Adam(lr = warmup(500))"),
+    right=_train("mse(M(x), t) using Adam(lr = warmup(500) then 1e-3)"),
 )
 WRONG_COUNT = register(
     "E0363",
     "a list has the wrong number of items, or an item outside its range",
     "The message says how many items the option takes and what each may be.",
-    wrong=_train("Adam(betas = [0.9])"),
-    right=_train("Adam(betas = [0.9, 0.999])"),
+    wrong=_train("mse(M(x), t) using Adam(betas = [0.9])"),
+    right=_train("mse(M(x), t) using Adam(betas = [0.9, 0.999])"),
 )
 NOT_LOGITS = register(
     "E0240",
@@ -148,16 +131,16 @@ NOT_LOGITS = register(
     "Metrics of two classes take logits and decide at 0, which is a probability of one half. Probabilities are never "
     "below 0, and their logarithms never above it, so that every example would count as one class. Give the metric "
     "what flows into the sigmoid, or 'p - 0.5'.",
-    wrong=_figures("binary_cross_entropy(M(x), t)", "accuracy(sigmoid(M(x)), t)"),
-    right=_figures("binary_cross_entropy(M(x), t)", "accuracy(M(x), t)"),
+    wrong=_train("binary_cross_entropy(M(x), t) using Adam()", "metric figure = accuracy(sigmoid(M(x)), t)"),
+    right=_train("binary_cross_entropy(M(x), t) using Adam()", "metric figure = accuracy(M(x), t)"),
 )
 NOT_LOGARITHMS = register(
     "E0241",
     "probabilities where their logarithms are taken",
     "The prediction of 'kl_divergence' is in logarithms, as PyTorch's: 'log_softmax' in place of 'softmax'. Its target "
     "is in probabilities.",
-    wrong=_figures("kl_divergence(softmax(M(x)), t)", "mae(softmax(M(x)), t)"),
-    right=_figures("kl_divergence(log_softmax(M(x)), t)", "mae(softmax(M(x)), t)"),
+    wrong=_train("kl_divergence(softmax(M(x)), t) using Adam()", "metric figure = mae(softmax(M(x)), t)"),
+    right=_train("kl_divergence(log_softmax(M(x)), t) using Adam()", "metric figure = mae(softmax(M(x)), t)"),
 )
 SOFTMAX_TWICE = register(
     "W0301",
@@ -168,8 +151,8 @@ SOFTMAX_TWICE = register(
     "'binary_cross_entropy'. The warning follows the value through names, members, blocks and other models, "
     "through all that only chooses, shapes or averages numbers, and through arithmetic with a number that leaves no "
     "doubt: a small factor, or a shift, which a softmax does not see.",
-    wrong=_classify("x -> Dense(3) -> Softmax"),
-    right=_classify("x -> Dense(3)"),
+    wrong=_train("cross_entropy(M(x), label) using Adam()", model="x -> Dense(3) -> Softmax"),
+    right=_train("cross_entropy(M(x), label) using Adam()", model="x -> Dense(3)"),
 )
 CLASSES_ON_AXIS_1 = register(
     "W0540",

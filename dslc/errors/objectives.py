@@ -36,8 +36,29 @@ model B {
   output y = x -> Dense(1)
 }
 train t {
-  data d"""
+  data d
+  minimize a = mse(A(x), y) using SGD(lr = 0.1)
+  minimize b = SECOND using SGD(lr = 0.1)
+  epochs 3
+  accumulate 4
+}"""
 
+_SOFTMAX = """data d {
+  source csv("d.csv")
+  field  x: float32[4] = columns("x*")
+  field  k: int64 = column("k")
+}
+model Net {
+  input  x: float32[N, 4]
+  output logits = x -> Dense(3)
+}
+train t {
+  data     d
+  let      logits = Net(x)
+  minimize cross_entropy(logits, k) using Adam
+  output   probability = softmax(logits, axis = AXIS)
+  epochs   1
+}"""
 
 NOT_EXACT = register(
     "E0501", "this cannot be measured exactly over a split",
@@ -118,38 +139,8 @@ ACROSS_EXAMPLES = register(
     "A shipped model is asked for any number of examples at once, and its answer for one may not hang on which others "
     "stand beside it: a softmax over axis 0, a difference to the mean of the batch, a comparison of each example with "
     "each. Reduce over another axis, or say in `train` what ships instead: `output embedding = Net(x).embedding`.",
-    wrong="""data d {
-  source csv("d.csv")
-  field  x: float32[4] = columns("x*")
-  field  k: int64 = column("k")
-}
-model Net {
-  input  x: float32[N, 4]
-  output logits = x -> Dense(3)
-}
-train t {
-  data     d
-  let      logits = Net(x)
-  minimize cross_entropy(logits, k) using Adam
-  output   probability = softmax(logits, axis = 0)
-  epochs   1
-}""",
-    right="""data d {
-  source csv("d.csv")
-  field  x: float32[4] = columns("x*")
-  field  k: int64 = column("k")
-}
-model Net {
-  input  x: float32[N, 4]
-  output logits = x -> Dense(3)
-}
-train t {
-  data     d
-  let      logits = Net(x)
-  minimize cross_entropy(logits, k) using Adam
-  output   probability = softmax(logits, axis = 1)
-  epochs   1
-}""",
+    wrong=_SOFTMAX.replace("AXIS", "0"),
+    right=_SOFTMAX.replace("AXIS", "1"),
 )  # fmt: skip
 LOAD_MISFIT = register(
     "E0522", "loaded weights do not fit the network",
@@ -262,18 +253,8 @@ OBJECTIVES_IN_TURN = register(
     "these change with the last batch of a group only: of an objective that looks at weights which an earlier one trains, "
     "the batches before that see them as they were. With one large batch all examples would see them updated. Objectives "
     "that do not look at one another's weights add up exactly.",
-    wrong="""TWO
-  minimize a = mse(A(x), y) using SGD(lr = 0.1)
-  minimize b = mse(B(x) + A(x), y) over B using SGD(lr = 0.1)
-  epochs 3
-  accumulate 4
-}""".replace("TWO", _TWO),
-    right="""TWO
-  minimize a = mse(A(x), y) using SGD(lr = 0.1)
-  minimize b = mse(B(x), y) using SGD(lr = 0.1)
-  epochs 3
-  accumulate 4
-}""".replace("TWO", _TWO),
+    wrong=_TWO.replace("SECOND", "mse(B(x) + A(x), y) over B"),
+    right=_TWO.replace("SECOND", "mse(B(x), y)"),
 )
 FEWER_UPDATES = register(
     "W0544",
@@ -302,4 +283,12 @@ NO_PLACE_FOR_UNKNOWN = register(
     "later data may have them. What such a field picks from has K + 1 entries, then: "
     "`Embedding(classes(town) + 1, 8)`. With K entries, training would run, and the first unseen value would stop the "
     "trained model.",
+)
+NO_GRADIENT = register(
+    "E0590",
+    "no gradient",
+    "Training follows the derivative of the objective back through every operation between it and the weights. "
+    "For the operation named here no derivative is known, so the weights before it can't be trained. "
+    "Write it with operations that have one, or put `detach(...)` around it where nothing before it is to be "
+    "trained.",
 )

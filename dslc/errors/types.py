@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from dslc.diagnostics import Basis, register
 
-__all__ = [
-    "AXIS", "BAD_INDEX", "BAD_PATTERN", "BROADCAST", "COMBINATION", "ELEMENT", "ELEMENTS_DIFFER", "EMPTY",
-    "NOT_COMPUTABLE", "ONE_VALUE", "RANK", "RESHAPE", "SIZE", "UNDECIDED", "UNKNOWN_SIZE", "WINDOW",
-]  # fmt: skip
-
 
 def _model(output: str, *inputs: str) -> str:
     return "".join(["model M {\n", *(f"  input  {i}\n" for i in inputs), f"  output y = {output}\n}}"])

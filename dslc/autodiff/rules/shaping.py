@@ -7,7 +7,7 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.autodiff.table import vjp, vjp_each
-from dslc.errors.training import NO_GRADIENT
+from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Tensor, constant_of, dimensions_of
 from dslc.types import Dimension, element_count
 
