@@ -201,7 +201,7 @@ class Problem(Exception):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(f"{diagnostic.code.id}: {diagnostic.message}")
-        self.diagnostic = diagnostic
+        self.diagnostic, self.diagnostics = diagnostic, (diagnostic,)
 
     def at(self, span: Span | None, *labels: Label) -> Problem:
         """Attach a place (an inner place that is already known wins) and further labels."""
@@ -211,8 +211,7 @@ class Problem(Exception):
     def with_operands(self, places: Sequence[Span | None]) -> Problem:
         """Tell where the operands are written, None for one of unknown place."""
         hint = self.diagnostic.hint
-        place = places[hint.operand] if isinstance(hint, Repair) and hint.operand is not None else None
-        if place is None or not isinstance(hint, Repair):
+        if not isinstance(hint, Repair) or hint.operand is None or (place := places[hint.operand]) is None:
             return self
         return self.advised(Repair(hint, edits=[Edit(place, hint.by.format(place.text))]))
 

@@ -46,12 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         say(str(error))
         return COMMAND_LINE_WRONG
-    except Problem as problem:
-        report([problem.diagnostic])
-        return Failure([problem.diagnostic]).exit_code
-    except Failure as failure:
-        report(failure.diagnostics)
-        return failure.exit_code
+    except (Problem, Failure) as error:
+        report(error.diagnostics)
+        return Failure(error.diagnostics).exit_code
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED

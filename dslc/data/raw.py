@@ -125,10 +125,8 @@ def _gathered(findings: list[Diagnostic], span: Span | None) -> Iterator[None]:
     """Add what goes wrong inside to findings, at a place."""
     try:
         yield
-    except Problem as problem:
-        findings.append(problem.at(span).diagnostic)
-    except Failure as failure:
-        findings.extend(Problem(found).at(span).diagnostic for found in failure.diagnostics)
+    except (Problem, Failure) as error:
+        findings.extend(Problem(found).at(span).diagnostic for found in error.diagnostics)
 
 
 def _raise(findings: Sequence[Diagnostic]) -> None:

@@ -50,8 +50,7 @@ class Language(Protocol):
 
 def _is_missing(error: Problem | Failure) -> bool:
     """Return whether an error says that a file is not there."""
-    found = [error.diagnostic] if isinstance(error, Problem) else error.diagnostics
-    return any(diagnostic.code == FILE_MISSING for diagnostic in found)
+    return any(diagnostic.code == FILE_MISSING for diagnostic in error.diagnostics)
 
 
 @dataclass(eq=False)

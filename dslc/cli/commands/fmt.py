@@ -30,12 +30,9 @@ def run(options: argparse.Namespace) -> int:
     for path in options.files:
         try:
             differs = _from_stdin(check=options.check) if path == STDIN else reformat(path, write=not options.check)
-        except Problem as problem:
-            report([problem.diagnostic])
-            codes.append(Failure([problem.diagnostic]).exit_code)
-        except Failure as failure:
-            report(failure.diagnostics)
-            codes.append(failure.exit_code)
+        except (Problem, Failure) as error:
+            report(error.diagnostics)
+            codes.append(Failure(error.diagnostics).exit_code)
         else:
             changed += [path] * differs
     if options.check:
