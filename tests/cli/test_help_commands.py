@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dslc.diagnostics import CODES
+from dslc.errors.environment import NO_PROVIDER
 from tests.cli.conftest import Dslc
 
 
@@ -60,3 +61,13 @@ def test_doctor_says_how_to_get_a_runtime(dslc: Dslc, monkeypatch: pytest.Monkey
     assert done.code == 4
     assert done.json["onnxruntime"] is None
     assert [(p["code"], "dslc[cpu]" in p["hint"]) for p in done.json["problems"]] == [("E0601", True)]
+
+
+def test_doctor_fails_where_no_provider_works(dslc: Dslc, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise NO_PROVIDER("its libraries could not be loaded")
+
+    monkeypatch.setattr("dslc.report.health.choose_engine", broken)
+    done = dslc("doctor", "--json")
+    assert done.code == 4
+    assert done.json["working_providers"] == []

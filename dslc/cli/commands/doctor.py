@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             give(f"! {problem['message']}" + (f"\n  {problem['hint']}" if problem["hint"] else ""))
         if not found["problems"]:
             give("everything is there")
-    return DONE if found["onnxruntime"] is not None else RUN_FAILED
+    return DONE if found["working_providers"] else RUN_FAILED
 
 
 def _text(value: Any) -> str:
