@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BROKEN_PIPE", "COMMAND_LINE_WRONG", "DONE", "FILE_WRONG", "INTERNAL", "INTERRUPTED", "RUN_FAILED", "SPEC_WRONG",
-    "bold", "colored", "columns_of", "counted", "faint", "give", "give_figure", "give_json", "prepare_streams",
-    "report", "say",
+    "bold", "colored", "columns_of", "counted", "faint", "give", "give_figure", "give_json", "give_table",
+    "in_columns", "prepare_streams", "report", "say",
 ]  # fmt: skip
 
 DONE, SPEC_WRONG, COMMAND_LINE_WRONG, FILE_WRONG, RUN_FAILED = range(5)
@@ -63,7 +63,7 @@ def report(diagnostics: Iterable[Diagnostic]) -> None:
         say(text.rstrip("\n"))
 
 
-def give(text: str) -> None:
+def give(text: str = "") -> None:
     """Print what was asked for, on standard output."""
     print(text)
 
@@ -79,6 +79,22 @@ def give_figure(split: str, name: str, value: Any, classes: Sequence[str] | None
         give("\n".join(f"  {line}" for line in confusion_lines(table, names, columns_of(sys.stdout) - 2)))
     if not tables:
         give(f"{split} {name} {figure(value)}")
+
+
+def in_columns(rows: Sequence[Sequence[str]], numbers: Sequence[str] = ()) -> list[str]:
+    """Lay rows out in columns, whose titles are the first row; those of the titles ``numbers`` stand to the right."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        filled = str.rjust if column[0] in numbers else str.ljust
+        width = max(map(len, column))
+        columns.append([filled(cell, width) for cell in column])
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+
+
+def give_table(rows: Sequence[Sequence[str]], numbers: Sequence[str] = ()) -> None:
+    """Print rows in columns, as :func:`in_columns` says, the titles in bold."""
+    titles, *lines = in_columns(rows, numbers)
+    give("\n".join([bold(titles, sys.stdout), *lines]))
 
 
 def columns_of(stream: TextIO) -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 __all__ = ["PLACE", "State", "figure", "picture"]
 
@@ -74,17 +73,18 @@ def _table(state: State, width: int) -> RenderableType:
     split stay longest, and how many are missing is said.
     """
     from rich.console import Group
+    from rich.table import Table
     from rich.text import Text
 
     records = list(state.records)
     kept = state.kept
     marks = [kept is not None and _is_same(record, kept) for record in records]
     if kept is not None and not any(marks):  # it has scrolled out
-        records, marks = [kept, *records[1:]] if len(records) > 1 else [kept, *records], [True, *marks[1:]]
-        marks += [False] * (len(records) - len(marks))
+        records = [kept, *(records[1:] if len(records) > 1 else records)]
+        marks = [True, *[False] * (len(records) - 1)]
     names = [name for name in dict.fromkeys(n for r in state.records for n in r) if name != "batch"]
     shown = _fitting(names, records, width - (GAP + len(KEPT) if kept is not None else 0))
-    table = _empty_table()
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for name in shown:
         split, dot, rest = name.partition(".")
         table.add_column(f"{split}\n{rest}" if dot else f"\n{name}", justify="right", no_wrap=True)
@@ -105,12 +105,6 @@ KEPT = "kept"
 
 def _is_same(record: Record, other: Record) -> bool:
     return all(record.get(name) == other.get(name) for name in PLACE)
-
-
-def _empty_table() -> Table:
-    from rich.table import Table
-
-    return Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
 
 
 def _fitting(names: Sequence[str], records: Sequence[Record], width: int) -> list[str]:

@@ -6,11 +6,10 @@ Files are looked at, and not read as a whole: what is damaged within is found by
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dslc.cli.console import DONE, bold, give, give_json, say
+from dslc.cli.console import DONE, give_json, give_table, say
 from dslc.cli.options import add_shared
 
 if TYPE_CHECKING:
@@ -40,11 +39,7 @@ def run(options: argparse.Namespace) -> int:
     elif not found:
         say(f"there are no runs in {folder}")
     else:
-        rows = [("run", "state", "done", "spec", "figures", "changed"), *map(_cells, found)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for number, row in enumerate(rows):
-            line = "  ".join(map(str.ljust, row, widths)).rstrip()
-            give(bold(line, sys.stdout) if number == 0 else line)
+        give_table([("run", "state", "done", "spec", "figures", "changed"), *map(_cells, found)])
         for each in found:
             if each.problem is not None:
                 say(f"{each.run}: {each.problem}")

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from dslc.cli.console import DONE, bold, give, give_json, report, say
+from dslc.cli.console import DONE, bold, give, give_json, give_table, report, say
 from dslc.cli.options import add_shared, compiler_options, output_file
 
 if TYPE_CHECKING:
@@ -46,55 +45,43 @@ def run(options: argparse.Namespace) -> int:
     elif not overviews:
         say("there is nothing to show: no train block, and no model whose arguments all have defaults")
     else:
-        give("\n\n".join("\n".join(_page(overview)) for overview in overviews))
+        for number, overview in enumerate(overviews):
+            if number:
+                give()
+            _give(overview)
     return DONE
 
 
-def _page(overview: Overview) -> Iterator[str]:
-    yield bold(overview.name, sys.stdout)
+def _give(overview: Overview) -> None:
+    give(bold(overview.name, sys.stdout))
     if overview.params:
-        yield "params  " + ", ".join(f"{name} = {value}" for name, value in overview.params.items())
+        give("params  " + ", ".join(f"{name} = {value}" for name, value in overview.params.items()))
     for title, types in (("fields", overview.fields), ("inputs", overview.inputs)):
         if types:
-            yield f"{title}  " + ", ".join(f"{name}: {type}" for name, type in types.items())
-    yield ""
-    titles = ("layer", "output", "parameters", "multiply-adds", "activations", "with every default")
-    yield from _aligned([titles, *map(_cells, overview.layers)])
-    yield ""
-    yield f"parameters: {_count(overview.total_parameters)}, {_count(overview.trained_parameters)} of them trained"
+            give(f"{title}  " + ", ".join(f"{name}: {type}" for name, type in types.items()))
+    give()
+    numbers = ("parameters", "multiply-adds", "activations")
+    give_table([("layer", "output", *numbers, "with every default"), *map(_cells, overview.layers)], numbers)
+    give()
+    give(f"parameters: {_count(overview.total_parameters)}, {_count(overview.trained_parameters)} of them trained")
     cost, memory = _count(overview.multiply_adds), _size(overview.activation_bytes)
-    yield f"per example: {cost} multiply-adds, {memory} of activations"
+    give(f"per example: {cost} multiply-adds, {memory} of activations")
     if overview.settings:
-        yield ""
+        give()
         width = max(map(len, overview.settings))
         for name, value in overview.settings.items():
-            yield f"{name.ljust(width)}  {value}"
-    yield ""
+            give(f"{name.ljust(width)}  {value}")
+    give()
     frozen = {True: "", False: "frozen"}
-    yield from _aligned([
-        ("parameter", "type", "role", "starts from", ""),
-        *(
-            (p.path, p.type, p.role, p.initializer, frozen[p.trained or p.role == "statistic"])
-            for p in overview.parameters
-        ),
-    ])  # fmt: skip
+    rows = [
+        (p.path, p.type, p.role, p.initializer, frozen[p.trained or p.role == "statistic"]) for p in overview.parameters
+    ]
+    give_table([("parameter", "type", "role", "starts from", ""), *rows])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     numbers = _count(row.parameters), _count(row.multiply_adds), _size(row.activation_bytes)
     return (row.path or "-", row.output, *numbers, row.word)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Lay rows out in columns; the first row is the header, numbers stand to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = [
-            cell.rjust(width) if header in ("parameters", "multiply-adds", "activations") else cell.ljust(width)
-            for header, cell, width in zip(rows[0], row, widths, strict=True)
-        ]
-        line = "  ".join(cells).rstrip()
-        yield bold(line, sys.stdout) if number == 0 else line
 
 
 def _count(number: int | str) -> str:

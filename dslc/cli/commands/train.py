@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dslc.cli.console import DONE, INTERRUPTED, give_figure, give_json, report, say
+from dslc.cli.console import DONE, INTERRUPTED, give_figure, give_json, in_columns, report, say
 from dslc.cli.options import add_shared, compiler_options, positive
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
     """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.pipeline import train
+    from dslc.run.training import train
 
     watcher = follower(quiet=options.json)
     try:
@@ -94,7 +94,7 @@ def _tell(result: RunResult, options: argparse.Namespace) -> None:
     say(f"{result.reason}, after {result.steps:,} steps")
     if result.best is not None:
         say(f"kept the weights of epoch {result.best['epoch']}")
-    say("\n".join(_table(result)))
+    say("\n".join(f"  {line}" for line in _table(result)))
     pictures = [path.name for path in (curves, confusion) if path is not None]
     files = [*result.models, "metrics.jsonl", *pictures]
     say(f"{result.folder} has {', '.join(files[:-1])} and {files[-1]}")
@@ -126,7 +126,5 @@ def _table(result: RunResult) -> list[str]:
             figures[f"{result.split}.{name}"] = value
     splits = list(dict.fromkeys(name.partition(".")[0] for name in figures if "." in name))
     names = dict.fromkeys(name.partition(".")[2] for name in figures if "." in name)
-    rows = [["", *splits]]
-    rows += [[name, *(figure(figures.get(f"{split}.{name}", "")) for split in splits)] for name in names]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(["", row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    rows = [[name, *(figure(figures.get(f"{split}.{name}", "")) for split in splits)] for name in names]
+    return in_columns([["", *splits], *rows], splits)
