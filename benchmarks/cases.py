@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from models import SPECS, Workload
 
-from dslc.pipeline import Compilation, Options, compile_spec
+from dslc.api import Spec
+from dslc.pipeline import Compilation, Options
 
 __all__ = ["Case", "open_spec", "prepare"]
 
@@ -36,7 +37,7 @@ def open_spec(folder: Path, overrides: dict[str, str] | None = None) -> Compilat
     """Compile the spec of a prepared case, as ``dslc train`` does."""
     described = json.loads((folder / "case.json").read_text())
     settings = {**described["settings"], **(overrides or {})}
-    return compile_spec(SPECS / described["spec"], Options(settings=settings, data=[folder]))
+    return Spec(SPECS / described["spec"], Options(settings=settings, data=[folder])).compilation
 
 
 def prepare(workload: Workload, folder: Path) -> Case:

@@ -16,11 +16,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dslc.api import Spec
 from dslc.engine.onnxruntime.buffers import allocate, place
 from dslc.engine.onnxruntime.engine import OnnxRuntimeEngine
 from dslc.engine.onnxruntime.session import Graph, Settings
 from dslc.engine.protocol import NEXT, Feed
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.run.loop import Trainer
 from dslc.run.observing import Observer
 from dslc.storage.folder import RunFolder
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--batches", type=int, default=200, help="batches in a round")
     options = parser.parse_args()
-    job = compile_spec(options.spec, Options(data=[options.data]))
+    job = Spec(options.spec, Options(data=[options.data])).compilation
     settings = Settings.of("cpu")
     with TemporaryDirectory() as folder:
         run = Trainer(job, RunFolder.of(Path(folder)), OnnxRuntimeEngine(settings), Observer())

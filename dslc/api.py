@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from dslc import pipeline
 from dslc.diagnostics import Diagnostic
 from dslc.limits import Limits
-from dslc.pipeline import Checked, Compilation, Options, bind_data, check_spec, compile_bound
+from dslc.options import Options, settings_of
+from dslc.pipeline import Checked, Compilation, bind_data, check_spec, compile_bound
 
 if TYPE_CHECKING:
     from dslc.data.binding import Bound
@@ -51,18 +52,8 @@ def load(
         params: values of the spec's params; those with other names than the arguments above may stand as keywords.
         more_params: the same.
     """
-    given = {**(params or {}), **more_params}
-    return Spec(
-        Path(path),
-        Options(
-            settings={name: _text(value) for name, value in given.items()}, train=train,
-            data=tuple(Path(folder) for folder in data), limits=limits or Limits(), seed=seed,
-        ),
-    )  # fmt: skip
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    settings, folders = settings_of({**(params or {}), **more_params}), tuple(Path(folder) for folder in data)
+    return Spec(Path(path), Options(settings, train, folders, limits or Limits(), seed))
 
 
 def open_run(
@@ -228,16 +219,16 @@ class Spec:
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
         from dslc.run.run_folders import in_folder
+        from dslc.run.training import train as run_training
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")
         wanted = self.run_folder if folder is None else Path(folder)
 
         def trained(target: Path) -> Path:
-            result = pipeline.train(
+            return run_training(
                 self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
                 observer=observer,
-            )  # fmt: skip
-            return result.folder
+            ).folder  # fmt: skip
 
         return open_run(in_folder(wanted, trained, new=new, goes_on=resume or overwrite), data=self.options.data)

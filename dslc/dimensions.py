@@ -213,14 +213,12 @@ def _divide(operator: str, numerator: Dimension, divisor: Dimension) -> Dimensio
     if isinstance(numerator, Symbolic) and len(divisor.terms) == 1:
         ((monomial, coefficient),) = divisor.terms.items()
         quotients = {
-            _without(m, monomial): c // coefficient
+            others: c // coefficient
             for m, c in numerator.terms.items()
-            if c % coefficient == 0 and _without(m, monomial) is not None
+            if c % coefficient == 0 and (others := _without(m, monomial)) is not None
         }
         if len(quotients) == len(numerator.terms):
-            if operator == "%":
-                return 0
-            return _make({k: v for k, v in quotients.items() if k is not None}, _parts_of(numerator))
+            return 0 if operator == "%" else _make(quotients, _parts_of(numerator))
     if numerator == 0:
         return 0
     return _atom(operator, numerator, divisor)

@@ -23,13 +23,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read_source(path: Path, limits: Limits, name: str | None = None) -> Source:
+def read_source(path: Path, limits: Limits) -> Source:
     """Read a spec.
 
     Raises:
         Problem: there is no such file, it is too large, or it is not UTF-8.
     """
-    shown = name or path_text(path)
+    shown = path_text(path)
     return _decoded(_read(path, limits, shown), shown)
 
 
@@ -51,8 +51,11 @@ def _read(path: Path, limits: Limits, shown: str) -> bytes:
     """
     most = limits.spec_bytes
     try:
-        is_pipe = stat.S_ISFIFO(path.stat().st_mode)
-        data = _read_pipe(path, most + 1) if is_pipe else _read_file(path, most + 1)
+        if is_pipe := stat.S_ISFIFO(path.stat().st_mode):
+            data = _read_pipe(path, most + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(most + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise FILE_MISSING(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > most:
@@ -62,11 +65,6 @@ def _read(path: Path, limits: Limits, shown: str) -> bytes:
     if is_pipe and not data:
         raise FILE_MISSING(f"{shown} cannot be read: it is a pipe, and nothing came out of it")
     return data
-
-
-def _read_file(path: Path, most: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(most)
 
 
 WAIT = 2.0

@@ -10,7 +10,7 @@ from dslc.limits import Limits
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 
-__all__ = ["Options"]
+__all__ = ["Options", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Options:
     """What a spec is checked, compiled and run with."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Values of params, as text."""
+    """Values of params, as text; :func:`settings_of` makes them of values."""
     train: str | None = None
     """Which train block, where there are several."""
     data: Sequence[Path] = ()
@@ -35,3 +35,8 @@ class Options:
     steps: int | None = None
     bounded: bool = False
     """Run graphs within bounds of memory and time, since the spec may be anybody's."""
+
+
+def settings_of(params: Mapping[str, object]) -> dict[str, str]:
+    """Return values of params as the command line would have them."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in params.items()}

@@ -1,9 +1,10 @@
-"""The compiler: four functions, each of what the one before returned.
+"""The compiler: three functions, each of what the one before returned.
 
-    check      text -> Checked: the plans of its train blocks, and all that is wrong; no data is read
-    bind_data  Checked -> Bound: one train block with its data
-    compile    Bound -> Compilation: the graphs of training, evaluation and inference
-    train      Compilation -> RunResult: a folder with the shipped model
+    check_source   text -> Checked: the plans of its train blocks, and all that is wrong; no data is read
+    bind_data      Checked -> Bound: one train block with its data
+    compile_bound  Bound -> Compilation: the graphs of training, evaluation and inference
+
+:func:`dslc.run.training.train` runs those.
 
 What costs is read or computed when it is first asked for. What reads the spec's files is given from outside.
 """
@@ -29,7 +30,7 @@ from dslc.diagnostics import Diagnostics, did_you_mean
 from dslc.errors import names as errors
 from dslc.files import read_source, source_loader
 from dslc.interpreter import nothing_collected
-from dslc.options import Options
+from dslc.options import Options, settings_of
 from dslc.plan.training import TrainPlan
 from dslc.source import Source
 
@@ -39,13 +40,12 @@ if TYPE_CHECKING:
     from dslc.data.binding import Bound
     from dslc.graph.model import Model
     from dslc.library.sources.source import DataSource
-    from dslc.run.observing import Observer, RunResult
     from dslc.storage.manifest import RunRecord
     from dslc.targets import Target
 
 __all__ = [
-    "Checked", "Compilation", "Options", "bind_data", "check_source", "check_spec", "compile_bound", "compile_spec",
-    "read_described", "reopen", "train",
+    "Checked", "Compilation", "Options", "bind_data", "check_source", "check_spec", "compile_bound",
+    "read_described", "reopen",
 ]  # fmt: skip
 
 
@@ -241,20 +241,9 @@ def compile_bound(bound: Bound) -> Compilation:
     return Compilation(bound, None if chosen == tuple(PASSES) else chosen)
 
 
-def compile_spec(path: Path, options: Options | None = None) -> Compilation:
-    """Check a spec, bind its data and compile it: the three in a row.
-
-    Raises:
-        Failure: the spec is wrong.
-        Problem: as :func:`check_spec`, :func:`bind_data` and :func:`compile_bound` say.
-    """
-    return compile_bound(bind_data(check_spec(path, options), path.parent))
-
-
 def reopen(path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Bound:
     """Check a run's copy of its spec again, with the params that it was trained with, and bind its data."""
-    settings = {name: _setting(value) for name, value in run.params.items()}
-    options = Options(settings=settings, train=run.train, data=tuple(folders), seed=run.seed, bounded=bounded)
+    options = Options(settings_of(run.params), run.train, tuple(folders), seed=run.seed, bounded=bounded)
     return bind_data(check_spec(path, options), path.parent)
 
 
@@ -267,32 +256,3 @@ def read_described(text: str) -> DataSource:
     from dslc.check.data import described_source
 
     return described_source.read_described(text)
-
-
-def _setting(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-# --- train -------------------------------------------------------------------------------------------
-
-
-def train(
-    compilation: Compilation,
-    folder: Path,
-    *,
-    provider: str | None = None,
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    observer: Observer | None = None,
-) -> RunResult:
-    """Train into a folder; return the figures of the model that was shipped.
-
-    Raises:
-        Problem, Failure: as :func:`dslc.run.training.train` says.
-    """
-    from dslc.run import training
-
-    return training.train(
-        compilation, folder, provider=provider, threads=threads, resume=resume, overwrite=overwrite, observer=observer
-    )

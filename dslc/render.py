@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dslc.diagnostics import Diagnostic
 from dslc.source import Source, Span
 
-__all__ = ["render", "render_all", "render_changes"]
+__all__ = ["render", "render_all", "render_changes", "width_of"]
 
 _TAB = 4
 _WIDEST = 160
@@ -85,8 +85,8 @@ def _excerpt(place: _Place, margin: int, shown: Span | None, color: bool) -> lis
         head = [f"{' ' * margin}{_paint('...', 'place', color)}"]
     number = _paint(str(line).rjust(margin), "place", color)
     before, marked, after = _cut(_visible(before), _visible(marked), _visible(after))
-    carets = place.mark * max(1, _width(marked)) + (f" {_visible(text)}" if text else "")
-    pointer = " " * _width(before) + _paint(carets, place.style, color)
+    carets = place.mark * max(1, width_of(marked)) + (f" {_visible(text)}" if text else "")
+    pointer = " " * width_of(before) + _paint(carets, place.style, color)
     body = [f"{number} {bar} {before}{marked}{after}".rstrip(), f"{' ' * margin} {bar} {pointer}"]
     if shown is not None and shown.source is span.source and shown.first[0] == line:
         body = body[1:]  # the line stands above already
@@ -112,8 +112,8 @@ def _visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _width(text: str) -> int:
-    """Columns that a text takes on a terminal: East Asian wide characters take two, combining marks none."""
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes: East Asian wide characters two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

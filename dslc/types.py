@@ -91,10 +91,7 @@ def shape_text(shape: Sequence[Dimension]) -> str:
 
 def element_count(shape: Iterable[Dimension]) -> Dimension:
     """Return the product of the dimensions, 1 for a scalar."""
-    count: Dimension = 1
-    for dimension in shape:
-        count = count * dimension
-    return count
+    return prod(shape)
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ class TensorType:
     @property
     def symbols(self) -> frozenset[str]:
         """The names of all symbols in the shape."""
-        return frozenset().union(*(symbols_of(d) for d in self.shape)) if self.shape else frozenset()
+        return frozenset().union(*map(symbols_of, self.shape))
 
     def __str__(self) -> str:
         return f"{self.element}{shape_text(self.shape)}" if self.shape else str(self.element)

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
+from dslc.pipeline import Compilation, Options, bind_data, check_spec, compile_bound
 from tests.hostile import Watch
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = ROOT / "specs"
 DATA = Path(os.environ.get("DSLC_DATA", ROOT / "data"))
+
+
+def compile_spec(path: Path, options: Options | None = None) -> Compilation:
+    """Check a spec, bind its data and compile it."""
+    return compile_bound(bind_data(check_spec(path, options), path.parent))
 
 
 def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:

@@ -18,9 +18,10 @@ from cases import prepare
 from harness import on_one_batch, times_as_long
 from models import MODELS, SPECS, Workload
 
+from dslc.api import Spec
 from dslc.engine.engines import choose_engine
 from dslc.graph.model import load_model
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.rewrite.passes import PASSES
 
 
@@ -48,7 +49,7 @@ def measured(workload: Workload, folder: Path, rounds: int) -> list[str]:
 
 def step(workload: Workload, folder: Path, passes: str) -> tuple[int, Callable[[int], None]]:
     """Compile with some of the passes; return how many nodes there are, and what runs steps on one batch."""
-    job = compile_spec(SPECS / workload.spec, Options(settings=workload.settings, data=[folder], passes=passes))
+    job = Spec(SPECS / workload.spec, Options(settings=workload.settings, data=[folder], passes=passes)).compilation
     (data,) = (job.artifacts.models[name] for name in job.artifacts.step_files)
     engine = choose_engine("cpu")
     train = engine.open([engine.load(data)], job.artifacts.first_state())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dslc.render import width_of
 from dslc.report.pictures import new_picture, saved
 from dslc.storage.files import write_atomically
 from dslc.storage.manifest import CONFUSION
@@ -58,13 +58,13 @@ def confusion_lines(table: Sequence[Sequence[float]], names: Sequence[str] | Non
     cells = [[f"{number:,}" if isinstance(number, int) else f"{number:.4g}" for number in row] for row in table]
     widest = max(len(cell) for row in cells for cell in row)
     short = [_cut(name, LONGEST_NAME) for name in called]
-    left = max([*map(_width, short), len("true")])
-    across = [max(_width(name), widest) for name in short]
+    left = max([*map(width_of, short), len("true")])
+    across = [max(width_of(name), widest) for name in short]
     if left + sum(2 + size for size in across) <= width:
         return _grid([short, *cells], short, left, across)
     numbers = [str(number) for number in range(len(table))]
     rows = [_cut(f"{number} {name}", LONGEST_NAME + 4) for number, name in zip(numbers, called, strict=True)]
-    left = max([*map(_width, rows), len("true")])
+    left = max([*map(width_of, rows), len("true")])
     across = [max(len(number), widest) for number in numbers]
     if names is not None and left + sum(2 + size for size in across) <= width:
         return _grid([numbers, *cells], rows, left, across)
@@ -75,7 +75,7 @@ def _grid(rows: Sequence[Sequence[str]], names: Sequence[str], left: int, across
     """Return the lines of a matrix; the first row is what the columns are called."""
     lines = []
     for name, row in zip(["true", *names], rows, strict=True):
-        cells = [" " * (size - _width(cell)) + cell for cell, size in zip(row, across, strict=True)]
+        cells = [" " * (size - width_of(cell)) + cell for cell, size in zip(row, across, strict=True)]
         lines.append("  ".join([_padded(name, left), *cells]))
     return lines
 
@@ -88,7 +88,7 @@ def _pairs(table: Sequence[Sequence[float]], names: Sequence[str]) -> list[str]:
     np.fill_diagonal(counts, 0)
     worst = np.argsort(-counts, axis=None, kind="stable")[:MOST_CONFUSED]
     pairs = [divmod(int(place), len(table)) for place in worst if counts.reshape(-1)[place] > 0]
-    left = max((_width(names[true]) for true, _ in pairs), default=0)
+    left = max((width_of(names[true]) for true, _ in pairs), default=0)
     lines = [f"{len(table)} classes, {right:,.10g} of {total:,.10g} right"]
     if pairs:
         lines[0] += "; most often:"
@@ -106,23 +106,18 @@ def _called(names: Sequence[str] | None, count: int) -> list[str]:
     return ["".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name) or '""' for name in called]
 
 
-def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return text + " " * (width - width_of(text))
 
 
 def _cut(text: str, width: int) -> str:
     """Cut a text to so many columns, in the middle: names of classes often differ at their ends."""
-    if _width(text) <= width:
+    if width_of(text) <= width:
         return text
     head, tail = text, ""
-    while _width(tail) < (width - 1) // 2:
+    while width_of(tail) < (width - 1) // 2:
         head, tail = head[:-1], head[-1] + tail
-    while _width(head) + 1 + _width(tail) > width and head:
+    while width_of(head) + 1 + width_of(tail) > width and head:
         head = head[:-1]
     return f"{head}…{tail}"
 
@@ -162,7 +157,7 @@ def _panel(axes: Any, counts: np.ndarray, names: Sequence[str]) -> None:
     axes.set_ylabel("true")
     if len(names) <= NAMED:
         short = [_cut(name, LONGEST_NAME) for name in names]
-        upright = max(map(_width, short)) * len(short) > 60
+        upright = max(map(width_of, short)) * len(short) > 60
         axes.set_xticks(range(len(names)), short, rotation=90 if upright else 0, parse_math=False)
         axes.set_yticks(range(len(names)), short, parse_math=False)
     if len(names) <= COUNTED:

@@ -34,11 +34,8 @@ def _node(value: Any, label: str, depth: int) -> Iterator[str]:
         plain = {name: part for name, part in parts.items() if not isinstance(part, (tree.Node, tuple, type(None)))}
         yield f"{indent}{type(value).__name__}" + "".join(f" {name}={part!r}" for name, part in plain.items())
         for name, part in parts.items():
-            if isinstance(part, tree.Node):
+            if isinstance(part, (tree.Node, tuple)):
                 yield from _node(part, name, depth + 1)
-            elif isinstance(part, tuple):
-                for item in part:
-                    yield from _node(item, name, depth + 1)
     elif isinstance(value, tuple):
         for item in value:
             yield from _node(item, label, depth)

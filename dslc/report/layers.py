@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dslc.check import Program, check_model
@@ -91,12 +91,11 @@ def of_train(bound: Bound) -> Overview:
         try:
             loaded = loaded_from(train, bound.folders)
         except (Problem, Failure) as error:
-            notes.append(f"what is loaded is not shown: {_first_message(error)}")
+            notes.append(f"what is loaded is not shown: {error.diagnostics[0].message}")
     trained = {path for objective in train.objectives for group in objective.groups for path in group.paths}
-    return _overview(
-        train.name, bound.params, _applications(train), train.parameters, trained, loaded, notes,
-        fields={name: str(f.type) for name, f in train.data.fields.items()}, settings=_settings(train),
-    )  # fmt: skip
+    overview = _overview(train.name, bound.params, _applications(train), train.parameters, trained, loaded)
+    fields = {name: str(f.type) for name, f in train.data.fields.items()}
+    return replace(overview, fields=fields, settings=_settings(train), notes=notes)
 
 
 def _with_sizes(bound: Bound) -> tuple[TrainPlan, list[str]]:
@@ -109,18 +108,13 @@ def _with_sizes(bound: Bound) -> tuple[TrainPlan, list[str]]:
     try:
         return bound.train, []
     except (Problem, Failure) as error:
-        found = error.diagnostics if isinstance(error, Failure) else (error.diagnostic,)
-        if any(d.code.exit_code != FILE_WRONG for d in found if d.severity == "error"):
+        if any(d.code.exit_code != FILE_WRONG for d in error.diagnostics if d.severity == "error"):
             raise
-        return train, [f"numbers of categories are not shown: {_first_message(error)}"]
+        return train, [f"numbers of categories are not shown: {error.diagnostics[0].message}"]
 
 
 FILE_WRONG = 3
 """Exit code of what is said about a file, not about the spec."""
-
-
-def _first_message(error: Problem | Failure) -> str:
-    return error.diagnostic.message if isinstance(error, Problem) else error.diagnostics[0].message
 
 
 def _applications(train: TrainPlan) -> list[Application]:
@@ -141,7 +135,7 @@ def of_models(program: Program, limits: Limits) -> list[Overview]:
         diagnostics = Diagnostics()
         outputs, parameters = check_model(block, diagnostics, limits)
         diagnostics.raise_errors()
-        found.append(_overview(name, program.params, applications_of(*outputs), parameters, set(parameters)))
+        found.append(_overview(name, program.params, applications_of(*outputs), parameters, set(parameters), {}))
     return found
 
 
@@ -151,11 +145,7 @@ def _overview(
     applications: Sequence[Application],
     records: Mapping[str, ParameterRecord],
     trained: set[str],
-    loaded: Mapping[str, str] | None = None,
-    notes: Sequence[str] = (),
-    *,
-    fields: Mapping[str, str] | None = None,
-    settings: Mapping[str, str] | None = None,
+    loaded: Mapping[str, str],
 ) -> Overview:
     given = [a.operation for a in applications if isinstance(a.operation, Placeholder)]
     fed = [operation for operation in given if not operation.key.startswith("fitted:")]
@@ -176,20 +166,18 @@ def _overview(
     return Overview(
         name=name,
         params=dict(params),
-        fields=fields or {},
+        fields={},
         inputs={operation.key: str(operation.given) for operation in fed},
         layers=rows,
         parameters=[
-            Parameter(path, str(r.type), r.variable.role.value, _start(path, r, loaded or {}), path in trained)
+            Parameter(path, str(r.type), r.variable.role.value, _start(path, r, loaded), path in trained)
             for path, r in records.items()
         ],
         total_parameters=_number(_numbers(trainable, records)),
         trained_parameters=_number(_numbers([path for path in trainable if path in trained], records)),
         multiply_adds=_number(total_cost),
-        activation_bytes=_number(_sum(_bytes(value.type, one) for a in computed for value in a.outputs)),
-        settings=settings or {},
+        activation_bytes=_number(sum(_bytes(value.type, one) for a in computed for value in a.outputs)),
         picture=draw_network(applications),
-        notes=notes,
     )
 
 
@@ -204,7 +192,7 @@ def _row(application: Application, parameters: Dimension, cost: Dimension, one: 
         output=", ".join(str(value.type) for value in application.outputs),
         parameters=_number(parameters),
         multiply_adds=_number(cost),
-        activation_bytes=_number(_sum(_bytes(value.type, one) for value in application.outputs)),
+        activation_bytes=_number(sum(_bytes(value.type, one) for value in application.outputs)),
         line=application.span.first[0] if application.span is not None else None,
     )
 
@@ -217,20 +205,13 @@ def _is_trainable(record: ParameterRecord) -> bool:
 
 
 def _numbers(paths: Iterable[str], records: Mapping[str, ParameterRecord]) -> Dimension:
-    return _sum(element_count(records[path].variable.shape) for path in paths if _is_trainable(records[path]))
+    return sum(element_count(records[path].variable.shape) for path in paths if _is_trainable(records[path]))
 
 
 def _bytes(type: TensorType, one: Mapping[str, Dimension]) -> Dimension:
     """Return the size of a tensor; ``one`` has the symbols that count examples, each as 1."""
     size = 1 if type.element.value == "string" else type.element.numpy.itemsize
     return substitute(element_count(type.shape), one) * size
-
-
-def _sum(numbers: Iterable[Dimension]) -> Dimension:
-    total: Dimension = 0
-    for number in numbers:
-        total = total + number
-    return total
 
 
 def _number(dimension: Dimension) -> int | str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Failure, Problem
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 
 ROWS = 24
 DTYPES = ("uint8", "int8", "int16", "int32", "int64", "uint32", "float16", "float32", "float64", "bool")

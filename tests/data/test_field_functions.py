@@ -14,7 +14,7 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.library.word import FUNCTIONS, LOSSES, METRICS
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 from tests.data.test_columns import ROWS, SPEC, wide
 
 KINDS = ("int64", "int32", "int8", "uint8", "bool", "float16", "float32", "float64", "text")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Failure
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 
 LOW, HIGH = -(2**63), 2**63 - 1
 SPEC = """\

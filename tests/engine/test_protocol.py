@@ -11,9 +11,10 @@ import pytest
 from dslc.diagnostics import Problem
 from dslc.engine.engines import choose_engine
 from dslc.engine.protocol import Engine
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.run.training import train
 from dslc.storage.checkpoints import Checkpoints
+from tests.conftest import compile_spec
 from tests.engine.reference import ReferenceEngine
 from tests.runs.driving import MODEL, Witness, lines_of, opened, spec_of, write_spec
 

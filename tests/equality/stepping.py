@@ -11,7 +11,8 @@ import numpy as np
 from dslc.compile.artifacts import Artifacts
 from dslc.engine.engines import choose_engine
 from dslc.engine.protocol import Runner
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
+from tests.conftest import compile_spec
 
 HERE = Path(__file__).parent
 ENGINE = choose_engine("cpu", 1)

@@ -16,9 +16,9 @@ import pytest
 from dslc.compile.artifacts import Artifacts
 from dslc.compile.state import FLUSH
 from dslc.diagnostics import Problem
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.render import render_all
-from tests.conftest import mostly_slow
+from tests.conftest import compile_spec, mostly_slow
 
 from .stepping import HERE, largest
 from .test_accumulated_objectives import PAIRS, TWO

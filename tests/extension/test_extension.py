@@ -12,10 +12,11 @@ import pytest
 
 from dslc.diagnostics import Failure
 from dslc.library.word import ACTIVATIONS, FUNCTIONS, LAYERS, LOSSES, METRICS, OPTIMIZERS, SOURCES
-from dslc.pipeline import Options, check_spec, compile_spec
+from dslc.pipeline import Options, check_spec
 from dslc.plan.coding import read, written
 from dslc.plan.training import TrainPlan
 from dslc.render import render_all
+from tests.conftest import compile_spec
 from tests.extension.conftest import ADDED, ALL, take_back
 from tests.runs.driving import evaluations, opened, outcome, trained
 from tests.runs.test_resuming import interrupted, resumed

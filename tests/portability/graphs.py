@@ -17,8 +17,8 @@ import onnx
 import pytest
 
 from dslc.compile.artifacts import Artifacts, serialized
-from dslc.pipeline import Compilation, Options, compile_spec
-from tests.conftest import DATA, ROOT
+from dslc.pipeline import Compilation, Options
+from tests.conftest import DATA, ROOT, compile_spec
 
 EQUALITY = ROOT / "tests" / "equality" / "specs"
 SPECS = {path.stem: path for path in sorted((ROOT / "specs").glob("*.dl"))}

@@ -11,12 +11,13 @@ import numpy as np
 
 from dslc import pipeline
 from dslc.diagnostics import Diagnostic, Failure, Problem
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.plan.conditions import Record
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
 from dslc.run.training import train
+from tests.conftest import compile_spec
 
 DATA = """\
 data flowers {

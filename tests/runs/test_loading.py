@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from dslc.cli.progress import summary
 from dslc.diagnostics import Failure
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 from tests.runs.driving import DATA, Witness, trained, write_spec
 
 MODEL = """\

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import Failure, Problem
-from dslc.pipeline import compile_spec
 from dslc.run.finished import FinishedRun
+from tests.conftest import compile_spec
 from tests.runs.driving import Witness, opened, trained
 
 TABLE = """\

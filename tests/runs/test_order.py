@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 
 SPEC = """\
 data d {{

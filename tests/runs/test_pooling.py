@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Failure
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 from tests.runs.driving import opened, trained
 
 SPEC = """\

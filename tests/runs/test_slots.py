@@ -11,9 +11,9 @@ from dslc import graph as g
 from dslc.graph import Tensor
 from dslc.library.optimizers.optimizer import Optimizer, Slot, Update, optimizer
 from dslc.library.word import OPTIMIZERS, option
-from dslc.pipeline import compile_spec
 from dslc.run import loop
 from dslc.types import FLOAT64, INT64, TensorType
+from tests.conftest import compile_spec
 from tests.runs.driving import evaluations, outcome, spec_of, trained, write_spec
 from tests.runs.test_resuming import interrupted, resumed
 

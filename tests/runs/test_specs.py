@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from dslc import pipeline
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import RunResult
 from dslc.run.training import train
-from tests.conftest import SPECS
+from tests.conftest import SPECS, compile_spec
 
 
 def result_of(name: str, folder: Path, **options: Any) -> RunResult:

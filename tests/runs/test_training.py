@@ -12,9 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from dslc.diagnostics import Failure, Problem
-from dslc.pipeline import Options, compile_spec
+from dslc.pipeline import Options
 from dslc.plan.conditions import Record
 from dslc.storage.checkpoints import read_checkpoint
+from tests.conftest import compile_spec
 from tests.runs.driving import (
     MODEL,
     Witness,

@@ -16,11 +16,12 @@ from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.engine.protocol import NEXT
 from dslc.graph import Builder
-from dslc.pipeline import Compilation, Options, compile_spec
+from dslc.pipeline import Compilation, Options
 from dslc.rewrite.passes import simplify
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT32, INT64, ElementType, TensorType
+from tests.conftest import compile_spec
 from tests.portability.graphs import cases, compiled, require_data
 from tests.runs.driving import write_spec
 

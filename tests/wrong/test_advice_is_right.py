@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import CODES, Failure, Problem
-from dslc.pipeline import compile_spec
+from tests.conftest import compile_spec
 
 TABLE = "price,home,y\n1,Bonn,0\n,Ulm,1\n3,,0\n?,Bonn,1\n5,?,0\n7,Ulm,1\n"
 SPEC = """\
