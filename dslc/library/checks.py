@@ -208,25 +208,15 @@ _LARGEST = 2**63
 
 def compute(word: str, function: Callable[..., Any], *values: Any) -> Any:
     """Apply a function to compile-time values; whatever has no result becomes a Problem."""
-    shown = ", ".join(_shown(v) for v in values)
+    shown = ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
     try:
         result = function(*values)
     except Undecided as error:
         raise errors.UNDECIDED(str(error), depends_on=error.symbols) from None
-    except ZeroDivisionError:
-        raise errors.NOT_COMPUTABLE(f"{word} of {shown} is a division by zero") from None
     except (ValueError, OverflowError, TypeError):
         raise errors.NOT_COMPUTABLE(f"{word} of {shown} has no value") from None
-    if (
-        (isinstance(result, int) and not -_LARGEST <= result < _LARGEST)
-        or (isinstance(result, float) and not math.isfinite(result))
-        or isinstance(result, complex)
+    if (isinstance(result, int) and not -_LARGEST <= result < _LARGEST) or (
+        isinstance(result, float) and not math.isfinite(result)
     ):
         raise errors.NOT_COMPUTABLE(f"{word} of {shown} has no value that fits in 64 bits")
     return result
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else "none" if value is None else str(value)

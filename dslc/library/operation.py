@@ -206,6 +206,9 @@ class Operation(Word):
     wraps_exactly: ClassVar[bool] = False
     """Whether a whole number that it computes is exact, but for whole turns where it leaves its type."""
 
+    formula: ClassVar[Callable[..., Any]]
+    """What computes it, where that takes nothing but the operands; else :meth:`emit` says how."""
+
     def type(self, *operands: TensorType) -> Types:
         """Return the result's type; raise a Problem where the operands do not fit."""
         raise NotImplementedError
@@ -216,7 +219,8 @@ class Operation(Word):
 
     def emit(self, context: Context, *operands: Tensor) -> Tensors:
         """Build the nodes that compute it."""
-        raise NotImplementedError
+        result: Tensors = type(self).formula(*operands)
+        return result
 
     def joined_axes(self, *operands: TensorType) -> Sequence[int]:
         """Return the axes of the first operand along which a result hangs on several entries, though the axis stays."""
@@ -284,18 +288,13 @@ class Function(Operation):
     """What means the same of any tensor, for hints."""
 
     of_numbers: ClassVar[Callable[..., Any] | None] = None
-    """What computes it of compile-time numbers, where :meth:`number` is not another."""
+    """What computes it of compile-time numbers; None: it is not for numbers, or an operator of the language."""
 
     @classmethod
     def number(cls, *values: Any) -> Any:
-        """Compute it for compile-time numbers; functions that can't be are not for numbers."""
+        """Compute it for compile-time numbers."""
         assert cls.of_numbers is not None, cls.name
         return compute(cls.name, cls.of_numbers, *values)
-
-    @classmethod
-    def folds(cls) -> bool:
-        """Return whether it can be computed for compile-time numbers."""
-        return cls.of_numbers is not None or any("number" in vars(base) for base in cls.__mro__ if base is not Function)
 
 
 layer = word_decorator("layer", LAYERS)

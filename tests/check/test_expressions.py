@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.check.checking import program_of, type_of
+from tests.check.checking import Failure, program_of, type_of
 
 IMAGE = "x: float32[N, 3, 8, 8]"
 
@@ -100,6 +100,36 @@ def test_types_of_images(expression: str, expected: str) -> None:
 )
 def test_arithmetic_of_symbols(dimensions: str, expression: str, expected: str) -> None:
     assert type_of(expression, f"x: float32[{dimensions}]") == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "operation"),
+    [
+        ("add(T, 0.5)", "T + 0.5"), ("multiply(0.5, T)", "0.5 * T"), ("floor_divide(T, 0.5)", "T // 0.5"),
+        ("divide(T, 2)", "T / 2"), ("remainder(7, 0)", "7 % 0"), ("pow(T, 9)", "T ** 9"), ("less(T, 3)", "T < 3"),
+        ("equal(T, 3)", "T == 3"), ("pow(2, 64)", "2 ** 64"),
+    ],
+)  # fmt: skip
+def test_a_call_of_an_operator_is_refused_where_the_operator_is(call: str, operation: str) -> None:
+    found = []
+    for value in (call, operation):
+        with pytest.raises(Failure) as caught:
+            type_of(f"if ({value}) == 1 then x else x", "x: float32[N, T]")
+        found.append([(d.code, d.message) for d in caught.value.diagnostics])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        ("add(2, 3)", "5"), ("subtract(2, 3)", "-1"), ("multiply(2, 1.5)", "3.0"), ("divide(7, 2)", "3.5"),
+        ("floor_divide(-7, 2)", "-4"), ("remainder(-7, 2)", "1"), ("pow(2, -1)", "0.5"), ("add(T, 3)", "T + 3"),
+        ("equal(3, 3.0)", "true"), ("not_equal(T + 1, T)", "true"), ("greater_equal(1, 2)", "false"),
+    ],
+)  # fmt: skip
+def test_a_call_of_an_operator_computes_with_numbers(call: str, result: str) -> None:
+    chosen = f"if {call} == {result} then x[0, 0] else x"
+    assert type_of(chosen, "x: float32[N, T]") == "float32"
 
 
 def test_several_inputs_are_a_tuple_and_several_outputs_are_unpacked() -> None:

@@ -17,15 +17,8 @@ T = symbol("T")
 @pytest.mark.parametrize(
     ("name", "values", "result"),
     [
-        ("add", (2, 3), 5), ("add", (T, 3), T + 3), ("subtract", (2, 3), -1), ("multiply", (2, 1.5), 3.0),
-        ("divide", (7, 2), 3.5), ("floor_divide", (-7, 2), -4), ("floor_divide", (2 * T, 2), T),
-        ("remainder", (-7, 2), 1), ("pow", (2, 10), 1024), ("pow", (2, -1), 0.5), ("pow", (T, 2), T * T),
-        ("negative", (3,), -3), ("equal", (3, 3.0), True), ("equal", ("same", "valid"), False),
-        ("equal", (None, None), True), ("equal", (T, T), True), ("equal", (T + 1, T), False),
-        ("equal", (T, None), False),
-        ("not_equal", (T + 1, T), True), ("less", (1, 2), True), ("less_equal", (2, 2), True),
-        ("greater", (1, 2), False),
-        ("greater_equal", (1, 2), False), ("logical_and", (True, False), False), ("logical_or", (True, False), True),
+        ("negative", (3,), -3), ("negative", (T,), -T), ("logical_and", (True, False), False),
+        ("logical_or", (True, False), True),
         ("logical_not", (True,), False), ("exp", (0,), 1.0), ("log", (1,), 0.0), ("sqrt", (16,), 4.0),
         ("sin", (0,), 0.0),
         ("cos", (0,), 1.0), ("erf", (0,), 0.0), ("floor", (1.7,), 1), ("ceil", (1.2,), 2), ("round", (2.5,), 2),
@@ -35,7 +28,6 @@ T = symbol("T")
 )  # fmt: skip
 def test_numbers(name: str, values: tuple[Any, ...], result: Any) -> None:
     found = FUNCTIONS[name].number(*values)
-    assert FUNCTIONS[name].folds()
     assert found == result
     assert type(found) is type(result)
 
@@ -43,27 +35,12 @@ def test_numbers(name: str, values: tuple[Any, ...], result: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "code", "message"),
     [
-        ("floor_divide", (4, 0), "E0313", "floor_divide of 4, 0 is a division by zero"),
-        ("divide", (4, 0), "E0313", "division by zero"),
-        ("divide", (T, 2), "E0308", "`//` divides sizes"),
-        ("remainder", (4, 0), "E0313", "division by zero"),
-        ("remainder", ("%d", 1), "E0313", "has no value"),
-        ("multiply", ("a", 3), "E0313", "has no value"),
-        ("add", ("a", 3), "E0313", 'add of "a", 3 has no value'),
-        ("pow", (10, 10**9), "E0313", "has no value"),
-        ("pow", (2, 63), "E0313", "fits in 64 bits"),
-        ("pow", (-8, 0.5), "E0313", "has no value"),
-        ("pow", (T, 9), "E0308", "not known before run time"),
-        ("pow", (2, T), "E0308", "not known before run time"),
         ("sqrt", (-1,), "E0313", "has no value"),
         ("log", (0,), "E0313", "has no value"),
         ("exp", (1000,), "E0313", "has no value"),
-        ("less", (T, 3), "E0308", "can't be compared"),
-        ("equal", (T, 3), "E0308", "is not known before run time"),
         ("max", (T, 3), "E0308", "can't be compared"),
         ("abs", (T,), "E0308", "is not known before run time"),
         ("relu", (T,), "E0308", "can't be compared"),
-        ("negative", (None,), "E0313", "negative of none has no value"),
     ],
 )
 def test_what_has_no_value(name: str, values: tuple[Any, ...], code: str, message: str) -> None:
@@ -74,8 +51,8 @@ def test_what_has_no_value(name: str, values: tuple[Any, ...], code: str, messag
 
 
 def test_what_is_not_for_numbers() -> None:
-    assert not FUNCTIONS["concat"].folds()
-    assert not FUNCTIONS["softmax"].folds()
+    assert FUNCTIONS["concat"].of_numbers is None
+    assert FUNCTIONS["softmax"].of_numbers is None
 
 
 def test_operators_mean_functions() -> None:

@@ -10,7 +10,7 @@ from dslc.check.core.values import is_number, kind_of
 from dslc.errors import names
 from dslc.types import Symbolic, same_value, symbols_in
 
-__all__ = ["bounded", "compute", "work_of"]
+__all__ = ["COMPUTED", "bounded", "compute", "work_of"]
 
 LARGEST = 2**63 - 1
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -19,6 +19,8 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 _LONGEST = 100_000
 """How many items a list may have."""
 _ORDER = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
+COMPUTED = {*_ARITHMETIC, *_ORDER, "==", "!=", "**"}
+"""The operators that :func:`compute` knows."""
 
 
 def work_of(value: Any) -> int:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from dslc.check.core.applicable import Applicable, CallSite, Configured
 from dslc.check.core.arguments import Given, bind_word
-from dslc.check.core.arithmetic import bounded
+from dslc.check.core.arithmetic import COMPUTED, bounded, compute
 from dslc.check.core.blocks import Network
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.values import POISON, is_number, kind_of
@@ -126,7 +126,9 @@ class FunctionWord(LibraryWord):
             values.extend(parts)
             spans.extend([one.span] * len(parts))
         numeric = values and all(is_number(v) or isinstance(v, bool) for v in values)
-        if numeric and word.folds():
+        if numeric and len(values) == 2 and word.symbol in COMPUTED:
+            return compute(str(word.symbol), *values)
+        if numeric and word.of_numbers is not None:
             return bounded(lambda: word.number(*values))
         if not values:
             raise names.MISSING_ARGUMENT(f"{word.name} needs at least one tensor").at(site.span)

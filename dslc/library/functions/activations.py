@@ -47,10 +47,7 @@ def activation(declaration: A) -> A:
 class Relu(Activation):
     """max(x, 0)."""
 
-    of_numbers = staticmethod(lambda x: x if x > 0 else 0 * x)
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.relu(x)
+    formula, of_numbers = lambda x: g.relu(x), lambda x: x if x > 0 else 0 * x
 
 
 @activation
@@ -109,9 +106,7 @@ class Silu(Activation):
     """x * sigmoid(x), also called swish."""
 
     aliases = {"swish": ""}
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return x * g.sigmoid(x)
+    formula = lambda x: x * g.sigmoid(x)
 
 
 @activation
@@ -119,27 +114,21 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
     scale = Scale.PROBABILITY
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.sigmoid(x)
+    formula = lambda x: g.sigmoid(x)
 
 
 @activation
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    of_numbers = staticmethod(math.tanh)
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.tanh(x)
+    formula, of_numbers = lambda x: g.tanh(x), math.tanh
 
 
 @activation
 class Softplus(Activation):
     """log(1 + exp(x)), a smooth Relu."""
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.softplus(x)
+    formula = lambda x: g.softplus(x)
 
 
 class _OfAxis(Activation):

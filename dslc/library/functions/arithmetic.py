@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 from dslc import graph as g
-from dslc.library.checks import agree, broadcast_shapes, compute, need_float, need_number, need_rank, same_elements
+from dslc.library.checks import agree, broadcast_shapes, need_float, need_number, need_rank, same_elements
 from dslc.library.operation import Context, Function, function
-from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, Symbolic, TensorType, Undecided, broadcast
-
-
-def power_of(base: Any, exponent: Any) -> Any:
-    """``base ** exponent`` for numbers and dimensions, refusing what would be astronomically large."""
-    if isinstance(base, Symbolic) or isinstance(exponent, Symbolic):
-        if not isinstance(exponent, int) or not 0 <= exponent <= 8:
-            raise Undecided(f"'{base} ** {exponent}' is not known before run time", base, exponent)
-        return base**exponent
-    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > 4096:
-        raise OverflowError
-    return base**exponent
+from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, TensorType, broadcast
 
 
 class _Arithmetic(Function):
@@ -39,10 +27,7 @@ class add(_Arithmetic):
 
     symbol = "+"
     wraps_exactly = True
-    of_numbers = staticmethod(operator.add)
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return a + b
+    formula = operator.add
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
         return a[0] + b[0], a[1] + b[1]
@@ -54,10 +39,7 @@ class subtract(_Arithmetic):
 
     symbol = "-"
     wraps_exactly = True
-    of_numbers = staticmethod(operator.sub)
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return a - b
+    formula = operator.sub
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
         return a[0] - b[1], a[1] - b[0]
@@ -69,15 +51,7 @@ class multiply(_Arithmetic):
 
     symbol = "*"
     wraps_exactly = True
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        if not all(isinstance(v, (int, float, Symbolic)) for v in (a, b)):  # Python repeats lists and texts
-            a = b = None
-        return compute(cls.name, operator.mul, a, b)
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return a * b
+    formula = operator.mul
 
     def bounds(self, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
         ends = [one * other for one in a for other in b]
@@ -90,24 +64,13 @@ class divide(_Arithmetic):
 
     symbol = "/"
     divides = True
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        def quotient(a: Any, b: Any) -> Any:
-            if isinstance(a, Symbolic) or isinstance(b, Symbolic):
-                raise Undecided(f"'{a} / {b}' is not known before run time; `//` divides sizes", a, b)
-            return a / b
-
-        return compute(cls.name, quotient, a, b)
+    formula = lambda a, b: a / b if a.element.is_float else g.cast(a, FLOAT32) / g.cast(b, FLOAT32)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         result = TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, a, b))
         if a.element in (BOOL, STRING):
             need_number(self.name, a)
         return result if a.element.is_float else result.with_element(FLOAT32)
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return a / b if a.element.is_float else g.cast(a, FLOAT32) / g.cast(b, FLOAT32)
 
 
 @function
@@ -117,7 +80,6 @@ class floor_divide(_Arithmetic):
     symbol = "//"
     divides = True
     wraps = False
-    of_numbers = staticmethod(operator.floordiv)
 
     def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         if a.element.is_float:
@@ -134,15 +96,7 @@ class remainder(_Arithmetic):
     symbol = "%"
     divides = True
     wraps = False
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        if isinstance(a, str):  # Python would format it
-            b = None
-        return compute(cls.name, operator.mod, a, b)
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return a - g.floor(a / b) * b if a.element.is_float else g.modulo(a, b)
+    formula = lambda a, b: a - g.floor(a / b) * b if a.element.is_float else g.modulo(a, b)
 
 
 @function
@@ -151,7 +105,6 @@ class pow(_Arithmetic):
 
     aliases = {"power": "or written '**'"}
     symbol = "**"
-    of_numbers = staticmethod(power_of)
 
     def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
         exponent = g.constant_of(b)
@@ -176,14 +129,11 @@ class negative(Function):
     elementwise = True
     additive = True
     wraps_exactly = True
-    of_numbers = staticmethod(operator.neg)
+    formula = of_numbers = operator.neg
 
     def type(self, x: TensorType) -> TensorType:
         need_number(self.name, x)
         return x
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return -x
 
     def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
         return -x[1], -x[0]
@@ -199,6 +149,7 @@ class matmul(Function):
     aliases = {"mm": "or written '@'", "bmm": "or written '@'", "dot": "or written '@'"}
     symbol = "@"
     local = True
+    formula = lambda a, b: g.matmul(a, b)
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
         same_elements(self.name, a, b)
@@ -211,9 +162,6 @@ class matmul(Function):
         rows = a.shape[-2:-1]
         columns = b.shape[-1:] if b.rank > 1 else ()
         return a.with_shape((*outer, *rows, *columns))
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.matmul(a, b)
 
     def multiply_adds(self, a: TensorType, b: TensorType) -> Dimension:
         return self.type(a, b).count * a.shape[-1]

@@ -7,6 +7,7 @@ Dates are those of the Gregorian calendar, extended to all times; the arithmetic
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
@@ -32,12 +33,9 @@ class _Part(Function):
             )
         return x
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return self.part(g.floor(x))  # as x / 60 would round up what is little below a whole minute
-
-    def part(self, x: g.Tensor) -> g.Tensor:
-        """Return it for whole seconds."""
-        raise NotImplementedError
+    def emit(self, context: Context, x: g.Tensor) -> Any:
+        # of whole seconds, as x / 60 would round up what is little below a whole minute
+        return super().emit(context, g.floor(x))
 
 
 def _within(x: g.Tensor, unit: int, period: int) -> g.Tensor:
@@ -60,71 +58,67 @@ def _date(x: g.Tensor) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
     return year + era * 400 + late, month + 3 - 12 * late, day
 
 
+def _day_of_year(x: g.Tensor) -> g.Tensor:
+    year, _, _ = _date(x)
+    before = year - 1
+    leap_days = g.floor(before / 4) - g.floor(before / 100) + g.floor(before / 400)
+    return g.floor(x / DAY) - (365 * (year - 1970) + leap_days - 477) + 1
+
+
 @function
 class year(_Part):
     """The year of a moment, such as 2026."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _date(x)[0]
+    formula = lambda x: _date(x)[0]
 
 
 @function
 class month(_Part):
     """The month of a moment, 1 to 12."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _date(x)[1]
+    formula = lambda x: _date(x)[1]
 
 
 @function
 class day(_Part):
     """The day of a moment in its month, 1 to 31."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _date(x)[2]
+    formula = lambda x: _date(x)[2]
 
 
 @function
 class weekday(_Part):
     """The day of a moment in its week: 0 is Monday, 6 is Sunday."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _within(x + 3 * DAY, DAY, 7)
+    formula = lambda x: _within(x + 3 * DAY, DAY, 7)
 
 
 @function
 class hour(_Part):
     """The hour of a moment, 0 to 23."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _within(x, 3600, 24)
+    formula = lambda x: _within(x, 3600, 24)
 
 
 @function
 class minute(_Part):
     """The minute of a moment, 0 to 59."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _within(x, 60, 60)
+    formula = lambda x: _within(x, 60, 60)
 
 
 @function
 class second(_Part):
     """The second of a moment, 0 to 59, its fraction cut off."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        return _within(x, 1, 60)
+    formula = lambda x: _within(x, 1, 60)
 
 
 @function
 class day_of_year(_Part):
     """The day of a moment in its year, 1 to 366."""
 
-    def part(self, x: g.Tensor) -> g.Tensor:
-        first, _, _ = _date(x)
-        before = first - 1
-        leap_days = g.floor(before / 4) - g.floor(before / 100) + g.floor(before / 400)
-        return g.floor(x / DAY) - (365 * (first - 1970) + leap_days - 477) + 1
+    formula = _day_of_year
 
 
 @function

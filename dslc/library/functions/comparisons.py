@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from operator import ge, gt, le, lt
+import operator
 from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.library.checks import broadcast_shapes, need_bool, need_number, same_elements
 from dslc.library.operation import Context, Function, function
-from dslc.types import BOOL, INT64, STRING, Symbolic, TensorType, Undecided, same_value
+from dslc.types import BOOL, INT64, STRING, TensorType
 
 
 class _Comparison(Function):
     elementwise = True
-    operator: ClassVar[str]
-    """The ONNX operator."""
     ordered: ClassVar[bool] = True
 
     def type(self, a: TensorType, b: TensorType) -> TensorType:
@@ -23,22 +21,10 @@ class _Comparison(Function):
             need_number(self.name, a)
         return TensorType(BOOL, broadcast_shapes(self.name, a, b))
 
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
+    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> Any:
         if a.element.is_integer:  # not every width has kernels
             a, b = g.cast(a, INT64), g.cast(b, INT64)
-        return g.binary(self.operator, a, b)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Return whether two compile-time values are equal; Undecided where that hangs on a symbol."""
-    if not (isinstance(a, Symbolic) or isinstance(b, Symbolic)):
-        return bool(a == b)
-    if not (isinstance(a, (int, Symbolic)) and isinstance(b, (int, Symbolic))):
-        return False
-    answer = same_value(a, b)
-    if answer is None:
-        raise Undecided(f"whether '{a}' equals '{b}' is not known before run time", a, b)
-    return answer
+        return super().emit(context, a, b)
 
 
 @function
@@ -46,9 +32,8 @@ class equal(_Comparison):
     """``a == b``, element by element."""
 
     symbol = "=="
-    operator = "Equal"
     ordered = False
-    of_numbers = staticmethod(same)
+    formula = lambda a, b: g.equal(a, b)
 
 
 @function
@@ -56,12 +41,8 @@ class not_equal(_Comparison):
     """``a != b``, element by element."""
 
     symbol = "!="
-    operator = "Equal"
     ordered = False
-    of_numbers = staticmethod(lambda a, b: not same(a, b))
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.logical_not(super().emit(context, a, b))
+    formula = lambda a, b: g.logical_not(g.equal(a, b))
 
 
 @function
@@ -69,8 +50,7 @@ class less(_Comparison):
     """``a < b``, element by element."""
 
     symbol = "<"
-    operator = "Less"
-    of_numbers = staticmethod(lt)
+    formula = lambda a, b: g.less(a, b)
 
 
 @function
@@ -78,8 +58,7 @@ class less_equal(_Comparison):
     """``a <= b``, element by element."""
 
     symbol = "<="
-    operator = "LessOrEqual"
-    of_numbers = staticmethod(le)
+    formula = lambda a, b: g.less_equal(a, b)
 
 
 @function
@@ -87,8 +66,7 @@ class greater(_Comparison):
     """``a > b``, element by element."""
 
     symbol = ">"
-    operator = "Greater"
-    of_numbers = staticmethod(gt)
+    formula = lambda a, b: g.greater(a, b)
 
 
 @function
@@ -96,8 +74,7 @@ class greater_equal(_Comparison):
     """``a >= b``, element by element."""
 
     symbol = ">="
-    operator = "GreaterOrEqual"
-    of_numbers = staticmethod(ge)
+    formula = lambda a, b: g.greater_equal(a, b)
 
 
 # --- logic -------------------------------------------------------------------------------------------
@@ -117,13 +94,7 @@ class logical_and(_Logic):
     """``a and b``, element by element, of booleans."""
 
     symbol = "and"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return a and b
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.logical_and(a, b)
+    formula, of_numbers = lambda a, b: g.logical_and(a, b), lambda a, b: a and b
 
 
 @function
@@ -131,13 +102,7 @@ class logical_or(_Logic):
     """``a or b``, element by element, of booleans."""
 
     symbol = "or"
-
-    @classmethod
-    def number(cls, a: Any, b: Any) -> Any:
-        return a or b
-
-    def emit(self, context: Context, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.logical_or(a, b)
+    formula, of_numbers = lambda a, b: g.logical_or(a, b), lambda a, b: a or b
 
 
 @function
@@ -146,14 +111,8 @@ class logical_not(Function):
 
     symbol = "not"
     elementwise = True
-
-    @classmethod
-    def number(cls, x: Any) -> Any:
-        return not x
+    formula, of_numbers = lambda x: g.logical_not(x), operator.not_
 
     def type(self, x: TensorType) -> TensorType:
         need_bool(self.name, x)
         return x
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.logical_not(x)

@@ -94,8 +94,7 @@ class is_missing(Function):
         need_float(self.name, x)
         return x.with_element(BOOL)
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.is_nan(x)
+    formula = lambda x: g.is_nan(x)
 
 
 @function

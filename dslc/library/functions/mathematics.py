@@ -1,11 +1,9 @@
 """Functions of real numbers, element by element."""
-# ruff: noqa: PLW0108 - a lambda, because dslc.graph is loaded when it is first used
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
@@ -18,15 +16,10 @@ class _Real(Function):
     """A function of floating-point numbers that is one operator, and a function of numbers."""
 
     elementwise = True
-    emission: ClassVar[Callable[..., Any]]
 
     def type(self, x: TensorType) -> TensorType:
         need_float(self.name, x)
         return x
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        result: g.Tensor = self.emission(x)
-        return result
 
 
 class _Signed(_Real):
@@ -41,42 +34,42 @@ class _Signed(_Real):
 class exp(_Real):
     """The exponential function, e to the power of x."""
 
-    emission, of_numbers = staticmethod(lambda x: g.exp(x)), staticmethod(math.exp)
+    formula, of_numbers = lambda x: g.exp(x), math.exp
 
 
 @function
 class log(_Real):
     """The natural logarithm."""
 
-    emission, of_numbers = staticmethod(lambda x: g.log(x)), staticmethod(math.log)
+    formula, of_numbers = lambda x: g.log(x), math.log
 
 
 @function
 class sqrt(_Real):
     """The square root."""
 
-    emission, of_numbers = staticmethod(lambda x: g.sqrt(x)), staticmethod(math.sqrt)
+    formula, of_numbers = lambda x: g.sqrt(x), math.sqrt
 
 
 @function
 class sin(_Real):
     """The sine, of radians."""
 
-    emission, of_numbers = staticmethod(lambda x: g.sin(x)), staticmethod(math.sin)
+    formula, of_numbers = lambda x: g.sin(x), math.sin
 
 
 @function
 class cos(_Real):
     """The cosine, of radians."""
 
-    emission, of_numbers = staticmethod(lambda x: g.cos(x)), staticmethod(math.cos)
+    formula, of_numbers = lambda x: g.cos(x), math.cos
 
 
 @function
 class erf(_Real):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
 
-    emission, of_numbers = staticmethod(lambda x: g.erf(x)), staticmethod(math.erf)
+    formula, of_numbers = lambda x: g.erf(x), math.erf
 
     def operators(self) -> Sequence[str]:
         return ("Erf",)
@@ -86,21 +79,21 @@ class erf(_Real):
 class floor(_Real):
     """The largest whole number that is not above x; the gradient is zero."""
 
-    emission, of_numbers = staticmethod(lambda x: g.floor(x)), staticmethod(math.floor)
+    formula, of_numbers = lambda x: g.floor(x), math.floor
 
 
 @function
 class ceil(_Real):
     """The smallest whole number that is not below x; the gradient is zero."""
 
-    emission, of_numbers = staticmethod(lambda x: g.ceil(x)), staticmethod(math.ceil)
+    formula, of_numbers = lambda x: g.ceil(x), math.ceil
 
 
 @function
 class round(_Real):
     """The nearest whole number, the even one of two; the gradient is zero."""
 
-    emission, of_numbers = staticmethod(lambda x: g.round_half_even(x)), staticmethod(round)
+    formula, of_numbers = lambda x: g.round_half_even(x), round
 
 
 def _sign(x: float) -> int:
@@ -112,7 +105,7 @@ class sign(_Signed):
     """-1, 0 or 1; the gradient is zero."""
 
     wraps = False
-    emission, of_numbers = staticmethod(lambda x: g.sign(x)), staticmethod(_sign)
+    formula, of_numbers = lambda x: g.sign(x), _sign
 
 
 def _absolute(x: float) -> float:
@@ -126,7 +119,7 @@ class abs(_Signed):
     """The absolute value."""
 
     wraps_exactly = True
-    emission, of_numbers = staticmethod(lambda x: g.absolute(x)), staticmethod(_absolute)
+    formula, of_numbers = lambda x: g.absolute(x), _absolute
 
     def bounds(self, x: tuple[int, int]) -> tuple[int, int]:
         return 0, max(-x[0], x[1], x[0], -x[1])

@@ -178,7 +178,7 @@ class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
     aliases = {"reducemin": "", "amin": ""}
-    of_numbers = staticmethod(builtins.min)
+    of_numbers = builtins.min
 
     def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
         return g.with_nan(g.reduce_min(x, axes, keepdims), x, axes, keepdims)
@@ -192,7 +192,7 @@ class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
 
     aliases = {"reducemax": "", "amax": ""}
-    of_numbers = staticmethod(builtins.max)
+    of_numbers = builtins.max
 
     def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
         return g.with_nan(g.reduce_max(x, axes, keepdims), x, axes, keepdims)

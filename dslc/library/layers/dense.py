@@ -113,8 +113,7 @@ class Flatten(Rearrangement, Layer):
         need_rank(self.name, x, 2)
         return x.with_shape((x.shape[0], element_count(x.shape[1:])))
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.flatten(x)
+    formula = lambda x: g.flatten(x)
 
     def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
         return x.shape, range(x.rank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.operation import Context, Function
+from dslc.library.operation import Function
 from dslc.library.statistic import loss
 from dslc.types import TensorType
 
@@ -33,9 +33,7 @@ class l2(Penalty):
     """
 
     of_tensor = "sum(x ** 2)"
-
-    def emit(self, context: Context, *weights: g.Tensor) -> g.Tensor:
-        return g.total(*(g.reduce_sum(w * w) for w in weights))
+    formula = lambda *weights: g.total(*(g.reduce_sum(w * w) for w in weights))
 
 
 @loss
@@ -43,6 +41,4 @@ class l1(Penalty):
     """The sum of absolute values of a network's kernels and embeddings; biases, scales and shifts are left out."""
 
     of_tensor = "sum(abs(x))"
-
-    def emit(self, context: Context, *weights: g.Tensor) -> g.Tensor:
-        return g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))
+    formula = lambda *weights: g.total(*(g.reduce_sum(g.absolute(w)) for w in weights))
