@@ -11,10 +11,9 @@ from dslc.diagnostics import Diagnostic, Problem
 from dslc.engine.finite import is_finite
 from dslc.engine.protocol import NEXT, Engine
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
-from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
 from dslc.run.explaining.causes import Cause, cause_of
-from dslc.run.explaining.tracing import LaidOpen, span_of, trace
+from dslc.run.explaining.tracing import Birth, LaidOpen, span_of
 from dslc.run.observing import Observer
 from dslc.run.progress import Progress
 
@@ -68,12 +67,12 @@ class FigureWarnings:
             traced = None
         if traced is None:
             return FIGURE_NOT_FINITE(what).diagnostic
-        node, cause = traced
+        birth, cause = traced
         measure = next(measure for measure in measures_of(self._train) if measure.name == name)
         problem = FIGURE_NOT_FINITE(f"{what}: {cause.text}", hint=cause.hint)
-        return problem.at(span_of(measure.value, node) or measure.span).diagnostic
+        return problem.at(span_of(measure.value, birth.node) or measure.span).diagnostic
 
-    def _traced(self, name: str, feeds: Iterable[Arrays]) -> tuple[ProbedNode | None, Cause] | None:
+    def _traced(self, name: str, feeds: Iterable[Arrays]) -> tuple[Birth, Cause] | None:
         """Measure once more, with all values laid open, until the figure is not finite."""
         graph = LaidOpen(self._models["eval.onnx"], self._engine)
         totals: dict[str, np.ndarray] = {}
@@ -82,15 +81,10 @@ class FigureWarnings:
             totals = {key.removesuffix(NEXT): values[key] for key in graph.outputs if key.endswith(NEXT)}
             for key, total in totals.items():
                 if key.startswith(f"accumulator/{name}/") and not is_finite(total):
-                    return _cause(graph, values, key + NEXT)
+                    return cause_of(graph.probes, values, key + NEXT)
         finish = LaidOpen(self._models["metrics.onnx"], self._engine)
         values = finish.run(totals)
-        return None if is_finite(values[name]) else _cause(finish, values, name)
-
-
-def _cause(graph: LaidOpen, values: Arrays, target: str) -> tuple[ProbedNode | None, Cause]:
-    birth = trace(graph.probes, values, target)
-    return birth.node, cause_of(birth, graph.probes, values)
+        return None if is_finite(values[name]) else cause_of(finish.probes, values, name)
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dslc import graph as g
+from dslc.autodiff import gradients
 from dslc.diagnostics import CODES, Problem
 from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import Predictor
@@ -18,7 +19,6 @@ from dslc.graph.model import load_model, save_model
 from dslc.graph.probes import probed
 from dslc.render import render
 from dslc.run.explaining.causes import cause_of
-from dslc.run.explaining.tracing import trace
 from dslc.types import FLOAT32, TensorType
 from tests.runs.driving import trained
 
@@ -174,15 +174,18 @@ def test_the_examples_that_are_explained(kind: str, tmp_path: Path, monkeypatch:
         trained(Path("spec.dl"), tmp_path / "run")
 
 
+def cause_in(builder: Builder, name: str, x: np.ndarray) -> str:
+    probes = probed(load_model(save_model(builder.model())))
+    values = {**probes.constants, "x": x, **Predictor(probes.data, choose_engine("cpu", 1)).run({"x": x})}
+    return cause_of(probes, values, name)[1].text
+
+
 def test_a_mask_of_infinities_is_not_the_cause() -> None:
     """An infinity that was meant is passed over: what made of it a value that is no number is told."""
     builder = Builder("masked")
     x = builder.input("x", TensorType(FLOAT32, (2,)))
     builder.output("y", g.softmax(g.where(g.equal(x, 0.0), builder.constant(-np.inf, FLOAT32), x)))
-    probes = probed(load_model(save_model(builder.model())))
-    given = {"x": np.zeros(2, np.float32)}
-    values = {**probes.constants, **given, **Predictor(probes.data, choose_engine("cpu", 1)).run(given)}
-    assert cause_of(trace(probes, values, "y"), probes, values).text == "softmax of nothing but -inf is not a number"
+    assert cause_in(builder, "y", np.zeros(2, np.float32)) == "softmax of nothing but -inf is not a number"
 
 
 @pytest.mark.parametrize(("name", "written", "advised"), [
@@ -197,3 +200,14 @@ def test_the_hints_help(name: str, written: str, advised: str, tmp_path: Path) -
     assert written in text
     spec.write_text(text.replace(written, advised), encoding="utf-8")
     trained(spec, tmp_path / "run")
+
+
+def test_the_slope_of_an_infinite_power() -> None:
+    builder = Builder("powered")
+    x = builder.input("x", TensorType(FLOAT32, ()))
+    with builder.scope("pow"):
+        y = x ** builder.constant(np.inf, FLOAT32)
+    (slope,) = gradients(y, [x])
+    assert slope is not None
+    builder.output("slope", slope)
+    assert cause_in(builder, "slope", np.array(-0.5, np.float32)) == "(-0.5) ** inf is not a number"

@@ -23,7 +23,7 @@ from dslc.graph.probes import ProbedNode
 from dslc.plan.training import TrainPlan
 from dslc.run.course import Course
 from dslc.run.explaining.causes import GRADIENT, SCALE, Cause, cause_of
-from dslc.run.explaining.tracing import Birth, LaidOpen, reach, span_of, trace
+from dslc.run.explaining.tracing import Birth, LaidOpen, reach, span_of
 from dslc.run.progress import Progress, progress_of
 from dslc.run.resuming import Job
 from dslc.storage.checkpoints import Checkpoints
@@ -109,8 +109,7 @@ def _fault(
         changed.sort(key=lambda name: (name not in train.parameters, name in train.frozen))
         for target, value in {"loss": "loss", **{name: name + NEXT for name in changed}}.items():
             if not is_finite(values[value]):
-                birth = trace(graph.probes, values, value)
-                return _Fault(number, target, birth, cause_of(birth, graph.probes, values))
+                return _Fault(number, target, *cause_of(graph.probes, values, value))
         state |= {name: values[name + NEXT] for name in changed}
     return None
 

@@ -17,7 +17,7 @@ from dslc.plan.measures import applications_of
 from dslc.plan.values import Value
 from dslc.source import Span
 
-__all__ = ["Birth", "LaidOpen", "at_place", "reach", "span_of", "trace"]
+__all__ = ["Birth", "LaidOpen", "operands_at", "reach", "span_of", "trace"]
 
 ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "Add", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Clip", "Cos", "Cosh",
@@ -65,7 +65,7 @@ class Birth:
     """Its type."""
 
 
-def at_place(array: np.ndarray, place: tuple[int, ...], shape: tuple[int, ...]) -> float | None:
+def _at_place(array: np.ndarray, place: tuple[int, ...], shape: tuple[int, ...]) -> float | None:
     """Return the element that belongs to a place in a result of a shape; None where the array does not broadcast."""
     try:
         return float(np.broadcast_to(array, shape)[place])
@@ -79,6 +79,22 @@ def reach(array: np.ndarray) -> float:
         return 0.0
     wide = array.astype(np.float64)
     return float(wide.flat[int(np.argmax(np.abs(wide)))])
+
+
+def operands_at(
+    node: ProbedNode, values: Mapping[str, np.ndarray], place: tuple[int, ...], shape: tuple[int, ...],
+    aligned: bool = True,
+) -> list[float]:  # fmt: skip
+    """Return the operands of a node that belong to a place in a result of a shape.
+
+    Of one that does not broadcast, or of all that are not ``aligned`` with the result, the number of the largest size.
+    """
+    found = []
+    for name in node.inputs:
+        if name in values and values[name].dtype.kind in "fiu":
+            same = _at_place(values[name], place, shape) if aligned else None
+            found.append(reach(values[name]) if same is None else same)
+    return found
 
 
 def trace(probes: Probes, values: Mapping[str, np.ndarray], target: str) -> Birth:
@@ -111,11 +127,7 @@ def _birth(probes: Probes, values: Mapping[str, np.ndarray], name: str) -> Birth
     array, node = values[name], probes.nodes.get(name)
     wrong = np.isnan(array) if np.isnan(array).any() else np.isinf(array)
     place = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), array.shape))
-    given = []
-    for operand in node.inputs if node is not None else ():
-        if operand in values and values[operand].dtype.kind in "fiu":
-            same = at_place(values[operand], place, array.shape) if node and node.operator in ELEMENTWISE else None
-            given.append(reach(values[operand]) if same is None else same)
+    given = operands_at(node, values, place, array.shape, node.operator in ELEMENTWISE) if node is not None else ()
     return Birth(name, node, place, float(array[place]), tuple(given), str(array.dtype))
 
 
@@ -127,7 +139,7 @@ def _suspects(birth: Birth, values: Mapping[str, np.ndarray]) -> dict[str, bool]
         array = values.get(operand)
         if array is None or array.dtype.kind != "f" or is_finite(array):
             continue
-        same = at_place(array, birth.place, shape) if birth.node.operator in ELEMENTWISE else None
+        same = _at_place(array, birth.place, shape) if birth.node.operator in ELEMENTWISE else None
         if same is None:
             found[operand] = bool(np.isnan(array).any())
         elif not np.isfinite(same):
