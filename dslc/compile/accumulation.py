@@ -221,22 +221,14 @@ def accumulated(
     terms = terms_of(objective)
     if terms is None:
         return _of_formula(lowering, objective, parameters, sums)
-    if len(terms.terms) == 1 and terms.terms[0].weighting is not SUM:
-        # what does not hang on the batch is the same in each
-        return _of_terms(lowering, terms.terms, [loss], None, parameters, sums)
-    values = [emit_addends(lowering, term.addends) for term in terms.terms]
-    rest = emit_addends(lowering, terms.rest) if terms.rest else None
-    return _of_terms(lowering, terms.terms, values, rest, parameters, sums)
-
-
-def _of_terms(
-    lowering: Lowering, terms: Sequence[Term], values: Sequence[Tensor], rest: Tensor | None,
-    parameters: Mapping[str, Tensor], sums: Sums,
-) -> Accumulated:  # fmt: skip
-    """Add up the gradient of each term, times its weight, and divide by the sum of weights."""
+    values, rest = [loss], None
+    if len(terms.terms) != 1 or terms.terms[0].weighting is SUM:  # else the rest is the same in each batch
+        values = [emit_addends(lowering, term.addends) for term in terms.terms]
+        rest = emit_addends(lowering, terms.rest) if terms.rest else None
     found: dict[str, list[Tensor]] = {path: [] for path in parameters}
     weights: list[Tensor] = []
-    for number, (term, value) in enumerate(zip(terms, values, strict=True), 1):
+    # the gradient of each term adds up, times its weight, and is divided by the sum of weights
+    for number, (term, value) in enumerate(zip(terms.terms, values, strict=True), 1):
         suffix = f"_{number}" if number > 1 else ""
         of_batch = _gradients(value, parameters)
         weight = weight_of(lowering, term) if term.weighting is not SUM else None
@@ -255,7 +247,7 @@ def _of_terms(
     if rest is not None:
         for path, gradient in _gradients(rest, parameters).items():
             found[path].append(gradient)
-    is_update = sums.is_update(_any_weight(weights) if weights and len(weights) == len(terms) else None)
+    is_update = sums.is_update(_any_weight(weights) if weights and len(weights) == len(terms.terms) else None)
     return _joined(found, parameters), is_update
 
 

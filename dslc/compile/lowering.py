@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -107,22 +108,24 @@ class Lowering:
 
     def operands(self, application: Application) -> list[Tensor]:
         """Return the tensors of an application's operands, which have been emitted; indices and weights in range."""
-        tensors = [self.tensor(operand) for operand in application.operands]
+        tensors, word = [self.tensor(operand) for operand in application.operands], application.operation.name
         for use in indexes_of(application):
             operand = application.operands[use.operand]
             if not operand.type.element.is_integer or (isinstance(use.count, int) and self.checked(operand)):
                 continue
-            word = application.operation.name
-            with self.builder.scope(application.site or word, origin_of(application.span)):
+            with self._scope(application):
                 tensors[use.operand] = in_range(
                     tensors[use.operand], use.count, word, ignored=use.ignored, looks_up=use.looks_up
                 )
         place = weight_of(application)
         if place is not None and not self.checked(application.operands[place]):
-            word = application.operation.name
-            with self.builder.scope(application.site or word, origin_of(application.span)):
+            with self._scope(application):
                 tensors[place] = from_0_up(tensors[place], word)
         return tensors
+
+    def _scope(self, application: Application) -> AbstractContextManager[None]:
+        """Name nodes after an application."""
+        return self.builder.scope(application.site or application.operation.name, origin_of(application.span))
 
     def put(self, application: Application, tensors: Sequence[Tensor]) -> None:
         """Say what an application's outputs are, in place of its emission."""
@@ -138,17 +141,14 @@ class Lowering:
 
         Where a layer is applied twice, the second application moves the statistics that the first one left.
         """
-        variables: Mapping[str, Tensor] = {
+        variables = {
             name: self.updates[path] if path in self.updates else self.parameters(path)
             for name, path in application.variables.items()
         }
         return Context(
-            builder=self.builder,
-            training=application.training,
-            variables=variables,
-            site=self.site_prefix + application.site,
+            self.builder, application.training, variables, site=self.site_prefix + application.site,
             randomness=self.randomness,
-        )
+        )  # fmt: skip
 
     def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:
         operation = application.operation
@@ -162,8 +162,7 @@ class Lowering:
             case DimensionOf(dimension=dimension):
                 return (cast(reshape(self.builder.dimension(dimension), ()), operation.given.element),)
         context = self.context(application)
-        name = application.site or operation.name
-        with self.builder.scope(name, origin_of(application.span)):
+        with self._scope(application):
             result = operation.emit(context, *operands)
         for own, tensor in context.updates.items():
             self.updates[application.variables[own]] = tensor

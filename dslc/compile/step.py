@@ -60,7 +60,6 @@ class StepGraph:
     """Every state tensor that it reads."""
     changes: tuple[str, ...]
     """Those of which it returns the successor."""
-    random: bool
     host_schedules: tuple[HostSchedule, ...]
     terms: int
     """How many terms of the loss it returns, 0 where the loss is one of them or all examples count alike."""
@@ -107,9 +106,8 @@ def _joined(
     for name, tensor in after.items():
         builder.output(f"{name}.next", tensor)
     return StepGraph(
-        objective.name, {"train": builder.model(doc=train.doc)}, state.tensors, tuple(after),
-        lowering.randomness is not None, host, gradient.terms, counts=is_last and moved is not None,
-        sums=tuple(outside.names) if outside is not None else (),
+        objective.name, {"train": builder.model(doc=train.doc)}, state.tensors, tuple(after), host, gradient.terms,
+        counts=is_last and moved is not None, sums=tuple(outside.names) if outside is not None else (),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ moments, averages and counters. Nothing else of the batches is known to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dslc import graph as g
@@ -30,7 +30,8 @@ from dslc.plan.training import Group, Objective, TrainPlan
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType
 
 __all__ = [
-    "HostSchedule", "averaged_paths", "clipped", "count_update", "has_moved", "move_averages", "update_parameters",
+    "HostSchedule", "averaged_paths", "clipped", "count_update", "has_moved", "move_averages", "schedules_of",
+    "update_parameters",
 ]  # fmt: skip
 
 CLIP_EPSILON = 1e-6
@@ -79,9 +80,10 @@ def update_parameters(
     ``is_update`` says whether there is one (bool), None: there always is.
     """
     widest = _widest(gradients.values())
+    schedules = [schedule for _, _, schedule in schedules_of(objective)]
+    parts = dict.fromkeys(part for schedule in schedules for part in schedule.host_values())  # each once
     driven = tuple(
-        HostSchedule(state.label("host", f"{type(schedule).name}_{number}"), schedule)
-        for number, schedule in enumerate(_driven_schedules(objective.groups), 1)
+        HostSchedule(state.label("host", f"{type(part).name}_{number}"), part) for number, part in enumerate(parts, 1)
     )
     host = {
         one.schedule: state.read(
@@ -90,7 +92,7 @@ def update_parameters(
         for one in driven
     }
     total = None
-    if any(schedule.needs_total for schedule in _schedules(objective.groups)):
+    if any(schedule.needs_total for schedule in schedules):
         total = state.read(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
     updates: dict[ElementType, Update] = {}
     for group in objective.groups:
@@ -121,15 +123,14 @@ def _update_parameter(
             state.next[name] = chosen(is_update, moments[slot], before[slot])
 
 
-def _schedules(groups: Sequence[Group]) -> list[Schedule]:
-    """Return the schedules among the groups' hyper-parameters, in the order of the text."""
-    values = (getattr(group.optimizer, o.name) for group in groups for o in options_of(type(group.optimizer)))
-    return [value for value in values if isinstance(value, Schedule)]
-
-
-def _driven_schedules(groups: Sequence[Group]) -> list[FigureSchedule]:
-    """Return the schedules, or parts of them, that the host drives, each once."""
-    return list(dict.fromkeys(driven for schedule in _schedules(groups) for driven in schedule.host_values()))
+def schedules_of(objective: Objective) -> list[tuple[Group, str, Schedule]]:
+    """Return the schedules among the groups' hyper-parameters, with the names of these, in the order of the text."""
+    return [
+        (group, option.name, value)
+        for group in objective.groups
+        for option in options_of(type(group.optimizer))
+        if isinstance(value := getattr(group.optimizer, option.name), Schedule)
+    ]
 
 
 # --- counters and averages -----------------------------------------------------------------------------
