@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dslc.engine.outside import IndexFailure
-from dslc.engine.protocol import NEXT, Engine, LoadedGraph, Model
+from dslc.engine.protocol import NEXT, Engine, Model
 from dslc.errors.environment import INPUT_MISFIT
 
 __all__ = ["MetricRunner", "Predictor"]
@@ -35,7 +35,7 @@ class MetricRunner:
         self._graph = engine.load(eval_model)
         self._metrics = engine.load(metrics_model)
         names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
-        self._zeros = {name: np.zeros(_size(self._graph, name), self._graph.inputs[name].dtype) for name in names}
+        self._zeros = {name: self._graph.inputs[name].zeros() for name in names}
         self._collects = len(names) < len(self._graph.outputs)
         self.unmeasured: Sequence[str] = ()
         """What the last split had nothing to measure of: all of its targets are ignored, or all weights 0."""
@@ -93,10 +93,6 @@ def _is_empty(name: str, totals: Mapping[str, np.ndarray]) -> bool:
             if what in COUNTS:
                 counted.append(bool(total.any()))
     return bool(sites) and all(counted and not any(counted) for counted in sites.values())
-
-
-def _size(graph: LoadedGraph, name: str) -> tuple[int, ...]:
-    return tuple(d for d in graph.inputs[name].shape if isinstance(d, int))
 
 
 class Predictor:

@@ -35,6 +35,10 @@ class Port:
     dtype: np.dtype[Any]
     shape: tuple[int | str, ...]
 
+    def zeros(self) -> np.ndarray:
+        """Return zeros of the type, of the dimensions that are known."""
+        return np.zeros([size for size in self.shape if isinstance(size, int)], self.dtype)
+
     def match(self, array: np.ndarray, symbols: dict[str, int]) -> None:
         """Check an array against the type; record in ``symbols`` what the symbolic dimensions are.
 

@@ -17,7 +17,7 @@ from dslc.engine.protocol import Engine, Feed
 from dslc.run.feeding import Feeder
 from dslc.run.progress import Progress
 from dslc.run.resuming import Job
-from dslc.run.schedule import merges_single, total_updates
+from dslc.run.schedule import merges_single
 from dslc.run.weighting import Weighting
 
 __all__ = ["COMPLETE", "Course"]
@@ -44,7 +44,6 @@ class Course:
     ) -> None:  # fmt: skip
         self.train, self.dataset, self.artifacts = job.bound.train, job.bound.dataset, job.artifacts
         self.seed = self.train.seed
-        self.total_steps = total_updates(self.train, self.dataset.examples("train"))
         self.batches_per_epoch = batches_per_epoch
         self.weighting = weighting
         self.progress = progress
@@ -144,11 +143,8 @@ class Course:
         """
         now, self.progress = self.progress, replace(progress, history=self.progress.history)
         for name, array in state.items():
-            self.step.set_state(name, array)
-        if TOTAL in state:
-            self.step.set_state(TOTAL, np.asarray(self.total_steps, np.int64))
-        if FLUSH in state:
-            self.step.set_state(FLUSH, np.asarray(0, np.int64))
+            if name != TOTAL:  # the run's length, which may be another one since
+                self.step.set_state(name, np.zeros_like(array) if name == FLUSH else array)
         while self.progress.batches < now.batches:
             with closing(self.feeds()) as feeds:
                 for feed in feeds:

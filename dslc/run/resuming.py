@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from dslc.compile.artifacts import Artifacts
+from dslc.compile.update import schedules_of
 from dslc.data.binding import Bound
 from dslc.diagnostics import Diagnostic
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
-from dslc.library.schedules.schedule import FigureSchedule, Schedule
-from dslc.library.word import options_of
+from dslc.library.schedules.schedule import FigureSchedule
 from dslc.plan.training import TrainPlan
 from dslc.rewrite.passes import text_of
 from dslc.run.folder_files import Compiled
@@ -203,13 +203,9 @@ def changed_rates(
         return []
     found = []
     for objective in train.objectives:
-        lasting = [
-            (group, option.name, value)
-            for group in objective.groups
-            for option in options_of(type(group.optimizer))
-            if isinstance(value := getattr(group.optimizer, option.name), Schedule) and value.needs_total
-        ]
-        for group, name, value in lasting:
+        for group, name, value in schedules_of(objective):
+            if not value.needs_total:
+                continue
             whose = f" of '{objective.name}'" if len(train.objectives) > 1 else ""
             if len(objective.groups) > 1:
                 whose += f" over '{group.paths[0]}'" + f" and {len(group.paths) - 1} more" * (len(group.paths) > 1)

@@ -1,4 +1,4 @@
-"""How long training is: batches of an epoch, updates, and when to evaluate."""
+"""How long training is: batches of an epoch, and updates."""
 
 from __future__ import annotations
 

@@ -53,15 +53,20 @@ def weighting_of(train: TrainPlan, split: Split, engine: Engine) -> Weighting:
         Problem: E0524, an objective has nothing to learn from in any of them.
     """
     known: dict[Hashable, np.ndarray | None] = {}
+
+    def weights_of(site: Application) -> np.ndarray | None:
+        """Return what :func:`_weights` does, which computes it once for equal weights."""
+        assert isinstance(site.operation, Statistic)
+        weighting = site.operation.weighting(site.operands) or id(site)
+        if weighting not in known:
+            known[weighting] = _weights(site, split, engine)
+        return known[weighting]
+
     found: list[list[np.ndarray | None]] = []
     for objective in train.objectives:
-        terms = terms_of(objective.loss)
-        weights = [
-            _known_weights(train, term.site, split, engine, known) if term.varies else None
-            for term in (terms.terms if terms else ())
-        ]
-        sites = varying_sites(objective.loss)
-        each = weights if terms else [_known_weights(train, site, split, engine, known) for site in sites]
+        terms, sites = terms_of(objective.loss), varying_sites(objective.loss)
+        weights = [weights_of(term.site) if term.varies else None for term in terms.terms] if terms else []
+        each = weights if terms else map(weights_of, sites)
         if sites and all(one is not None and not one.any() for one in each):
             raise nothing_to_learn(objective)
         found.append(weights or [None])
@@ -77,38 +82,21 @@ def nothing_to_learn(objective: Objective) -> Problem:
     ).at(objective.span)
 
 
-def _known_weights(
-    train: TrainPlan, site: Application, split: Split, engine: Engine,
-    known: dict[Hashable, np.ndarray | None],
-) -> np.ndarray | None:  # fmt: skip
-    """Return what :func:`_weights` does, which it computes once for equal weights."""
-    assert isinstance(site.operation, Statistic)
-    weighting = site.operation.weighting(site.operands) or id(site)
-    if weighting not in known:
-        known[weighting] = _weights(train, site, split, engine)
-    return known[weighting]
-
-
-def _weights(train: TrainPlan, site: Application, split: Split, engine: Engine) -> np.ndarray | None:
+def _weights(site: Application, split: Split, engine: Engine) -> np.ndarray | None:
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
     operation, operands = site.operation, site.operands[1:]
     assert isinstance(operation, Statistic)
-    inputs = operands_of(site)
+    sources = (application.operation for application in applications_of(*operands))
+    inputs = list(dict.fromkeys(source.key for source in sources if isinstance(source, Placeholder)))
     if not operation.averages or not fields_only(*operands) or not all(key in split.fields for key in inputs):
         return None
     source, ignored = operands[0].application.operation, operation.ignored
     target = split.fields[source.key] if isinstance(source, Placeholder) and len(operands) == 1 else None
     if ignored is not None and target is not None and not (target == ignored).any():
         return None  # the usual case
-    builder = Builder(f"{train.name}.weights")
+    builder = Builder("weights")
     tensors = Lowering.open(builder, operands, inputs=inputs).emit(*operands)
     builder.output("weights", operation.example_weights(site.operands[0].type.element, *tensors))
     weights = Predictor(save_model(builder.model()), engine).run({key: split.fields[key] for key in inputs}, CHUNK)
     found = weights["weights"].astype(np.float64)
     return None if len(found) and found[0] and (found == found[0]).all() else found
-
-
-def operands_of(site: Application) -> list[str]:
-    """Return the data fields that a statistic's weights follow from."""
-    sources = (a.operation for a in applications_of(*site.operands[1:]))
-    return list(dict.fromkeys(source.key for source in sources if isinstance(source, Placeholder)))

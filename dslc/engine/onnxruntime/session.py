@@ -116,12 +116,14 @@ class Graph:
     """Of the tensors that are computed on the way, as far as the model tells."""
 
     def __post_init__(self) -> None:
+        from dslc.graph.model import proto_nodes
+
         proto = self._proto()
         weights = {tensor.name for tensor in proto.graph.initializer}
         self.inputs = {v.name: _port(v) for v in proto.graph.input if v.name not in weights}
         self.outputs = {v.name: _port(v) for v in proto.graph.output}
         self._shapes = [_shape(v) for v in proto.graph.value_info]
-        for node in _nodes(proto.graph):
+        for node in proto_nodes(proto.graph):
             is_safe = node.op_type in ARITHMETIC
             for name in node.output:
                 if name in self.outputs:
@@ -250,9 +252,11 @@ class Graph:
         That is an IndexFailure where an index was outside of its range, else a NodeFailure; the node's name and origin
         are found.
         """
+        from dslc.graph.model import proto_nodes
+
         if (outside := self._outside(feeds)) is not None:
             return outside.failure
-        nodes = {node.name: node for node in _nodes(self._proto().graph)}
+        nodes = {node.name: node for node in proto_nodes(self._proto().graph)}
         kind, name, text = _parse(error)
         if name not in nodes:  # an optimized graph has fused nodes: the plain one fails in a node that we made
             try:
@@ -292,17 +296,6 @@ def _plain(message: str) -> str:
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
     message = re.sub(r"\S+\.(?:cc|h|cu|cuh):\d+ (?:[^()\n]*\([^()\n]*\)(?: const| mutable)? (?=\S))?", "", message)
     return " ".join(message.split())
-
-
-def _nodes(graph: Any) -> list[Any]:
-    """Return the nodes of a graph and of the graphs inside of them."""
-    found = []
-    for node in graph.node:
-        found.append(node)
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                found += _nodes(inner)
-    return found
 
 
 def _port(value: Any) -> Port:

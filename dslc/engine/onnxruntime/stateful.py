@@ -57,29 +57,17 @@ class BoundFeed(Feed):
 
 
 class StatefulRunner(Runner):
-    """Graphs on buffers that are inputs and outputs by turns.
+    """Graphs on buffers that are inputs and outputs by turns, opened as :meth:`Engine.open` says.
 
-    Args:
-        graphs: the graphs, in the order in which they run within a step.
-        state: the initial state: arrays, which are copied, or ``OrtValue`` on loan from another recurrence, which
-            no graph may change.
-        settings: how to run them.
-        constants: further inputs (``OrtValue``) that graphs read and that are not part of the state.
-
-    Raises:
-        Problem: E0606, a graph does not fit the state.
+    Buffers on loan, and the constants, are of type ``OrtValue``.
     """
 
     def __init__(
-        self,
-        graphs: Sequence[Graph],
-        state: Mapping[str, Any],
-        settings: Settings,
+        self, graphs: Sequence[Graph], state: Mapping[str, Any], settings: Settings,
         constants: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.settings = settings
+    ) -> None:  # fmt: skip
+        self.settings, self.graphs = settings, graphs
         self._constants = dict(constants or {})
-        self.graphs = graphs
         self._changed = [
             [name.removesuffix(NEXT) for name in graph.outputs if name.endswith(NEXT)] for graph in self.graphs
         ]
@@ -98,7 +86,6 @@ class StatefulRunner(Runner):
             if port.name != SEED and port.name not in state and port.name not in self._constants
         }
         self._seed = place(np.array(0, np.int64), settings.provider)
-        self._parity = dict.fromkeys(state, 0)
         self._phase = 0
         self._seed_value = 0
         self._feeds: dict[tuple[Any, ...], BoundFeed] = {}

@@ -34,10 +34,7 @@ class LaidOpen:
         self.probes = probed(load_model(model))
         self._predictor = Predictor(self.probes.data, engine)
         self.outputs = tuple(self._predictor.graph.outputs)
-        self.zeros = {
-            name: np.zeros([size for size in port.shape if isinstance(size, int)], port.dtype)
-            for name, port in self._predictor.graph.inputs.items()
-        }
+        self.zeros = {name: port.zeros() for name, port in self._predictor.graph.inputs.items()}
         """Zeros for every input, of which some may be accumulators."""
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
