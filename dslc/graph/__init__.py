@@ -1,4 +1,4 @@
-"""Building, typing, simplifying and checking ONNX graphs.
+"""Building typed ONNX graphs.
 
 The names below are the vocabulary of everything that emits ONNX: ``from dslc import graph as g``, then
 ``g.exp(x) @ w``. They are loaded when the first of them is used, because onnx-ir takes half a second to import,

@@ -1,8 +1,8 @@
 """Building ONNX graphs from typed tensors.
 
-A :class:`Builder` owns one graph; a :class:`Tensor` is a value of it with its exact type. The functions
-in the neighbouring modules make nodes; each derives its result's type, so every value is typed from
-birth and no shape inference is needed. Types are kept with the values (:func:`type_of`).
+A :class:`Builder` owns one graph; a :class:`Tensor` is a value of it with its exact type. The functions of
+:mod:`dslc.graph.ops` make nodes; each derives its result's type, so every value is typed from birth and no shape
+inference is needed. Types are kept with the values (:func:`type_of`).
 
 Names: a node's outputs are named ``<scope>/<operator>``, counted where that repeats (``graph`` outside of any
 scope), so that no name of the spec is one of theirs; graph inputs, state and outputs bear the names that the artifacts
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from operator import add, mul
 from typing import TypeAlias
 
 import numpy as np
@@ -32,7 +34,6 @@ from dslc.types import (
     bounds,
     broadcast,
     broadcast_types,
-    evaluate,
     symbols_of,
 )
 
@@ -203,7 +204,7 @@ class Builder:
     def parameter(self, name: str, array: np.ndarray) -> Tensor:
         """Add a weight that lives inside the graph."""
         self._counts[name] = self._counts.get(name, 0) + 1
-        return self._initializer(name, array)
+        return Tensor(self, add_initializer(self.graph, name, array))
 
     def constant(self, value: np.ndarray | Number | Sequence[int], element: ElementType | None = None) -> Tensor:
         """Return a constant; equal ones are stored once."""
@@ -211,12 +212,9 @@ class Builder:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             text = f"constant/{array.item()}" if array.ndim == 0 else "constant/array"
-            self._constants[key] = self._initializer(self.unique(text), array.copy())
+            self._constants[key] = Tensor(self, add_initializer(self.graph, self.unique(text), array.copy()))
             self._constants[key].value.meta["constant"] = True
         return self._constants[key]
-
-    def _initializer(self, name: str, array: np.ndarray) -> Tensor:
-        return Tensor(self, add_initializer(self.graph, name, array))
 
     def node(
         self,
@@ -272,19 +270,12 @@ class Builder:
         return self.once(dimension, lambda: self._computed(dimension))
 
     def _computed(self, dimension: Symbolic) -> Tensor:
-        total: Tensor | None = None
-        for monomial, coefficient in dimension.terms.items():
-            product: Tensor | None = None
-            for atom in monomial:
-                factor = self._atom(dimension, atom)
-                product = factor if product is None else product * factor
-            if product is None:
-                product = self.constant([coefficient], INT64)
-            elif coefficient != 1:
-                product = product * self.constant([coefficient], INT64)
-            total = product if total is None else total + product
-        assert total is not None
-        return total
+        def factors(atoms: Sequence[object], coefficient: int) -> Iterator[Tensor]:
+            yield from (self._atom(dimension, atom) for atom in atoms)
+            if coefficient != 1 or not atoms:
+                yield self.constant([coefficient], INT64)
+
+        return reduce(add, (reduce(mul, factors(*term)) for term in dimension.terms.items()))
 
     def _atom(self, dimension: Symbolic, atom: object) -> Tensor:
         operator = getattr(atom, "operator", "")
@@ -300,7 +291,7 @@ class Builder:
     def shape(self, shape: Sequence[Dimension], *, signed: bool = False) -> Tensor:
         """Return the run-time value of a shape as int64[rank]; ``signed``: of numbers that may be negative."""
         if all(isinstance(d, int) for d in shape):
-            return self.constant(np.array([evaluate(d, {}) for d in shape], dtype=np.int64))
+            return self.constant(np.array(shape, np.int64))
         parts = [self.dimension(d) if signed else self.size(d) for d in shape]
         type = TensorType(INT64, (len(shape),))
         result = parts[0] if len(parts) == 1 else self.node("Concat", parts, [type], {"axis": 0})

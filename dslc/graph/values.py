@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain, count
 
 import numpy as np
 import onnx_ir as ir
@@ -12,11 +13,11 @@ from dslc.targets import Target
 from dslc.types import ElementType, TensorType
 
 __all__ = [
-    "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "bodies_of", "captured_by",
-    "constant_value", "makers_of", "nodes_of", "onnx_type", "operands_of", "stamp", "target_of", "type_of",
+    "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "become", "bodies_of", "captured_by",
+    "constant_value", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of", "stamp", "target_of", "type_of",
 ]  # fmt: skip
 
-Attribute = int | float | str | Sequence[int] | Sequence[float] | ir.Graph
+Attribute = int | float | str | Sequence[int] | Sequence[float] | np.ndarray | ir.Graph
 
 
 def type_of(value: ir.Value) -> TensorType:
@@ -54,11 +55,8 @@ def _onnx_types(type: TensorType) -> tuple[ir.TensorType, ir.Shape]:
 def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     """Add a constant to the outermost graph under a name, counted if that is taken; see :meth:`Builder.constant`."""
     graph = graph.meta.get("root", graph)
-    unique, count = name, 1
-    while unique in graph.initializers:
-        count += 1
-        unique = f"{name}_{count}"
-    value = add_initializer(graph, unique, array)
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    value = add_initializer(graph, next(one for one in names if one not in graph.initializers), array)
     value.meta["constant"] = True
     return value
 
@@ -86,6 +84,8 @@ def attribute_of(name: str, value: Attribute) -> ir.Attr:
     """Return an attribute of a node."""
     if isinstance(value, ir.Graph):
         return ir.AttrGraph(name, value)
+    if isinstance(value, np.ndarray):
+        return ir.AttrTensor(name, ir.Tensor(value))
     if isinstance(value, str):
         return ir.AttrString(name, value)
     if isinstance(value, (bool, int, np.integer)):
@@ -98,6 +98,24 @@ def attribute_of(name: str, value: Attribute) -> ir.Attr:
     if values and isinstance(values[0], float):
         return ir.AttrFloat32s(name, [float(v) for v in values])
     return ir.AttrInt64s(name, [int(v) for v in values])
+
+
+def operand(node: ir.Node, index: int) -> ir.Value:
+    """Return an operand that is there."""
+    value = node.inputs[index]
+    assert value is not None
+    return value
+
+
+def become(node: ir.Node, operator: str, operands: Sequence[ir.Value | None], **attributes: Attribute) -> bool:
+    """Turn a node into another operator of the same result; return True, as what tells that it changed something."""
+    node.op_type = operator
+    node.resize_inputs(len(operands))
+    for index, value in enumerate(operands):
+        node.replace_input_with(index, value)
+    node.attributes.clear()
+    node.attributes.update((name, attribute_of(name, value)) for name, value in attributes.items())
+    return True
 
 
 # --- graphs in the graph ---------------------------------------------------------------------------

@@ -13,12 +13,21 @@ from itertools import dropwhile, takewhile
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import add_constant, constant_value, stamp, type_of
+from dslc.graph.values import (
+    Attribute,
+    add_constant,
+    attribute_of,
+    become,
+    constant_value,
+    operand,
+    stamp,
+    type_of,
+)
 from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast, element_count
 
 __all__ = [
-    "BROADCASTING", "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "become",
-    "constant", "insert", "is_repeated_slowly", "is_used_once", "reshaped", "shape_constant", "trailing_ones",
+    "BROADCASTING", "BROADCASTS", "NEUTRAL", "RESHAPES", "SCALARS", "SIGNS", "TRANSPOSES", "Rule", "Rules", "constant",
+    "insert", "is_repeated_slowly", "is_used_once", "reshaped", "shape_constant", "trailing_ones",
 ]  # fmt: skip
 
 Rule = Callable[[ir.Node], bool]
@@ -56,37 +65,28 @@ def _become_value(node: ir.Node, value: ir.Value) -> bool:
     return True
 
 
-def become(node: ir.Node, operator: str, operands: Sequence[ir.Value], **attributes: Sequence[int]) -> bool:
-    """Turn the node into another operator of the same result."""
-    node.op_type = operator
-    node.resize_inputs(len(operands))
-    for index, value in enumerate(operands):
-        node.replace_input_with(index, value)
-    node.attributes.clear()
-    for name, values in attributes.items():
-        node.attributes[name] = ir.AttrInt64s(name, list(values))
-    return True
-
-
 def constant(node: ir.Node, name: str, number: np.ndarray) -> ir.Value:
     """Add a constant on behalf of a node."""
     assert node.graph is not None
     return add_constant(node.graph, f"{node.name}/{name}", np.asarray(number))
 
 
-def insert(before: ir.Node, name: str, node: ir.Node, type: TensorType) -> ir.Value:
+def insert(
+    before: ir.Node, name: str, type: TensorType, operator: str, *operands: ir.Value, **attributes: Attribute
+) -> ir.Value:
     """Put a new node, with one result of that type, in front of another, on whose behalf it is made."""
-    node.name = f"{before.name}/{name}"
+    made = [attribute_of(*attribute) for attribute in attributes.items()]
+    node = ir.Node("", operator, operands, made, name=f"{before.name}/{name}")
     node.metadata_props.update(before.metadata_props)
-    stamp(node.outputs[0], node.name, type)
+    stamp(node.outputs[0], f"{before.name}/{name}", type)
     before.prepend(node)
     return node.outputs[0]
 
 
 def reshaped(before: ir.Node, name: str, value: ir.Value, shape: Shape) -> ir.Value:
     """Put a Reshape in front of a node; only one of the sizes may be unknown."""
-    operands = [value, shape_constant(before, f"{name}/shape", shape)]
-    return insert(before, name, ir.Node("", "Reshape", operands), type_of(value).with_shape(shape))
+    sizes = shape_constant(before, f"{name}/shape", shape)
+    return insert(before, name, type_of(value).with_shape(shape), "Reshape", value, sizes)
 
 
 def shape_constant(node: ir.Node, name: str, shape: Shape) -> ir.Value:
@@ -99,38 +99,49 @@ def shape_constant(node: ir.Node, name: str, shape: Shape) -> ir.Value:
 
 def _drop_neutral(node: ir.Node) -> bool:
     """x + 0, x - 0, x * 1, x / 1, x ** 1, Identity."""
-    left = _operand(node, 0)
+    left = operand(node, 0)
     if node.op_type == "Identity":
         return _become_value(node, left)
-    right = _operand(node, 1)
+    right = operand(node, 1)
     neutral = 0 if node.op_type in {"Add", "Sub"} else 1
     if _scalar(right) == neutral:
         return _become_value(node, left)
     return node.op_type in {"Add", "Mul"} and _scalar(left) == neutral and _become_value(node, right)
 
 
-def _scaled(node: ir.Node) -> tuple[ir.Value, np.ndarray, bool] | None:
-    """Read x * c, c * x, x / c or -x as (x, c, is it a division?)."""
-    if node.op_type == "Neg":
-        return _operand(node, 0), np.asarray(-1, type_of(_operand(node, 0)).element.numpy), False
-    if node.op_type not in {"Mul", "Div"}:
+_WithNumber = tuple[ir.Value, np.ndarray, bool]
+"""An operand, the number that it is joined with, and whether by the inverse operator: Div, or Sub."""
+
+
+def _with_number(node: ir.Node, operator: str, inverse: str) -> _WithNumber | None:
+    """Read x * c, c * x, x / c or -x, or what is like it of sums."""
+    if node.op_type == "Neg" and operator == "Mul":
+        return operand(node, 0), np.asarray(-1, type_of(operand(node, 0)).element.numpy), False
+    if node.op_type not in {operator, inverse}:
         return None
-    left, right = (_operand(node, index) for index in (0, 1))
-    if (factor := _scalar(right)) is not None:
-        return left, factor, node.op_type == "Div"
-    if node.op_type == "Mul" and (factor := _scalar(left)) is not None:
-        return right, factor, False
+    left, right = (operand(node, index) for index in (0, 1))
+    if (number := _scalar(right)) is not None:
+        return left, number, node.op_type == inverse
+    if node.op_type == operator and (number := _scalar(left)) is not None:
+        return right, number, False
     return None
+
+
+def _chain(node: ir.Node, operator: str, inverse: str) -> tuple[_WithNumber, _WithNumber] | None:
+    """Read a node and what makes its operand, for it alone; None where they are not two such operators."""
+    outer = _with_number(node, operator, inverse)
+    maker = outer[0].producer() if outer and is_used_once(outer[0]) else None
+    inner = _with_number(maker, operator, inverse) if maker is not None and not maker.domain else None
+    if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
+        return None
+    return inner, outer
 
 
 def _join_factors(node: ir.Node) -> bool:
     """(x * a) * b = x * (a b), and so with divisions and signs."""
-    outer = _scaled(node)
-    maker = outer[0].producer() if outer and is_used_once(outer[0]) else None
-    inner = _scaled(maker) if maker is not None and not maker.domain else None
-    if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
+    if (chain := _chain(node, "Mul", "Div")) is None:
         return False
-    (_, b, divides_b), (x, a, divides_a) = outer, inner
+    (x, a, divides_a), (_, b, divides_b) = chain
     if (divides_a or divides_b) and not type_of(x).element.is_float:
         return False
     with np.errstate(all="ignore"):
@@ -148,35 +159,20 @@ def _is_ordinary(number: np.ndarray) -> bool:
 
 def _join_terms(node: ir.Node) -> bool:
     """(x + a) + b = x + (a + b), and so with differences."""
-    outer = _shifted(node)
-    maker = outer[0].producer() if outer and is_used_once(outer[0]) else None
-    inner = _shifted(maker) if maker is not None and not maker.domain else None
-    if outer is None or inner is None or type_of(inner[0]) != type_of(node.outputs[0]):
+    if (chain := _chain(node, "Add", "Sub")) is None:
         return False
     with np.errstate(all="ignore"):
-        term = inner[1] + outer[1]
-    return become(node, "Add", [inner[0], constant(node, "term", term)])
-
-
-def _shifted(node: ir.Node) -> tuple[ir.Value, np.ndarray] | None:
-    """Read x + c, c + x or x - c as (x, c)."""
-    if node.op_type not in {"Add", "Sub"}:
-        return None
-    left, right = (_operand(node, index) for index in (0, 1))
-    if (term := _scalar(right)) is not None:
-        return left, (term if node.op_type == "Add" else -term)
-    if node.op_type == "Add" and (term := _scalar(left)) is not None:
-        return right, term
-    return None
+        a, b = (-number if is_subtracted else number for _, number, is_subtracted in chain)
+        return become(node, "Add", [chain[0][0], constant(node, "term", a + b)])
 
 
 def _drop_signs(node: ir.Node) -> bool:
     """x + (-y) = x - y, (-x) + y = y - x, x - (-y) = x + y."""
-    left, right = (_operand(node, index) for index in (0, 1))
+    left, right = (operand(node, index) for index in (0, 1))
     if negated := _made_by(right, "Neg"):
-        return become(node, "Sub" if node.op_type == "Add" else "Add", [left, _operand(negated, 0)])
+        return become(node, "Sub" if node.op_type == "Add" else "Add", [left, operand(negated, 0)])
     if node.op_type == "Add" and (negated := _made_by(left, "Neg")):
-        return become(node, "Sub", [right, _operand(negated, 0)])
+        return become(node, "Sub", [right, operand(negated, 0)])
     return False
 
 
@@ -208,10 +204,10 @@ def _join_transposes(node: ir.Node) -> bool:
         return False
     permutation = [inner.attributes["perm"].as_ints()[axis] for axis in node.attributes["perm"].as_ints()]
     if permutation == list(range(len(permutation))):
-        return _become_value(node, _operand(inner, 0))
+        return _become_value(node, operand(inner, 0))
     if _swaps_last_axes(node) and all(use.node.op_type in {"MatMul", "Transpose"} for use in node.outputs[0].uses()):
         return False
-    return become(node, "Transpose", [_operand(inner, 0)], perm=permutation)
+    return become(node, "Transpose", [operand(inner, 0)], perm=permutation)
 
 
 def _transpose_product(node: ir.Node) -> bool:
@@ -220,13 +216,13 @@ def _transpose_product(node: ir.Node) -> bool:
     left = _made_by(product.inputs[0], "Transpose") if product else None
     if product is None or left is None or not is_used_once(product.outputs[0]) or not _swaps_last_axes(left):
         return False
-    a, b = _operand(left, 0), _operand(product, 1)
+    a, b = operand(left, 0), operand(product, 1)
     if type_of(a).rank != type_of(b).rank:
         return False
     # reuse the node of A' for B': its own result has no other use, or stays for those who have one
     other = _made_by(b, "Transpose")
     if other is not None and _swaps_last_axes(other):
-        return become(node, "MatMul", [_operand(other, 0), a])
+        return become(node, "MatMul", [operand(other, 0), a])
     if not is_used_once(left.outputs[0]):
         return False
     become(node, "MatMul", [_transposed(node, b), a])
@@ -244,14 +240,13 @@ def _transposed(before: ir.Node, matrices: ir.Value) -> ir.Value:
     """Insert a Transpose of matrices in front of a node."""
     type = type_of(matrices)
     *others, rows, columns = range(type.rank)
-    transpose = ir.Node("", "Transpose", [matrices], [ir.AttrInt64s("perm", [*others, columns, rows])])
-    shape = (*type.shape[:-2], type.shape[-1], type.shape[-2])
-    return insert(before, "transposed", transpose, type.with_shape(shape))
+    turned = type.with_shape((*type.shape[:-2], type.shape[-1], type.shape[-2]))
+    return insert(before, "transposed", turned, "Transpose", matrices, perm=[*others, columns, rows])
 
 
 def _drop_cast(node: ir.Node) -> bool:
     """A Cast to the type that is there already."""
-    return _become_value(node, _operand(node, 0))
+    return _become_value(node, operand(node, 0))
 
 
 BROADCASTING = (
@@ -269,7 +264,7 @@ def _skip_broadcast(node: ir.Node) -> bool:
         maker = value.producer() if value is not None else None
         if maker is None or maker.domain or maker.op_type not in {"Expand", "Unsqueeze", "Reshape"}:
             continue
-        source = _operand(maker, 0)
+        source = operand(maker, 0)
         shape = type_of(source).shape
         if maker.op_type != "Expand" and (
             _significant(shape) != _significant(shapes[index]) or is_repeated_slowly(shape, result)
@@ -303,12 +298,6 @@ def trailing_ones(shape: Shape) -> int:
 def _significant(shape: Sequence[Dimension]) -> list[Dimension]:
     """A shape without its leading ones."""
     return list(dropwhile(lambda size: size == 1, shape))
-
-
-def _operand(node: ir.Node, index: int) -> ir.Value:
-    value = node.inputs[index]
-    assert value is not None
-    return value
 
 
 NEUTRAL: Rules = {

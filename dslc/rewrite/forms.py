@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import constant_value, target_of, type_of
+from dslc.graph.values import become, constant_value, operand, target_of, type_of
 from dslc.rewrite.algebra import (
     BROADCASTING,
     Rules,
-    become,
     constant,
     insert,
     is_repeated_slowly,
@@ -28,13 +27,12 @@ def _expand_softplus(node: ir.Node) -> bool:
     log1p(e) is log(u) - ((u - 1) - e) / u, where u is 1 + e rounded and what follows corrects that to first order.
     All steps together take less than half the time of a Softplus, and err less.
     """
-    x, type = node.inputs[0], type_of(node.outputs[0])
-    assert x is not None
+    x, type = operand(node, 0), type_of(node.outputs[0])
     if type.element is not FLOAT32:
         return False
 
     def step(name: str, operator: str, *operands: ir.Value) -> ir.Value:
-        return insert(node, name, ir.Node("", operator, operands), type)
+        return insert(node, name, type, operator, *operands)
 
     one = constant(node, "one", np.array(1, type.element.numpy))
     e = step("exp", "Exp", step("minus", "Neg", step("distance", "Abs", x)))
@@ -50,8 +48,7 @@ def _multiply_by_identity(node: ir.Node) -> bool:
     The runtime takes a transposed operand into the product, which all threads share. Its Transpose works in one thread,
     and writes one element after the other where there are fewer than 32 channels.
     """
-    x = node.inputs[0]
-    assert x is not None
+    x = operand(node, 0)
     type, result = type_of(x), type_of(node.outputs[0])
     permutation = list(node.attributes["perm"].as_ints())
     if type.rank < 3 or permutation != [0, *range(2, type.rank), 1] or type.element is not FLOAT32:
@@ -64,10 +61,10 @@ def _multiply_by_identity(node: ir.Node) -> bool:
     if not 1 < channels <= target.moved_channels:
         return False  # one channel need not be moved at all
     rows = reshaped(node, "rows", x, (type.shape[0], channels, points))
-    swap = ir.Node("", "Transpose", [rows], [ir.AttrInt64s("perm", [0, 2, 1])])
-    columns = insert(node, "columns", swap, type.with_shape((type.shape[0], points, channels)))
+    swapped = type.with_shape((type.shape[0], points, channels))
+    columns = insert(node, "columns", swapped, "Transpose", rows, perm=[0, 2, 1])
     identity = constant(node, "identity", np.eye(channels, dtype=np.float32))
-    product = insert(node, "product", ir.Node("", "MatMul", [columns, identity]), type_of(columns))
+    product = insert(node, "product", swapped, "MatMul", columns, identity)
     return become(node, "Reshape", [product, shape_constant(node, "shape", result.shape)])
 
 

@@ -19,6 +19,7 @@ from dslc.errors.environment import UNKNOWN_PASS
 from dslc.graph.values import (
     NESTING,
     add_constant,
+    become,
     bodies_of,
     constant_value,
     makers_of,
@@ -296,7 +297,7 @@ def _copy(node: ir.Node, first: ir.Node) -> bool:
     source = first.outputs[0]
     for use in list(node.outputs[0].uses()):
         use.node.replace_input_with(use.idx, source)
-    return algebra.become(node, "Identity", [source])
+    return become(node, "Identity", [source])
 
 
 def _merge_constants(graph: ir.Graph) -> bool:

@@ -8,7 +8,7 @@ from math import prod
 
 import onnx_ir as ir
 
-from dslc.graph.values import makers_of, nodes_of, target_of, type_of
+from dslc.graph.values import Attribute, become, makers_of, nodes_of, operand, target_of, type_of
 from dslc.rewrite.algebra import insert, is_used_once, reshaped
 from dslc.types import FLOAT32
 
@@ -88,9 +88,7 @@ def _operands(node: ir.Node | None, operator: str) -> list[tuple[ir.Value, ir.Va
     """Return both operands of a node, either way round, if it is this operator."""
     if node is None or node.op_type != operator or node.domain:
         return []
-    left, right = node.inputs
-    assert left is not None
-    assert right is not None
+    left, right = operand(node, 0), operand(node, 1)
     return [(left, right), (right, left)]
 
 
@@ -119,18 +117,14 @@ def _convolve(node: ir.Node, found: _ScaledAndShifted) -> None:
         reshaped(node, "weight", found.scale, (channels, 1, *[1] * axes)),
         reshaped(node, "bias", found.shift, (channels,)),
     ]
-    attributes = [
-        ir.AttrInt64s("kernel_shape", [1] * axes), ir.AttrInt64s("strides", [1] * axes),
-        ir.AttrInt64s("dilations", [1] * axes), ir.AttrInt64s("pads", [0] * 2 * axes), ir.AttrInt64("group", channels),
-    ]  # fmt: skip
-    if found.rest is not None:
-        operands = [insert(node, "scaled", ir.Node("", "Conv", operands, attributes), type), found.rest]
+    ones, pads = [1] * axes, [0] * 2 * axes
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": ones, "strides": ones, "dilations": ones, "pads": pads, "group": channels,
+    }  # fmt: skip
+    if found.rest is None:
+        become(node, "Conv", operands, **attributes)
     else:
-        node.op_type = "Conv"
-        node.resize_inputs(len(operands))
-        node.attributes.update({attribute.name: attribute for attribute in attributes})
-    for index, value in enumerate(operands):
-        node.replace_input_with(index, value)
+        become(node, "Add", [insert(node, "scaled", type, "Conv", *operands, **attributes), found.rest])
     assert node.graph is not None
     for one in found.replaced:
         node.graph.remove(one, safe=True)

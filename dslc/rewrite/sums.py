@@ -7,8 +7,8 @@ from itertools import takewhile
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import constant_value, onnx_type, type_of
-from dslc.rewrite.algebra import Rules, become, constant, insert, reshaped, shape_constant
+from dslc.graph.values import become, constant_value, makers_of, onnx_type, operand, type_of
+from dslc.rewrite.algebra import Rules, constant, insert, reshaped, shape_constant
 from dslc.types import FLOAT32, FLOAT64, INT64, Dimension, TensorType, element_count
 
 __all__ = ["SUMS"]
@@ -21,8 +21,7 @@ def _multiply_by_ones(node: ir.Node) -> bool:
     over the first axes, or over the first and the last, take 1.3 to 10 times as long as its products do; over all axes,
     or the last ones alone, they are fast.
     """
-    x, result = node.inputs[0], type_of(node.outputs[0])
-    assert x is not None
+    x, result = operand(node, 0), type_of(node.outputs[0])
     type, axes = type_of(x), _axes(node)
     first = len(list(takewhile(lambda pair: pair[0] == pair[1], enumerate(axes))))
     last = type.rank - (len(axes) - first)
@@ -42,15 +41,14 @@ def _multiply_by_ones(node: ir.Node) -> bool:
     row = matrix.with_shape((width,))
     if result == row:
         return become(node, operator, operands)
-    total = insert(node, "row", ir.Node("", operator, operands), row)
+    total = insert(node, "row", row, operator, *operands)
     return become(node, "Reshape", [total, shape_constant(node, "shape", result.shape)])
 
 
 def _axes(node: ir.Node) -> list[int]:
     """Return the axes that are reduced, counted from the front; none where they aren't known or all are."""
     known = constant_value(axes) if len(node.inputs) > 1 and (axes := node.inputs[1]) is not None else None
-    assert node.inputs[0] is not None
-    return [] if known is None else sorted(int(axis) % type_of(node.inputs[0]).rank for axis in known)
+    return [] if known is None else sorted(int(axis) % type_of(operand(node, 0)).rank for axis in known)
 
 
 def _sums_of_rows(node: ir.Node, x: ir.Value, matrix: TensorType, points: int) -> ir.Value:
@@ -59,8 +57,8 @@ def _sums_of_rows(node: ir.Node, x: ir.Value, matrix: TensorType, points: int) -
     number = constant(node, "points", np.array([1, points], np.int64))
     ones = _filled(node, "points/ones", number, matrix.with_shape((1, points)))
     rows = reshaped(node, "rows", x, (count, points))
-    product = ir.Node("", "Gemm", [ones, rows], [ir.AttrInt64("transB", 1)])
-    return reshaped(node, "matrix", insert(node, "points/sum", product, matrix.with_shape((1, count))), matrix.shape)
+    sums = insert(node, "points/sum", matrix.with_shape((1, count)), "Gemm", ones, rows, transB=1)
+    return reshaped(node, "matrix", sums, matrix.shape)
 
 
 def _summed(node: ir.Node, rows: ir.Value, type: TensorType, points: Dimension) -> tuple[str, list[ir.Value]]:
@@ -71,15 +69,12 @@ def _summed(node: ir.Node, rows: ir.Value, type: TensorType, points: Dimension) 
     ones = _ones(node, rows, type)
     if node.op_type == "ReduceSum":
         return "MatMul", [ones, rows]
-    total = insert(node, "sum", ir.Node("", "MatMul", [ones, rows]), type.with_shape(type.shape[1:]))
-    maker = ones.producer()
-    assert maker is not None
-    single = type.with_shape((1,))
-    cast = ir.Node("", "Cast", maker.inputs, [ir.AttrInt64("to", onnx_type(type.element))])
-    count = insert(node, "count", cast, single)
+    total = insert(node, "sum", type.with_shape(type.shape[1:]), "MatMul", ones, rows)
+    (maker,), single = makers_of([ones]), type.with_shape((1,))
+    count = insert(node, "count", single, "Cast", operand(maker, 0), to=onnx_type(type.element))
     if points != 1:
         factor = constant(node, "factor", np.array([points], type.element.numpy))
-        count = insert(node, "total", ir.Node("", "Mul", [count, factor]), single)
+        count = insert(node, "total", single, "Mul", count, factor)
     return "Div", [total, count]
 
 
@@ -105,8 +100,7 @@ def _ones(node: ir.Node, rows: ir.Value, type: TensorType) -> ir.Value:
 
 
 def _filled(before: ir.Node, name: str, number: ir.Value, type: TensorType) -> ir.Value:
-    one = ir.AttrTensor("value", ir.Tensor(np.ones(1, type.element.numpy)))
-    return insert(before, name, ir.Node("", "ConstantOfShape", [number], [one]), type)
+    return insert(before, name, type, "ConstantOfShape", number, value=np.ones(1, type.element.numpy))
 
 
 def _number(before: ir.Node, name: str, value: ir.Value, type: TensorType) -> ir.Value:
@@ -114,8 +108,7 @@ def _number(before: ir.Node, name: str, value: ir.Value, type: TensorType) -> ir
     count = type.shape[0]
     if isinstance(count, int):
         return constant(before, name, np.array([count], np.int64))
-    shape = ir.Node("", "Shape", [value], [ir.AttrInt64("start", 0), ir.AttrInt64("end", 1)])
-    return insert(before, name, shape, TensorType(INT64, (1,)))
+    return insert(before, name, TensorType(INT64, (1,)), "Shape", value, start=0, end=1)
 
 
 SUMS: Rules = {operator: [_multiply_by_ones] for operator in ("ReduceSum", "ReduceMean")}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-__all__ = ["Inexpressible", "Place", "Rule", "Rules", "constant_of", "element_of", "rank_of"]
+from dslc.graph.values import Attribute, attribute_of, become
 
-Attribute: TypeAlias = "int | float | str | Sequence[int] | np.ndarray"
+__all__ = ["Inexpressible", "Place", "Rule", "Rules", "constant_of", "element_of", "rank_of"]
 
 
 class Inexpressible(Exception):
@@ -91,7 +91,7 @@ class Place:
     ) -> ir.Value:
         """Put a node with one result before this one, in its newest form; return the result."""
         name = self._unique(f"{self.node.name}/{operator}")
-        made = ir.Node("", operator, operands, _attributes(attributes), name=name)
+        made = ir.Node("", operator, operands, [attribute_of(*pair) for pair in attributes.items()], name=name)
         made.metadata_props.update(self.node.metadata_props)
         result = made.outputs[0]
         result.name, result.shape = name, shape
@@ -102,13 +102,7 @@ class Place:
 
     def become(self, operator: str, operands: Sequence[ir.Value | None], **attributes: Attribute) -> None:
         """Turn the node into another of the same result, which is lowered in turn."""
-        self.node.op_type = operator
-        self.node.resize_inputs(len(operands))
-        for index, value in enumerate(operands):
-            self.node.replace_input_with(index, value)
-        self.node.attributes.clear()
-        for attribute in _attributes(attributes):
-            self.node.attributes[attribute.name] = attribute
+        become(self.node, operator, operands, **attributes)
         self.became = True
         self.lower(self.node)
 
@@ -148,19 +142,3 @@ def element_of(value: ir.Value) -> ir.DataType:
     if value.dtype is None:
         raise Inexpressible
     return value.dtype
-
-
-def _attributes(values: Mapping[str, Attribute]) -> list[ir.Attr]:
-    found = []
-    for name, value in values.items():
-        if isinstance(value, np.ndarray):
-            found.append(ir.AttrTensor(name, ir.Tensor(value)))
-        elif isinstance(value, float):
-            found.append(ir.AttrFloat32(name, value))
-        elif isinstance(value, str):
-            found.append(ir.AttrString(name, value))
-        elif isinstance(value, int):
-            found.append(ir.AttrInt64(name, value))
-        else:
-            found.append(ir.AttrInt64s(name, [int(number) for number in value]))
-    return found

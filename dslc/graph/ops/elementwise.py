@@ -80,14 +80,14 @@ bitwise_xor: Binary = _binary("BitwiseXor")
 def leaky_relu(x: Tensor, alpha: float) -> Tensor:
     """ONNX ``LeakyRelu``: x where positive, alpha * x elsewhere."""
     if _is_rounded(alpha, x):
-        return where(binary("Greater", x, 0.0), x, x * alpha)
+        return where(greater(x, 0.0), x, x * alpha)
     return unary("LeakyRelu", x, alpha=float(alpha))
 
 
 def elu(x: Tensor, alpha: float) -> Tensor:
     """ONNX ``Elu``: x where positive, alpha * (exp(x) - 1) elsewhere."""
     if _is_rounded(alpha, x):
-        return where(binary("Greater", x, 0.0), x, unary("Elu", x, alpha=1.0) * alpha)
+        return where(greater(x, 0.0), x, unary("Elu", x, alpha=1.0) * alpha)
     return unary("Elu", x, alpha=float(alpha))
 
 

@@ -24,8 +24,7 @@ def conv(
     kernel = [int(k) for k in w.shape[2:]]
     spatial = _window_shape(x.shape[2:], kernel, strides, dilations, before, after)
     attributes: dict[str, Attribute] = {
-        "kernel_shape": kernel, "strides": list(strides), "dilations": list(dilations),
-        "pads": [*before, *after], "group": groups,
+        "kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": [*before, *after], "group": groups,
     }  # fmt: skip
     operands = [x, w] if b is None else [x, w, b]
     return x.builder.node("Conv", operands, [x.type.with_shape((x.shape[0], w.shape[0], *spatial))], attributes)
@@ -37,8 +36,8 @@ def conv_transpose(
 ) -> Tensor:  # fmt: skip
     """The transpose of :func:`conv`: x (N, M, *spatial), w (M, C / groups, *kernel); the result has ``shape``."""
     attributes: dict[str, Attribute] = {
-        "kernel_shape": [int(k) for k in w.shape[2:]], "strides": list(strides), "dilations": list(dilations),
-        "pads": [*before, *after], "output_padding": list(output_padding), "group": groups,
+        "kernel_shape": [int(k) for k in w.shape[2:]], "strides": strides, "dilations": dilations,
+        "pads": [*before, *after], "output_padding": output_padding, "group": groups,
     }  # fmt: skip
     return x.builder.node("ConvTranspose", [x, w], [x.type.with_shape(shape)], attributes)
 
@@ -47,9 +46,7 @@ def max_pool(
     x: Tensor, size: Sequence[int], *, strides: Sequence[int], before: Sequence[int], after: Sequence[int]
 ) -> Tensor:
     """Maximum over windows of x (N, C, *spatial); what is padded never wins."""
-    spatial = _window_shape(x.shape[2:], size, strides, [1] * len(size), before, after)
-    attributes = {"kernel_shape": list(size), "strides": list(strides), "pads": [*before, *after]}
-    return x.builder.node("MaxPool", [x], [x.type.with_shape((*x.shape[:2], *spatial))], attributes)
+    return _pool("MaxPool", x, size, strides, before, after)
 
 
 def average_pool(
@@ -57,9 +54,13 @@ def average_pool(
     count_include_pad: bool = True,
 ) -> Tensor:  # fmt: skip
     """Mean over windows of x (N, C, *spatial); padding counts as zeros, as in PyTorch, unless told otherwise."""
+    return _pool("AveragePool", x, size, strides, before, after, count_include_pad=int(count_include_pad))
+
+
+def _pool(
+    operator: str, x: Tensor, size: Sequence[int], strides: Sequence[int], before: Sequence[int], after: Sequence[int],
+    **more: int,
+) -> Tensor:  # fmt: skip
     spatial = _window_shape(x.shape[2:], size, strides, [1] * len(size), before, after)
-    attributes: dict[str, Attribute] = {
-        "kernel_shape": list(size), "strides": list(strides), "pads": [*before, *after],
-        "count_include_pad": int(count_include_pad),
-    }  # fmt: skip
-    return x.builder.node("AveragePool", [x], [x.type.with_shape((*x.shape[:2], *spatial))], attributes)
+    window: dict[str, Attribute] = {"kernel_shape": size, "strides": strides, "pads": [*before, *after]}
+    return x.builder.node(operator, [x], [x.type.with_shape((*x.shape[:2], *spatial))], window | more)

@@ -11,7 +11,7 @@ import numpy as np
 
 from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, equal
-from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, range_size
+from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, element_count, range_size
 
 
 def normal_axes(axes: Sequence[int] | None, rank: int) -> tuple[int, ...]:
@@ -35,10 +35,7 @@ def reshape(x: Tensor, shape: Sequence[Dimension]) -> Tensor:
 
 def flatten(x: Tensor, axis: int = 1) -> Tensor:
     """Merge all axes from ``axis`` on into one."""
-    merged: Dimension = 1
-    for dimension in x.shape[axis:]:
-        merged = merged * dimension
-    return reshape(x, (*x.shape[:axis], merged))
+    return reshape(x, (*x.shape[:axis], element_count(x.shape[axis:])))
 
 
 def expand(x: Tensor, shape: Sequence[Dimension]) -> Tensor:
@@ -72,10 +69,8 @@ def concat(parts: Sequence[Tensor], axis: int) -> Tensor:
     if len(parts) == 1:
         return first
     axis = normal_axis(axis, first.rank)
-    joined: Dimension = 0
-    for part in parts:
-        joined = joined + part.shape[axis]
-    shape = (*first.shape[:axis], joined, *first.shape[axis + 1 :])
+    size = sum(part.shape[axis] for part in parts)
+    shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
     return first.builder.node("Concat", parts, [first.type.with_shape(shape)], {"axis": axis})
 
 
@@ -92,10 +87,9 @@ def slice_(
     x: Tensor, starts: Sequence[Dimension], ends: Sequence[Dimension], axes: Sequence[int], steps: Sequence[int],
     shape: Shape | None = None,
 ) -> Tensor:  # fmt: skip
-    """Take every step-th element of [start, end) along each axis, steps positive.
+    """Take every step-th element of [start, end) along each axis.
 
-    Bounds lie within the axis and are not negative. ``shape`` overrides the result's shape where the
-    caller knows it in another form.
+    Without ``shape``, that of the result, steps are positive, and bounds lie within the axis and are not negative.
     """
     if shape is None:
         sizes = list(x.shape)
