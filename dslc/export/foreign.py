@@ -17,8 +17,8 @@ from dslc.export.external import SUFFIX, detached
 
 __all__ = ["Ports", "check_model", "is_emitted"]
 
-WITHOUT_RULES = frozenset({"BitShift", "BitwiseOr", "ConstantOfShape", "Gemm"})
-"""Operators that are not in the table of gradients, since only passes and random numbers make them."""
+WITHOUT_RULES = frozenset({"ConstantOfShape", "Gemm"})
+"""Operators that are not in the table of gradients, since only passes make them."""
 DOMAINS = frozenset({"", "ai.onnx.ml"})
 
 

@@ -8,8 +8,9 @@ that are asked for until none finds more to do, in time linear in the graph.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import onnx_ir as ir
@@ -46,10 +47,6 @@ class Pass:
     for_training: bool = False
     """Whether it makes more nodes, which are faster on some targets, and not for models that go elsewhere."""
 
-    def apply(self, model: ir.Model) -> bool:
-        """Apply this pass alone, in place; say whether it changed anything."""
-        return self.function(model) if self.function is not None else _rewrite(model, self.rules or {})
-
 
 def simplify(model: ir.Model, names: Iterable[str] | None = None) -> ir.Model:
     """Apply the passes of these names (None: all) to the model, in place, until none changes it; return it.
@@ -67,11 +64,10 @@ def simplify(model: ir.Model, names: Iterable[str] | None = None) -> ir.Model:
     if rules:
         steps.append(lambda model: _rewrite(model, rules))
     idle = 0  # steps in a row that found nothing
-    while steps and idle < len(steps):
-        for step in steps:
-            idle = 0 if step(model) else idle + 1
-            if idle == len(steps):
-                break
+    for step in cycle(steps):
+        idle = 0 if step(model) else idle + 1
+        if idle == len(steps):
+            break
     return model
 
 
@@ -108,12 +104,12 @@ def text_of(names: Sequence[str] | None) -> str:
     return ",".join(["all", *missing] if len(missing) < len(names) else names) or "none"
 
 
-def shipped(names: Iterable[str] | None) -> tuple[str, ...]:
+def shipped(names: Collection[str] | None) -> tuple[str, ...]:
     """Leave out, of the passes of these names (None: all), what is for graphs that train.
 
     A shipped model keeps the forms that other runtimes know to fuse.
     """
-    return tuple(name for name, one in PASSES.items() if not one.for_training and (names is None or name in set(names)))
+    return tuple(name for name, one in PASSES.items() if not one.for_training and (names is None or name in names))
 
 
 # --- identities at single nodes ------------------------------------------------------------------------
@@ -214,7 +210,7 @@ def fold_constants(model: ir.Model) -> bool:
     for node in nodes_of(model.graph):
         if not node.inputs or any(value is not None and constant_value(value) is None for value in node.inputs):
             continue
-        if bodies_of(node) or any(v.is_graph_output() or _count(v) is None for v in node.outputs):
+        if bodies_of(node) or any(v.is_graph_output() or _is_large(v) for v in node.outputs):
             continue
         names = {str(v.name): array for v in node.inputs if v is not None and (array := constant_value(v)) is not None}
         if not all(_is_usual(node.op_type, array) for array in names.values()):
@@ -242,12 +238,12 @@ def _is_usual(operator: str, array: np.ndarray) -> bool:
     return bool(array.size) and not (operator == "Pad" and (array < 0).any())
 
 
-def _count(value: ir.Value) -> int | None:
+def _is_large(value: ir.Value) -> bool:
     count = type_of(value).count
-    return count if isinstance(count, int) and count <= LARGEST_FOLDED else None
+    return not isinstance(count, int) or count > LARGEST_FOLDED
 
 
-COMMUTATIVE = frozenset({"Add", "Mul", "Equal", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor"})
+COMMUTATIVE = frozenset({"Add", "Mul", "Equal", "And", "Or", "Xor", "BitwiseAnd", "BitwiseXor"})
 
 
 def merge_common(model: ir.Model) -> bool:

@@ -9,6 +9,8 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.graph import Builder, Tensor, type_of
+from dslc.graph.model import save_model
+from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, ElementType, Shape, TensorType, symbol
 from tests.autodiff.harness import runner
 
@@ -35,6 +37,12 @@ def values(model: ir.Model) -> np.ndarray:
         for value in model.graph.inputs
     }
     return runner(model)(feeds)[0]
+
+
+def applied(name: str, model: ir.Model) -> bool:
+    """Apply a pass alone; return whether it changed the model."""
+    before = save_model(model)
+    return save_model(simplify(model, [name])) != before
 
 
 def last(x: Tensor) -> Tensor:

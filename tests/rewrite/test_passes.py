@@ -25,7 +25,7 @@ from dslc.rewrite.passes import (
 from dslc.types import FLOAT32, Shape, TensorType
 from tests.autodiff.harness import runner
 from tests.graph.verifying import verify
-from tests.rewrite.models import N, by_channel, last, model_of, operators, values
+from tests.rewrite.models import N, applied, by_channel, last, model_of, operators, values
 
 
 def test_an_outputs_name_survives() -> None:
@@ -136,10 +136,10 @@ def test_alone(name: str) -> None:
     model = model_of(function, shape)
     expected = values(model_of(function, shape))
     assert len(model.graph) == before
-    assert PASSES[name].apply(model)
+    assert applied(name, model)
     verify(model)
     assert len(model.graph) == after
-    assert not PASSES[name].apply(model)
+    assert not applied(name, model)
     np.testing.assert_allclose(values(model), expected, rtol=1e-6)
 
 

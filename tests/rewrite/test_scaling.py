@@ -9,10 +9,9 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.rewrite.passes import PASSES
 from dslc.types import FLOAT64, Shape
 from tests.graph.verifying import verify
-from tests.rewrite.models import N, by_channel, model_of, operators, values
+from tests.rewrite.models import N, applied, by_channel, model_of, operators, values
 
 
 def used_twice(x: Tensor, y: Tensor) -> Tensor:
@@ -58,7 +57,7 @@ def test_channels_are_scaled_and_shifted_together(name: str) -> None:
     function, shape, expected = SCALED[name]
     model = model_of(function, shape)
     before = values(model_of(function, shape))
-    assert PASSES["scale-and-shift"].apply(model) == bool(expected)
+    assert applied("scale-and-shift", model) == bool(expected)
     verify(model)
     assert operators(model).count("Conv") == expected
     np.testing.assert_allclose(values(model), before, rtol=1e-5)
@@ -66,4 +65,4 @@ def test_channels_are_scaled_and_shifted_together(name: str) -> None:
 
 def test_channels_in_float64_have_no_convolution() -> None:
     model = model_of(lambda x: x * by_channel(x, "Exp") + by_channel(x, "Tanh"), (2, 3, 32, 32), element=FLOAT64)
-    assert not PASSES["scale-and-shift"].apply(model)
+    assert not applied("scale-and-shift", model)

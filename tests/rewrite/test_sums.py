@@ -9,11 +9,11 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.rewrite.passes import PASSES, simplify
+from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, FLOAT64, INT32, ElementType, Shape
 from tests.autodiff.harness import runner
 from tests.graph.verifying import verify
-from tests.rewrite.models import N, model_of, operators, values
+from tests.rewrite.models import N, applied, model_of, operators, values
 
 SUMMED: dict[str, tuple[Callable[[Tensor], Tensor], Shape, list[str]]] = {
     "rows": (lambda x: g.reduce_sum(x, [0]), (3, 4), ["ConstantOfShape", "MatMul"]),
@@ -49,7 +49,7 @@ def test_rows_are_summed_by_a_product(name: str, element: ElementType) -> None:
     function, shape, expected = SUMMED[name]
     model = model_of(function, shape, element=element)
     before = values(model_of(function, shape, element=element))
-    changed = PASSES["multiply-by-ones"].apply(model)
+    changed = applied("multiply-by-ones", model)
     verify(model)
     assert changed == (element is not INT32 and "ConstantOfShape" in expected)
     if element is not INT32:
@@ -67,11 +67,11 @@ def test_channels_are_summed_by_two_products(reduce: Callable[..., Tensor], keep
         return reduce(x, [axis for axis in range(x.rank) if axis != kept], keepdims)
 
     model = model_of(function, shape)
-    assert PASSES["multiply-by-ones"].apply(model)
+    assert applied("multiply-by-ones", model)
     verify(model)
     assert [operators(model).count(name) for name in ("Gemm", "MatMul")] == [1, 1]
     np.testing.assert_allclose(values(model), values(model_of(function, shape)), rtol=1e-6)
-    assert not PASSES["multiply-by-ones"].apply(model_of(function, shape, element=FLOAT64))
+    assert not applied("multiply-by-ones", model_of(function, shape, element=FLOAT64))
 
 
 def test_sums_of_as_many_rows_share_their_ones() -> None:
