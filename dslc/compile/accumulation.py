@@ -26,7 +26,8 @@ from dslc.graph import Tensor
 from dslc.library.losses.mean import nonzero
 from dslc.library.operation import Context
 from dslc.library.statistic import SUM, Statistic
-from dslc.plan.measures import BATCH, formula_of
+from dslc.plan.examples import BATCH
+from dslc.plan.measures import formula_of
 from dslc.plan.terms import Addend, Term, joins_batches, statistics_of, terms_of, varying_sites
 from dslc.plan.training import Objective
 from dslc.plan.values import Application, Value

@@ -42,7 +42,14 @@ def written(thing: Any) -> dict[str, Any]:
     """Return a dataclass as what JSON can hold."""
     writer = _Writer()
     plan = writer.value(thing, type(thing))
-    return {"sources": writer.sources_written(), "applications": writer.applications_written(), "plan": plan}
+    applications: dict[int, Any] = {}
+    while missing := writer.applications.keys() - applications.keys():
+        applications |= {number: writer.fields(writer.applications[number]) for number in missing}
+    return {
+        "sources": [writer.fields(source) for source in writer.sources],  # after all that refers to them
+        "applications": [applications[number] for number in sorted(applications)],
+        "plan": plan,
+    }
 
 
 def read(document: Mapping[str, Any], kind: type[T]) -> T:
@@ -148,7 +155,7 @@ class _Writer:
             case Symbolic():
                 return {"size": self.size(value)}
             case Value():
-                return [self.value(value.application, Application), _place(value)]
+                return [self.value(value.application, Application), value.application.outputs.index(value)]
             case Application():
                 self.applications[value.number] = value
                 return value.number
@@ -190,19 +197,6 @@ class _Writer:
             return atom.name
         numerator, divisor = map(self.size, size.operands(atom))
         return [numerator, atom.operator, divisor]
-
-    def applications_written(self) -> list[dict[str, Any]]:
-        found: dict[int, dict[str, Any]] = {}
-        while missing := self.applications.keys() - found.keys():
-            found |= {number: self.fields(self.applications[number]) for number in missing}
-        return [found[number] for number in sorted(found)]
-
-    def sources_written(self) -> list[dict[str, Any]]:
-        return [self.fields(source) for source in self.sources]
-
-
-def _place(value: Value) -> int:
-    return next(place for place, output in enumerate(value.application.outputs) if output is value)
 
 
 # --- reading ----------------------------------------------------------------------------------------

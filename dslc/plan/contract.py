@@ -67,11 +67,6 @@ class Categories:
         return bool(self.values) and isinstance(self.values[0], str)
 
     @property
-    def are_truth(self) -> bool:
-        """Whether the values are booleans."""
-        return bool(self.values) and isinstance(self.values[0], bool)
-
-    @property
     def are_whole(self) -> bool:
         """Whether the values are whole numbers, or booleans."""
         return all(isinstance(v, int) for v in self.values)

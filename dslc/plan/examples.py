@@ -38,10 +38,10 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
     moves = {a: move for a in applications if (move := _move_of(a, batch)) is not None}
     if not moves:
         return frozenset(a for a in applications if _mixes(a, batch))  # every order is that of the fields
-    orders: dict[int, _Order] = {}
+    orders: dict[Value, _Order] = {}
     found = []
     for application in applications:
-        given = [orders[id(o)] for o in application.operands if id(o) in orders]
+        given = [orders[o] for o in application.operands if o in orders]
         order = given[0] if given else None
         operation = application.operation
         move = moves.get(application)
@@ -59,7 +59,7 @@ def mixing(applications: Iterable[Application], batch: str = BATCH) -> frozenset
         for output in application.outputs:
             own = _order_of(output.type, batch)
             if own is not None:
-                orders[id(output)] = order if order is not None and len(order) == len(own) else own
+                orders[output] = order if order is not None and len(order) == len(own) else own
     return frozenset(found)
 
 

@@ -7,7 +7,7 @@ the weights, say) does not depend on the batch, and is carried along as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +20,7 @@ from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Val
 from dslc.source import Span
 from dslc.types import symbols_of
 
-__all__ = ["BATCH", "Formula", "applications_of", "formula_of", "is_batch", "measure", "variables_of"]
+__all__ = ["Formula", "applications_of", "formula_of", "measure", "variables_of"]
 
 
 class _Kind(Enum):
@@ -31,15 +31,14 @@ class _Kind(Enum):
 
 def applications_of(*values: Value) -> list[Application]:
     """Return everything that values derive from, in topological order."""
-    found: dict[int, Application] = {}
+    found: set[Application] = set()
     open_ = [value.application for value in values]
     while open_:
         application = open_.pop()
-        if id(application) in found:
-            continue
-        found[id(application)] = application
-        open_.extend(operand.application for operand in application.operands)
-    return sorted(found.values(), key=lambda application: application.number)
+        if application not in found:
+            found.add(application)
+            open_.extend(operand.application for operand in application.operands)
+    return sorted(found, key=lambda application: application.number)
 
 
 def variables_of(*values: Value) -> set[str]:
@@ -56,47 +55,31 @@ def measure(name: str, value: Value, span: Span) -> Measure:
         Problem: it reduces over the examples in a way that batches can't be joined in.
     """
     kinds = _kinds_of(value, span)
-    finished, sites = _finished(kinds), _sites(kinds)
-    if kinds[id(value.application)][1] is _Kind.BATCH:
+    formula = _formula(kinds)
+    if kinds[value.application] is _Kind.BATCH:
         raise errors.NOT_EXACT(
             "this depends on single examples, and is no mean, loss or metric over them",
             hint="reduce with mean, sum, min, max or var over the examples",
         ).at(span)
-    carried: dict[int, Value] = {}
-    if kinds[id(value.application)][1] is _Kind.FIXED:
-        carried[id(value)] = value
-    joined = [operand for a in finished if a not in sites for operand in a.operands]
-    for operand in joined:
-        source = operand.application
-        if kinds[id(source)][1] is _Kind.FIXED and not isinstance(source.operation, Literal):
-            carried[id(operand)] = operand
+    joined = [operand for a in formula.finished if a not in formula.sites for operand in a.operands]
+    fixed = [v for v in joined if not isinstance(v.application.operation, Literal)]
+    carried = [v for v in dict.fromkeys([value, *fixed]) if kinds[v.application] is _Kind.FIXED]
     operation = value.application.operation
     direction = operation.direction if isinstance(operation, Statistic) else None
-    return Measure(name, value, tuple(sites), tuple(carried.values()), direction, span)
+    return Measure(name, value, tuple(formula.sites), tuple(carried), direction, span)
 
 
-_Kinds = dict[int, tuple[Application, _Kind]]
-
-
-def _kinds_of(value: Value, span: Span | None = None) -> _Kinds:
-    kinds: _Kinds = {}
+def _kinds_of(value: Value, span: Span | None = None) -> dict[Application, _Kind]:
+    kinds: dict[Application, _Kind] = {}
     applications = applications_of(value)
     mixed = mixing(applications)
     for application in applications:
-        operands = [kinds[id(operand.application)][1] for operand in application.operands]
+        operands = [kinds[operand.application] for operand in application.operands]
         try:
-            kinds[id(application)] = application, _kind(application, operands, mixes=application in mixed)
+            kinds[application] = _kind(application, operands, mixes=application in mixed)
         except Problem as problem:
             raise problem.at(application.span or span) from None
     return kinds
-
-
-def _finished(kinds: _Kinds) -> list[Application]:
-    return [application for application, kind in kinds.values() if kind is _Kind.FINISHED]
-
-
-def _sites(kinds: _Kinds) -> list[Application]:
-    return [a for a in _finished(kinds) if any(kinds[id(o.application)][1] is _Kind.BATCH for o in a.operands)]
 
 
 @dataclass(frozen=True)
@@ -111,8 +94,13 @@ class Formula:
 
 def formula_of(value: Value) -> Formula:
     """Return what a figure that can be taken apart (see :func:`measure`) is a formula of."""
-    kinds = _kinds_of(value)
-    return Formula(_finished(kinds), _sites(kinds))
+    return _formula(_kinds_of(value))
+
+
+def _formula(kinds: Mapping[Application, _Kind]) -> Formula:
+    finished = [application for application, kind in kinds.items() if kind is _Kind.FINISHED]
+    sites = [a for a in finished if any(kinds[operand.application] is _Kind.BATCH for operand in a.operands)]
+    return Formula(finished, sites)
 
 
 def _kind(application: Application, operands: list[_Kind], *, mixes: bool) -> _Kind:

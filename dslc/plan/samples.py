@@ -7,21 +7,17 @@ from collections.abc import Iterable, Iterator
 from dslc.diagnostics import Label, Problem
 from dslc.dimensions import substitute
 from dslc.errors.types import ONE_VALUE
-from dslc.plan.measures import BATCH, applications_of
+from dslc.plan.examples import BATCH
+from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Value
 from dslc.source import Span
 from dslc.types import Dimension, symbols_of
 
-__all__ = ["normalizes_examples", "normalizing", "single_samples"]
-
-
-def normalizes_examples(losses: Iterable[Value]) -> bool:
-    """Whether variances are taken over the examples of a batch in what is minimized."""
-    return bool(normalizing(losses))
+__all__ = ["normalizing", "single_samples"]
 
 
 def normalizing(losses: Iterable[Value]) -> list[Application]:
-    """Return the layers that take variances over the examples of a batch."""
+    """Return the layers that take variances over the examples of a batch in what is minimized."""
     return [application for application, size in _samples(losses) if BATCH in symbols_of(size)]
 
 

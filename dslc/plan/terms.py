@@ -62,8 +62,7 @@ def statistics_of(objective: Value) -> list[Application]:
 def terms_of(objective: Value) -> Terms | None:
     """Take an objective apart into terms; None where it is no sum of means and sums over the examples."""
     formula = formula_of(objective)
-    sites = {id(site): site for site in formula.sites}
-    finished = {id(application) for application in formula.finished}
+    sites, finished = set(formula.sites), set(formula.finished)
     terms: dict[Hashable, Term] = {}
     rest: list[Addend] = []
     open_ = [Addend(objective)]
@@ -71,7 +70,7 @@ def terms_of(objective: Value) -> Terms | None:
         addend = open_.pop()
         application = addend.value.application
         symbol, operands = symbol_of(application.operation), application.operands
-        if id(application) not in finished:
+        if application not in finished:
             rest.append(addend)
         elif (site := _only_site(application, sites, finished)) is not None:
             assert isinstance(site.operation, Statistic)
@@ -86,9 +85,9 @@ def terms_of(objective: Value) -> Terms | None:
             open_ += [Addend(operands[1], addend.factors + sign), Addend(operands[0], addend.factors)]
         elif symbol in ("*", "/"):
             left, right = operands
-            if symbol == "*" and id(left.application) not in finished:
+            if symbol == "*" and left.application not in finished:
                 left, right = right, left
-            if id(right.application) in finished:
+            if right.application in finished:
                 return None
             open_.append(Addend(left, (*addend.factors, (symbol, right))))
         else:
@@ -127,15 +126,13 @@ def joins_batches(site: Application) -> bool:
     return not operation.has_columns(*(operand.type for operand in site.operands))
 
 
-def _only_site(application: Application, sites: dict[int, Application], finished: set[int]) -> Application | None:
+def _only_site(application: Application, sites: set[Application], finished: set[Application]) -> Application | None:
     """Return the statistic that an application is a linear function of, if it is of one alone."""
-    while id(application) not in sites:
-        if not application.operation.additive or len(application.operands) != 1:
+    while application not in sites:
+        if application not in finished or not application.operation.additive or len(application.operands) != 1:
             return None
         application = application.operands[0].application
-        if id(application) not in finished:
-            return None
-    return sites[id(application)]
+    return application
 
 
 def gradient_flows(*values: Value) -> bool:
@@ -146,14 +143,14 @@ def gradient_flows(*values: Value) -> bool:
 def reached_paths(*values: Value) -> set[str]:
     """Return the paths of the parameters and statistics that a gradient of any of the values reaches."""
     found: set[str] = set()
-    seen: set[int] = set()
+    seen: set[Application] = set()
     open_ = list(values)
     while open_:
         value = open_.pop()
         application = value.application
-        if id(application) in seen or not value.type.element.is_float or not application.operation.differentiable:
+        if application in seen or not value.type.element.is_float or not application.operation.differentiable:
             continue
-        seen.add(id(application))
+        seen.add(application)
         if isinstance(application.operation, ParameterOf):
             found.add(application.operation.path)
         found.update(application.variables.values())

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dslc.library.optimizers.optimizer import Optimizer
-from dslc.library.statistic import Statistic
 from dslc.plan.conditions import Condition
 from dslc.plan.data import DataPlan
 from dslc.plan.paths import LoadFile
@@ -30,11 +29,6 @@ class Measure:
     carried: tuple[Value, ...]
     direction: str | None
     span: Span
-
-    @property
-    def statistics(self) -> tuple[Statistic, ...]:
-        """The operations of the sites."""
-        return tuple(site.operation for site in self.sites)  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

@@ -56,60 +56,51 @@ class Value:
         return f"<{self.type} of {self.application.operation.name}>"
 
 
+class _Leaf(Operation):
+    """What is applied to nothing; its type is a field of each kind, behind what tells it from others."""
+
+    family: ClassVar[str] = "leaf"
+    given: TensorType
+
+    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
+        """Return the type that it was given."""
+        return self.given
+
+
 @dataclass(frozen=True)
-class Placeholder(Operation):
+class Placeholder(_Leaf):
     """A tensor that is given from outside: a model's input, a data field, a raw column."""
 
     name: ClassVar[str] = "placeholder"
-    family: ClassVar[str] = "leaf"
     key: str
     given: TensorType
 
-    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
-        """Return the type that it was given."""
-        return self.given
-
 
 @dataclass(frozen=True)
-class ParameterOf(Operation):
+class ParameterOf(_Leaf):
     """A parameter or statistic of a network, by its path."""
 
     name: ClassVar[str] = "parameter"
-    family: ClassVar[str] = "leaf"
     path: str
     given: TensorType
 
-    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
-        """Return the type that it was given."""
-        return self.given
-
 
 @dataclass(frozen=True, eq=False)
-class Literal(Operation):
+class Literal(_Leaf):
     """A constant tensor."""
 
     name: ClassVar[str] = "literal"
-    family: ClassVar[str] = "leaf"
     array: np.ndarray
     given: TensorType
 
-    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
-        """Return the type that it was given."""
-        return self.given
-
 
 @dataclass(frozen=True)
-class DimensionOf(Operation):
+class DimensionOf(_Leaf):
     """A symbolic dimension as a scalar tensor."""
 
-    name = "dimension"
-    family = "leaf"
+    name: ClassVar[str] = "dimension"
     dimension: Dimension
     given: TensorType
-
-    def type(self, *operands: TensorType) -> TensorType:  # noqa: ARG002 - it has none
-        """Return the type that it was given."""
-        return self.given
 
 
 @dataclass(frozen=True, eq=False)

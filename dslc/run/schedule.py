@@ -8,7 +8,7 @@ from dslc.data import batch_bounds
 from dslc.diagnostics import Diagnostic
 from dslc.errors.data import EMPTY_SPLIT
 from dslc.errors.objectives import FEWER_UPDATES
-from dslc.plan.samples import normalizes_examples, single_samples
+from dslc.plan.samples import normalizing, single_samples
 from dslc.plan.training import TrainPlan
 
 __all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
@@ -16,7 +16,7 @@ __all__ = ["merges_single", "rare_updates", "steps_per_epoch", "total_updates"]
 
 def merges_single(train: TrainPlan) -> bool:
     """Return whether a last batch of one example joins the one before it, since its batch statistics say nothing."""
-    return normalizes_examples(objective.loss for objective in train.objectives)
+    return bool(normalizing(objective.loss for objective in train.objectives))
 
 
 def steps_per_epoch(train: TrainPlan, examples: int) -> int:

@@ -20,9 +20,11 @@ from dslc.library.sources.csv import csv
 from dslc.library.sources.source import DataSource
 from dslc.library.word import FITS, FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Texts, Word
 from dslc.options import Options
-from dslc.pipeline import bind_data, check_spec, compile_bound
+from dslc.pipeline import bind_data, check_source, check_spec, compile_bound
 from dslc.plan.coding import read, read_word, words_of, written
+from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, DimensionOf, Literal
+from dslc.source import Source
 from dslc.types import Dimension, ElementType, TensorType, symbol
 from tests.check.checking import train_of
 from tests.conftest import DATA, ROOT, SPECS
@@ -156,6 +158,18 @@ def test_what_is_one_stays_one() -> None:
     found = through_json(twice.outputs[0]).application
     assert found.operands[0] is found.operands[1]
     assert (found.site, found.training, found.types) == ("a#2", True, (whole,))
+
+
+def test_what_is_imported_keeps_its_places() -> None:
+    """Its text is said of applications only, which stand behind the plan that is written first."""
+    half = "block Half {\n  input x: float32[N, 2]\n  output y = x * 0.5\n}\n"
+    spec = 'import "half.dl"\n' + SPEC.replace("Dense(2)", "Dense(2) -> Half")
+    train = check_source(Source("main.dl", spec), lambda path, _: Source(path, half)).trains["t"]
+    assert train is not None
+    losses = [plan.objectives[0].loss for plan in (train, through_json(train))]
+    places = [[str(application.span) for application in applications_of(loss)] for loss in losses]
+    assert places[0] == places[1]
+    assert {place.partition(":")[0] for place in places[1]} == {"main.dl", "half.dl"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dslc.check.core.values import POISON, RawColumn, kind_of
 from dslc.errors import names
 from dslc.plan.columns import ColumnFact, ColumnUse, Form
 from dslc.plan.data import Facts
-from dslc.plan.measures import BATCH
+from dslc.plan.examples import BATCH
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree

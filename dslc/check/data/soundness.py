@@ -16,7 +16,7 @@ from dslc.check.data.widening import Divisor
 from dslc.diagnostics import Problem
 from dslc.library.operation import symbol_of
 from dslc.plan.data import Unsound
-from dslc.plan.measures import BATCH
+from dslc.plan.examples import BATCH
 from dslc.plan.values import Application, Literal, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, ElementType, symbol

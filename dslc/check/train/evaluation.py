@@ -20,7 +20,7 @@ from dslc.errors import matching, names, objectives
 from dslc.library.word import FITS
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
-from dslc.plan.measures import BATCH
+from dslc.plan.examples import BATCH
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree

@@ -20,7 +20,8 @@ from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import OPTIMIZERS, options_of
-from dslc.plan.measures import BATCH, applications_of, measure, variables_of
+from dslc.plan.examples import BATCH
+from dslc.plan.measures import applications_of, measure, variables_of
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
