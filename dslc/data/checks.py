@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 
-import numpy as np
-
-from dslc.data.convert import HANDFUL, Array, Origin, raise_some
+from dslc.data.convert import Array, Misfits, Origin, raise_where
 from dslc.data.table import Table, chunks
-from dslc.diagnostics import Problem
+from dslc.diagnostics import Code, Problem
 from dslc.errors import data as errors
 from dslc.plan.data import DIVIDED, MISSING, WRAPPED
 
@@ -37,48 +34,33 @@ def where_in(table: Table, columns: Sequence[str], elements: int | None = None) 
 def check_range(field: str, values: Array, low: float, high: float, where: Where) -> None:
     """Refuse values of a field outside [low, high], both included (E0420)."""
 
-    def problem(value: float, origin: Origin) -> Problem:
-        return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {low} to {high} ({origin})")
+    def problem(row: int, element: int) -> Problem:
+        value = values[row].reshape(-1)[element]
+        return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {low} to {high} ({where(row, element)})")
 
-    _refuse(values, lambda piece: (piece < low) | (piece > high), problem, where)
+    misfits = Misfits()
+    for piece in chunks(values):
+        misfits.note((values[piece] < low) | (values[piece] > high), problem, piece.start)
+    misfits.raise_any()
+
+
+UNSOUND = (
+    (DIVIDED, errors.DIVISION_BY_ZERO, "divides a whole number by zero",
+     "give such rows a value of their own: where(b == 0, 0, a // b)"),
+    (WRAPPED, errors.OUT_OF_TYPE, "computes a whole number that its type does not hold",
+     "compute with fractions, as in cast(column(...), float64), or with smaller numbers"),
+    (MISSING, errors.MISSING_VALUE, "compares or converts a missing value",
+     'fill it first, as in impute(column(...), "mean")'),
+)  # fmt: skip
+"""What is wrong with a field, and the hint, where an output of its name and this end tells of it."""
 
 
 def check_sound(field: str, found: Mapping[str, Array], where: Where) -> None:
     """Refuse a field that divides by zero (E0460), leaves its type (E0414), or hides a missing value (E0415)."""
-
-    def divided(_: float, origin: Origin) -> Problem:
-        return errors.DIVISION_BY_ZERO(
-            f"field '{field}' divides a whole number by zero ({origin})",
-            hint="give such rows a value of their own: where(b == 0, 0, a // b)",
-        )
-
-    def wrapped(_: float, origin: Origin) -> Problem:
-        return errors.OUT_OF_TYPE(
-            f"field '{field}' computes a whole number that its type does not hold ({origin})",
-            hint="compute with fractions, as in cast(column(...), float64), or with smaller numbers",
-        )
-
-    def missing(_: float, origin: Origin) -> Problem:
-        return errors.MISSING_VALUE(
-            f"field '{field}' compares or converts a missing value ({origin})",
-            hint='fill it first, as in impute(column(...), "mean")',
-        )
-
-    for suffix, problem in ((DIVIDED, divided), (WRAPPED, wrapped), (MISSING, missing)):
+    for suffix, code, what, hint in UNSOUND:
         if field + suffix in found:
-            _refuse(found[field + suffix], lambda piece: piece, problem, where)
 
+            def problem(row: int, element: int, code: Code = code, what: str = what, hint: str = hint) -> Problem:
+                return code(f"field '{field}' {what} ({where(row, element)})", hint=hint)
 
-def _refuse(
-    values: Array, wrong_in: Callable[[Array], Array], problem: Callable[[float, Origin], Problem], where: Where
-) -> None:
-    total, found = 0, list[Problem]()
-    for piece in chunks(values):
-        part = values[piece].reshape(piece.stop - piece.start, -1)
-        wrong = wrong_in(part)
-        if wrong.any():
-            total += int(wrong.sum())
-            for row, element in islice(zip(*np.nonzero(wrong), strict=True), HANDFUL - len(found)):
-                found.append(problem(part[row, element], where(piece.start + int(row), int(element))))
-    if total:
-        raise_some(total, found)
+            raise_where(found[field + suffix], problem)

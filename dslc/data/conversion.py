@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from dslc.data.checks import Where
-from dslc.data.convert import EXACT, HANDFUL, Array, Origin, complaint, convert, fits_double, raise_some
+from dslc.data.convert import EXACT, Array, Misfits, Origin, complaint, convert, fits_double
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors import data as errors
 from dslc.source import Span
@@ -29,8 +28,7 @@ class Conversion:
     where: Where
     inputs: tuple[str, ...]
     """The columns that it is made of, as the fields graph calls them."""
-    _total: int = 0
-    _problems: list[Problem] = field(default_factory=list)
+    _misfits: Misfits = field(default_factory=Misfits)
     _rounded: list[tuple[Array, Array]] = field(default_factory=list)
     """Distinct whole numbers that the type does not hold, and what they became, of each piece."""
     _first: tuple[Any, Any, Origin] | None = None
@@ -49,27 +47,22 @@ class Conversion:
         if values.dtype.kind == "f":
             read = [inputs[name] for name in self.inputs if inputs[name].dtype.kind == "f"]
 
-            def problem(row: int, element: int, origin: Origin) -> Problem:
-                return self._not_finite(values[row, element], origin, [of_all[row] for of_all in read])
+            def problem(row: int, element: int) -> Problem:
+                of_row = [of_all[row - start] for of_all in read]
+                return self._not_finite(values[row - start, element], self.where(row, element), of_row)
 
-            self._note(~np.isfinite(values), start, problem)
+            self._misfits.note(~np.isfinite(values), problem, start)
         result, unfit = convert(exact, self.element)
         if self.element.numpy == exact.dtype:
             return exact
         if values.dtype.kind == "f":
             unfit = unfit & np.isfinite(exact)
-        flat = unfit.reshape(len(exact), -1)
-        self._note(flat, start, lambda row, e, origin: complaint(values[row, e], self.element, origin))
+        self._misfits.note(
+            unfit, lambda row, e: complaint(values[row - start, e], self.element, self.where(row, e)), start
+        )
         if self.element.is_float and values.dtype.kind in "iuf":
             self._round(values, result.reshape(values.shape), start)
         return result
-
-    def _note(self, wrong: Array, start: int, problem: Callable[[int, int, Origin], Problem]) -> None:
-        if wrong.any():
-            self._total += int(wrong.sum())
-            for row, element in islice(zip(*np.nonzero(wrong), strict=True), HANDFUL - len(self._problems)):
-                origin = self.where(start + int(row), int(element))
-                self._problems.append(problem(int(row), int(element), origin))
 
     def _not_finite(self, value: float, origin: Origin, read: Sequence[Array]) -> Problem:
         if np.isnan(value) and not any(np.isnan(numbers).any() for numbers in read):
@@ -112,8 +105,7 @@ class Conversion:
         Raises:
             Failure: E0412 to E0415, E0423, the first few with their places.
         """
-        if self._total:
-            raise_some(self._total, self._problems)
+        self._misfits.raise_any()
 
     def rounded(self, span: Span | None) -> list[Diagnostic]:
         """Return a warning of whole numbers that were rounded, if any were.

@@ -6,9 +6,9 @@ Nothing is rounded, wrapped or dropped silently.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -22,8 +22,8 @@ from dslc.source import Span
 from dslc.types import BOOL, ElementType
 
 __all__ = [
-    "EXACT", "HANDFUL", "Array", "Origin", "clipped", "complaint", "convert", "convert_texts", "fits_double", "placed",
-    "raise_some", "raise_where",
+    "EXACT", "HANDFUL", "Array", "Misfits", "Origin", "clipped", "complaint", "convert", "convert_texts", "fits_double",
+    "placed", "raise_where",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -156,25 +156,38 @@ def clipped(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
 
 
-def raise_some(total: int, problems: Iterable[Problem]) -> None:
-    """Raise :class:`Failure` with a handful of ``total`` problems, the last of which counts the rest."""
-    found = [problem.diagnostic for problem in islice(problems, HANDFUL)]
-    if total > len(found):
-        last = found[-1]
-        rest = f"and {total - len(found):,} more like it"
-        hint = f"{last.hint} ({rest})" if last.hint else rest
-        found[-1] = replace(last, hint=hint)
-    raise Failure(found)
+@dataclass
+class Misfits:
+    """Values that are wrong, found piece by piece: a handful is told, and the rest counted."""
+
+    total: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def note(self, wrong: Array, problem: Callable[[int, int], Problem], start: int = 0) -> None:
+        """Note which values, (rows, ...) from row ``start`` on, are wrong: each told by row and flat place in that."""
+        if wrong.any():
+            self.total += int(wrong.sum())
+            places = zip(*np.nonzero(wrong.reshape(len(wrong), -1)), strict=True)
+            for row, element in islice(places, HANDFUL - len(self.problems)):
+                self.problems.append(problem(start + int(row), int(element)))
+
+    def raise_any(self) -> None:
+        """Raise :class:`Failure` if there are any; the last that is told counts the rest."""
+        if not self.total:
+            return
+        found = [problem.diagnostic for problem in self.problems]
+        if self.total > len(found):
+            last = found[-1]
+            rest = f"and {self.total - len(found):,} more like it"
+            found[-1] = replace(last, hint=f"{last.hint} ({rest})" if last.hint else rest)
+        raise Failure(found)
 
 
 def raise_where(wrong: Array, problem: Callable[[int, int], Problem]) -> None:
-    """Raise :class:`Failure` if values, (rows, ...), are wrong, each said by its row and its flat place in that.
-
-    See :func:`raise_some`.
-    """
-    if wrong.any():
-        places = zip(*np.nonzero(wrong.reshape(len(wrong), -1)), strict=True)
-        raise_some(int(wrong.sum()), (problem(int(row), int(element)) for row, element in places))
+    """Raise :class:`Failure` if values are wrong, told as :class:`Misfits` are."""
+    misfits = Misfits()
+    misfits.note(wrong, problem)
+    misfits.raise_any()
 
 
 @contextmanager

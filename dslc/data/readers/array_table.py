@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import prod
 from typing import Any
 
 import numpy as np
 from typing_extensions import override
 
-from dslc.data.convert import HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
+from dslc.data.convert import Array, Misfits, Origin, complaint, convert, convert_texts
 from dslc.data.scratch import allocate
 from dslc.data.spellings import PLAIN, Spelling
 from dslc.data.streams import Fingerprint
@@ -132,7 +131,11 @@ class ArrayTable(Table):
 
     def _fill(self, result: Array, name: str, element: ElementType) -> None:
         """Convert a column into ``result``, (rows, elements of a row)."""
-        array, total, bad = self.arrays[name], 0, list[Problem]()
+        array, misfits = self.arrays[name], Misfits()
+
+        def problem(row: int, place: int) -> Problem:
+            return complaint(_plain(array[row].reshape(-1)[place]), element, self.origin(row, name))
+
         for piece in chunks(array):
             part = array[piece].reshape(piece.stop - piece.start, -1)
             found, unfit = self._numbers(part, name, element) if array.dtype.kind in "US" else convert(part, element)
@@ -141,13 +144,8 @@ class ArrayTable(Table):
             if gone.any():
                 unfit = np.where(gone, not element.is_float, unfit)
                 result[piece][gone & element.is_float] = np.nan
-            if unfit.any():
-                total += int(unfit.sum())
-                places = islice(zip(*np.nonzero(unfit), strict=True), max(0, HANDFUL - len(bad)))
-                values = [(_plain(part[row, column]), piece.start + int(row)) for row, column in places]
-                bad += [complaint(value, element, self.origin(row, name)) for value, row in values]
-        if total:
-            raise_some(total, iter(bad))
+            misfits.note(unfit, problem, piece.start)
+        misfits.raise_any()
 
     def _numbers(self, part: Array, name: str, element: ElementType) -> tuple[Array, Array]:
         """Convert texts, of which '' is a missing value; return with the values which of them do not fit."""

@@ -7,13 +7,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
 
-from dslc.data.convert import EXACT, HANDFUL, Array, Origin, complaint, convert, convert_texts, raise_some
+from dslc.data.convert import EXACT, HANDFUL, Array, Misfits, Origin, complaint, convert, convert_texts
 from dslc.data.paths import reading
 from dslc.data.readers.csv_cells import (
     CELL,
@@ -164,19 +164,15 @@ class CsvTable(Table):
             return np.stack([self.text(name).strings() for name in names], axis=1)
         positions = np.array([self._position(name) for name in names])
         result = allocate((self.rows, len(names)), element.numpy, self.memory)
-        total, bad = 0, list[tuple[int, int]]()
+        misfits = Misfits()
         for block in self.blocks:
+            unfit = np.empty((len(names), block.stop - block.start), bool)
             for kind in sorted(set(block.kinds[positions].tolist())):
                 among = np.flatnonzero(block.kinds[positions] == kind)
-                values, unfit = self._converted(block, [names[place] for place in among.tolist()], kind, element)
+                values, unfit[among] = self._converted(block, [names[n] for n in among.tolist()], kind, element)
                 result[block.start : block.stop, among] = values.T
-                if unfit.any():
-                    total += int(unfit.sum())
-                    rows, columns = np.nonzero(unfit.T)
-                    first = islice(zip(rows.tolist(), columns.tolist(), strict=True), HANDFUL)
-                    bad += [(block.start + row, int(among[column])) for row, column in first]
-        if total:
-            raise_some(total, (self._complaint(row, names[column], element) for row, column in sorted(bad)))
+            misfits.note(unfit.T, lambda row, column: self._complaint(row, names[column], element), block.start)
+        misfits.raise_any()
         return result
 
     def _converted(self, block: Block, names: Sequence[str], kind: int, element: ElementType) -> tuple[Array, Array]:
