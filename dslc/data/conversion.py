@@ -25,9 +25,12 @@ class Conversion:
     name: str
     """The field's."""
     element: ElementType
+    shape: tuple[int, ...]
+    """Of an example."""
     where: Where
     inputs: tuple[str, ...]
     """The columns that it is made of, as the fields graph calls them."""
+    span: Span | None = None
     _misfits: Misfits = field(default_factory=Misfits)
     _rounded: list[tuple[Array, Array]] = field(default_factory=list)
     """Distinct whole numbers that the type does not hold, and what they became, of each piece."""
@@ -107,7 +110,7 @@ class Conversion:
         """
         self._misfits.raise_any()
 
-    def rounded(self, span: Span | None) -> list[Diagnostic]:
+    def rounded(self) -> list[Diagnostic]:
         """Return a warning of whole numbers that were rounded, if any were.
 
         Raises:
@@ -126,6 +129,5 @@ class Conversion:
                 hint="declare it float64, bring it near 0 first, as standardize(...) does, or accept it: "
                 f"cast(..., {self.element})",
             )
-        return [
-            errors.ROUNDED(f"field '{self.name}' rounds whole numbers to {self.element}: {said}").at(span).diagnostic
-        ]
+        message = f"field '{self.name}' rounds whole numbers to {self.element}: {said}"
+        return [errors.ROUNDED(message, span=self.span).diagnostic]

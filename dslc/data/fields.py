@@ -1,27 +1,28 @@
-"""From raw columns to fields: the fields graph, fitting on the training split, and the examples of every split."""
+"""From raw columns to fields: fitted on the training split, then computed for every split and for new data."""
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from dslc.compile.fields import graph_of_values
-from dslc.data import Dataset, Split, Table, placed, where_in
-from dslc.data.checks import check_sound
-from dslc.data.conversion import Conversion
-from dslc.data.field_values import run_fields, telling_of_rows
+from dslc.data import Dataset, Split, Table, placed
+from dslc.data.field_values import computed_fields, conversion_of, run_fields
 from dslc.data.raw import RawData
 from dslc.data.reading import read_columns
 from dslc.diagnostics import Diagnostic
 from dslc.engine.protocol import Engine
 from dslc.errors.data import NOT_FINITE
-from dslc.graph.model import Model, save_model
+from dslc.export.shipping import only_outputs
+from dslc.graph.model import Model, load_model, ports_of, save_model
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
-from dslc.plan.data import DataPlan
+from dslc.plan.data import CONDITIONS, EXACT, DataPlan
 from dslc.plan.measures import applications_of
-from dslc.types import ElementType
+from dslc.plan.values import Value
+from dslc.types import ElementType, TensorType
 
 __all__ = ["compute_fields", "fit_constants", "make_dataset"]
 
@@ -44,8 +45,7 @@ def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engi
                     continue
                 model = graph_of_values(data, constants, {"value": fit.operand})
                 inputs = _read(data, contract, table, model)
-                with telling_of_rows(table, contract):
-                    values = run_fields(save_model(model), inputs, engine)["value"]
+                values = run_fields(save_model(model), inputs, table, contract, engine)["value"]
                 for name, found in fit.step.fitted(values, rows, fit.over).items():
                     arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
@@ -79,42 +79,6 @@ def _read(data: DataPlan, contract: Contract, table: Table, model: Model) -> dic
     return found
 
 
-def compute_fields(
-    data: DataPlan, constants: FittedConstants, contract: Contract, table: Table, engine: Engine
-) -> tuple[dict[str, np.ndarray], list[Diagnostic]]:
-    """Compute every field of every row of a table; return them, and what the conversion to their types rounded.
-
-    Raises:
-        Failure: E04xx, with file, row and column: a value is missing, or does not fit its field's type.
-    """
-    fields = {name: checked for name, checked in data.fields.items() if checked.exact is not None}
-    values = {name: checked.exact for name, checked in fields.items() if checked.exact}
-    for name, checked in fields.items():
-        values |= checked.unsound.outputs(name)
-    model = graph_of_values(data, constants, values)
-    conversions = {
-        name: Conversion(
-            name,
-            checked.type.element,
-            where_in(table, contract.columns_of(name), prod(map(int, checked.type.shape))),
-            contract.of_fields[name],
-        )
-        for name, checked in fields.items()
-    }
-    with telling_of_rows(table, contract, applications_of(*values.values())):
-        found = run_fields(save_model(model), _read(data, contract, table, model), engine, conversions)
-    warnings = []
-    for name, conversion in conversions.items():
-        exact = fields[name].exact
-        with placed(exact.span if exact is not None else None):
-            check_sound(name, found, conversion.where)
-            conversion.raise_misfits()
-            warnings += conversion.rounded(exact.span if exact is not None else None)
-        shape = tuple(int(d) for d in fields[name].type.shape)
-        found[name] = found[name].reshape(len(found[name]), *shape)
-    return {name: found[name] for name in conversions}, warnings
-
-
 def make_dataset(
     data: DataPlan, constants: FittedConstants, raw: RawData, contract: Contract, engine: Engine
 ) -> Dataset:
@@ -123,10 +87,54 @@ def make_dataset(
     Raises:
         Failure: E04xx, with file, row and column.
     """
-    fields: dict[str | None, dict[str, np.ndarray]] = {}
-    warnings = dict.fromkeys(raw.warnings)
-    for name, table in raw.tables.items():
-        fields[name], found = compute_fields(data, constants, contract, table, engine)
-        warnings |= dict.fromkeys(found)
+    warnings = list(raw.warnings)
+    fields = {
+        name: _fields_of(data, constants, contract, table, engine, warnings) for name, table in raw.tables.items()
+    }
     splits = {split: Split(fields[source], rows) for split, (source, rows) in raw.rows.items()}
-    return Dataset(splits, tuple(warnings))
+    return Dataset(splits, tuple(dict.fromkeys(warnings)))
+
+
+def _fields_of(
+    data: DataPlan, constants: FittedConstants, contract: Contract, table: Table, engine: Engine,
+    warnings: list[Diagnostic],
+) -> dict[str, np.ndarray]:  # fmt: skip
+    values: dict[str, Value] = {}
+    conversions = {}
+    for name, checked in data.fields.items():
+        if checked.exact is not None:
+            values |= {name: checked.exact, **checked.unsound.outputs(name)}
+            conversions[name] = conversion_of(name, checked.type, table, contract, checked.exact.span)
+    model = graph_of_values(data, constants, values)
+    columns, applied = _read(data, contract, table, model), applications_of(*values.values())
+    return computed_fields(save_model(model), columns, table, contract, engine, conversions, applied, warnings)
+
+
+def compute_fields(
+    graph: bytes, fields: Mapping[str, Mapping[str, Any]], contract: Contract, table: Table, names: Sequence[str],
+    engine: Engine,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Compute fields of every row of new data, by the graph that prepared them in training.
+
+    Args:
+        graph: the fields graph.
+        fields: the type and shape of each field, as the manifest has them.
+        contract: how the table is read.
+        table: raw columns.
+        names: which fields.
+        engine: what runs the graph.
+
+    Raises:
+        Problem, Failure: E04xx, a column is missing, or values do not fit or are missing, with their places.
+    """
+    _, outputs = ports_of(load_model(graph))
+    known = {port["name"] for port in outputs}
+    conversions = {}
+    for name in names:
+        type = TensorType(ElementType(fields[name]["type"]), tuple(fields[name]["shape"]))
+        conversions[name + EXACT if name + EXACT in known else name] = conversion_of(name, type, table, contract)
+    conditions = [name + suffix for name in names for suffix in CONDITIONS if name + suffix in known]
+    model = only_outputs(graph, [*conversions, *conditions])
+    inputs, _ = ports_of(load_model(model))
+    columns = read_columns(contract, table, [port["name"] for port in inputs])
+    return computed_fields(model, columns, table, contract, engine, conversions)

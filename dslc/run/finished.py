@@ -13,8 +13,8 @@ import numpy as np
 
 from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
 from dslc.data.binding import Bound
+from dslc.data.fields import compute_fields
 from dslc.data.indices import check_new
-from dslc.data.new_data import compute_fields
 from dslc.data.readers.given_arrays import table_of
 from dslc.data.spellings import marks_of
 from dslc.diagnostics import Failure, Problem
