@@ -11,7 +11,7 @@ import numpy as np
 from dslc.data.checks import Where
 from dslc.data.convert import Array, clipped, convert_texts, fits_double, raise_where
 from dslc.data.spellings import PLAIN, Spelling
-from dslc.data.table import Table, Text
+from dslc.data.table import Table, Text, gaps
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.library.sources.source import TRUTH
@@ -103,13 +103,20 @@ def encode(table: Table, name: str, categories: Categories, where: Where, kind: 
             strange = [t for t, number in zip(values.vocabulary, numbers, strict=True) if number == UNKNOWN and t]
             refuse_lookalikes(strange, table, name, [str(value) for value in categories.values])
         codes = numbers[values.codes]
-        missing = np.array([not text for text in values.vocabulary], bool)[values.codes]
     else:
         values = table.read(name)
         known = _meanings(categories, name, table.title) if categories.are_text else categories.values
         codes = _places_of_numbers(known, values, kind)
-        missing = values != values if values.dtype.kind == "f" else np.zeros(values.shape, bool)  # noqa: PLR0124
-    _refuse_doubtful(codes, values, where)
+    missing = gaps(values)
+
+    def doubtful(row: int, element: int) -> Problem:
+        return errors.NO_MEANING(
+            f"{_value(values, row, element)!r} may be one of several categories of training, which this column's type "
+            f"does not tell apart ({where(row, element)})",
+            hint="give the column in the type that it had in training",
+        )
+
+    raise_where(codes == DOUBTFUL, doubtful)
     if categories.missing:
         codes[missing] = categories.count - 1
     codes[codes == UNKNOWN] = categories.count
@@ -188,24 +195,8 @@ def _alike(values: Array, numbers: Array, kind: ElementType | None) -> tuple[Arr
         return values.astype(narrow).astype(np.float64), np.where(wide == np.floor(wide), wide, rounded)
 
 
-def _refuse_doubtful(codes: Array, values: Array | Text, where: Where) -> None:
-    """Refuse numbers that several categories are (E0467)."""
-
-    def doubtful(row: int, element: int) -> Problem:
-        return errors.NO_MEANING(
-            f"{_value(values, row, element)!r} may be one of several categories of training, which this column's type "
-            f"does not tell apart ({where(row, element)})",
-            hint="give the column in the type that it had in training",
-        )
-
-    raise_where(codes == DOUBTFUL, doubtful)
-
-
 def _value(values: Array | Text, row: int, element: int) -> object:
-    if isinstance(values, Text):
-        return values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
-    value: object = values.reshape(len(values), -1)[row, element].item()
-    return value
+    return values.at(row, element) if isinstance(values, Text) else values[row].reshape(-1)[element].item()
 
 
 def _no_category(values: Array | Text, row: int, element: int, categories: Categories, where: Where) -> Problem:

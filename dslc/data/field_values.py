@@ -11,7 +11,8 @@ from dslc.compile.lowering import origin_of
 from dslc.data.checks import check_sound, where_in
 from dslc.data.conversion import Conversion
 from dslc.data.convert import placed
-from dslc.data.table import MEMORY, Table, allocate
+from dslc.data.scratch import allocate
+from dslc.data.table import Table
 from dslc.diagnostics import Diagnostic, Problem
 from dslc.engine.evaluation import Predictor
 from dslc.engine.outside import IndexFailure
@@ -96,7 +97,7 @@ def run_fields(
         for name, exact in computed.items():
             array = conversions[name].convert(exact, start, piece) if conversions and name in conversions else exact
             if name not in results:
-                results[name] = allocate((rows, *array.shape[1:]), array.dtype, MEMORY)
+                results[name] = allocate((rows, *array.shape[1:]), array.dtype)
             results[name][start : start + len(array)] = array
     return results
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from dslc.data.convert import placed
-from dslc.data.paths import locate, reading
+from dslc.data.paths import locate
+from dslc.data.streams import reading
 from dslc.diagnostics import Diagnostics, Problem, did_you_mean
 from dslc.errors.data import BROKEN
 from dslc.errors.objectives import LOAD_MISFIT, NO_SUCH_PATH

@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from dslc.data.paths import locate
-from dslc.data.readers.arrays import open_itself
+from dslc.data.readers.arrays import open_each, open_itself, open_npz
 from dslc.data.readers.csv_table import open_csv
-from dslc.data.readers.reader import READERS
-from dslc.data.scratch import MEMORY, make_room
+from dslc.data.scratch import make_room
 from dslc.data.table import Table
 from dslc.errors import data as errors
 from dslc.library.sources.csv import csv
+from dslc.library.sources.ndarrays import idx, npy, npz
 from dslc.library.sources.source import DataSource, require_available
 from dslc.library.word import SOURCES, describe
 
@@ -28,22 +28,30 @@ STREAM_LIMIT = 1 << 30
 PIECE = 1 << 20
 
 
-def open_table(source: DataSource, folders: Sequence[Path], *, memory: int = MEMORY) -> Table:
+READERS: Mapping[type[DataSource], Callable[[Any, Mapping[str, Path]], Table]] = {
+    csv: lambda source, found: open_csv(found[source.path], source, source.path),
+    npz: open_npz,
+    npy: open_each,
+    idx: open_each,
+}
+"""What opens a source, given where each of its paths was found; any other one reads itself."""
+
+
+def open_table(source: DataSource, folders: Sequence[Path]) -> Table:
     """Open a spec's source, found in ``folders`` (see :func:`~dslc.data.paths.locate`).
 
-    Beyond ``memory`` bytes of data, columns live in temporary files.
+    Beyond :data:`~dslc.data.scratch.MEMORY` bytes of data, columns live in temporary files.
 
     Raises:
         Problem, Failure: E0401 to E0417, E0426, E0427.
     """
     require_available(type(source))
-    return _open(source, {path: locate(path, folders) for path in source.paths}, memory)
+    return _open(source, {path: locate(path, folders) for path in source.paths})
 
 
 def open_inputs(
-    path: Path, source: DataSource | None = None, *, described: bool = False, needed: Sequence[str] = (),
-    memory: int = MEMORY,
-) -> Table:  # fmt: skip
+    path: Path, source: DataSource | None = None, *, described: bool = False, needed: Sequence[str] = ()
+) -> Table:
     """Open a file that the user named on the command line, as the source of a run says; ``-`` is standard input.
 
     The kind is told by the file's suffix, else it is the source's, and a file of its kind is read by its options; a
@@ -62,11 +70,12 @@ def open_inputs(
             )
         spooled = _spooled(getattr(sys.stdin, "buffer", None))
         try:
-            table = open_csv(spooled, _with_path(csv, source, "-"), "standard input", memory)
+            table = open_csv(spooled, _with_path(csv, source, "-"), "standard input")
         except BaseException:
             spooled.unlink()
             raise
-        weakref.finalize(table.reread, spooled.unlink, missing_ok=True)  # texts of numbers are read from it again
+        # texts of numbers are read from it again, by this table and those made of it, which share its blocks
+        weakref.finalize(table.blocks[0], spooled.unlink, missing_ok=True)
         return table
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise errors.UNREADABLE(
@@ -81,7 +90,7 @@ def open_inputs(
         found: DataSource = kind(files=((column, name),))
     else:
         found = _with_path(kind, source, name)
-    return _open(found, {name: path}, memory)
+    return _open(found, {name: path})
 
 
 def _kind(path: Path, source: DataSource | None) -> type[Any]:
@@ -142,5 +151,5 @@ def _spooled(stream: IO[bytes] | None) -> Path:
     return path
 
 
-def _open(source: DataSource, found: Mapping[str, Path], memory: int) -> Table:
-    return READERS.get(type(source), open_itself)(source, found, memory)
+def _open(source: DataSource, found: Mapping[str, Path]) -> Table:
+    return READERS.get(type(source), open_itself)(source, found)

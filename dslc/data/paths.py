@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import os
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from dslc.data.convert import clipped
@@ -15,7 +13,7 @@ from dslc.diagnostics import Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.library.sources.source import check_path
 
-__all__ = ["data_folders", "found_files", "locate", "reading"]
+__all__ = ["data_folders", "found_files", "locate"]
 
 
 def data_folders(beside: Path, options: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -84,16 +82,3 @@ def _missing(path: str, roots: Sequence[Path]) -> Problem:
 def _kind(name: str) -> str:
     """Return a file's suffix, that of a compressed one below: a file of another kind is not what was meant."""
     return PurePosixPath(name.removesuffix(".gz")).suffix.lower()
-
-
-@contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Turn the ways in which reading a file fails into E0403, E0404 and E0406 under the name the user gave it."""
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise errors.BROKEN(f"'{name}' holds damaged compressed data: {error}") from None
-    except FileNotFoundError:
-        raise errors.FILE_MISSING(f"there is no file '{name}'") from None
-    except OSError as error:
-        raise errors.UNREADABLE(f"'{name}' cannot be read: {error.strerror or error}") from None

@@ -14,6 +14,7 @@ from dslc.data import Table, open_table, placed, split_rows, where_in
 from dslc.data.categories import fit_categories, refuse_lookalikes
 from dslc.data.convert import Array, fits_double, raise_where
 from dslc.data.spellings import marks_of
+from dslc.data.table import gaps
 from dslc.data.times import doubtful_order, read_times, usual_formats
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
@@ -166,9 +167,6 @@ def _marks(data: DataPlan, columns: Mapping[Pattern, tuple[str, ...]]) -> dict[s
 
 
 def _row_shape(table: Table, names: Sequence[str], *, many: bool) -> tuple[int, ...]:
-    missing = [name for name in names if name not in table.names]
-    if missing:
-        table.require(missing[0])
     return (sum(prod(table.row_shape(name)) for name in names),) if many else tuple(table.row_shape(names[0]))
 
 
@@ -237,10 +235,8 @@ def _split_values(
 
 def _complete(values: Array, table: Table, name: str, mode: str) -> Array:
     """Return the values of a column that a split goes by, if none is missing."""
-    missing = values == "" if values.dtype.kind in "OU" else np.isnan(values) if values.dtype.kind == "f" else None
-    if missing is not None:
-        what = f"a value that the split takes as '{mode}' is missing"
-        raise_where(missing, lambda row, _: errors.MISSING_VALUE(f"{what} ({table.origin(row, name)})"))
+    what = f"a value that the split takes as '{mode}' is missing"
+    raise_where(gaps(values), lambda row, _: errors.MISSING_VALUE(f"{what} ({table.origin(row, name)})"))
     if values.dtype.kind in "OU" and mode != "order":
         refuse_lookalikes(sorted(set(values.ravel().tolist())), table, name)
     return values

@@ -10,7 +10,7 @@ import numpy as np
 from dslc.data.categories import encode
 from dslc.data.checks import Where, where_in
 from dslc.data.convert import Array, fits_double, raise_where
-from dslc.data.table import Table
+from dslc.data.table import Table, gaps
 from dslc.data.times import read_times
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
@@ -47,7 +47,7 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
             assert one.categories is not None
             found = encode(table, name, categories[one.categories], where, one.kind)
         case Form.MISSING:
-            each = [_missing(table, column) for column in one.columns]
+            each = [gaps(table.text(n) if table.element(n) is STRING else table.read(n)) for n in one.columns]
             found = np.concatenate([gone.reshape(len(gone), -1) for gone in each], axis=1) if one.many else each[0]
         case Form.TIME:
             found = read_times(table.text(name), one.format, where)
@@ -62,15 +62,6 @@ def _read(table: Table, one: Input, categories: Mapping[str, Categories]) -> Arr
             f"an example's {what} shape {list(own)} in {table.title}, and {list(one.shape)} in training"
         )
     return found.reshape(len(found), *one.shape)
-
-
-def _missing(table: Table, name: str) -> Array:
-    if table.element(name) is STRING:
-        text = table.text(name)
-        blank: Array = np.array([not value for value in text.vocabulary], bool)[text.codes]
-        return blank
-    values = table.read(name)
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
 
 
 def _refuse_rounding(table: Table, one: Input, where: Where) -> None:

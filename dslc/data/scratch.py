@@ -21,14 +21,14 @@ MEMORY = 256 << 20
 ZEROS = bytes(1 << 20)
 
 
-def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], memory: int) -> Array:
-    """Return an array to fill: in memory, or in an unnamed temporary file if it takes more than ``memory`` bytes.
+def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array to fill: in memory, or in an unnamed temporary file if it takes more than :data:`MEMORY` bytes.
 
     Raises:
         Problem: E0426, the file does not fit where temporary files go.
     """
     size = prod(shape) * dtype.itemsize
-    if size <= memory:
+    if size <= MEMORY:
         return np.empty(shape, dtype)
     with make_room(size), tempfile.TemporaryFile() as file:
         _reserve(file, size)
@@ -64,11 +64,14 @@ def make_room(size: int) -> Iterator[None]:
 
 
 class Spool:
-    """Bytes that are appended, in memory until they outgrow it and in an unnamed temporary file from then on."""
+    """Bytes that are appended, in memory until they outgrow :data:`MEMORY`, and then in an unnamed temporary file.
 
-    def __init__(self, memory: int) -> None:
+    Where more than that is ``expected``, they are in the file from the beginning.
+    """
+
+    def __init__(self, expected: int = 0) -> None:
         self.size = 0
-        self._memory = memory
+        self._memory = MEMORY if expected <= MEMORY else 0
         self._held = bytearray()
         self._file: IO[bytes] | None = None
 

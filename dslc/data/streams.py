@@ -7,8 +7,9 @@ import hashlib
 import io
 import os
 import stat
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -17,9 +18,9 @@ from typing_extensions import override
 from dslc.errors import data as errors
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import WriteableBuffer
 
-__all__ = ["Fingerprint", "Limited", "Stream", "open_regular", "open_stream"]
+__all__ = ["Fingerprint", "Limited", "Stream", "open_stream", "reading"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 BUFFER = 1 << 18
@@ -104,13 +105,23 @@ class Stream:
 
 
 @contextmanager
-def open_stream(path: Path, name: str) -> Iterator[Stream]:
-    """Open a data file under the name that messages give it; call within :func:`~dslc.data.paths.reading`."""
-    stream = Stream(path, name)
+def reading(name: str) -> Iterator[None]:
+    """Turn the ways in which reading a file fails into E0403, E0404 and E0406 under the name the user gave it."""
     try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise errors.BROKEN(f"'{name}' holds damaged compressed data: {error}") from None
+    except FileNotFoundError:
+        raise errors.FILE_MISSING(f"there is no file '{name}'") from None
+    except OSError as error:
+        raise errors.UNREADABLE(f"'{name}' cannot be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def open_stream(path: Path, name: str) -> Iterator[Stream]:
+    """Open a data file under the name that messages give it; what fails while it is open is told as :func:`reading`."""
+    with reading(name), closing(Stream(path, name)) as stream:
         yield stream
-    finally:
-        stream.close()
 
 
 class Limited(io.BufferedIOBase):
@@ -143,11 +154,3 @@ class Limited(io.BufferedIOBase):
                 hint="is a quote never closed, or is it no csv file?",
             )
         return piece
-
-    @override
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self.read1(-1 if size is None else size)
-
-    @override
-    def write(self, buffer: ReadableBuffer, /) -> int:
-        raise io.UnsupportedOperation("write")

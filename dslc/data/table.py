@@ -11,7 +11,6 @@ from functools import cached_property
 import numpy as np
 
 from dslc.data.convert import Array, Origin, clipped, convert_texts
-from dslc.data.scratch import MEMORY, allocate
 from dslc.data.spellings import Spelling, delimiter_hint
 from dslc.data.streams import Fingerprint
 from dslc.diagnostics import Failure, did_you_mean
@@ -19,7 +18,7 @@ from dslc.errors import data as errors
 from dslc.plan.columns import is_pattern, pattern_of
 from dslc.types import BOOL, STRING, ElementType
 
-__all__ = ["MEMORY", "Table", "Text", "allocate", "as_written", "chunks"]
+__all__ = ["Table", "Text", "as_written", "chunks", "common_rows", "gaps"]
 
 CHUNK = 8 << 20
 """Bytes that one step of a pass over an array takes."""
@@ -36,6 +35,18 @@ class Text:
         """Return the values as an array of Python strings (equal ones are one object)."""
         texts: Array = np.array(self.vocabulary, object)[self.codes]
         return texts
+
+    def at(self, row: int, element: int) -> str:
+        """Return the value at a flat place in a row."""
+        return self.vocabulary[int(self.codes[row].reshape(-1)[element])]
+
+
+def gaps(values: Array | Text) -> Array:
+    """Return which values of a column are missing."""
+    if isinstance(values, Text):
+        return np.array([not text for text in values.vocabulary], bool)[values.codes]
+    missing: Array = values == "" if values.dtype.kind in "OU" else values != values  # noqa: PLR0124 - NaN alone does
+    return missing
 
 
 def as_written(table: Table, name: str) -> Array:

@@ -147,6 +147,7 @@ def _formats_hint(values: Text) -> str:
 
 
 def _no_time(values: Text, format: str | None, row: int, element: int, where: Where) -> Problem:
-    text = values.vocabulary[values.codes.reshape(len(values.codes), -1)[row, element]]
     how = f"by the format '{format}'" if format is not None else "as ISO 8601 has it, such as 2026-11-26 17:30"
-    return errors.NO_TIME(f"'{text}' spells no time {how} ({where(row, element)})", hint=_formats_hint(values))
+    return errors.NO_TIME(
+        f"'{values.at(row, element)}' spells no time {how} ({where(row, element)})", hint=_formats_hint(values)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dslc.data import Table, open_table
+from dslc.data import Table, open_table, scratch
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.library.word import SOURCES
 
@@ -17,14 +17,21 @@ Findings = Callable[..., list[str]]
 """What is said where something fails, see :func:`findings`."""
 
 
+@pytest.fixture(params=[0, 1 << 28])
+def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let columns of more than so many bytes live in temporary files."""
+    monkeypatch.setattr(scratch, "MEMORY", request.param)
+    return int(request.param)
+
+
 @pytest.fixture
 def open_text(tmp_path: Path) -> Open:
-    """Write a csv file and open it: ``open_text("a,b\\n1,2\\n", delimiter=";", memory=0)``."""
+    """Write a csv file and open it: ``open_text("a,b\\n1,2\\n", delimiter=";")``."""
 
-    def opened(text: str | bytes, *, memory: int = 1 << 28, packed: bool = False, **options: Any) -> Table:
+    def opened(text: str | bytes, *, packed: bool = False, **options: Any) -> Table:
         content = text.encode() if isinstance(text, str) else text
         (tmp_path / "t.csv").write_bytes(gzip.compress(content) if packed else content)
-        return open_table(SOURCES["csv"](path="t.csv", **options), [tmp_path], memory=memory)
+        return open_table(SOURCES["csv"](path="t.csv", **options), [tmp_path])
 
     return opened
 

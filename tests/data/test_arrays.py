@@ -29,16 +29,16 @@ def npy_bytes(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def open_npz(folder: Path, memory: int = 1 << 28) -> Table:
-    return open_table(SOURCES["npz"](path="t.npz"), [folder], memory=memory)
+def open_npz(folder: Path) -> Table:
+    return open_table(SOURCES["npz"](path="t.npz"), [folder])
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("memory", [0, 1 << 28])
-def test_npz(tmp_path: Path, save: Callable[..., None], memory: int) -> None:
+@pytest.mark.usefixtures("memory")
+def test_npz(tmp_path: Path, save: Callable[..., None]) -> None:
     names = np.array(["ann", "bob", "ann", "é", ""])
     save(tmp_path / "t.npz", image=IMAGES, label=np.arange(5), fortran=np.asfortranarray(IMAGES), name=names)
-    table = open_npz(tmp_path, memory)
+    table = open_npz(tmp_path)
     assert table.names == ("image", "label", "fortran", "name")
     assert table.rows == 5
     assert table.row_shape("image") == (3, 2)
@@ -56,19 +56,19 @@ def test_npz(tmp_path: Path, save: Callable[..., None], memory: int) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("memory", [0, 1 << 28])
-def test_idx_and_npy(tmp_path: Path, packed: bool, memory: int) -> None:
+@pytest.mark.usefixtures("memory")
+def test_idx_and_npy(tmp_path: Path, packed: bool) -> None:
     labels = np.array([300, -1, 2, 3, 4], ">i4")
     pack = gzip.compress if packed else bytes
     (tmp_path / "x.gz").write_bytes(gzip.compress(idx_bytes(IMAGES)))
     (tmp_path / "y").write_bytes(pack(idx_bytes(labels, 0x0C)))
     (tmp_path / "z.npy").write_bytes(pack(npy_bytes(labels)))
-    table = open_table(SOURCES["idx"](files=(("image", "x.gz"), ("label", "y"))), [tmp_path], memory=memory)
+    table = open_table(SOURCES["idx"](files=(("image", "x.gz"), ("label", "y"))), [tmp_path])
     assert table.names == ("image", "label")
     assert table.element("label") is ElementType.INT32
     np.testing.assert_array_equal(table.read("image"), IMAGES)
     assert table.read("label", INT64).tolist() == labels.tolist()
-    table = open_table(SOURCES["npy"](files=(("label", "z.npy"),)), [tmp_path], memory=memory)
+    table = open_table(SOURCES["npy"](files=(("label", "z.npy"),)), [tmp_path])
     assert table.read("label", FLOAT32).tolist() == labels.tolist()
 
 
@@ -147,7 +147,7 @@ def test_what_else_an_npz_holds_is_no_matter(tmp_path: Path, findings: Findings,
             assert told.startswith(("E0417: 't.npz['b']'", "E0405: 't.npz['b']'"))
 
 
-@pytest.mark.parametrize("memory", [0, 1 << 28])
+@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -162,9 +162,9 @@ def test_what_else_an_npz_holds_is_no_matter(tmp_path: Path, findings: Findings,
         (b"\x1f\x8bgarbage....", "E0406: 't' holds damaged compressed data: "),
     ],
 )  # fmt: skip
-def test_faults_of_idx(tmp_path: Path, findings: Findings, content: bytes, expected: str, memory: int) -> None:
+def test_faults_of_idx(tmp_path: Path, findings: Findings, content: bytes, expected: str) -> None:
     (tmp_path / "t").write_bytes(content)
-    (told,) = findings(lambda: open_table(SOURCES["idx"](files=(("a", "t"),)), [tmp_path], memory=memory))
+    (told,) = findings(lambda: open_table(SOURCES["idx"](files=(("a", "t"),)), [tmp_path]))
     assert told.startswith(expected)
 
 

@@ -14,7 +14,7 @@ from tests.data.conftest import Findings
 
 
 def table(values: object) -> Table:
-    return ArrayTable({"c": np.array(values)}, {"c": "t.npz"}, 1 << 20)
+    return ArrayTable({"c": np.array(values)}, {"c": "t.npz"})
 
 
 def fitted(values: object, rows: list[int] | None = None, **more: bool) -> Categories:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dslc.data import scratch
 from dslc.data.readers import csv_records
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, ElementType
 from tests.data.conftest import Findings, Open
@@ -214,8 +215,10 @@ def test_a_file_beyond_memory_reads_the_same(open_text: Open, monkeypatch: pytes
     monkeypatch.setattr(csv_records, "BLOCK_CELLS", 40)
     lines = [f"{i},{i / 7!r},{'w' if i % 50 > 25 else ''}{i % 13}" for i in range(1000)]
     text = "\n".join(["a,b,c", *lines])
-    small, large = open_text(text), open_text(text, memory=2000)
+    small = open_text(text)
     assert not isinstance(small.read("a"), np.memmap)
+    monkeypatch.setattr(scratch, "MEMORY", 2000)
+    large = open_text(text)
     assert isinstance(large.read("a"), np.memmap)
     for name in small.names:
         assert small.element(name) == large.element(name)
@@ -230,7 +233,8 @@ def test_misfits_far_into_a_file_are_found(
     open_text: Open, findings: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_records, "BLOCK_CELLS", 10)
-    table = open_text("a\n" + "\n".join("oops" if i in {95, 333} else str(i) for i in range(400)), memory=100)
+    monkeypatch.setattr(scratch, "MEMORY", 100)
+    table = open_text("a\n" + "\n".join("oops" if i in {95, 333} else str(i) for i in range(400)))
     assert table.element("a") is STRING
     assert findings(lambda: table.read("a", INT64)) == [
         f"E0412: 'oops' where int64 is due (t.csv, line {line}, column 'a')" for line in (97, 335)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from dslc.data import Table, open_table
+from dslc.data import Table, open_table, scratch
 from dslc.diagnostics import Failure, Problem
 from dslc.library.word import SOURCES
 from tests.data.conftest import Findings
@@ -52,18 +52,18 @@ FILES = {
 }
 
 
-def opened(folder: Path, name: str, memory: int = 1 << 28) -> Table:
+def opened(folder: Path, name: str) -> Table:
     kind = {"csv": SOURCES["csv"], "npz": SOURCES["npz"]}.get(name.split(".")[1] if "." in name else "")
     if kind is not None and "npy" not in name and "ubyte" not in name:
-        return open_table(kind(path=name), [folder], memory=memory)
+        return open_table(kind(path=name), [folder])
     word = SOURCES["npy"] if "npy" in name else SOURCES["idx"]
-    return open_table(word(files=(("a", name),)), [folder], memory=memory)
+    return open_table(word(files=(("a", name),)), [folder])
 
 
-def read_all(folder: Path, name: str, memory: int = 1 << 28) -> dict[str, list[object]] | None:
+def read_all(folder: Path, name: str) -> dict[str, list[object]] | None:
     """Return everything that a file holds, or None if it is refused."""
     try:
-        table = opened(folder, name, memory)
+        table = opened(folder, name)
         assert table.rows > 0
         found = {column: [table.read(column).tolist(), table.text(column).strings().tolist()] for column in table.names}
     except (Problem, Failure):
@@ -95,8 +95,10 @@ def try_damage(folder: Path, seeds: range, watch: Watch) -> None:
         chance = random.Random(seed)
         name = chance.choice(sorted(FILES))
         (folder / name).write_bytes(damaged(FILES[name], chance))
-        with within((seed, name)), watched(watch, folder, Path(tempfile.gettempdir())):
-            read_all(folder, name, chance.choice([0, 1 << 28]))  # whatever else it raises fails the test
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scratch, "MEMORY", chance.choice([0, 1 << 28]))
+            with within((seed, name)), watched(watch, folder, Path(tempfile.gettempdir())):
+                read_all(folder, name)  # whatever else it raises fails the test
         (folder / name).unlink()
 
 
@@ -111,17 +113,17 @@ def test_many_damaged_files(seeds: range, tmp_path: Path, watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("name", ["t.npz", "z.npz"])
-@pytest.mark.parametrize("memory", [0, 1 << 28])
-def test_every_flipped_bit_of_an_npz_is_found_or_changes_nothing(tmp_path: Path, name: str, memory: int) -> None:
+@pytest.mark.usefixtures("memory")
+def test_every_flipped_bit_of_an_npz_is_found_or_changes_nothing(tmp_path: Path, name: str) -> None:
     content = FILES[name]
     (tmp_path / name).write_bytes(content)
-    whole = read_all(tmp_path, name, memory)
+    whole = read_all(tmp_path, name)
     assert whole is not None
     for place in range(0, len(content), 7):
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
         (tmp_path / name).write_bytes(flipped)
-        found = read_all(tmp_path, name, memory)
+        found = read_all(tmp_path, name)
         for values in (found or {}).values():  # the directory has no checksum: a name may change, a column be lost
             assert values in whole.values(), place
 
@@ -163,16 +165,16 @@ def test_npy_headers_that_lie(tmp_path: Path, findings: Findings, name: str, pac
 
 @pytest.mark.parametrize("descr", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "<i2", ">i4", ">i8", "|u1", ">u8", "|b1"])
 @pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.usefixtures("memory")
 def test_every_plain_type_is_read_right(tmp_path: Path, descr: str, order: Literal["C", "F"]) -> None:
     array = np.arange(6).reshape(2, 3)
     array = (array % 2 if descr == "|b1" else array).astype(descr, order)
-    for memory in (0, 1 << 28):
-        np.save(tmp_path / "t.npy", array)
-        table = opened(tmp_path, "t.npy", memory)
-        assert table.element("a").value == array.dtype.name
-        np.testing.assert_array_equal(table.read("a"), array)
-        np.savez(tmp_path / "t.npz", a=array)
-        np.testing.assert_array_equal(opened(tmp_path, "t.npz", memory).read("a"), array)
+    np.save(tmp_path / "t.npy", array)
+    table = opened(tmp_path, "t.npy")
+    assert table.element("a").value == array.dtype.name
+    np.testing.assert_array_equal(table.read("a"), array)
+    np.savez(tmp_path / "t.npz", a=array)
+    np.testing.assert_array_equal(opened(tmp_path, "t.npz").read("a"), array)
 
 
 def test_an_old_npy_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-from dslc.data import open_inputs, open_table, opening
+from dslc.data import open_inputs, open_table, opening, scratch
 from dslc.data.readers import array_files, csv_table
 from dslc.data.readers.array_headers import Layout, read_npy_header
 from dslc.data.readers.csv_records import Records
@@ -58,17 +58,17 @@ def test_a_second_pass_over_a_file_that_changed(tmp_path: Path, findings: Findin
     assert findings(lambda: table.text("a")) == ["E0428: 't.csv' was changed while it was read"]
 
 
-@pytest.mark.parametrize("memory", [0, 1 << 28])
+@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_arrays_do_not_change_behind_our_back(tmp_path: Path, save: Callable[..., None], memory: int) -> None:
+def test_arrays_do_not_change_behind_our_back(tmp_path: Path, save: Callable[..., None]) -> None:
     """What is larger than memory is copied as well: a mapped file that is cut would end the process by SIGBUS."""
     rows = 500_000  # more than one piece
     save(tmp_path / "t.npz", a=np.ones(rows), f=np.asfortranarray(np.ones((rows, 2))))
     np.save(tmp_path / "t.npy", np.ones(rows))
     whole = {name: (tmp_path / name).read_bytes() for name in ("t.npz", "t.npy")}
     tables = [
-        open_table(SOURCES["npz"](path="t.npz"), [tmp_path], memory=memory),
-        open_table(SOURCES["npy"](files=(("a", "t.npy"),)), [tmp_path], memory=memory),
+        open_table(SOURCES["npz"](path="t.npz"), [tmp_path]),
+        open_table(SOURCES["npy"](files=(("a", "t.npy"),)), [tmp_path]),
     ]
     for name in whole:
         os.truncate(tmp_path / name, 10)
@@ -92,7 +92,8 @@ def test_arrays_that_are_cut_while_they_are_read(
 
     monkeypatch.setattr(Spool, "write", cut)
     source = SOURCES["npz"](path=name) if name == "t.npz" else SOURCES["npy"](files=(("a", name),))
-    (told,) = findings(lambda: open_table(source, [tmp_path], memory=0))
+    monkeypatch.setattr(scratch, "MEMORY", 0)
+    (told,) = findings(lambda: open_table(source, [tmp_path]))
     assert told.startswith("E0428: 't.npz' was changed" if name == "t.npz" else "E0406: 't.npy' ends early")
 
 
@@ -166,15 +167,15 @@ def no_room(size: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no bounds on files")
-def test_a_full_disk_for_temporary_files(tmp_path: Path, findings: Findings) -> None:
+def test_a_full_disk_for_temporary_files(tmp_path: Path, findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "t.npz", a=np.arange(100_000))
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 100_000)
     small = open_table(SOURCES["csv"](path="t.csv"), [tmp_path])
-    object.__setattr__(small, "memory", 0)
+    monkeypatch.setattr(scratch, "MEMORY", 0)
     with no_room(50_000):
         for action in (
-            lambda: open_table(SOURCES["npz"](path="t.npz"), [tmp_path], memory=0),
-            lambda: open_table(SOURCES["csv"](path="t.csv"), [tmp_path], memory=0),
+            lambda: open_table(SOURCES["npz"](path="t.npz"), [tmp_path]),
+            lambda: open_table(SOURCES["csv"](path="t.csv"), [tmp_path]),
             lambda: small.read("a"),
         ):
             (told,) = findings(action)

@@ -18,7 +18,6 @@ from typing import IO
 import numpy as np
 
 from dslc.data.convert import Array
-from dslc.data.paths import reading
 from dslc.data.readers.array_headers import Layout, read_npy_header
 from dslc.data.scratch import Spool
 from dslc.data.streams import Fingerprint, Stream, open_stream
@@ -32,33 +31,31 @@ MOST = 1100
 """Deflated data is at most about 1032 times as long as what it was deflated to."""
 
 
-def read_array(
-    path: Path, name: str, memory: int, header: Callable[[IO[bytes], str], Layout]
-) -> tuple[Array, Fingerprint]:
+def read_array(path: Path, name: str, header: Callable[[IO[bytes], str], Layout]) -> tuple[Array, Fingerprint]:
     """Read a file of one array, gzipped or not, under the name that messages give it.
 
     Raises:
         Problem: E0404 to E0406, E0417, E0426; those of ``header``, which reads what stands in front of the values.
     """
-    with reading(name), open_stream(path, name) as stream:
+    with open_stream(path, name) as stream:
         layout = header(stream.file, name)
         if stream.packed:
             if layout.bytes > os.fstat(stream.descriptor()).st_size * MOST:
                 raise errors.BROKEN(f"'{name}' ends early: its header tells of {layout}")
         else:
             layout.check_size(os.fstat(stream.descriptor()).st_size - layout.start, name)
-        array = _unpack(stream.file, layout, name, memory)
+        array = _unpack(stream.file, layout, name)
         return array, stream.fingerprint()
 
 
-def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Problem], Fingerprint]:
+def read_npz(path: Path, name: str) -> tuple[dict[str, Array | Problem], Fingerprint]:
     """Read every array of an npz file, and compare checksums; E0404 to E0406, E0417, E0426, E0428 if that fails.
 
     In place of an array that can be no column (E0405, E0417) there is what is to be said of it: it need not be one that
     is asked for.
     """
     arrays: dict[str, Array | Problem] = {}
-    with reading(name), open_stream(path, name) as stream:
+    with open_stream(path, name) as stream:
         if stream.packed:
             raise errors.BROKEN(f"'{name}' is gzipped, which an npz file is not")
         file = open(stream.descriptor(), "rb", closefd=False)  # noqa: SIM115 - the stream closes it
@@ -70,7 +67,7 @@ def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Prob
                 if member.filename.endswith("/") or column in arrays:
                     raise errors.BROKEN(f"'{name}' is not an npz file: it holds a folder, or a name twice")
                 try:
-                    arrays[column] = _read_member(archive, member, f"{name}[{column!r}]", memory)
+                    arrays[column] = _read_member(archive, member, f"{name}[{column!r}]")
                 except Problem as problem:
                     if problem.diagnostic.code not in (errors.UNSUPPORTED_ARRAY, errors.EMPTY):
                         raise
@@ -80,21 +77,20 @@ def read_npz(path: Path, name: str, memory: int) -> tuple[dict[str, Array | Prob
     return arrays, fingerprint
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str, memory: int) -> Array:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str) -> Array:
     stored = member.compress_type == zipfile.ZIP_STORED
     with archive.open(member) as content:
         layout = read_npy_header(content, title)
         layout.check_size(member.file_size - layout.start, title)
         if member.file_size > (member.compress_size if stored else member.compress_size * MOST):
             raise errors.BROKEN(f"{title} ends early: its header tells of {layout}")
-        return _unpack(content, layout, title, memory)
+        return _unpack(content, layout, title)
 
 
-def _unpack(file: IO[bytes], layout: Layout, name: str, memory: int) -> Array:
+def _unpack(file: IO[bytes], layout: Layout, name: str) -> Array:
     """Read the array that makes the rest of a stream."""
-    need = layout.bytes
-    spool = Spool(memory if need <= memory else 0)  # what will not fit is not held in memory first
-    while piece := file.read(min(PIECE, need + 1 - spool.size)):
+    spool = Spool(layout.bytes)
+    while piece := file.read(min(PIECE, layout.bytes + 1 - spool.size)):
         spool.write(piece)
     layout.check_size(spool.size, name)
     array = spool.array(layout.dtype).reshape(layout.shape, order=layout.order)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
 
 import numpy as np
 from typing_extensions import override
@@ -29,7 +28,6 @@ class ArrayTable(Table):
 
     arrays: Mapping[str, Array]
     files: Mapping[str, str]
-    memory: int
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     missing: Mapping[str, Spelling] = field(default_factory=dict)
     """What marks a missing value, by column."""
@@ -111,7 +109,7 @@ class ArrayTable(Table):
             return self.text(name).strings()
         if array.dtype == element.numpy and name not in self.missing:
             return array
-        result = allocate(array.shape, element.numpy, self.memory)
+        result = allocate(array.shape, element.numpy)
         self._fill(result.reshape(len(array), -1), name, element)
         return result
 
@@ -122,7 +120,7 @@ class ArrayTable(Table):
             return np.concatenate([self.text(n).strings().reshape(self.rows, -1) for n in names], axis=1)
         element = element or ElementType.of(np.result_type(*(e.numpy for e in native)))
         widths = [prod(self.row_shape(name)) for name in names]
-        result = allocate((self.select(names).rows, sum(widths)), element.numpy, self.memory)
+        result = allocate((self.select(names).rows, sum(widths)), element.numpy)
         start = 0
         for name, width in zip(names, widths, strict=True):
             self._fill(result[:, start : start + width], name, element)
@@ -150,41 +148,35 @@ class ArrayTable(Table):
     def _numbers(self, part: Array, name: str, element: ElementType) -> tuple[Array, Array]:
         """Convert texts, of which '' is a missing value; return with the values which of them do not fit."""
         distinct, where = np.unique(part, return_inverse=True)
-        texts = [self._decoded(text, name) for text in self._listed_values(distinct, name)]
-        values, unfit = convert_texts(texts, element, self.spelling(name))
+        values, unfit = convert_texts(self._texts(distinct, name), element, self.spelling(name))
         return values[where].reshape(part.shape), unfit[where].reshape(part.shape)
 
     @override
     def text(self, name: str) -> Text:
         array, spelling = self.arrays[self.require(name)], self.missing.get(name)
-        codes = allocate(array.shape, np.dtype(np.int64), self.memory)
+        codes = allocate(array.shape, np.dtype(np.int64))
         vocabulary: dict[str, int] = {}
         for piece in chunks(array):
             values, where = np.unique(array[piece], return_inverse=True)
-            texts = [self._decoded(value, name) for value in self._listed_values(values, name)]
-            texts = [spelling.text(text) for text in texts] if spelling else texts
+            texts = self._texts(values, name)
+            texts = list(map(spelling.text, texts)) if spelling else texts
             new = np.array([vocabulary.setdefault(text, len(vocabulary)) for text in texts], np.int64)
             codes[piece] = new[where].reshape(codes[piece].shape)
         return Text(codes, tuple(vocabulary))
 
-    def _listed_values(self, values: Array, name: str) -> list[Any]:
-        broken = errors.BROKEN(f"column '{name}' of {self.files[name]} holds what is no text")
-        if values.dtype.kind == "U" and values.view(f"{values.dtype.byteorder}u4").max() > sys.maxunicode:
-            raise broken
-        listed: list[Any] = values.tolist()
+    def _texts(self, values: Array, name: str) -> list[str]:
+        """Return values as texts that can be written to a file."""
+        where = f"column '{name}' of {self.files[name]}"
         try:
-            "".join(text for text in listed if isinstance(text, str)).encode()
+            if values.dtype.kind == "U" and values.view(f"{values.dtype.byteorder}u4").max() > sys.maxunicode:
+                raise errors.BROKEN(f"{where} holds what is no text")
+            texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+            "".join(texts).encode()
+        except UnicodeDecodeError as error:
+            raise errors.NOT_UTF8(f"{error.object!r} in {where} is not UTF-8") from None
         except UnicodeEncodeError:
-            raise broken from None
-        return listed
-
-    def _decoded(self, value: object, name: str) -> str:
-        if not isinstance(value, bytes):
-            return str(value)
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            raise errors.NOT_UTF8(f"{value!r} in column '{name}' of {self.files[name]} is not UTF-8") from None
+            raise errors.BROKEN(f"{where} holds what is no text") from None
+        return texts
 
 
 def _plain(value: object) -> object:

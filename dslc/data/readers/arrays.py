@@ -8,40 +8,37 @@ from pathlib import Path
 
 import numpy as np
 
-from dslc.data.paths import reading
 from dslc.data.readers.array_files import read_array, read_npz
 from dslc.data.readers.array_headers import read_idx_header, read_npy_header
 from dslc.data.readers.array_table import ArrayTable
 from dslc.data.readers.given_arrays import array_of
-from dslc.data.readers.reader import reads
 from dslc.data.streams import open_stream
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.library.sources.ndarrays import idx, npy, npz
 from dslc.library.sources.source import DataSource
 
-__all__ = ["open_itself"]
+__all__ = ["open_each", "open_itself", "open_npz"]
 
 
-@reads(npz)
-def _open_npz(source: npz, found: Mapping[str, Path], memory: int) -> ArrayTable:
-    arrays, fingerprint = read_npz(found[source.path], source.path, memory)
+def open_npz(source: npz, found: Mapping[str, Path]) -> ArrayTable:
+    """Open a file of several arrays, which may be columns; found is where its path leads."""
+    arrays, fingerprint = read_npz(found[source.path], source.path)
     readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
     unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
     files = dict.fromkeys(arrays, source.path)
-    return ArrayTable(readable, files, memory, {source.path: fingerprint}, unread=unread)
+    return ArrayTable(readable, files, {source.path: fingerprint}, unread=unread)
 
 
-@reads(npy)
-@reads(idx)
-def _open_each(source: npy | idx, found: Mapping[str, Path], memory: int) -> ArrayTable:
+def open_each(source: npy | idx, found: Mapping[str, Path]) -> ArrayTable:
+    """Open files of one array, and so one column, each."""
     header = read_npy_header if isinstance(source, npy) else read_idx_header
-    columns = {column: read_array(found[path], path, memory, header) for column, path in source.files}
+    columns = {column: read_array(found[path], path, header) for column, path in source.files}
     fingerprints = {path: columns[column][1] for column, path in source.files}
-    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), memory, fingerprints)
+    return ArrayTable({c: array for c, (array, _) in columns.items()}, dict(source.files), fingerprints)
 
 
-def open_itself(source: DataSource, found: Mapping[str, Path], memory: int) -> ArrayTable:
+def open_itself(source: DataSource, found: Mapping[str, Path]) -> ArrayTable:
     """Open a source that reads itself.
 
     Raises:
@@ -49,10 +46,7 @@ def open_itself(source: DataSource, found: Mapping[str, Path], memory: int) -> A
     """
     title = ", ".join(found)
     with ExitStack() as stack:
-        streams = {}
-        for path, place in found.items():
-            stack.enter_context(reading(path))
-            streams[path] = stack.enter_context(open_stream(place, path))
+        streams = {path: stack.enter_context(open_stream(place, path)) for path, place in found.items()}
         try:
             columns = source.read(*(stream.file for stream in streams.values()))
         except ValueError as error:
@@ -61,4 +55,4 @@ def open_itself(source: DataSource, found: Mapping[str, Path], memory: int) -> A
     if not columns:
         raise errors.EMPTY(f"'{title}' holds no columns")
     arrays: dict[str, np.ndarray] = {name: array_of(name, values) for name, values in columns.items()}
-    return ArrayTable(arrays, dict.fromkeys(arrays, title), memory, fingerprints)
+    return ArrayTable(arrays, dict.fromkeys(arrays, title), fingerprints)

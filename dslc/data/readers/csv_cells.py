@@ -41,8 +41,8 @@ class Block:
 class Blocks:
     """Blocks as they are read, in memory until they outgrow it and in an unnamed temporary file from then on."""
 
-    def __init__(self, memory: int) -> None:
-        self._spool = Spool(memory)
+    def __init__(self) -> None:
+        self._spool = Spool()
         self._shapes: list[tuple[int, Array, tuple[int, ...]]] = []
 
     def add(self, block: Block) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -14,7 +14,6 @@ import numpy as np
 from typing_extensions import override
 
 from dslc.data.convert import EXACT, HANDFUL, Array, Misfits, Origin, complaint, convert, convert_texts
-from dslc.data.paths import reading
 from dslc.data.readers.csv_cells import (
     CELL,
     DTYPES,
@@ -31,8 +30,7 @@ from dslc.data.readers.csv_cells import (
     typed,
 )
 from dslc.data.readers.csv_records import Lines, Records, decodable
-from dslc.data.readers.reader import reads
-from dslc.data.scratch import MEMORY, allocate
+from dslc.data.scratch import allocate
 from dslc.data.spellings import Spelling
 from dslc.data.streams import Fingerprint, open_stream
 from dslc.data.table import Table, Text
@@ -63,12 +61,10 @@ class CsvTable(Table):
     """Which columns are whole numbers spelled in as few characters as they need, or text."""
     vocabularies: tuple[tuple[str, ...], ...]
     lines: Lines
-    memory: int
+    path: Path
     source: Csv
     missing: Mapping[str, tuple[str, ...]]
     """Further marks for missing values, by column."""
-    reread: Callable[[int], Iterator[Sequence[str]]]
-    """Pass over the file again for the texts of one column, block by block."""
 
     @property
     @override
@@ -163,7 +159,7 @@ class CsvTable(Table):
         if element is STRING:
             return np.stack([self.text(name).strings() for name in names], axis=1)
         positions = np.array([self._position(name) for name in names])
-        result = allocate((self.rows, len(names)), element.numpy, self.memory)
+        result = allocate((self.rows, len(names)), element.numpy)
         misfits = Misfits()
         for block in self.blocks:
             unfit = np.empty((len(names), block.stop - block.start), bool)
@@ -214,7 +210,7 @@ class CsvTable(Table):
     def text(self, name: str) -> Text:
         position, spelling = self._position(name), self.spelling(name)
         found = Codes(spelling)
-        codes = allocate((self.rows,), CELL, self.memory)
+        codes = allocate((self.rows,), CELL)
         if all(block.kinds[position] == TEXT for block in self.blocks):
             vocabulary = self.vocabularies[position]
             for block in self.blocks:
@@ -224,26 +220,42 @@ class CsvTable(Table):
             new = found.of(vocabulary)
             codes[:] = new[codes]
         else:
-            for block, texts in zip(self.blocks, self.reread(position), strict=True):
+            for block, texts in zip(self.blocks, self._reread(position), strict=True):
                 codes[block.start : block.stop] = found.of(texts)
         return Text(codes, found.vocabulary)
 
+    def _reread(self, position: int) -> Iterator[Sequence[str]]:
+        """Pass over the file again, and yield the texts of one column, block by block.
 
-@reads(Csv)
-def _open_source(source: Csv, found: Mapping[str, Path], memory: int) -> CsvTable:
-    return open_csv(found[source.path], source, source.path, memory)
+        Raises:
+            Problem: E0428, the file is another one.
+        """
+        changed = errors.CHANGED(f"'{self.title}' was changed while it was read")
+        try:
+            with nothing_collected(), open_stream(self.path, self.title) as stream:
+                records = Records(stream.file, self.source, self.title)
+                for columns, block in zip_longest(records, self.blocks):
+                    if columns is None or block is None or position >= len(columns):
+                        raise changed
+                    if len(columns[0]) != block.stop - block.start:
+                        raise changed
+                    yield columns[position]
+                if stream.fingerprint() != self.fingerprints[self.source.path]:
+                    raise changed
+        except (Problem, Failure):
+            raise changed from None
 
 
-def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTable:
+def open_csv(path: Path, source: Csv, name: str) -> CsvTable:
     """Parse a csv file under the name that messages give it.
 
     Raises:
         Failure: what is wrong with the file's form (E0404 to E0410, E0426, E0427), the first few findings together.
     """
     found: list[Diagnostic] = []
-    with nothing_collected(), reading(name), open_stream(path, name) as stream:
+    with nothing_collected(), open_stream(path, name) as stream:
         records = Records(stream.file, source, name)
-        blocks, spelling, start = Blocks(memory), Spelling.of(source), 0
+        blocks, spelling, start = Blocks(), Spelling.of(source), 0
         codes = [Codes(spelling) for _ in records.names]
         large, plain = np.zeros(len(records.names), bool), np.ones(len(records.names), bool)
         for columns in records:
@@ -267,41 +279,7 @@ def open_csv(path: Path, source: Csv, name: str, memory: int = MEMORY) -> CsvTab
         if not start:
             raise errors.EMPTY(f"'{name}' has a header and no rows")
         fingerprint = stream.fingerprint()
-    packed, everything = blocks.all(), tuple(range(len(records.names)))
     return CsvTable(
-        name, records.names, {source.path: fingerprint}, everything, packed, large, plain,
-        tuple(column.vocabulary for column in codes), records.lines, memory, source, {},
-        _Again(path, source, name, fingerprint, tuple(block.stop for block in packed)),
+        name, records.names, {source.path: fingerprint}, tuple(range(len(records.names))), blocks.all(), large, plain,
+        tuple(column.vocabulary for column in codes), records.lines, path, source, {},
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Again:
-    """A second pass over a file, which must be the same as at the first."""
-
-    path: Path
-    source: Csv
-    name: str
-    fingerprint: Fingerprint
-    stops: tuple[int, ...]
-    """Where each block ended."""
-
-    def __call__(self, position: int) -> Iterator[Sequence[str]]:
-        """Yield the texts of one column, block by block.
-
-        Raises:
-            Problem: E0428, the file is another one.
-        """
-        changed = errors.CHANGED(f"'{self.name}' was changed while it was read")
-        try:
-            with nothing_collected(), reading(self.name), open_stream(self.path, self.name) as stream:
-                stop = 0
-                for columns, due in zip_longest(Records(stream.file, self.source, self.name), self.stops):
-                    if columns is None or due is None or position >= len(columns) or stop + len(columns[0]) != due:
-                        raise changed
-                    stop = due
-                    yield columns[position]
-                if stream.fingerprint() != self.fingerprint:
-                    raise changed
-        except (Problem, Failure):
-            raise changed from None

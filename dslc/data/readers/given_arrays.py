@@ -9,7 +9,7 @@ import numpy as np
 
 from dslc.data.convert import EXACT as WHOLE
 from dslc.data.readers.array_table import ArrayTable
-from dslc.data.table import MEMORY, Table
+from dslc.data.table import Table
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.plan.contract import Contract
@@ -114,7 +114,7 @@ def table_of(data: object, contract: Contract, needed: Sequence[str]) -> Table:
                 raise
     if not arrays:
         raise errors.UNSUPPORTED_ARRAY("what was given has no columns", hint='for example {"x": [1.5, 2.0]}')
-    return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN), MEMORY)
+    return ArrayTable(arrays, dict.fromkeys(arrays, GIVEN))
 
 
 def _unnamed(array: np.ndarray, contract: Contract, needed: Sequence[str]) -> dict[str, np.ndarray]:
