@@ -11,7 +11,6 @@ from dslc.check.core.budget import Exhausted
 from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
-from dslc.check.core.forms import check_form
 from dslc.check.core.program import Loader, Program, path_in_folder, resolve_program
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON, Outputs
@@ -99,9 +98,9 @@ def check_program(
         diagnostics.add(exhausted.problem)
     applied |= elaboration.elaborated
     unused = [block for block in program.scope.blocks.values() if id(block) not in applied and not block.damaged]
-    well_formed = [block for block in unused if not check_form(block.node, diagnostics)]
+    diagnostics.extend(block.problem.diagnostic for block in unused if block.problem is not None)
     if not diagnostics.has_errors:  # what is wrong may well be the application
-        for block in well_formed:
+        for block in unused:
             message = f"{block.node.kind} {block.node.name} is not applied anywhere, so its shapes were not checked"
             diagnostics.add(names.UNUSED_BLOCK(message).at(block.node.name_span))
     return trains

@@ -149,9 +149,11 @@ class Applicable(ABC):
         Raises:
             Problem: it can't be applied, or not to these.
         """
-        raise names.NOT_APPLICABLE(
-            f"'{site.name}' is {self.described}; behind '->' stands a layer, a block or a function"
-        ).at(site.callee.span)
+        configured = self.configured(site)
+        if configured is None:
+            message = f"'{site.name}' is {self.described}; behind '->' stands a layer, a block or a function"
+            raise names.NOT_APPLICABLE(message).at(site.callee.span)
+        return POISON if configured is POISON else configured(site, site.tensors(flows), site.path)
 
     def call(self, site: CallSite) -> Any:
         """Return ``callee(arguments)``.

@@ -37,11 +37,6 @@ class Block(Applicable):
         arguments = bind_formals(site.evaluator, self.declaration, site.arguments, site.span)
         return POISON if arguments is POISON else partial(self._run, arguments)
 
-    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        operands = site.tensors(flows)
-        configured = self.configured(site)
-        return POISON if configured is POISON else configured(site, operands, site.path)
-
     def _run(
         self, arguments: Mapping[str, Any], site: CallSite, operands: Sequence[Value], path: tuple[str, ...]
     ) -> Any:

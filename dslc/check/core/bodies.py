@@ -9,10 +9,9 @@ from typing import Any
 from dslc.check.core.applicable import CallSite, Evaluator, LayerInstance
 from dslc.check.core.builtins import count_of
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.forms import check_form
-from dslc.check.core.matching import Silent, declared_type, match_type
+from dslc.check.core.matching import declared_type, match_type
 from dslc.check.core.scope import BlockDeclaration, Scope
-from dslc.check.core.values import POISON, Outputs, kind_of
+from dslc.check.core.values import POISON, Outputs, Silent, kind_of
 from dslc.diagnostics import Label, Problem, Repair
 from dslc.errors import matching, names, objectives
 from dslc.library.operation import Initializer, Role, Variable
@@ -45,8 +44,8 @@ class Body:
     def run(self) -> Any:
         """Return its output, an :class:`Outputs` if it has several, or POISON."""
         node = self.block.node
-        if not self.block.well_formed:
-            check_form(node, self.elaboration.diagnostics)
+        if self.block.problem is not None:
+            self.elaboration.diagnostics.add(self.block.problem)
             return POISON
         inputs = [s for s in node.body if isinstance(s, tree.Input)]
         if self.operands is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from dslc.check.core.budget import Budget, Exhausted
-from dslc.check.core.values import POISON, Outputs, RawColumn, kind_of
+from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, kind_of
 from dslc.diagnostics import Basis, Diagnostics, Label, Problem
 from dslc.errors import matching, names, objectives, types
 from dslc.errors.types import NOT_COMPUTABLE
@@ -42,6 +42,7 @@ from dslc.types import (
 
 __all__ = ["Elaboration", "Widening"]
 
+T = TypeVar("T")
 
 Widening = Callable[["Elaboration", Operation, Sequence[Value], Span], Sequence[Value]]
 """Returns the operands of an operation in types that it takes."""
@@ -87,6 +88,16 @@ class Elaboration:
         if len(self.diagnostics) >= MOST_FINDINGS:
             raise Exhausted(names.TOO_MANY(f"{MOST_FINDINGS} mistakes were found, and no more are looked for").at(span))
         return POISON
+
+    def attempt(self, check: Callable[[], T], span: Span) -> T | None:
+        """Return what a check gives; None where it raises, which is reported."""
+        try:
+            return check()
+        except Silent:
+            return None
+        except Problem as problem:
+            self.report(problem, span)
+            return None
 
     @contextmanager
     def graph(self, *, training: bool) -> Iterator[None]:

@@ -8,10 +8,9 @@ from typing import Any
 from dslc.check.core.applicable import Applicable, CallSite, Evaluator
 from dslc.check.core.arguments import Given
 from dslc.check.core.arithmetic import compute, work_of
-from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find, resolve, unknown_value
 from dslc.check.core.scope import MISSING, FileScope
-from dslc.check.core.values import POISON, Outputs, RawColumn, is_number, kind_of, whole_number
+from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, is_number, kind_of, whole_number
 from dslc.check.core.words import ELEMENT_TYPES
 from dslc.diagnostics import Edit, Problem, Repair, did_you_mean
 from dslc.elsewhere import MEMBERS, foreign

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dslc.diagnostics import Diagnostics
+from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["bound_in", "check_form", "flat", "missing_statements"]
+__all__ = ["bound_in", "flat", "problem_of_form"]
 
 
-def missing_statements(block: tree.Block) -> tuple[bool, bool]:
-    """Return whether there is no input, and whether there is no output."""
+def problem_of_form(block: tree.Block) -> Problem | None:
+    """Return what is wrong with a block without an input or without an output."""
     kinds = {type(statement) for statement in flat(block.body)}
-    return tree.Input not in kinds, tree.Output not in kinds
-
-
-def check_form(block: tree.Block, diagnostics: Diagnostics) -> bool:
-    """Report a block without an input or without an output; return whether one is missing."""
-    without_input, without_output = missing_statements(block)
-    if not (without_input or without_output):
-        return False
-    missing = ["no input"] * without_input + ["no output"] * without_output
+    missing = [f"no {kind.__name__.lower()}" for kind in (tree.Input, tree.Output) if kind not in kinds]
+    if not missing:
+        return None
     hint = "add: input x: float32[N, 4], in its true shape"
-    if not without_input:
+    if tree.Input in kinds:
         hint = "add: output y = ..." if block.kind == "model" else "add: output ..."
     message = f"{block.kind} {block.name} has {' and '.join(missing)}"
-    diagnostics.add(names.MISSING_STATEMENT(message, hint=hint).at(block.name_span))
-    return True
+    return names.MISSING_STATEMENT(message, hint=hint).at(block.name_span)
 
 
 def flat(statements: Iterable[tree.Node]) -> Iterator[tree.Node]:

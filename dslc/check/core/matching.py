@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dslc.check.core.scope import Scope
-from dslc.check.core.values import POISON, kind_of, whole_number
+from dslc.check.core.values import POISON, Silent, kind_of, whole_number
 from dslc.diagnostics import Code, Label, Repair, did_you_mean
 from dslc.errors import matching as errors
 from dslc.errors.names import UNKNOWN_NAME
@@ -14,7 +14,7 @@ from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_in, symbols_of
 
-__all__ = ["Silent", "declared_type", "dimension_of", "element_type", "is_symbol", "match_type", "names_in"]
+__all__ = ["declared_type", "dimension_of", "element_type", "is_symbol", "match_type", "names_in"]
 
 Evaluate = Callable[[tree.Expression], Any]
 
@@ -115,10 +115,6 @@ def dimension_of(expression: tree.Expression, evaluate: Evaluate) -> Dimension:
         hint = "a size that is free is a symbol in capitals: N"
         raise errors.BAD_TYPE(f"a dimension is at least 1, and this is {size}", hint=hint).at(expression.span)
     return size
-
-
-class Silent(Exception):
-    """The fault has been reported already."""
 
 
 def match_type(

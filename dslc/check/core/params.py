@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from dslc.check.core.applicable import Evaluator
@@ -43,43 +44,25 @@ class Params:
     def resolve(self, scope: FileScope, params: Sequence[tree.Param]) -> None:
         """Evaluate the params of one file; a default may use params declared before or after it."""
         waiting = {p.name: p for p in params if scope.spans.get(p.name) == p.name_span}
-        uses = {
-            name: [used for used in dict.fromkeys(names_in(p.default)) if used in waiting]
-            for name, p in waiting.items()
-        }
+        order = {name: place for place, name in enumerate(waiting)}
+        uses = TopologicalSorter({p.name: [n for n in names_in(p.default) if n in order] for p in waiting.values()})
         evaluator = ExpressionEvaluator(self.elaboration, Scope(scope))
         for name in waiting:
             scope.params.pop(name, None)
         try:
-            self._resolve(waiting, uses, scope, evaluator)
+            uses.prepare()
+        except CycleError as cycle:  # those outside of it can be evaluated all the same
+            self.report_cycle([waiting[name] for name in cycle.args[1][1:]])
+        try:
+            while ready := uses.get_ready():
+                for name in sorted(ready, key=order.__getitem__):
+                    scope.params[name] = self.param(waiting.pop(name), evaluator)
+                    if scope.params[name] is not POISON:
+                        self.values[name] = scope.params[name]
+                uses.done(*ready)
         except Exhausted as exhausted:
             self.diagnostics.add(exhausted.problem)
-            scope.params.update(dict.fromkeys(waiting, POISON))
-
-    def _resolve(
-        self, waiting: dict[str, tree.Param], uses: Mapping[str, Sequence[str]], scope: FileScope, evaluator: Evaluator
-    ) -> None:
-        users: dict[str, list[str]] = {name: [] for name in waiting}
-        for name, used in uses.items():
-            for other in used:
-                users[other].append(name)
-        lacking = {name: len(used) for name, used in uses.items()}
-        order = {name: place for place, name in enumerate(waiting)}
-        ready = [name for name, count in lacking.items() if not count]
-        while ready:
-            freed = []
-            for name in ready:
-                scope.params[name] = self.param(waiting.pop(name), evaluator)
-                if scope.params[name] is not POISON:
-                    self.values[name] = scope.params[name]
-                for user in users[name]:
-                    lacking[user] -= 1
-                    if not lacking[user]:
-                        freed.append(user)
-            ready = sorted(freed, key=order.__getitem__)
-        if waiting:
-            self.report_cycle([waiting[name] for name in _cycle(uses, waiting)])
-            scope.params.update(dict.fromkeys(waiting, POISON))
+        scope.params.update(dict.fromkeys(waiting, POISON))
 
     def report_cycle(self, cycle: Sequence[tree.Param]) -> None:
         """Say once which params depend on each other."""
@@ -172,14 +155,6 @@ class Params:
             shown = f"{value:g}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else value
             message = f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}"
             self.diagnostics.add(code(message).at(span, Label(param.domain.span, "the domain")))
-
-
-def _cycle(uses: Mapping[str, Sequence[str]], waiting: Mapping[str, tree.Param]) -> list[str]:
-    """Follow what params use until one comes again."""
-    path = [next(iter(waiting))]
-    while path.count(path[-1]) < 2:
-        path.append(next(used for used in uses[path[-1]] if used in waiting))
-    return path[path.index(path[-1]) : -1]
 
 
 def _parse_setting(kind: str, text: str) -> Any:

@@ -6,9 +6,8 @@ from typing import Any
 
 from dslc.check.core.applicable import Applicable, Evaluator
 from dslc.check.core.blocks import Block
-from dslc.check.core.matching import Silent
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
-from dslc.check.core.values import POISON, kind_of
+from dslc.check.core.values import POISON, Silent, kind_of
 from dslc.check.core.words import ELEMENT_TYPES, REGISTRIES, unknown_word, word_to_apply
 from dslc.diagnostics import Label, Repair, did_you_mean
 from dslc.elsewhere import VALUES, WORDS, foreign, known_as, word_hint

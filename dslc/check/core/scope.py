@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dslc.check.core.forms import bound_in, missing_statements
+from dslc.check.core.forms import bound_in, problem_of_form
 from dslc.check.core.naming import component_names
 from dslc.check.core.shadowing import Doubt, doubts_in_body
 from dslc.diagnostics import Label, Problem
@@ -51,9 +51,9 @@ class BlockDeclaration:
         return tuple(doubts_in_body(self.node, {*self.file.params, *self.file.aliases}))
 
     @cached_property
-    def well_formed(self) -> bool:
-        """Whether it has an input and an output."""
-        return not any(missing_statements(self.node))
+    def problem(self) -> Problem | None:
+        """What is wrong with it wherever it is applied: it lacks inputs or outputs."""
+        return problem_of_form(self.node)
 
     @property
     def described(self) -> str:

@@ -10,7 +10,7 @@ from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.types import Dimension, Symbolic
 
-__all__ = ["POISON", "Outputs", "Poison", "RawColumn", "is_number", "kind_of", "whole_number"]
+__all__ = ["POISON", "Outputs", "Poison", "RawColumn", "Silent", "is_number", "kind_of", "whole_number"]
 
 
 class Poison:
@@ -21,6 +21,10 @@ class Poison:
 
 
 POISON = Poison()
+
+
+class Silent(Exception):
+    """The fault has been reported already."""
 
 
 @dataclass(eq=False)

@@ -76,10 +76,6 @@ class LayerWord(LibraryWord):
         operation = bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
         return POISON if operation is POISON else partial(_run, operation)
 
-    def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        configured = self.configured(site)
-        return POISON if configured is POISON else configured(site, site.tensors(flows), site.path)
-
 
 def _run(operation: Operation, site: CallSite, operands: Sequence[Value], path: tuple[str, ...]) -> Any:
     """Apply a layer to as many tensors as it takes.

@@ -6,7 +6,6 @@ assumption that the column fits its declared type; where that leads to a misfit 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
 from dslc.check.core.builtins import positional
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
-from dslc.check.core.matching import Silent, declared_type
+from dslc.check.core.matching import declared_type
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON
 from dslc.check.data.field_columns import ColumnsRead
@@ -60,7 +59,7 @@ class _DataChecker:
         sources = [s for s in self.node.body if isinstance(s, tree.SourceStatement)]
         names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
         for source in sources:
-            self.guard(source, self.source)
+            self.elaboration.attempt(partial(self.source, source), source.span)
         needed = {'source csv("data.csv")': sources, 'field x: float32 = column("x")': names_of_fields}
         for example, found in needed.items():
             if not found:
@@ -76,7 +75,7 @@ class _DataChecker:
         for s in self.node.body:
             match s:
                 case tree.Field():
-                    self.guard(s, partial(self.field, read=read))
+                    self.elaboration.attempt(partial(self.field, s, read), s.span)
                 case tree.Split():
                     if written is not None:
                         problem = names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one")
@@ -103,15 +102,6 @@ class _DataChecker:
             self.node.doc,
             read.marks,
         )
-
-    def guard(self, statement: Any, check: Callable[[Any], None]) -> None:
-        """Check one statement and report what it raises."""
-        try:
-            check(statement)
-        except Silent:
-            pass
-        except Problem as problem:
-            self.diagnostics.add(problem.at(statement.span))
 
     def evaluator(self) -> Evaluator:
         """Return an evaluator in the scope of the file."""

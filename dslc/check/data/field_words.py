@@ -10,8 +10,7 @@ from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction
 from dslc.check.core.arguments import Given, check_option
-from dslc.check.core.matching import Silent
-from dslc.check.core.values import POISON, RawColumn, kind_of, whole_number
+from dslc.check.core.values import POISON, RawColumn, Silent, kind_of, whole_number
 from dslc.check.data.field_columns import FieldColumns
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import argument_hint

@@ -9,9 +9,8 @@ from typing import Any
 
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
-from dslc.check.core.matching import Silent
 from dslc.check.core.scope import FileScope, Scope
-from dslc.check.core.values import POISON
+from dslc.check.core.values import POISON, Silent
 from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.field_words import FieldWords
 from dslc.check.data.soundness import unsound

@@ -13,11 +13,10 @@ from dslc.check.train.objectives import check_accumulation, objective_of
 from dslc.check.train.readings import check_readings
 from dslc.check.train.scales import check_scales
 from dslc.check.train.settings import settings_of
-from dslc.check.train.shipping import check_names, networks_alone, outputs_of, shipped_models
-from dslc.diagnostics import Label, Problem
+from dslc.check.train.shipping import Models, check_names, networks_alone, outputs_of, shipped_models
+from dslc.diagnostics import Label
 from dslc.errors import names
 from dslc.plan.data import Facts
-from dslc.plan.measures import measure
 from dslc.plan.samples import single_samples
 from dslc.plan.training import Measure, TrainPlan
 from dslc.syntax import tree
@@ -26,9 +25,11 @@ __all__ = ["check_train"]
 
 
 def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, facts: Facts) -> TrainPlan | None:
-    """Check a train block; findings go to the elaboration's diagnostics. None where it can't be compiled."""
+    """Check a train block; findings go to the elaboration's diagnostics, which hold no others.
+
+    Returns None where it can't be compiled.
+    """
     diagnostics = elaboration.diagnostics
-    before = len(diagnostics)
     train = TrainEvaluation(node, file, elaboration)
     train.data = data_of(train, facts)
     declare(train)
@@ -48,7 +49,7 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     found = [objective_of(train, m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
     metrics = [_metric(train, s) for s in train.of(tree.Metric)]
     outputs = outputs_of(train)
-    shipped = alone if outputs is None else {}
+    models: Models = alone if outputs is None else {None: outputs}
     settings = settings_of(train)
     losses = [objective.loss for objective in found if objective]
     batch = next(iter(train.of(tree.Batch)), None)
@@ -60,9 +61,8 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     check_readings([*losses, *(m.value for m in metrics if m)], diagnostics)
     directions = directions_of(train, found, metrics)
     stop, keep = conditions_of(train, directions)
-    check_names(train, outputs, shipped)
-    found_errors = len(diagnostics) > before and diagnostics.has_errors
-    if train.failed or found_errors or train.data is None:
+    check_names(train, models)
+    if train.failed or diagnostics.has_errors or train.data is None:
         return None
     return TrainPlan(
         name=node.name,
@@ -72,7 +72,7 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
         frozen=frozen,
         objectives=tuple(o for o in found if o),
         metrics=tuple(m for m in metrics if m),
-        shipped=shipped_models(train, train.data, outputs, shipped),
+        shipped=shipped_models(train, train.data, models),
         stop=stop,
         keep=keep,
         load=load,
@@ -89,15 +89,10 @@ def _metric(train: TrainEvaluation, s: tree.Metric) -> Measure | None:
         problem = names.DUPLICATE(f"{what} '{s.name}' already", hint="choose another name")
         train.report(problem, s.name_span, *labels)
         return None
-    value = train.figure(s.name, s.value, training=False, what="a metric")
-    if value is POISON:
+    value, found = train.figure(s.name, s.value, training=False, what="a metric"), None
+    if value is not POISON:
+        check_scales(value, train.elaboration.diagnostics)
+        found = train.measured(s.name, value, s.value.span)
+    if found is None:
         train.broken.add(s.name)
-        return None
-    check_scales(value, train.elaboration.diagnostics)
-    try:
-        found = measure(s.name, train.elaboration.over_examples(value, s.value.span), s.value.span)
-    except Problem as problem:
-        train.report(problem, s.value.span)
-        train.broken.add(s.name)
-        return None
     return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from dslc.check.core.matching import Silent
-from dslc.check.core.values import POISON, is_number, kind_of
+from dslc.check.core.values import POISON, Silent, is_number, kind_of
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, Repair, did_you_mean
 from dslc.errors import objectives as errors
@@ -51,13 +51,7 @@ def conditions_of(train: TrainEvaluation, directions: Mapping[str, str | None]) 
     def checked(e: tree.Expression) -> Condition | None:
         if any(name in train.broken for name in re.findall(r"\w+", e.span.text)):
             return None  # what it watches could not be taken, which is reported
-        try:
-            return _Conditions(train, figures, directions).condition(e)
-        except Silent:
-            train.failed = True
-        except Problem as problem:
-            train.report(problem, e.span)
-        return None
+        return train.elaboration.attempt(partial(_Conditions(train, figures, directions).condition, e), e.span)
 
     stop = checked(stop_node.condition) if stop_node else None
     if stop is not None and not stop.boolean:
@@ -137,6 +131,7 @@ class _Conditions:
         """Return the value of what is known at compile time."""
         value = self.train.evaluator().evaluate(e)
         if value is POISON:
+            self.train.failed = True
             raise Silent
         return value
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from dslc.check.core.blocks import Block, Network, bind_formals
-from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find
 from dslc.check.core.shadowing import doubts_in_train
-from dslc.check.core.values import POISON
+from dslc.check.core.values import POISON, Silent
 from dslc.check.data.dataset import check_data, classes_of
 from dslc.check.train.evaluation import TrainEvaluation
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names
 from dslc.plan.data import DataPlan, Facts
 from dslc.source import Span
@@ -55,14 +56,12 @@ def declare(train: TrainEvaluation) -> None:
         clashes = [target for target in declared if _is_declared(train, target, seen)]
         if clashes or isinstance(s, tree.Let):
             continue
-        try:
-            train.networks[s.name] = _network(train, s)
-        except Silent:
+        network = train.elaboration.attempt(partial(_network, train, s), s.value.span)
+        if network is None:
             train.failed = True
             train.broken.add(s.name)
-        except Problem as problem:
-            train.report(problem, s.value.span)
-            train.broken.add(s.name)
+        else:
+            train.networks[s.name] = network
 
 
 def _is_declared(train: TrainEvaluation, target: tree.Target, seen: dict[str, Span]) -> bool:

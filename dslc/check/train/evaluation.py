@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from dslc.check.core.applicable import CallSite, ContextFunction, Evaluator
@@ -11,16 +11,17 @@ from dslc.check.core.blocks import Network, bind_formals
 from dslc.check.core.bodies import unpacked
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
-from dslc.check.core.matching import Silent
 from dslc.check.core.naming import component_names, snake_case
 from dslc.check.core.scope import BlockDeclaration, FileScope, Scope
-from dslc.check.core.values import POISON, Outputs, is_number, kind_of
+from dslc.check.core.values import POISON, Outputs, Silent, is_number, kind_of
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.library.word import FITS
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
 from dslc.plan.examples import BATCH
+from dslc.plan.measures import measure
+from dslc.plan.training import Measure
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
@@ -46,10 +47,10 @@ class TrainEvaluation:
     _by_kind: dict[type[Any], list[Any]] = field(default_factory=dict)
     _first: dict[type[Any], dict[str | None, Any]] = field(default_factory=dict)
 
-    def report(self, problem: Problem, span: Span | None, *labels: Label) -> None:
-        """Report what the block can't be compiled for."""
+    def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
+        """Report what the block can't be compiled for; the poison it leaves is its value."""
         self.failed = True
-        self.elaboration.diagnostics.add(problem.at(span, *labels))
+        return self.elaboration.report(problem, span, *labels)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Return all of a kind, as they are written."""
@@ -114,13 +115,9 @@ class TrainEvaluation:
 
     def elaborated(self, bound: str, expression: tree.Expression, *, training: bool) -> Any:
         """Evaluate an expression: each objective in a graph of its own, all that is evaluated in one."""
-        found = len(self.elaboration.diagnostics)
         with self.elaboration.graph(training=training):
             evaluator = self._with_fields() if training else self._evaluating
-            value = replace(evaluator, bound=(bound,)).evaluate(expression)
-        if len(self.elaboration.diagnostics) > found and self.elaboration.diagnostics.has_errors:
-            self.failed = True
-        return value
+            return replace(evaluator, bound=(bound,)).evaluate(expression)
 
     @cached_property
     def _evaluating(self) -> Evaluator:
@@ -140,19 +137,15 @@ class TrainEvaluation:
                 scope.values[name] = self.elaboration.placeholder(name, type, checked.span)
         for let in self.of(tree.Let):
             value = replace(evaluator, bound=(let.targets[0].name,)).evaluate(let.value)
-            try:
-                parts = unpacked(let.targets, value, let.value.span)
-            except Problem as problem:
-                self.report(problem, let.value.span)
-                parts = dict.fromkeys((target.name for target in let.targets), POISON)
-            for name, part in parts.items():  # what is declared twice is reported
+            parts = self.elaboration.attempt(partial(unpacked, let.targets, value, let.value.span), let.value.span)
+            for name in (target.name for target in let.targets):  # what is declared twice is reported
+                part = POISON if parts is None else parts[name]
                 scope.values[name] = POISON if name in scope.values else part
         return evaluator
 
     def figure(self, bound: str, expression: tree.Expression, *, training: bool, what: str) -> Any:
         """Evaluate a loss, metric or output, which is a tensor; POISON where it is not."""
-        value = self.elaborated(bound, expression, training=training)
-        return self.as_tensor(value, expression.span, what)
+        return self.as_tensor(self.elaborated(bound, expression, training=training), expression.span, what)
 
     def as_tensor(self, value: Any, span: Span, what: str) -> Any:
         """Return a value as a tensor; POISON (reported) where it is none."""
@@ -164,8 +157,11 @@ class TrainEvaluation:
         if is_number(value) and not isinstance(value, bool):
             return self.elaboration.tensors([value], [span])[0]
         hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
-        self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
-        return POISON
+        return self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
+
+    def measured(self, name: str, value: Value, span: Span) -> Measure | None:
+        """Take a figure apart into what is summed up over batches; None (reported) where it can't be."""
+        return self.elaboration.attempt(lambda: measure(name, self.elaboration.over_examples(value, span), span), span)
 
     def _original(self, call: CallSite) -> Any:
         """``original(y, price)``: y with the fitted steps of the field price undone."""

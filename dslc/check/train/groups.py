@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dslc.check.train.evaluation import TrainEvaluation
-from dslc.diagnostics import Problem, did_you_mean
+from dslc.diagnostics import did_you_mean
 from dslc.errors import objectives
 from dslc.library.sources.source import check_path
 from dslc.plan.paths import LoadFile, PathPattern, prefixes_of
@@ -53,10 +54,7 @@ def files_to_load(train: TrainEvaluation) -> tuple[LoadFile, ...]:
     What it takes must be in the network; what it leaves out need not be.
     """
     for s in train.of(tree.Load):
-        try:
-            check_path(s.path.value)
-        except Problem as problem:
-            train.report(problem, s.path.span)
+        train.elaboration.attempt(partial(check_path, s.path.value), s.path.span)
         matched_paths(train, s.only or ())
     return tuple(
         LoadFile(s.path.value, None if s.only is None else patterns_of(s.only), patterns_of(s.excluded), s.path.span)

@@ -7,21 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from dslc.check.core.blocks import Block
-from dslc.check.core.matching import Silent
 from dslc.check.core.resolving import find
-from dslc.check.core.values import POISON, kind_of
+from dslc.check.core.values import POISON, Silent, kind_of
 from dslc.check.core.words import LibraryWord, unknown_word
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import matched_paths
 from dslc.check.train.scales import check_scales
-from dslc.diagnostics import Label, Problem, did_you_mean
+from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import OPTIMIZERS, options_of
 from dslc.plan.examples import BATCH
-from dslc.plan.measures import applications_of, measure, variables_of
+from dslc.plan.measures import applications_of, variables_of
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
@@ -65,10 +64,8 @@ def objective_of(
     evaluated = train.figure(name, m.value, training=False, what="an objective")
     if evaluated is POISON or groups is None:
         return None
-    try:
-        taken_apart = measure(name, train.elaboration.over_examples(evaluated, m.value.span), m.value.span)
-    except Problem as problem:
-        train.report(problem, m.value.span)
+    taken_apart = train.measured(name, evaluated, m.value.span)
+    if taken_apart is None:
         return None
     if taken_apart.direction is None:
         taken_apart = replace(taken_apart, direction="lowest")
@@ -125,6 +122,9 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
             )
 
 
+_USING = "for example: using Adam(lr = 1e-3)"
+
+
 def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
     """Return a group's optimizer, POISON (reported) where it is none."""
     evaluator = train.evaluator()
@@ -137,19 +137,16 @@ def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
             train.failed = True
             return POISON
         if found is None:
-            train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
-            return POISON
+            return train.report(unknown_word(callee.id, set(), "optimizer"), callee.span)
         if isinstance(found, (LibraryWord, Block)):
             message = f"behind 'using' stands an optimizer, and '{callee.id}' is {found.described}"
-            train.report(names.WRONG_KIND(message, hint="for example: using Adam(lr = 1e-3)"), callee.span)
-            return POISON
+            return train.report(names.WRONG_KIND(message, hint=_USING), callee.span)
     value = evaluator.evaluate(written)
     if value is POISON:
         train.failed = True
     elif not isinstance(value, Optimizer):
         message = f"behind 'using' stands an optimizer, not {kind_of(value)}"
-        train.report(names.WRONG_KIND(message, hint="for example: using Adam(lr = 1e-3)"), written.span)
-        return POISON
+        return train.report(names.WRONG_KIND(message, hint=_USING), written.span)
     else:
         check_watched(train, value, written.span)
     return value

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from dslc.check.core.applicable import Evaluator
 from dslc.check.core.blocks import Network, elaborate_alone
 from dslc.check.core.forms import flat
 from dslc.check.core.values import POISON, Outputs
 from dslc.check.train.evaluation import TrainEvaluation
-from dslc.diagnostics import Label, Problem
+from dslc.diagnostics import Label
 from dslc.errors import names, objectives
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
@@ -22,8 +23,10 @@ from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import symbols_of
 
-__all__ = ["check_names", "networks_alone", "outputs_of", "shipped_models"]
+__all__ = ["Models", "check_names", "networks_alone", "outputs_of", "shipped_models"]
 
+Models = Mapping[str | None, Mapping[str, Value]]
+"""What ships: the outputs of each network by its name, or those that the block says, under None."""
 SEED = "seed"
 """The input of every graph that draws random numbers."""
 
@@ -65,7 +68,7 @@ def _check_examples(train: TrainEvaluation, name: str, value: Value, span: Span,
         train.report(objectives.ACROSS_EXAMPLES(message, hint=hint), joining.span or span)
 
 
-def networks_alone(train: TrainEvaluation) -> dict[str, dict[str, Value]]:
+def networks_alone(train: TrainEvaluation) -> Models:
     """Return the outputs of each network elaborated alone, symbols free, as it ships. That settles all parameters."""
     declared = [s.name for s in train.of(tree.Net) if s.name in train.networks]
     order = dict.fromkeys([*declared, *train.networks])
@@ -76,77 +79,56 @@ def networks_alone(train: TrainEvaluation) -> dict[str, dict[str, Value]]:
 
 def _alone(train: TrainEvaluation, evaluator: Evaluator, network: Network) -> dict[str, Value]:
     """Return a network's outputs, none (reported) where they can't be."""
-    with train.elaboration.graph(training=False):
-        try:
-            value = elaborate_alone(evaluator, network.declaration, network.arguments, network.name)
-        except Problem as problem:
-            train.report(problem, network.span)
-            return {}
-    if value is POISON:
-        train.failed = True
-        return {}
-    return _named(network, value)
-
-
-def _check_networks(train: TrainEvaluation, networks: Mapping[str, Mapping[str, Value]]) -> None:
-    """Report outputs of networks that ship as they are whose entries for one example hang on others."""
-    for name, values in networks.items():
-        spans = _output_spans(train.networks[name])
-        for output, value in values.items():
-            placeholders = [a for a in applications_of(value) if isinstance(a.operation, Placeholder)]
-            first = {a.outputs[0].type.shape[:1] for a in placeholders}
-            examples = [symbols_of(shape[0]) for shape in first if shape]
-            if len(examples) == 1 and len(examples[0]) == 1:
-                _check_examples(train, output, value, spans[output], next(iter(examples[0])))
-
-
-def _named(network: Network, value: Value | Outputs) -> dict[str, Value]:
+    elaboration = train.elaboration
+    alone = partial(elaborate_alone, evaluator, network.declaration, network.arguments, network.name)
+    with elaboration.graph(training=False):
+        value = elaboration.attempt(alone, network.span)
     if isinstance(value, Outputs):
         return dict(value.values)
+    if not isinstance(value, Value):
+        train.failed = True
+        return {}
     output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
     return {output.name or "output": value}
 
 
-def check_names(
-    train: TrainEvaluation, outputs: Mapping[str, Value] | None, networks: Mapping[str, Mapping[str, Value]]
-) -> None:
-    """Report names that would clash in the training graphs, in what ships, or as names of files.
-
-    What ships is ``outputs``, or, where that is None, ``networks``.
-    """
+def check_names(train: TrainEvaluation, models: Models) -> None:
+    """Report names that would clash in the training graphs, in what ships, or as names of files."""
     _check_fields(train)
-    if outputs is None:
-        _check_networks(train, networks)
-        for name, values in networks.items():
-            _check_model(train, values, _output_spans(train.networks[name]))
-        files = ((name, train.networks[name].span) for name in networks)
-        _check_files(train, files, "networks", "model.{}.onnx")
-    else:
-        spans = {s.name: s.name_span or s.span for s in train.of(tree.Output)}
-        _check_model(train, outputs, spans)
+    for name, values in models.items():
+        body = train.node.body if name is None else train.networks[name].declaration.node.body
+        spans = {s.name: s.name_span or s.span for s in flat(body) if isinstance(s, tree.Output)}
+        if name is not None:
+            _check_network(train, values, spans)
+        _check_model(train, values, spans)
+    files = ((name, train.networks[name].span) for name in models if name is not None)
+    _check_files(train, files, "networks", "model.{}.onnx")
     objectives_ = ((m.name, m.name_span) for m in train.of(tree.Minimize) if m.name)
     _check_files(train, objectives_, "objectives", "train.{}.onnx")
 
 
-def shipped_models(
-    train: TrainEvaluation,
-    data: DataPlan,
-    outputs: Mapping[str, Value] | None,
-    networks: Mapping[str, Mapping[str, Value]],
-) -> tuple[Shipped, ...]:
-    """Return what ships, with what is said of it: ``outputs``, or, where that is None, ``networks``."""
-    of_fields = {name: field.doc for name, field in data.fields.items() if field.doc}
-    if outputs is not None:
-        given = (a.operation for a in applications_of(*outputs.values()))
-        fields = {p.key: p.key for p in given if isinstance(p, Placeholder) and p.key in data.fields}
-        docs = of_fields | _docs(train.node.body, tree.Output)
-        return (Shipped(None, train.node.doc, outputs, docs, fields),)
+def _check_network(train: TrainEvaluation, values: Mapping[str, Value], spans: Mapping[str | None, Span]) -> None:
+    """Report outputs of a network that ships as it is whose entries for one example hang on others."""
+    for output, value in values.items():
+        placeholders = [a for a in applications_of(value) if isinstance(a.operation, Placeholder)]
+        first = {a.outputs[0].type.shape[:1] for a in placeholders}
+        examples = [symbols_of(shape[0]) for shape in first if shape]
+        if len(examples) == 1 and len(examples[0]) == 1:
+            _check_examples(train, output, value, spans[output], next(iter(examples[0])))
+
+
+def shipped_models(train: TrainEvaluation, data: DataPlan, models: Models) -> tuple[Shipped, ...]:
+    """Return what ships, with what is said of it and of the fields that it is given."""
     found = []
-    for name, values in networks.items():
-        network, node = train.networks[name], train.networks[name].declaration.node
-        fields = {input: field for input, field in network.fed_by.items() if field in data.fields}
-        docs = {input: of_fields[field] for input, field in fields.items() if field in of_fields}
-        docs |= _docs(node.body, tree.Output) | _docs(node.body, tree.Input)
+    of_fields = {name: doc for name, doc in data.docs.items() if doc}
+    for name, values in models.items():
+        node: tree.Train | tree.Block = train.node
+        fed_by = {p.key: p.key for a in applications_of(*values.values()) if isinstance(p := a.operation, Placeholder)}
+        if name is not None:
+            node, fed_by = train.networks[name].declaration.node, train.networks[name].fed_by
+        fields = {input: field for input, field in fed_by.items() if field in data.fields}
+        docs = of_fields if name is None else {i: of_fields[field] for i, field in fields.items() if field in of_fields}
+        docs = docs | _docs(node.body, tree.Output) | _docs(node.body, tree.Input)
         found.append(Shipped(name, node.doc, values, docs, fields))
     return tuple(found)
 
@@ -192,12 +174,6 @@ def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Ma
         )
         hint = f"choose another name for the {what}"
         train.report(objectives.NAME_CLASH(message, hint=hint), spans.get(SEED) if what == "output" else inputs[SEED])
-
-
-def _output_spans(network: Network) -> dict[str | None, Span]:
-    """Return where each output of a network is declared."""
-    statements = [s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output)]
-    return {s.name: s.name_span or s.span for s in statements}
 
 
 def _check_files(train: TrainEvaluation, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
