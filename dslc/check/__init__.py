@@ -8,7 +8,6 @@ from typing import Any
 import dslc.library  # noqa: F401 - declares every word
 from dslc.check.core.blocks import bind_formals, elaborate_alone
 from dslc.check.core.budget import Exhausted
-from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.program import Loader, Program, path_in_folder, resolve_program
@@ -32,10 +31,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _elaboration(diagnostics: Diagnostics, limits: Limits) -> Elaboration:
-    return Elaboration(diagnostics, limits, functions=dict(BUILTINS))
-
-
 @deep_recursion()
 def check_train_block(
     program: Program, name: str, diagnostics: Diagnostics, limits: Limits, facts: Facts | None = None
@@ -52,7 +47,7 @@ def check_train_data(program: Program, name: str, diagnostics: Diagnostics, limi
     if used not in file.data:
         return None
     declaration, scope = file.data[used]
-    return check_data(declaration, scope, _elaboration(diagnostics, limits), Facts())
+    return check_data(declaration, scope, Elaboration(diagnostics, limits), Facts())
 
 
 def _train(
@@ -60,7 +55,7 @@ def _train(
 ) -> TrainPlan | None:
     node, file = program.scope.trains[name]
     found = Diagnostics()
-    elaboration = _elaboration(found, limits)
+    elaboration = Elaboration(found, limits)
     checked = None
     try:
         checked = check_train(node, file, elaboration, facts)
@@ -85,7 +80,7 @@ def check_program(
         trains[name] = _train(program, name, diagnostics, limits, Facts(), applied)
         used = {s.name for s in node.body if isinstance(s, tree.UseData)}
         used_data |= {id(file.data[key][0]) for key in used if key in file.data}
-    elaboration = _elaboration(diagnostics, limits)
+    elaboration = Elaboration(diagnostics, limits)
     try:
         for entry in program.scope.data.values():
             if id(entry[0]) not in used_data:
@@ -111,7 +106,7 @@ def check_model(
     block: BlockDeclaration, diagnostics: Diagnostics, limits: Limits
 ) -> tuple[list[Value], Mapping[str, ParameterRecord]]:
     """Return the outputs and the parameters of a model with its default arguments, as far as it has one for each."""
-    elaboration = _elaboration(diagnostics, limits)
+    elaboration = Elaboration(diagnostics, limits)
     result = _alone(elaboration, block)
     outputs = result.values.values() if isinstance(result, Outputs) else [result]
     return [output for output in outputs if isinstance(output, Value)], elaboration.parameters

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 from dslc.check import Facts, Program, check_program, check_train_block, resolve_program
 from dslc.check.core.blocks import bind_formals, elaborate_alone
-from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import Scope
@@ -35,7 +34,7 @@ def elaborated(text: str, name: str = "Net", **files: str) -> tuple[dict[str, Va
     """The outputs of a model for its declared inputs, and its elaboration."""
     program = program_of(text, None, **files)
     diagnostics = Diagnostics()
-    elaboration = Elaboration(diagnostics, Limits(), functions=dict(BUILTINS))
+    elaboration = Elaboration(diagnostics, Limits())
     block = program.scope.blocks[name]
     evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
     arguments = bind_formals(evaluator, block, [], block.node.name_span)

@@ -68,6 +68,12 @@ class Evaluator(ABC):
         """Evaluate arguments."""
         return [Given(a.name, self.evaluate(a.value), a.span) for a in arguments]
 
+    def site(self, target: tree.Expression) -> CallSite:
+        """Return where something is applied, with arguments or without: ``Dense(10)``, ``Relu``; evaluate these."""
+        if isinstance(target, tree.Call):
+            return CallSite(self, target.function, target, self.given(target.arguments))
+        return CallSite(self, target, target, [])
+
 
 @dataclass(frozen=True)
 class CallSite:

@@ -46,11 +46,10 @@ class Block(Applicable):
 
 def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span) -> Any:
     """Return the values of a block's arguments by name, POISON where they do not fit."""
-    diagnostics = outer.elaboration.diagnostics
     if block.damaged:
         return POISON
     formals = [f.name for f in block.node.formals]
-    bound = bind(given, formals, (), of=block.node.name, diagnostics=diagnostics)
+    bound = bind(given, formals, (), of=block.node.name, diagnostics=outer.elaboration.diagnostics)
     failed = bound.failed
     scope = Scope(block.file)
     inner = replace(outer, scope=scope, bound=(), components={})
@@ -60,17 +59,14 @@ def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Give
         elif formal.default is not None:
             value = inner.evaluate(formal.default)
         else:
-            diagnostics.add(
-                names.MISSING_ARGUMENT(f"{block.node.name} needs '{formal.name}'").at(
-                    span, Label(formal.span, "declared here, without a default")
-                )
-            )
-            value = POISON
+            problem = names.MISSING_ARGUMENT(f"{block.node.name} needs '{formal.name}'")
+            label = Label(formal.span, "declared here, without a default")
+            value = outer.elaboration.report(problem, span, label)
         if isinstance(value, Value):
             message = f"'{formal.name}' of {block.node.name} is configuration, and this is {kind_of(value)}"
             hint = f"tensors flow in: (a, b) -> {block.node.name}"
-            diagnostics.add(names.NOT_KNOWN_YET(message, hint=hint).at(bound.by_name[formal.name].span))
-            value = POISON
+            problem = names.NOT_KNOWN_YET(message, hint=hint)
+            value = outer.elaboration.report(problem, bound.by_name[formal.name].span)
         failed |= value is POISON
         scope.values[formal.name] = value
     return POISON if failed else dict(scope.values)

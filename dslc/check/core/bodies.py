@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dslc.check.core.applicable import CallSite, Evaluator, LayerInstance
+from dslc.check.core.applicable import Evaluator, LayerInstance
 from dslc.check.core.builtins import count_of
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.matching import declared_type, match_type
@@ -189,11 +189,8 @@ class Body:
             hint = None if s.name else "name the outputs: output a = ..., output b = ..."
             first = self.output_spans.get(s.name)
             if first == s.span:
-                what, hint = (
-                    f"{what} given in each turn of the loop",
-                    "bind a name in the loop, and put that out behind it",
-                )
-                raise names.DUPLICATE(what, hint=hint).at(s.name_span or s.span)
+                hint = "bind a name in the loop, and put that out behind it"
+                raise names.DUPLICATE(f"{what} given in each turn of the loop", hint=hint).at(s.name_span or s.span)
             labels = [] if first is None else [Label(first, "first given here")]
             raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span or s.span)
         if self.outputs and (s.name is None) != (None in self.outputs):
@@ -240,22 +237,17 @@ class Body:
             self.statements(s.body, scope, (*indices, str(item if isinstance(iterable, range) else number)))
 
     def _layer(self, s: tree.LayerDeclaration, evaluator: Evaluator, indices: tuple[str, ...]) -> None:
-        target = s.value
-        callee = target.function if isinstance(target, tree.Call) else target
-        if not isinstance(callee, (tree.Name, tree.Member)):
-            raise names.NOT_APPLICABLE(
-                "'layer' makes a layer without applying it", hint=f"for example: layer {s.name} = Dense(10)"
-            ).at(target.span)
-        found = evaluator.resolve(callee, role="layer")
-        site = CallSite(
-            evaluator, callee, target, evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
-        )
+        site = evaluator.site(s.value)
+        if not isinstance(site.callee, (tree.Name, tree.Member)):
+            hint = f"for example: layer {s.name} = Dense(10)"
+            raise names.NOT_APPLICABLE("'layer' makes a layer without applying it", hint=hint).at(site.span)
+        found = evaluator.resolve(site.callee, role="layer")
         if site.failed:
             raise Silent
         run = found.configured(site)
         if run is None:
             hint = f"layer {s.name} = Dense(10), say, makes a layer, which x -> {s.name} applies"
-            raise names.NOT_APPLICABLE(f"'{callee.span.text}' is no layer and no block", hint=hint).at(callee.span)
+            raise names.NOT_APPLICABLE(f"'{site.name}' is no layer and no block", hint=hint).at(site.callee.span)
         if run is POISON:
             raise Silent
         for scope in evaluator.scope.chain():

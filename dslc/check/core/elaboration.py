@@ -67,7 +67,7 @@ class Elaboration:
     widening: Widening | None = None
     """How numbers of several types meet; None: not at all."""
     functions: dict[str, Any] = field(default_factory=dict)
-    """Compile-time functions that every expression knows: ``range``, ``classes``."""
+    """Compile-time functions that hang on the data at hand: ``classes``."""
     elaborated: set[int] = field(default_factory=set)
     """Identities of the blocks that were applied."""
     _sites: dict[str, int] = field(default_factory=dict)

@@ -172,11 +172,8 @@ class ExpressionEvaluator(Evaluator):
     # --- application -----------------------------------------------------------------------------
 
     def _pipe(self, flow: Any, flow_span: Span, e: tree.Pipe) -> Any:
-        target = e.layer
-        callee = target.function if isinstance(target, tree.Call) else target
-        given = self.given(target.arguments) if isinstance(target, tree.Call) else []
-        found = self.resolve(callee, role="layer")
-        site = CallSite(self, callee, target, given)
+        site = self.site(e.layer)
+        found = self.resolve(site.callee, role="layer")
         if flow is POISON or site.failed:
             return POISON
         flows = [Given(None, one, flow_span) for one in (flow if isinstance(flow, tuple) else (flow,))]

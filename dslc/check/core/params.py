@@ -14,7 +14,7 @@ from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import names_in
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON, is_number, kind_of
-from dslc.diagnostics import Code, Diagnostics, Label, did_you_mean
+from dslc.diagnostics import Code, Label, did_you_mean
 from dslc.errors import names as errors
 from dslc.source import Span
 from dslc.syntax import tree
@@ -36,11 +36,6 @@ class Params:
     values: dict[str, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    @property
-    def diagnostics(self) -> Diagnostics:
-        """Where findings go."""
-        return self.elaboration.diagnostics
-
     def resolve(self, scope: FileScope, params: Sequence[tree.Param]) -> None:
         """Evaluate the params of one file; a default may use params declared before or after it."""
         waiting = {p.name: p for p in params if scope.spans.get(p.name) == p.name_span}
@@ -61,7 +56,7 @@ class Params:
                         self.values[name] = scope.params[name]
                 uses.done(*ready)
         except Exhausted as exhausted:
-            self.diagnostics.add(exhausted.problem)
+            self.elaboration.diagnostics.add(exhausted.problem)
         scope.params.update(dict.fromkeys(waiting, POISON))
 
     def report_cycle(self, cycle: Sequence[tree.Param]) -> None:
@@ -72,7 +67,7 @@ class Params:
             named = ", ".join(f"'{param.name}'" for param in (first, *others[:-1]))
             message = f"the params {named} and '{others[-1].name}' depend on each other"
         labels = [Label(param.default.span, "and this") for param in others]
-        self.diagnostics.add(errors.BAD_PARAM(message, labels=labels).at(first.default.span))
+        self.elaboration.diagnostics.add(errors.BAD_PARAM(message, labels=labels).at(first.default.span))
 
     def report_unused(self) -> None:
         """Report the settings that no param takes."""
@@ -83,7 +78,7 @@ class Params:
                     f"its params are {', '.join(known)}" if known else "it declares none"
                 )
                 message = f"--set {name}=...: the spec has no param '{name}'"
-                self.diagnostics.add(errors.UNKNOWN_PARAM(message, hint=hint).at(None))
+                self.elaboration.diagnostics.add(errors.UNKNOWN_PARAM(message, hint=hint).at(None))
 
     def param(self, param: tree.Param, evaluator: Evaluator) -> Any:
         """Return a param's value, POISON (reported) where it has none."""
@@ -92,8 +87,7 @@ class Params:
             self.used.add(param.name)
             message = f"a param is of type int, float, bool or string, not {param.type.span.text}"
             hint = f"write: param {param.name}: int = ..."
-            self.diagnostics.add(errors.BAD_PARAM(message, hint=hint).at(param.type.span))
-            return POISON
+            return self.elaboration.report(errors.BAD_PARAM(message, hint=hint), param.type.span)
         value = evaluator.evaluate(param.default)
         domain = self.domain(param, evaluator)
         if value is not POISON:
@@ -107,7 +101,7 @@ class Params:
             if given is POISON:  # the default stands, so that nothing that depends on it seems wrong as well
                 message = f"--set {param.name}={text}: '{param.name}' is of type {kind}"
                 hint = f"for example: --set {param.name}={param.default.span.text}"
-                self.diagnostics.add(errors.BAD_SETTING(message, hint=hint).at(param.name_span))
+                self.elaboration.diagnostics.add(errors.BAD_SETTING(message, hint=hint).at(param.name_span))
             else:
                 value = given
                 self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
@@ -123,8 +117,7 @@ class Params:
         }[_TYPES[kind]]
         if not fits:
             message = f"the default of '{param.name}' must be of type {kind}, not {kind_of(value)}"
-            self.diagnostics.add(errors.BAD_PARAM(message).at(span))
-            return POISON
+            return self.elaboration.report(errors.BAD_PARAM(message), span)
         return float(value) if _TYPES[kind] == "float" else value
 
     def domain(self, param: tree.Param, evaluator: Evaluator) -> Any:
@@ -138,8 +131,7 @@ class Params:
             if not is_number(low) or not is_number(high) or low > high or (param.domain.log and low <= 0):
                 least = "above zero and " if param.domain.log else ""
                 message = f"the ends of a range are numbers, {least}the lower one first"
-                self.diagnostics.add(errors.BAD_PARAM(message).at(param.domain.span))
-                return POISON
+                return self.elaboration.report(errors.BAD_PARAM(message), param.domain.span)
             return (low, high)
         return None
 
@@ -154,7 +146,7 @@ class Params:
             assert param.domain is not None
             shown = f"{value:g}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else value
             message = f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}"
-            self.diagnostics.add(code(message).at(span, Label(param.domain.span, "the domain")))
+            self.elaboration.diagnostics.add(code(message).at(span, Label(param.domain.span, "the domain")))
 
 
 def _parse_setting(kind: str, text: str) -> Any:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.params import Params
 from dslc.check.core.scope import BlockDeclaration, FileScope
@@ -60,10 +59,9 @@ class _Resolver:
         declarations = parse(source, found, self.limits).declarations
         self.diagnostics.extend(found)
         faults = [d.span.start for d in found if d.span is not None]
-        damaged = {id(d) for d in declarations if any(d.span.start <= fault <= d.span.end for fault in faults)}
-        scope = FileScope()
-        inside = [any(d.span.start <= fault <= d.span.end for d in declarations) for fault in faults]
-        scope.incomplete = not all(inside) or len(faults) < len(found)
+        homes = [[d for d in declarations if d.span.start <= fault <= d.span.end] for fault in faults]
+        damaged = {id(d) for home in homes for d in home}
+        scope = FileScope(incomplete=not all(homes) or len(faults) < len(found))
         self.files[path] = scope
         self.open_.append(path)
         for declaration in declarations:
@@ -73,7 +71,7 @@ class _Resolver:
                 try:
                     self.imported(declaration, scope, path)
                 except Problem as problem:
-                    self.diagnostics.add(problem.at(declaration.span))
+                    self.diagnostics.add(problem.at(declaration.path.span))
                     scope.incomplete = True
         for declaration in declarations:
             broken = id(declaration) in damaged
@@ -132,20 +130,16 @@ class _Resolver:
             scope.aliases[declaration.alias] = FileScope(incomplete=True)  # if reading it fails, no more is said
             scope.spans[declaration.alias] = declaration.alias_span or declaration.span
         if written.startswith("std/"):
-            raise errors.NOT_AVAILABLE(
-                f"the library of blocks, '{written}', does not come with this version",
-                hint="write the block in the spec",
-            ).at(declaration.path.span)
-        path = _join(importer, written, declaration.path.span)
+            message = f"the library of blocks, '{written}', does not come with this version"
+            raise errors.NOT_AVAILABLE(message, hint="write the block in the spec")
+        path = _join(importer, written)
         if path in self.open_:
             round_trip = " -> ".join([*self.open_[self.open_.index(path) :], path])
             message = f"the files import each other: {round_trip}" if path != importer else "the file imports itself"
-            raise errors.IMPORT_FAILED(message).at(declaration.path.span)
+            raise errors.IMPORT_FAILED(message)
         if len(self.open_) > self.limits.nesting:
-            raise errors.LIMIT_REACHED(
-                f"files import each other more than {self.limits.nesting} deep",
-                hint="'--limit nesting=N' raises the limit",
-            ).at(declaration.path.span)
+            message = f"files import each other more than {self.limits.nesting} deep"
+            raise errors.LIMIT_REACHED(message, hint="'--limit nesting=N' raises the limit")
         if path not in self.files:
             self.file(self.load(path, declaration.path.span), path)
         found = self.files[path]
@@ -177,21 +171,21 @@ class _Resolver:
                     getattr(scope, kind).setdefault(name, value)
 
 
-def _join(importer: str, written: str, span: Span) -> str:
+def _join(importer: str, written: str) -> str:
     """Return an import's path from the first file's folder.
 
     Raises:
         Problem: it leaves that folder.
     """
     if not written:
-        raise errors.IMPORT_FAILED("an import names a file", hint='for example: import "blocks.dl"').at(span)
+        raise errors.IMPORT_FAILED("an import names a file", hint='for example: import "blocks.dl"')
     if PurePosixPath(written).is_absolute() or "\\" in written or (len(written) > 1 and written[1] == ":"):
-        raise errors.IMPORT_FAILED("an import is a relative path, with '/' between folders").at(span)
+        raise errors.IMPORT_FAILED("an import is a relative path, with '/' between folders")
     parts: list[str] = []
     for part in (*PurePosixPath(importer).parent.parts, *PurePosixPath(written).parts):
         if part == "..":
             if not parts:
-                raise errors.IMPORT_FAILED("an import stays under the first file's folder").at(span)
+                raise errors.IMPORT_FAILED("an import stays under the first file's folder")
             parts.pop()
         elif part != ".":
             parts.append(part)
@@ -214,7 +208,7 @@ def resolve_program(
 ) -> Program:
     """Parse a spec with its imports and resolve its params; findings go to ``diagnostics``."""
     limits = limits or Limits()
-    params = Params(Elaboration(diagnostics, limits, functions=dict(BUILTINS)), settings or {})
+    params = Params(Elaboration(diagnostics, limits), settings or {})
     resolver = _Resolver(diagnostics, limits, load, params)
     scope = resolver.file(source, path_in_folder(source))
     params.report_unused()

@@ -6,6 +6,7 @@ from typing import Any
 
 from dslc.check.core.applicable import Applicable, Evaluator
 from dslc.check.core.blocks import Block
+from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.check.core.values import POISON, Silent, kind_of
 from dslc.check.core.words import ELEMENT_TYPES, REGISTRIES, unknown_word, word_to_apply
@@ -52,6 +53,8 @@ def find(evaluator: Evaluator, target: tree.Name) -> Applicable | None:
         return _to_apply(found, evaluator, target.span)
     if name in functions:
         return functions[name]  # type: ignore[no-any-return]
+    if name in BUILTINS:
+        return BUILTINS[name]
     return next((word_to_apply(registry[name]) for registry in REGISTRIES if name in registry), None)
 
 
@@ -87,7 +90,8 @@ def resolve(evaluator: Evaluator, target: tree.Expression, role: str) -> Applica
         raise Silent
     if value is not MISSING:
         raise names.NOT_APPLICABLE(f"'{target.id}' is {kind_of(value)} and cannot be applied").at(target.span)
-    raise unknown_word(target.id, {*scope.callable_names(), *evaluator.elaboration.functions}, role).at(target.span)
+    own = {*scope.callable_names(), *evaluator.elaboration.functions, *BUILTINS}
+    raise unknown_word(target.id, own, role).at(target.span)
 
 
 def _member(scope: Scope, target: tree.Member) -> BlockDeclaration:

@@ -19,8 +19,8 @@ from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON
 from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.fields import check_field
-from dslc.check.data.splits import misfit_of, read_split
-from dslc.diagnostics import Diagnostics, Label, Problem, did_you_mean
+from dslc.check.data.splits import check_split, read_split
+from dslc.diagnostics import Label, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import matching, names, objectives
 from dslc.library.sources.source import DataSource, check_path, require_available
@@ -49,23 +49,18 @@ class _DataChecker:
     sources: dict[str | None, Any] = field(default_factory=dict)
     source_spans: dict[str | None, Span] = field(default_factory=dict)
 
-    @property
-    def diagnostics(self) -> Diagnostics:
-        """Where findings go."""
-        return self.elaboration.diagnostics
-
     def check(self, facts: Facts) -> DataPlan:
         """Check every statement; what is wrong is left out of the result."""
         sources = [s for s in self.node.body if isinstance(s, tree.SourceStatement)]
         names_of_fields = frozenset(s.name for s in self.node.body if isinstance(s, tree.Field))
         for source in sources:
-            self.elaboration.attempt(partial(self.source, source), source.span)
+            self.elaboration.attempt(partial(self.source, source), source.value.span)
         needed = {'source csv("data.csv")': sources, 'field x: float32 = column("x")': names_of_fields}
         for example, found in needed.items():
             if not found:
                 message = f"the data set {self.node.name} has no {example.partition(' ')[0]}"
                 problem = names.MISSING_STATEMENT(message, hint=f"add: {example}")
-                self.diagnostics.add(problem.at(self.node.name_span))
+                self.elaboration.report(problem, self.node.name_span)
         flat = bool(self.sources) and all(getattr(source, "flat", False) for source in self.sources.values())
         read = ColumnsRead(facts, names_of_fields, flat)
         split, sound = SplitPlan({}, 0, None, None, None, None), True
@@ -79,17 +74,17 @@ class _DataChecker:
                 case tree.Split():
                     if written is not None:
                         problem = names.REPEATED_STATEMENT("'split' stands twice", hint="join them into one")
-                        self.diagnostics.add(problem.at(s.span, Label(written.span, "the first one")))
+                        self.elaboration.report(problem, s.span, Label(written.span, "the first one"))
                         continue
                     written = s
                     split, sound = read_split(s, self.evaluator())
                 case tree.Augment():
                     message = "augmentation is not built in this version"
                     hint = "prepare the data outside for now"
-                    self.diagnostics.add(names.NOT_AVAILABLE(message, hint=hint).at(s.span))
-        misfit = misfit_of(split, written, self.source_spans, names_of_fields, self.node.name_span) if sound else None
-        if misfit is not None:
-            self.diagnostics.add(misfit)
+                    self.elaboration.report(names.NOT_AVAILABLE(message, hint=hint), s.span)
+        if sound:
+            check = partial(check_split, split, written, self.source_spans, names_of_fields)
+            self.elaboration.attempt(check, split.span or self.node.name_span)
         return DataPlan(
             self.node.name,
             self.node.name_span,
@@ -133,14 +128,11 @@ class _DataChecker:
         evaluator = self.evaluator()
         evaluator.scope.unknown_hint = lambda name: f'paths stand in quotes: {s.value.function.span.text}("{name}.csv")'
         value = evaluator.evaluate(s.value)
-        try:
-            require_available(SOURCES[name])
-            if isinstance(value, DataSource):
-                self.sources[s.name] = value
-                for path in value.paths:
-                    check_path(path)
-        except Problem as problem:
-            raise problem.at(s.value.span) from None
+        require_available(SOURCES[name])
+        if isinstance(value, DataSource):
+            self.sources[s.name] = value
+            for path in value.paths:
+                check_path(path)
 
     # --- fields --------------------------------------------------------------------------------
 
@@ -155,7 +147,8 @@ class _DataChecker:
                 s.name_span, Label(self.fields[s.name].span, "first declared here")
             )
         evaluator = self.evaluator()
-        self.fields[s.name] = FieldPlan(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, False)
+        plan = FieldPlan(s.name, TensorType(FLOAT32), None, s.name_span, s.doc, (), None, has_type=False)
+        self.fields[s.name] = plan
         type = declared_type(s.type, evaluator.scope, evaluator.evaluate)
         if type.symbols:
             raise matching.BAD_TYPE("the shape of one example is made of numbers", hint="leave the batch axis away").at(
@@ -165,8 +158,8 @@ class _DataChecker:
             hint = f'write: field {s.name}: int64 = category(column("..."))'
             raise matching.BAD_TYPE("a field is made of numbers; text columns are coded", hint=hint).at(s.type.span)
         self.elaboration.check_size(type, s.type.span)
-        self.fields[s.name] = FieldPlan(s.name, type, None, s.name_span, s.doc, (), None)
-        self.fields[s.name] = check_field(s, type, self.file, self.elaboration, read)
+        plan = self.fields[s.name] = replace(plan, type=type, has_type=True)
+        self.fields[s.name] = check_field(plan, s, self.file, self.elaboration, read)
 
 
 def classes_of(data: DataPlan | None, facts: Facts) -> ContextFunction:

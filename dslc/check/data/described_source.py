@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dslc.check.core.arguments import Given, bind_word
-from dslc.check.core.builtins import BUILTINS
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.scope import FileScope, Scope
@@ -36,7 +35,7 @@ def read_described(text: str) -> DataSource:
     if name not in SOURCES or SOURCES[name].keywords:
         raise BAD_SOURCE(f"'{name}' is no kind of source that one file holds", hint=did_you_mean(name, SOURCES) or hint)
     require_available(SOURCES[name])
-    evaluator = ExpressionEvaluator(Elaboration(diagnostics, Limits(), functions=dict(BUILTINS)), Scope(FileScope()))
+    evaluator = ExpressionEvaluator(Elaboration(diagnostics, Limits()), Scope(FileScope()))
     given = [Given(a.name, evaluator.evaluate(a.value), a.span) for a in call.arguments]
     if not any(one.name in (None, "path") for one in given):
         given.insert(0, Given("path", "", call.span))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,7 +16,7 @@ from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.field_words import FieldWords
 from dslc.check.data.soundness import unsound
 from dslc.check.data.widening import Widening, in_single_precision
-from dslc.diagnostics import Basis, Diagnostics, Label, Problem
+from dslc.diagnostics import Basis, Diagnostics, Label
 from dslc.errors import objectives
 from dslc.library.word import FITS
 from dslc.plan.data import FieldPlan, Unsound
@@ -29,62 +30,51 @@ __all__ = ["check_field"]
 
 
 def check_field(
-    node: tree.Field, type: TensorType, file: FileScope, elaboration: Elaboration, read: ColumnsRead
+    plan: FieldPlan, node: tree.Field, file: FileScope, elaboration: Elaboration, read: ColumnsRead
 ) -> FieldPlan:
-    """Check the expression of a field, given its declared type; what is wrong with it is reported."""
-    return _FieldChecker(elaboration, read, node, type).check(file)
+    """Check the expression of a field, of which the declared type is planned; what is wrong with it is reported."""
+    checker = _FieldChecker(elaboration, read, node, plan.type)
+    own = Diagnostics()
+    elaboration.diagnostics, diagnostics = own, elaboration.diagnostics
+    elaboration.widening = Widening(checker.as_whole)
+    try:
+        found = elaboration.attempt(partial(checker.check, file), node.value.span)
+    finally:
+        elaboration.diagnostics, elaboration.widening = diagnostics, None
+    diagnostics.extend(f for f in own if not (checker.assumed and f.code.basis >= Basis.TYPES))
+    plan = replace(plan, fits=tuple(checker.fits))
+    if found is None:
+        return plan
+    value, exact, wrong = found
+    outermost = checker.results.get(id(value))
+    scaled = tuple(checker.scaled(outermost))
+    return replace(plan, value=value, outermost=outermost, exact=exact, unsound=wrong, scaled=scaled)
 
 
 @dataclass
 class _FieldChecker(FieldWords):
     """Checks the expression of one field."""
 
-    def check(self, file: FileScope) -> FieldPlan:
-        """Check the expression; what is wrong with it is reported."""
-        outer = self.elaboration
-        own = Diagnostics()
-        outer.diagnostics, diagnostics = own, outer.diagnostics
-        outer.widening = Widening(self.as_whole)
-        exact: Any = POISON
-        value: Any = POISON
-        wrong = Unsound()
-        try:
-            evaluator = ExpressionEvaluator(outer, Scope(file, functions=self.words()))
-            evaluator.scope.unknown_hint = lambda name: f'names of columns stand in quotes: column("{name}")'
-            exact = evaluator.evaluate(self.node.value)
-            try:
-                if exact is not POISON:
-                    exact = outer.tensors([exact], [self.node.value.span])[0]
-                    if not self.assumed:  # else the data will tell
-                        self.refuse_looking_across(exact)
-                    if self.type.element is FLOAT32:
-                        exact = in_single_precision(outer, exact, self.node.value.span)
-                    value = self.in_declared_shape(self.in_declared_element(exact))
-                    if not self.assumed:
-                        wrong = unsound(outer, exact, self.node.value.span)
-            except Silent:
-                pass
-            except Problem as problem:
-                outer.report(problem, self.node.value.span)
-        finally:
-            outer.diagnostics, outer.widening = diagnostics, None
-        for finding in own:
-            if self.assumed and finding.code.basis >= Basis.TYPES:
-                continue
-            diagnostics.add(finding)
-        outermost = self.results.get(id(value))
-        return FieldPlan(
-            self.node.name,
-            self.type,
-            value if isinstance(value, Value) else None,
-            self.node.name_span,
-            self.node.doc,
-            tuple(self.fits),
-            outermost,
-            exact=exact if isinstance(value, Value) else None,
-            unsound=wrong,
-            scaled=tuple(self.scaled(outermost)),
-        )
+    def check(self, file: FileScope) -> tuple[Value, Value, Unsound]:
+        """Return the expression's value in the declared type, the value before that, and where it is wrong.
+
+        Raises:
+            Problem: it does not fit the declared type.
+            Silent: that is reported, or can't be told before the data is read.
+        """
+        span = self.node.value.span
+        evaluator = ExpressionEvaluator(self.elaboration, Scope(file, functions=self.words()))
+        evaluator.scope.unknown_hint = lambda name: f'names of columns stand in quotes: column("{name}")'
+        exact = evaluator.evaluate(self.node.value)
+        if exact is POISON:
+            raise Silent
+        exact = self.elaboration.tensors([exact], [span])[0]
+        if not self.assumed:  # else the data will tell
+            self.refuse_looking_across(exact)
+        if self.type.element is FLOAT32:
+            exact = in_single_precision(self.elaboration, exact, span)
+        value = self.in_declared_shape(self.in_declared_element(exact))
+        return value, exact, Unsound() if self.assumed else unsound(self.elaboration, exact, span)
 
     def in_declared_shape(self, value: Value) -> Value:
         """Return the value in the declared shape: neighbouring axes may be joined or cut, and none change places.

@@ -59,8 +59,7 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
     if settings["accumulate"] > 1:
         check_accumulation(train, found, train.of(tree.Accumulate)[0].span)
     check_readings([*losses, *(m.value for m in metrics if m)], diagnostics)
-    directions = directions_of(train, found, metrics)
-    stop, keep = conditions_of(train, directions)
+    stop, keep = conditions_of(train, directions_of(train, metrics))
     check_names(train, models)
     if train.failed or diagnostics.has_errors or train.data is None:
         return None

@@ -13,7 +13,7 @@ from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, Repair, did_you_mean
 from dslc.errors import objectives as errors
 from dslc.plan.conditions import Calculation, Condition, Expression, Figure, Number, Stalled
-from dslc.plan.training import Keep, Measure, Objective
+from dslc.plan.training import Keep, Measure
 from dslc.syntax import tree
 
 __all__ = ["conditions_of", "directions_of"]
@@ -24,13 +24,9 @@ _DEEPEST = 200
 _SPLITS = "split train = 70%, validation = 15%, test = 15%"
 
 
-def directions_of(
-    train: TrainEvaluation, found: list[Objective | None], metrics: list[Measure | None]
-) -> dict[str, str | None]:
+def directions_of(train: TrainEvaluation, metrics: list[Measure | None]) -> dict[str, str | None]:
     """Return which way each figure is better, None where that is not known."""
-    directions: dict[str, str | None] = {o.name: "lowest" for o in found if o}
-    minimizes = train.of(tree.Minimize)
-    directions.update({m.name or "loss": "lowest" for m in minimizes})
+    directions: dict[str, str | None] = {m.name or "loss": "lowest" for m in train.of(tree.Minimize)}
     for s, m in zip(train.of(tree.Metric), metrics, strict=True):
         # What has failed, or can't be told before the data is read, brings no second error here; a matrix, such as that
         # of confusion, is no figure.

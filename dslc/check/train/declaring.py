@@ -91,27 +91,24 @@ def check_shadowing(train: TrainEvaluation) -> None:
 def _network(train: TrainEvaluation, s: tree.Net) -> Network:
     evaluator = train.evaluator()
     evaluator.scope.check_shadowing(s.name, s.name_span)
-    target = s.value
-    callee = target.function if isinstance(target, tree.Call) else target
+    evaluator.scope.default_network = None
+    site = evaluator.site(s.value)
+    callee = site.callee
     if isinstance(callee, tree.Name) and callee.id == "onnx" and callee.id not in train.file.blocks:
         raise names.NOT_AVAILABLE(
             "networks cannot be read from ONNX files in this version", hint="write the model in the spec"
         ).at(s.value.span)
-    evaluator.scope.default_network = None
     if isinstance(callee, tree.Name) and find(evaluator, callee) is None and not train.file.incomplete:
-        near = (
-            did_you_mean(callee.id, [name for name, block in train.file.blocks.items() if block.node.kind == "model"])
-            or f"declare it: model {callee.id} {{ ... }}"
-        )
-        raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=near).at(callee.span)
+        models = [name for name, block in train.file.blocks.items() if block.node.kind == "model"]
+        hint = did_you_mean(callee.id, models) or f"declare it: model {callee.id} {{ ... }}"
+        raise names.UNKNOWN_DECLARATION(f"there is no model '{callee.id}'", hint=hint).at(callee.span)
     found = evaluator.resolve(callee)
     if not isinstance(found, Block) or found.declaration.node.kind != "model":
-        name = callee.span.text
-        as_model = f"'net' makes a network of a model: declare it as 'model {name}'"
-        hint = as_model if isinstance(found, Block) else None
-        raise names.NOT_APPLICABLE(f"'{name}' is no model", hint=hint).at(callee.span)
-    given = evaluator.given(target.arguments) if isinstance(target, tree.Call) else []
-    arguments = bind_formals(evaluator, found.declaration, given, s.value.span)
+        as_model = f"'net' makes a network of a model: declare it as 'model {site.name}'"
+        raise names.NOT_APPLICABLE(
+            f"'{site.name}' is no model", hint=as_model if isinstance(found, Block) else None
+        ).at(callee.span)
+    arguments = bind_formals(evaluator, found.declaration, site.arguments, site.span)
     if arguments is POISON:
         raise Silent
     return Network(s.name, found.declaration, arguments, s.name_span)

@@ -172,7 +172,8 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
 
 def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers: list[Any]) -> tuple[Group, ...] | None:
     """Deal the parameters that a gradient reaches to the groups."""
-    reached = [p for p in reached_by(train, loss) if not train.elaboration.frozen(p)]
+    reachable = reached_by(train, loss)
+    reached = [p for p in reachable if not train.elaboration.frozen(p)]
     taken: dict[str, tree.Group] = {}
     dealt: list[list[str]] = [[] for _ in m.groups]
     rests = [number for number, group in enumerate(m.groups) if group.paths is None]
@@ -211,7 +212,7 @@ def groups_of(train: TrainEvaluation, m: tree.Minimize, loss: Value, optimizers:
             what = "the other groups take all parameters"
             if not reached:
                 what = "the objective does not depend on any parameter in a way that has a gradient"
-                if reached_by(train, loss):
+                if reachable:
                     what = "all parameters that the objective depends on are frozen"
             train.report(objectives.NO_GRADIENT_REACHES(f"there is nothing to train: {what}"), m.groups[number].span)
             ok = False
