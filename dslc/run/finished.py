@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,7 +17,7 @@ from dslc.data.binding import Bound
 from dslc.data.fields import compute_fields
 from dslc.data.indices import check_new
 from dslc.data.readers.given_arrays import table_of
-from dslc.data.spellings import marks_of
+from dslc.data.spellings import Spelling, marks_of
 from dslc.diagnostics import Failure, Problem
 from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import MetricRunner, Predictor
@@ -24,18 +25,25 @@ from dslc.engine.protocol import SEED, Engine
 from dslc.errors.data import DATA_CHANGED, FILE_MISSING, UNKNOWN_COLUMN
 from dslc.errors.environment import UNKNOWN_NET, UNKNOWN_SPLIT
 from dslc.errors.runs import FOREIGN_DATA, KEPT_IS_OUTPUT
+from dslc.export.columns import Marks
+from dslc.export.external import SUFFIX, located
+from dslc.export.shipping import with_fields
+from dslc.graph.model import is_ours, save_model
 from dslc.library.sources.source import DataSource
 from dslc.plan.contract import Contract
 from dslc.plan.tables import class_names_of
-from dslc.run.exporting import exported, write_exported
 from dslc.run.resuming import changed_files
 from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
+from dslc.storage.outputs import Kind, check_output, output, write_output
 
 __all__ = ["FinishedRun", "Language"]
 
 NEW_DATA = "new data"
 """What takes the place of a split's name."""
+MODEL = Kind("a model that dslc has written", lambda file: is_ours(file.read(64)))
+COPIED = 1 << 22
+"""Bytes that are copied at a time."""
 
 
 class Language(Protocol):
@@ -150,7 +158,7 @@ class FinishedRun:
             split = split or next(s for s in ("test", "validation", "train") if s in dataset.splits)
             self._split(dataset, split)
         found = evaluator.run(dataset.batches(split, batch), self.weights, self.manifest.seed)
-        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
+        values = {name: value.tolist() for name, value in found.items()}
         losses = {name: values[name] for name in self.reader.result.losses}
         measured = {
             "split": split,
@@ -343,7 +351,17 @@ class FinishedRun:
         Raises:
             Problem: E0615; E0616, the operator set can't express it.
         """
-        return exported(self.reader, self.model_file(net), opset, self.marks if fields else None)
+        file = self.model_file(net)
+        data = self.reader.model(file)
+        if fields:
+            shipped, front = self.reader.models[file], self.reader.fields_graph()
+            missing = {name: Marks(texts, tuple(Spelling(texts).numbers)) for name, texts in self.marks.items()}
+            data = save_model(with_fields(data, front, shipped.fields, shipped.classes, self.contract, missing))
+        if opset is None:
+            return data
+        from dslc.export.operator_sets import converted
+
+        return converted(data, opset)
 
     def export_to(self, path: Path, *, overwrite: bool = False, **options: Any) -> list[Path]:
         """Write the model to ship, with the options of :meth:`export`; return the files, that of large weights last.
@@ -357,4 +375,13 @@ class FinishedRun:
             Problem: E0609, E0610, E0615, E0616; E0619, E0622, E0623, something would be lost; E0626, E0627.
         """
         weights = self.reader.apart(self.model_file(options.get("net")))
-        return write_exported(path, lambda: self.export(**options), weights, overwrite=overwrite)
+        kind = None if overwrite else MODEL
+        target = check_output(path, kind=kind)
+        beside = path.with_name(path.name + SUFFIX)
+        of_weights = None if overwrite else Kind(f"the weights of {MODEL.what}", lambda _: target.exists())
+        data = located(self.export(**options), beside.name)
+        if weights is not None:
+            with weights.open("rb") as source, output(beside, [weights], of_weights) as written:
+                shutil.copyfileobj(source, written, COPIED)
+        write_output(path, data, kind=kind)
+        return [path] if weights is None else [path, beside]

@@ -7,7 +7,7 @@ checkpoint and ends bit for bit like one that was not.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from math import isfinite
@@ -245,24 +245,35 @@ class Trainer:
 
     def finish(self, reason: str) -> RunResult:
         """Ship the chosen weights, measure them, and write the last of the folder."""
-        self.progress.reason = reason
-        check_kept(self.train, self.progress)
+        progress = self.progress
+        progress.reason = reason
+        check_kept(self.train, progress)
         weights = self.copied_weights() if self.best_weights is None else self.best_weights
         shipped = self.job.inference(weights)
-        result = self.result(reason, weights, [model.file for model in shipped])
+        split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
+        values = {name: value.tolist() for name, value in self.figures(split, weights).items()}
         self.files.write_weights(weights)
         self.files.write_models(shipped, self.job.write_model)
         self.save()
-        lost = self.progress.lost if self.lost_better() else None
+        lost = progress.lost if self.lost_better() else None
         if lost is not None:
             self.observer.warned(
                 BEST_LOST(f"the weights of epoch {lost['epoch']} were better than those kept, and are lost").diagnostic
             )
-        self.files.finish(shipped, Result(
-            result.split, result.losses, result.metrics, result.epochs, result.steps, reason, result.best, lost
-        ))  # fmt: skip
-        self.observer.finished(result)
-        return result
+        metrics = {metric.name: values[metric.name] for metric in self.train.metrics}
+        losses = {name: values[name] for name in self.names}
+        result = Result(split, losses, metrics, progress.epoch, progress.step, reason, progress.best, lost)
+        self.files.finish(shipped, result)
+        return self.tell(result, [model.file for model in shipped])
+
+    def tell(self, result: Result, models: Iterable[str]) -> RunResult:
+        """Tell of the end, and return what came out."""
+        examples = self.dataset.examples(result.split)
+        told = RunResult(
+            **vars(result), folder=self.folder, name=self.train.name, examples=examples, models=list(models)
+        )
+        self.observer.finished(told)
+        return told
 
     def copied_weights(self) -> dict[str, np.ndarray]:
         """Return a copy of the weights as they are now."""
@@ -275,16 +286,3 @@ class Trainer:
         if lost is None or best is None or self.train.keep is None:
             return lost is not None
         return lost["figure"] > best["figure"] if self.train.keep.highest else lost["figure"] < best["figure"]
-
-    def result(self, reason: str, weights: Mapping[str, np.ndarray], models: Sequence[str]) -> RunResult:
-        """Measure the chosen weights."""
-        progress = self.progress
-        split = next(s for s in ("test", "validation", "train") if s in self.dataset.splits)
-        found = self.figures(split, weights)
-        values = {name: value.item() if value.ndim == 0 else value.tolist() for name, value in found.items()}
-        losses = {name: values[name] for name in self.names}
-        metrics = {metric.name: values[metric.name] for metric in self.train.metrics}
-        return RunResult(
-            self.folder, self.train.name, split, self.dataset.examples(split), losses, metrics, progress.epoch,
-            progress.step, reason, progress.best, models,
-        )  # fmt: skip

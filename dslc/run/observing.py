@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dslc.diagnostics import Diagnostic
 from dslc.plan.conditions import Record
 from dslc.plan.paths import LoadedFile
 from dslc.run.progress import Progress
+from dslc.storage.manifest import Result
 
 __all__ = ["Observer", "Plan", "RunResult"]
 
@@ -38,21 +38,14 @@ class Plan:
     """Parameters and statistics that none of these files gave."""
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What came out of a run: losses and metrics of the shipped weights on one split."""
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Result):
+    """What came out of a run, and where it lies."""
 
     folder: Path
     name: str
-    split: str
     examples: int
-    losses: Mapping[str, float]
-    metrics: Mapping[str, Any]
-    epochs: int
-    steps: int
-    reason: str
-    best: Record | None
-    """The figures of the weights that were kept, where ``keep`` chose them."""
+    """How many the split has."""
     models: Sequence[str]
     """The files of the shipped networks."""
 
