@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dslc.graph.model import load_model, proto_nodes, save_model, with_outputs
+from dslc.graph.model import load_model, rename, save_model, with_outputs
 from dslc.plan.columns import Form, is_pattern
 from dslc.plan.contract import Categories, Input
 from dslc.plan.data import CONDITIONS, EXACT
@@ -281,9 +281,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
         if not wrong and name not in whole and types[name] not in floats:
             continue
         cut = f"{name}/cut"
-        for node in proto_nodes(model.graph):
-            node.output[:] = [cut if output == name else output for output in node.output]
-            node.input[:] = [cut if value == name else value for value in node.input]
+        rename(model.graph, name, cut)
         if name in whole:
             again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
             same = front.node("Equal", [again, name + EXACT], f"{name}/same")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -21,7 +20,7 @@ from dslc.export.older.numbers import NUMBERS
 from dslc.export.older.picking import PICKING
 from dslc.export.older.rewriting import Inexpressible, Place, Rules
 from dslc.graph.model import load_model, save_model
-from dslc.graph.values import nodes_of, onnx_type
+from dslc.graph.values import drop_unused_weights, nodes_of, onnx_type
 from dslc.types import ElementType
 
 __all__ = ["OLDEST", "converted", "is_lacking"]
@@ -118,7 +117,7 @@ def _rewritten(model: ir.Model, opset: int, missing: Missing = MappingProxyType(
     model.ir_version = max(min((row[1] for row in known), default=int(onnx.IR_VERSION)), 4)
     if ML in graph.opset_imports and known:
         graph.opset_imports[ML] = min(graph.opset_imports[ML], max(2, *(row[3] for row in known)))
-    _drop_unused(graph)
+    drop_unused_weights(graph)  # constants have become attributes
     return list(lost.values())
 
 
@@ -134,15 +133,11 @@ def _exists(node: ir.Node, opset: int) -> bool:
         return False
     if not set(node.attributes) <= set(schema.attributes):
         return False
+    last = len(schema.inputs) - 1  # which may be repeated
     return all(
-        value is None or value.dtype is None or _type_name(value.dtype) in _types_of(schema, number)
+        value is None or value.dtype is None or _type_name(value.dtype) in schema.inputs[min(number, last)].types
         for number, value in enumerate(node.inputs)
     )
-
-
-def _types_of(schema: Any, number: int) -> set[str]:
-    """Return the types that an operator takes as its operand of this number; the last one may be repeated."""
-    return set(schema.inputs[min(number, len(schema.inputs) - 1)].types)
 
 
 def _type_name(element: ir.DataType) -> str:
@@ -157,14 +152,6 @@ def _described(node: ir.Node) -> str:
     layer = str(node.name).rpartition("/")[0]
     where = " ".join([*([f"of {layer}"] if layer else []), *([f"at {origin}"] if origin else [])])
     return f"'{node.op_type}' ({types}){' ' + where if where else ''}"
-
-
-def _drop_unused(graph: ir.Graph) -> None:
-    """Drop the constants that have become attributes."""
-    kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
-    for name, value in list(graph.initializers.items()):
-        if not value.uses() and id(value) not in kept:
-            del graph.initializers[name]
 
 
 def _typed(data: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import onnx
 from onnx import compose
@@ -12,7 +11,7 @@ from onnx import compose
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
-from dslc.graph.model import Model, load_model, proto_nodes, save_model, with_outputs
+from dslc.graph.model import Model, load_model, rename, save_model, with_outputs
 from dslc.plan.contract import Contract
 
 __all__ = ["only_outputs", "with_fields"]
@@ -71,7 +70,7 @@ def with_fields(
         said_of = f"; missing: {', '.join(map(repr, gone))}" if gone else ""
         ports[one.name].doc_string = "\n".join([one.described + said_of, *docs])
     if BACK + SEED in ports:
-        _redirect(merged, BACK + SEED, SEED)
+        rename(merged.graph, BACK + SEED, SEED)
         ports[BACK + SEED].name = SEED
     columns = {one.name: list(one.columns) for one in raw}
     onnx.helper.set_model_props(merged, metadata | {"columns": json.dumps(columns, ensure_ascii=False)})
@@ -81,11 +80,3 @@ def with_fields(
 
 
 SEED, FRONT, BACK = "seed", "fields/", "model/"
-
-
-def _redirect(model: Any, old: str, new: str) -> None:
-    """Let every node that reads one value read another."""
-    for node in proto_nodes(model.graph):
-        for position, name in enumerate(node.input):
-            if name == old:
-                node.input[position] = new

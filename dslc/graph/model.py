@@ -9,7 +9,7 @@ from typing import Any
 import onnx_ir as ir
 
 __all__ = [
-    "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "save_model",
+    "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "rename", "save_model",
     "with_outputs",
 ]  # fmt: skip
 
@@ -43,6 +43,13 @@ def proto_nodes(graph: Any) -> Iterator[Any]:
         yield node
         for attribute in node.attribute:
             yield from proto_nodes(attribute.g)
+
+
+def rename(graph: Any, old: str, new: str) -> None:
+    """Call a value by another name in the nodes of a graph as the package onnx has it."""
+    for node in proto_nodes(graph):
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
 
 
 def is_ours(data: bytes) -> bool:

@@ -99,7 +99,7 @@ class Randomness:
 
     def _keys(self, site: str) -> tuple[Tensor, ...]:
         state = self.builder.once((self, "state"), self._absorbed)
-        x = self._rounds(state + self._constants(f"site {site}", _KEYS), "site")
+        x = self._rounds(state + self.builder.constant(_noise(f"site {site}", _KEYS)), "site")
         parity = np.array([1, 0, 0, 1, 0, 1], np.int32)  # 1 for odd keys; the summand may be anything
         scale = np.array([2, 1, 2, 2, 2, 2], np.int32)
         keys = x * self.builder.constant(scale) + self.builder.constant(parity)
@@ -115,7 +115,7 @@ class Randomness:
             words = cast(modulo(whole, builder.constant(2**31, INT64)), INT32)
             words = unsqueeze(reshape(words, (_WORDS,)), [1])
             factors = builder.constant(_noise("factors", _WORDS, _KEYS) * np.int32(2) + np.int32(1))
-            x = words * factors + self._constants("summands", _WORDS, _KEYS)
+            x = words * factors + builder.constant(_noise("summands", _WORDS, _KEYS))
             rows = split(self._rounds(x, "words"), [1] * _WORDS, 0)
             # one by one: ONNX Runtime's ReduceSum of int32 saturates where Add wraps around
             return reshape(reduce(add, rows), (_KEYS,))
@@ -127,9 +127,6 @@ class Randomness:
             b = self.builder.constant(_noise(f"{label} {number} b", *shape) * np.int32(2) + np.int32(1))
             x = _twist(_fold(x), a, b)
         return x
-
-    def _constants(self, label: str, *shape: int) -> Tensor:
-        return self.builder.constant(_noise(label, *shape))
 
     def _position(self, count: Dimension) -> Tensor:
         """Return 0, 1, 2, ..., int32, shared by all draws of so many."""

@@ -14,7 +14,8 @@ from dslc.types import ElementType, TensorType
 
 __all__ = [
     "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "become", "bodies_of", "captured_by",
-    "constant_value", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of", "stamp", "target_of", "type_of",
+    "constant_value", "drop_unused_weights", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of", "stamp",
+    "target_of", "type_of",
 ]  # fmt: skip
 
 Attribute = int | float | str | Sequence[int] | Sequence[float] | np.ndarray | ir.Graph
@@ -67,6 +68,13 @@ def add_initializer(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     stamp(value, name, TensorType(ElementType.of(array.dtype), array.shape))
     graph.initializers[name] = value
     return value
+
+
+def drop_unused_weights(graph: ir.Graph) -> None:
+    """Drop the weights and constants of a graph that nothing takes."""
+    for name, value in list(graph.initializers.items()):
+        if not (value.uses() or value.is_graph_output() or value.is_graph_input()):
+            del graph.initializers[name]
 
 
 def makers_of(values: Iterable[ir.Value | None]) -> list[ir.Node]:

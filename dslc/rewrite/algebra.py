@@ -98,9 +98,9 @@ def shape_constant(node: ir.Node, name: str, shape: Shape) -> ir.Value:
 
 
 def _drop_neutral(node: ir.Node) -> bool:
-    """x + 0, x - 0, x * 1, x / 1, x ** 1, Identity."""
+    """x + 0, x - 0, x * 1, x / 1, x ** 1, Identity, and a Cast to the type that is there already."""
     left = operand(node, 0)
-    if node.op_type == "Identity":
+    if node.op_type in {"Identity", "Cast"}:
         return _become_value(node, left)
     right = operand(node, 1)
     neutral = 0 if node.op_type in {"Add", "Sub"} else 1
@@ -244,11 +244,6 @@ def _transposed(before: ir.Node, matrices: ir.Value) -> ir.Value:
     return insert(before, "transposed", turned, "Transpose", matrices, perm=[*others, columns, rows])
 
 
-def _drop_cast(node: ir.Node) -> bool:
-    """A Cast to the type that is there already."""
-    return _become_value(node, operand(node, 0))
-
-
 BROADCASTING = (
     "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "LessOrEqual", "Greater",
     "GreaterOrEqual",
@@ -300,10 +295,7 @@ def _significant(shape: Sequence[Dimension]) -> list[Dimension]:
     return list(dropwhile(lambda size: size == 1, shape))
 
 
-NEUTRAL: Rules = {
-    **{operator: [_drop_neutral] for operator in ("Identity", "Add", "Sub", "Mul", "Div", "Pow")},
-    "Cast": [_drop_cast],
-}
+NEUTRAL: Rules = {operator: [_drop_neutral] for operator in ("Identity", "Cast", "Add", "Sub", "Mul", "Div", "Pow")}
 SCALARS: Rules = {
     **{operator: [_join_factors] for operator in ("Mul", "Div", "Neg")},
     **{operator: [_join_terms] for operator in ("Add", "Sub")},

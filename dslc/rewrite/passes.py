@@ -23,6 +23,7 @@ from dslc.graph.values import (
     become,
     bodies_of,
     constant_value,
+    drop_unused_weights,
     makers_of,
     nodes_of,
     operands_of,
@@ -194,9 +195,7 @@ def remove_unused(model: ir.Model) -> bool:
     gone: set[ir.Node] = set()
     _detach_unneeded(reversed([*nodes_of(graph)]), gone)
     _remove(gone)
-    for name, value in list(graph.initializers.items()):
-        if not value.uses() and not value.is_graph_output():
-            del graph.initializers[name]
+    drop_unused_weights(graph)
     return bool(gone) or before != len(graph.initializers)
 
 

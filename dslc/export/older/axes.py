@@ -7,15 +7,10 @@ import onnx_ir as ir
 
 from dslc.export.older.rewriting import Inexpressible, Place, Rule, Rules, constant_of, element_of, rank_of
 
-__all__ = ["AXES", "axis_from_front", "ints"]
+__all__ = ["AXES", "axis_from_front"]
 
 INT64 = ir.DataType.INT64
 VECTOR = ir.Shape([1])
-
-
-def ints(place: Place, numbers: list[int]) -> ir.Value:
-    """Return numbers as int64[n]."""
-    return place.constant(np.array(numbers, np.int64))
 
 
 def axes_attribute(place: Place) -> None:
@@ -52,14 +47,10 @@ def softmax(place: Place) -> None:
     if axis != last:
         order = [*range(last + 1)]
         order[axis], order[last] = last, axis
-        turned = place.emit("Transpose", [x], element_of(x), _turned(x, order), perm=order)
-        result = place.emit(place.node.op_type, [turned], element_of(x), turned.shape, axis=last)
+        shape = ir.Shape([x.shape[number] for number in order]) if x.shape is not None else None
+        turned = place.emit("Transpose", [x], element_of(x), shape, perm=order)
+        result = place.emit(place.node.op_type, [turned], element_of(x), shape, axis=last)
         place.become("Transpose", [result], perm=order)
-
-
-def _turned(x: ir.Value, order: list[int]) -> ir.Shape:
-    assert x.shape is not None
-    return ir.Shape([x.shape[axis] for axis in order])
 
 
 def split(place: Place) -> None:
@@ -80,7 +71,7 @@ def pad(place: Place) -> None:
         given, amounts = place.ints(1) or [], [0] * (2 * rank)
         for number, axis in enumerate(axes):
             amounts[axis % rank], amounts[rank + axis % rank] = given[number], given[len(axes) + number]
-        node.replace_input_with(1, ints(place, amounts))
+        node.replace_input_with(1, place.constant(amounts))
         node.resize_inputs(3)
     if place.opset >= 11:
         return
@@ -113,7 +104,7 @@ def shape(place: Place) -> None:
         return
     sizes = list(range(rank_of(x)))[start:end]
     whole = place.emit("Shape", [x], INT64, ir.Shape([rank_of(x)]))
-    place.become("Gather", [whole, ints(place, sizes)], axis=0)
+    place.become("Gather", [whole, place.constant(sizes)], axis=0)
 
 
 def pool(place: Place) -> None:
@@ -127,10 +118,8 @@ def pool(place: Place) -> None:
 def product(place: Place) -> None:
     """Gemm adds something: zero."""
     if len(place.node.inputs) < 3 or place.node.inputs[2] is None:
-        zero = place.constant(np.zeros(1, element_of(place.operand(0)).numpy()))
-        place.become("Gemm", [place.operand(0), place.operand(1), zero], **{
-            name: attribute.value for name, attribute in place.node.attributes.items()
-        })  # fmt: skip
+        place.node.resize_inputs(3)
+        place.node.replace_input_with(2, place.constant(np.zeros(1, element_of(place.operand(0)).numpy())))
 
 
 REDUCTIONS = ("Max", "Min", "Mean", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from dslc.export.older.axes import INT64, VECTOR, axis_from_front, ints
+from dslc.export.older.axes import INT64, VECTOR, axis_from_front
 from dslc.export.older.rewriting import Inexpressible, Place, Rules, constant_of, element_of, rank_of
 
 __all__ = ["PICKING"]
@@ -24,7 +24,7 @@ def sequence(place: Place) -> None:
         return
     if element.is_floating_point() or known[0] is None or known[0].item() or known[2] is None or known[2].item() != 1:
         raise Inexpressible
-    count = place.emit("Unsqueeze", [end, ints(place, [0])], element, VECTOR)
+    count = place.emit("Unsqueeze", [end, place.constant([0])], element, VECTOR)
     numbers = _count_up(place, place.emit("Cast", [count], INT64, VECTOR, to=int(INT64)))
     place.become("Cast", [numbers], to=int(element))
 
@@ -33,7 +33,7 @@ def _count_up(place: Place, count: ir.Value) -> ir.Value:
     """Return 0, 1, 2, ... (int64), as many as an int64[1] says."""
     ones = place.emit("ConstantOfShape", [count], INT64, _any(1), value=np.ones(1, np.int64))
     places = place.emit("NonZero", [ones], INT64, ir.Shape([1, None]))
-    return place.emit("Squeeze", [places, ints(place, [0])], INT64, _any(1))
+    return place.emit("Squeeze", [places, place.constant([0])], INT64, _any(1))
 
 
 def slice_(place: Place) -> None:
@@ -44,7 +44,7 @@ def slice_(place: Place) -> None:
     axes = [axis % rank for axis in axes] if axes is not None else list(range(len(place.ints(1) or [])))
     if place.opset >= 10:
         if len(node.inputs) > 3 and node.inputs[3] is not None:
-            node.replace_input_with(3, ints(place, axes))
+            node.replace_input_with(3, place.constant(axes))
         return
     steps = place.ints(4) or [1] * len(axes)
     if any(constant_of(place.operand(number)) is None for number in (1, 2)):
@@ -59,7 +59,7 @@ def slice_(place: Place) -> None:
         size = x.shape[axis] if x.shape is not None else None
         if not isinstance(size, int):
             raise Inexpressible
-        x = _taken(place, x, axis, ints(place, list(range(size))[start:end:step]))
+        x = _taken(place, x, axis, place.constant(list(range(size))[start:end:step]))
         number = axes.index(axis)
         del axes[number], starts[number], ends[number]
     if not axes:
@@ -78,12 +78,13 @@ def _taken(place: Place, x: ir.Value, axis: int, places: ir.Value) -> ir.Value:
 def _places(place: Place, number: int, step: int) -> ir.Value:
     """Return every n-th place between bounds that are known at run time only: within the axis, and not negative."""
     start, end = (
-        place.emit("Gather", [place.operand(bound), ints(place, [number])], INT64, VECTOR, axis=0) for bound in (1, 2)
+        place.emit("Gather", [place.operand(bound), place.constant([number])], INT64, VECTOR, axis=0)
+        for bound in (1, 2)
     )
     width = place.emit("Sub", [end, start], INT64, VECTOR)
-    rounded_up = place.emit("Add", [width, ints(place, [step - 1])], INT64, VECTOR)
-    numbers = _count_up(place, place.emit("Div", [rounded_up, ints(place, [step])], INT64, VECTOR))
-    scaled = place.emit("Mul", [numbers, ints(place, [step])], INT64, _any(1))
+    rounded_up = place.emit("Add", [width, place.constant([step - 1])], INT64, VECTOR)
+    numbers = _count_up(place, place.emit("Div", [rounded_up, place.constant([step])], INT64, VECTOR))
+    scaled = place.emit("Mul", [numbers, place.constant([step])], INT64, _any(1))
     return place.emit("Add", [scaled, start], INT64, _any(1))
 
 
@@ -99,7 +100,7 @@ def gather(place: Place) -> None:
     size = place.emit(
         "Cast", [place.emit("Shape", [x], INT64, VECTOR, start=axis, end=axis + 1)], element, VECTOR, to=int(element)
     )
-    size = place.emit("Squeeze", [size, ints(place, [0])], element, ir.Shape([]))
+    size = place.emit("Squeeze", [size, place.constant([0])], element, ir.Shape([]))
     place.node.replace_input_with(1, _from_front(place, indices, size))
 
 
@@ -120,7 +121,7 @@ def gather_elements(place: Place) -> None:
     axis = place.attribute("axis", 0) % rank_of(x)
     chosen = _chosen(place, x, indices, axis)
     kept = _where(place, chosen, x, axis)
-    place.become("ReduceSum", [kept, ints(place, [axis + 1])], keepdims=0)
+    place.become("ReduceSum", [kept, place.constant([axis + 1])], keepdims=0)
 
 
 def scatter_elements(place: Place) -> None:
@@ -132,15 +133,16 @@ def scatter_elements(place: Place) -> None:
     axis = place.attribute("axis", 0) % rank_of(x)
     chosen = _chosen(place, x, indices, axis)
     kept = _where(place, chosen, updates, axis + 1)
-    added = place.emit("ReduceSum", [kept, ints(place, [axis])], element_of(x), x.shape, keepdims=0)
+    added = place.emit("ReduceSum", [kept, place.constant([axis])], element_of(x), x.shape, keepdims=0)
     place.become("Add", [x, added])
 
 
 def _chosen(place: Place, x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
     """Return where an index is the number of a place: bool, the places on a new axis behind the indices' one."""
-    index, rank = element_of(indices), rank_of(x)
+    index, element, rank = element_of(indices), element_of(x), rank_of(x)
+    is_summed = element.is_floating_point() or element in (ir.DataType.INT32, INT64)
     size = x.shape[axis] if x.shape is not None else None
-    if not isinstance(size, int) or not _is_summed(element_of(x)) or x.shape is None or indices.shape is None:
+    if not isinstance(size, int) or not is_summed or x.shape is None or indices.shape is None:
         raise Inexpressible
     if any(x.shape[number] != indices.shape[number] for number in range(rank) if number != axis):
         raise Inexpressible
@@ -149,23 +151,19 @@ def _chosen(place: Place, x: ir.Value, indices: ir.Value, axis: int) -> ir.Value
     # looked up among the numbers there are, an index that is none of them fails here as in newer sets
     indices = place.emit("Gather", [place.constant(numbers), indices], index, indices.shape, axis=0)
     numbers = numbers.reshape([size if n == axis + 1 else 1 for n in range(rank + 1)])
-    wide = place.emit("Unsqueeze", [indices, ints(place, [axis + 1])], index, _any(rank + 1))
+    wide = place.emit("Unsqueeze", [indices, place.constant([axis + 1])], index, _any(rank + 1))
     return place.emit("Equal", [wide, place.constant(numbers)], BOOL, _any(rank + 1))
 
 
 def _where(place: Place, chosen: ir.Value, values: ir.Value, axis: int) -> ir.Value:
     """Return the values, repeated along a new axis, where they are chosen, and 0 elsewhere."""
     element, shape = element_of(values), _any(rank_of(values) + 1)
-    wide = place.emit("Unsqueeze", [values, ints(place, [axis])], element, shape)
+    wide = place.emit("Unsqueeze", [values, place.constant([axis])], element, shape)
     return place.emit("Where", [chosen, wide, place.constant(np.zeros((), element.numpy()))], element, shape)
 
 
 def _any(rank: int) -> ir.Shape:
     return ir.Shape([None] * rank)
-
-
-def _is_summed(element: ir.DataType) -> bool:
-    return element.is_floating_point() or element in (ir.DataType.INT32, INT64)
 
 
 def top_k(place: Place) -> None:

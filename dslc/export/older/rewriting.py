@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import Attribute, attribute_of, become
+from dslc.graph.values import Attribute, add_initializer, attribute_of, become
 
 __all__ = ["Inexpressible", "Place", "Rule", "Rules", "constant_of", "element_of", "rank_of"]
 
@@ -64,22 +64,20 @@ class Place:
         if attribute is not None and attribute.value not in neutral:
             raise Inexpressible
 
-    def constant(self, array: np.ndarray) -> ir.Value:
-        """Return a constant."""
-        graph = self.node.graph
-        assert graph is not None
-        name = self._unique(f"{self.node.name}/constant")
-        value = ir.Value(const_value=ir.Tensor(np.asarray(array, order="C"), name=name))
-        value.name, value.shape = name, ir.Shape(array.shape)
-        value.type = ir.TensorType(ir.DataType.from_numpy(array.dtype))
-        graph.initializers[name] = value
-        return value
+    def constant(self, numbers: np.ndarray | Sequence[int]) -> ir.Value:
+        """Return a constant; of a list, int64."""
+        array = numbers if isinstance(numbers, np.ndarray) else np.array(numbers, np.int64)
+        return add_initializer(self._graph, self._unique("constant"), np.asarray(array, order="C"))
+
+    @property
+    def _graph(self) -> ir.Graph:
+        assert isinstance(self.node.graph, ir.Graph)
+        return self.node.graph
 
     def _unique(self, name: str) -> str:
-        graph = self.node.graph
-        assert graph is not None
-        count = graph.meta["lowered"] = graph.meta.get("lowered", 0) + 1
-        return f"{name}_{count}"
+        """Return what a new value is called."""
+        number = self._graph.meta["lowered"] = self._graph.meta.get("lowered", 0) + 1
+        return f"{self.node.name}/{name}_{number}"
 
     def emit(
         self,
@@ -90,7 +88,7 @@ class Place:
         **attributes: Attribute,
     ) -> ir.Value:
         """Put a node with one result before this one, in its newest form; return the result."""
-        name = self._unique(f"{self.node.name}/{operator}")
+        name = self._unique(operator)
         made = ir.Node("", operator, operands, [attribute_of(*pair) for pair in attributes.items()], name=name)
         made.metadata_props.update(self.node.metadata_props)
         result = made.outputs[0]
