@@ -14,7 +14,7 @@ import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,12 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Required:
-    def __repr__(self) -> str:
-        return "REQUIRED"
-
-
-REQUIRED = _Required()
+REQUIRED = dataclasses.MISSING
+"""The default of an option that has none."""
 
 
 class Texts(tuple[str, ...]):
@@ -86,8 +82,6 @@ def option(
         "doc": doc, "minimum": minimum, "maximum": maximum, "above": above, "below": below,
         "choices": tuple(choices) if choices is not None else None,
     }  # fmt: skip
-    if default is REQUIRED:
-        return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -121,45 +115,32 @@ T = TypeVar("T")
 
 def per_word(function: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
     """Remember what a function returns for each class."""
-    known: dict[type[Any], T] = {}
-
-    @wraps(function)
-    def look_up(word: type[Any]) -> T:
-        if word not in known:
-            known[word] = function(word)
-        return known[word]
-
-    return look_up
+    remembering: Any = cache(function)  # to mypy, a class of any kind is not hashable
+    return remembering  # type: ignore[no-any-return]
 
 
 @per_word
 def options_of(word: type[Any]) -> tuple[Option, ...]:
     """Return a word's options in the order of their declaration."""
     hints = get_type_hints(word)
-    found = []
-    for field in dataclasses.fields(word):
-        default = REQUIRED if field.default is dataclasses.MISSING else field.default
-        hint = hints[field.name]
-        found.append(Option(field.name, _kinds(hint), default, **field.metadata, items=_items(hint)))
-    return tuple(found)
+    return tuple(
+        Option(field.name, _kinds(hints[field.name]), field.default, **field.metadata, items=_items(hints[field.name]))
+        for field in dataclasses.fields(word)
+    )
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
-    if get_origin(hint) in (Union, UnionType):
-        return tuple(kind for member in get_args(hint) for kind in _kinds(member))
-    if get_origin(hint) is tuple:
-        return (tuple,)
-    return (hint,)
+    return tuple(tuple if get_origin(member) is tuple else member for member in _members(hint))
 
 
 def _items(hint: Any) -> tuple[Any, ...]:
-    """Return what the items of a list may be, where the hint allows one."""
-    if get_origin(hint) in (Union, UnionType):
-        return tuple(kind for member in get_args(hint) for kind in _items(member))
-    if get_origin(hint) is not tuple:
-        return ()
-    item = get_args(hint)[0]
-    return _kinds(get_args(item)[1] if get_origin(item) is tuple else item)  # of pairs, what belongs to a name
+    """Return what the items of a list may be, where the hint allows one; of pairs, what belongs to a name."""
+    items = [get_args(member)[0] for member in _members(hint) if get_origin(member) is tuple]
+    return tuple(kind for i in items for kind in _kinds(get_args(i)[1] if get_origin(i) is tuple else i))
 
 
 def refusal(option: Option, value: Any) -> str | None:
