@@ -24,7 +24,6 @@ from dslc.diagnostics import Label
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Tensor
 from dslc.library.losses.mean import nonzero
-from dslc.library.operation import Context
 from dslc.library.statistic import SUM, Statistic
 from dslc.plan.examples import BATCH
 from dslc.plan.measures import formula_of
@@ -68,7 +67,7 @@ def accumulators_of(lowering: Lowering, site: Application) -> dict[str, Tensor]:
     """Return a statistic's accumulators of the batch; they are the nodes that its value is made of, merged later."""
     assert isinstance(site.operation, Statistic)
     with lowering.builder.scope(site.operation.name, origin_of(site.span)):
-        return site.operation.of_batch(lowering.context(site), *lowering.operands(site))
+        return site.operation.of_batch(*lowering.operands(site))
 
 
 def weight_of(lowering: Lowering, term: Term) -> Tensor:
@@ -97,9 +96,7 @@ class Sums(Protocol):
     def sum(self, name: str, batch: Tensor) -> Tensor:
         """Return the sum over the batches of a tensor, given that of this batch; it has its type."""
 
-    def statistic(
-        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def statistic(self, name: str, operation: Statistic, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the accumulators of a statistic over the batches, given those of this batch."""
 
     def is_update(self, has_weight: Tensor | None) -> Tensor | None:
@@ -140,16 +137,14 @@ class StateSums:
         self._keep(name, total)
         return total
 
-    def statistic(
-        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def statistic(self, name: str, operation: Statistic, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Merge a batch's accumulators with those of the batches before it."""
         names = {key: self.state.label("pending", f"{name}/{key}") for key in batch}
         before = {
             key: self.state.read(StateTensor(names[key], tensor.type, StateRole.COUNTER, 0))
             for key, tensor in batch.items()
         }
-        total = {key: g.detach(tensor) for key, tensor in operation.merge(context, before, dict(batch)).items()}
+        total = {key: g.detach(tensor) for key, tensor in operation.merge(before, dict(batch)).items()}
         for key, tensor in total.items():
             self._keep(names[key], tensor)
         return total
@@ -171,11 +166,9 @@ class OutsideSums:
         batch.builder.output(self.names[-1], batch)
         return batch.builder.input(self.names[-1], batch.type)
 
-    def statistic(
-        self, name: str, operation: Statistic, context: Context, batch: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def statistic(self, name: str, operation: Statistic, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Put a batch's accumulators out, and take in their sums over all batches."""
-        del operation, context  # :func:`check_sums` has seen that they are merged by sums
+        del operation  # :func:`check_sums` has seen that they are merged by sums
         return {key: self.sum(f"{name}/{key}", tensor) for key, tensor in batch.items()}
 
     def is_update(self, has_weight: Tensor | None) -> Tensor | None:
@@ -264,12 +257,11 @@ def _of_formula(lowering: Lowering, objective: Value, parameters: Mapping[str, T
         operation = site.operation
         assert isinstance(operation, Statistic)
         batch = accumulators_of(lowering, site)
-        context = lowering.context(site)
-        total = sums.statistic(f"statistic_{number}", operation, context, batch)
+        total = sums.statistic(f"statistic_{number}", operation, batch)
         if id(site) in trained:
             parts += [(batch[key], tensor) for key, tensor in total.items() if tensor.element.is_float]
         weights += [total["weight"]] if "weight" in total else []
-        whole.put(site, (operation.finish(context, total, site.outputs[0].type.element),))
+        whole.put(site, (operation.finish(total, site.outputs[0].type.element),))
     (value,) = whole.emit(objective)
     found: dict[str, list[Tensor]] = {path: [] for path in parameters}
     factors = gradients(value, [total for _, total in parts])

@@ -73,14 +73,13 @@ def _accumulation(
     for name, site in _sites(measures):
         statistic = site.operation
         assert isinstance(statistic, Statistic)
-        context = lowering.context(site)
         with builder.scope(name, origin_of(site.span)):
-            batch = {k: _widened(v) for k, v in statistic.of_batch(context, *lowering.operands(site)).items()}
+            batch = {k: _widened(v) for k, v in statistic.of_batch(*lowering.operands(site)).items()}
             total = {}
             for key, tensor in batch.items():
                 accumulators[f"{name}/{key}"] = tensor.type
                 total[key] = builder.input(f"{name}/{key}", tensor.type)
-            for key, tensor in statistic.merge(context, total, batch).items():
+            for key, tensor in statistic.merge(total, batch).items():
                 builder.output(f"{name}/{key}.next", tensor)
     for name, value in _carried(measures):
         tensor = _widened(lowering.tensor(value))
@@ -118,7 +117,7 @@ def _finish(
                 output = site.outputs[0]
                 assert isinstance(site.operation, Statistic)
                 with builder.scope(name, origin_of(site.span)):
-                    emitted[id(output)] = site.operation.finish(Context(builder), found, output.type.element)
+                    emitted[id(output)] = site.operation.finish(found, output.type.element)
                 continue
             if isinstance(application.operation, (Literal, Placeholder)):
                 lowering.emit(*application.outputs)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from enum import Enum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 from dslc import graph as g
 from dslc.library.operation import Context, Function, Scale
 from dslc.library.word import FUNCTIONS, LOSSES, METRICS, word_decorator
 from dslc.types import ElementType, TensorType
 
-__all__ = ["EXAMPLES", "SUM", "Alike", "Statistic", "Typed", "loss", "metric"]
+__all__ = ["EXAMPLES", "SUM", "Accumulators", "Alike", "Statistic", "Typed", "loss", "metric"]
+
+
+Accumulators: TypeAlias = "dict[str, g.Tensor]"
+"""What is kept of batches, by name."""
 
 
 class Alike(Enum):
@@ -68,15 +72,15 @@ class Statistic(Function):
         """Return whether its accumulators have several columns each, and its value is a number all the same."""
         return False
 
-    def accumulate(self, context: Context, *operands: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, *operands: g.Tensor) -> Accumulators:
         """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
         raise NotImplementedError
 
-    def of_batch(self, context: Context, *operands: g.Tensor) -> dict[str, g.Tensor]:
+    def of_batch(self, *operands: g.Tensor) -> Accumulators:
         """Return the accumulators of one batch, of float16 in float32: its numbers end where sums and counts go on."""
         half = ElementType.FLOAT16
         wide = (g.cast(o, ElementType.FLOAT32) if o.element is half else o for o in operands)
-        return self.accumulate(context, *wide)
+        return self.accumulate(*wide)
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         """Return by which weights the values of several batches are averaged, given the operands.
@@ -104,18 +108,18 @@ class Statistic(Function):
         """
         raise NotImplementedError
 
-    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
+    def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
         """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
         return {name: total[name] + batch[name] for name in total}
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         """Return the value, in the element type of the result; accumulators may be float32 or float64."""
         raise NotImplementedError
 
     def emit(self, context: Context, *operands: g.Tensor) -> g.Tensor:
         result = self.type(*(o.type for o in operands))
         assert isinstance(result, TensorType)
-        return self.finish(context, self.of_batch(context, *operands), result.element)
+        return self.finish(self.of_batch(*operands), result.element)
 
 
 loss = word_decorator("function", FUNCTIONS, LOSSES)

@@ -68,9 +68,8 @@ def test_a_split_in_uneven_batches_gives_the_whole_value(row: dict[str, Any]) ->
     cut = 1
 
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
-        context = Context(builder)
-        parts = [word.accumulate(context, *inputs[: len(arrays)]), word.accumulate(context, *inputs[len(arrays) :])]
-        return [word.finish(context, word.merge(context, *parts), FLOAT32)]
+        parts = [word.accumulate(*inputs[: len(arrays)]), word.accumulate(*inputs[len(arrays) :])]
+        return [word.finish(word.merge(*parts), FLOAT32)]
 
     second = [type.substitute({"N": symbol("M")}) for type in types]
     (value,) = compiled(build, [*types, *second])(*(a[:cut] for a in arrays), *(a[cut:] for a in arrays))

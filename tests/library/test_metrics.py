@@ -51,16 +51,15 @@ def type_of_result(word: Statistic, types: Sequence[TensorType]) -> TensorType:
 def in_batches(word: Statistic, arrays: Arrays, sizes: Sequence[int]) -> np.ndarray:
     """As the compiler evaluates a split: float accumulators are carried in float64, from zeros."""
     types = [type_of_array(array, symbolic=True) for array in arrays]
-    first = compiled(lambda b, *x: list(word.accumulate(Context(b), *x).values()), types)(*(a[:1] for a in arrays))
+    first = compiled(lambda b, *x: list(word.accumulate(*x).values()), types)(*(a[:1] for a in arrays))
     wide = [TensorType(FLOAT64 if a.dtype.kind == "f" else INT64, a.shape) for a in first]
     names: list[str] = []
 
     def step(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
-        context = Context(builder)
-        batch = word.accumulate(context, *inputs[len(first) :])
+        batch = word.accumulate(*inputs[len(first) :])
         names[:] = batch
         batch = {n: g.cast(x, t.element) for (n, x), t in zip(batch.items(), wide, strict=True)}
-        merged = word.merge(context, dict(zip(batch, inputs[: len(first)], strict=True)), batch)
+        merged = word.merge(dict(zip(batch, inputs[: len(first)], strict=True)), batch)
         return [merged[name] for name in batch]
 
     run = compiled(step, [*wide, *types])
@@ -71,7 +70,7 @@ def in_batches(word: Statistic, arrays: Arrays, sizes: Sequence[int]) -> np.ndar
         start += size
     assert start == len(arrays[0])
     result = type_of_result(word, types).element
-    finish = compiled(lambda b, *x: [word.finish(Context(b), dict(zip(names, x, strict=True)), result)], wide)
+    finish = compiled(lambda b, *x: [word.finish(dict(zip(names, x, strict=True)), result)], wide)
     return finish(*totals)[0]
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from dslc import graph as g
 from dslc.graph import Builder, Tensor
-from dslc.library.operation import Context
 from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, symbol
@@ -24,7 +23,7 @@ def over_batches(word: Statistic, batches: list[np.ndarray]) -> np.ndarray:
     names: list[str] = []
 
     def start(builder: Builder, x: Tensor) -> list[Tensor]:
-        parts = word.accumulate(Context(builder), x)
+        parts = word.accumulate(x)
         names.extend(parts)
         assert all(t.element in (INT64, FLOAT32) for t in parts.values())
         return [t if t.element is INT64 else g.cast(t, FLOAT64) for t in parts.values()]
@@ -35,7 +34,7 @@ def over_batches(word: Statistic, batches: list[np.ndarray]) -> np.ndarray:
 
     def join(builder: Builder, *given: Tensor) -> list[Tensor]:
         total, batch = (dict(zip(names, half, strict=True)) for half in (given[: len(names)], given[len(names) :]))
-        merged = word.merge(Context(builder), total, batch)
+        merged = word.merge(total, batch)
         assert {n: t.type for n, t in merged.items()} == {n: t.type for n, t in total.items()}
         return [merged[name] for name in names]
 
@@ -45,7 +44,7 @@ def over_batches(word: Statistic, batches: list[np.ndarray]) -> np.ndarray:
         total = merge(*map(np.asarray, total), *map(np.asarray, accumulate(batch)))
 
     def end(builder: Builder, *given: Tensor) -> list[Tensor]:
-        return [word.finish(Context(builder), dict(zip(names, given, strict=True)), FLOAT32)]
+        return [word.finish(dict(zip(names, given, strict=True)), FLOAT32)]
 
     return compiled(end, types)(*map(np.asarray, total))[0]
 

@@ -65,7 +65,6 @@ def test_sums_of_a_large_batch_lose_nothing(figure: str, expected: float, run: F
 
 def test_counts_beyond_what_float32_holds_are_not_rounded_first() -> None:
     from dslc.graph import Builder, Tensor
-    from dslc.library.operation import Context
     from dslc.library.word import FUNCTIONS
     from dslc.types import FLOAT32, INT64, TensorType
     from tests.library.graphs import compiled
@@ -73,7 +72,7 @@ def test_counts_beyond_what_float32_holds_are_not_rounded_first() -> None:
     word = FUNCTIONS["accuracy"]()
 
     def finish(builder: Builder, total: Tensor, weight: Tensor) -> list[Tensor]:
-        return [word.finish(Context(builder), {"sum": total, "weight": weight}, FLOAT32)]
+        return [word.finish({"sum": total, "weight": weight}, FLOAT32)]
 
     (share,) = compiled(finish, [TensorType(INT64), TensorType(INT64)])(np.array(2**24 + 3), np.array(2**25 + 5))
     assert share == np.float32((2**24 + 3) / (2**25 + 5))

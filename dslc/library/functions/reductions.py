@@ -18,7 +18,7 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operation import Context, Function, function, option
-from dslc.library.statistic import EXAMPLES, SUM, Statistic, Typed
+from dslc.library.statistic import EXAMPLES, SUM, Accumulators, Statistic, Typed
 from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
 
 
@@ -41,7 +41,7 @@ class Reduction(Statistic):
         """Return whether the first axis is among those reduced."""
         return len(operands) == 1 and 0 in self.axes(operands[0])
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         return g.cast(accumulators[self.name], element)
 
 
@@ -60,7 +60,7 @@ class sum(Reduction):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return SUM
 
-    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, x: g.Tensor) -> Accumulators:
         add = g.exact_sum if x.element is INT64 else g.reduce_sum
         terms = x if x.element.is_float else g.cast(x, INT64)
         return {self.name: add(terms, self.axes(x.type), self.keepdims)}
@@ -85,11 +85,11 @@ class mean(Reduction):
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
         return EXAMPLES
 
-    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, x: g.Tensor) -> Accumulators:
         axes = self.axes(x.type)
         return {"sum": g.reduce_sum(self._terms(x), axes, self.keepdims), "count": g.count(x, axes)}
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         total, count = accumulators["sum"], accumulators["count"]
         return g.cast(total / g.cast(count, total.element), element)
 
@@ -109,7 +109,7 @@ class var(Reduction):
         need_float(self.name, x)
         return self.reduced(x, x.element)
 
-    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, x: g.Tensor) -> Accumulators:
         axes = self.axes(x.type)
         center = g.reduce_mean(x, axes, keepdims=True)
         distance = x - center
@@ -120,7 +120,7 @@ class var(Reduction):
             "count": g.count(x, axes),
         }
 
-    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
+    def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
         """Join two samples' means and sums of squared distances: Chan, Golub and LeVeque, 1979."""
         count = total["count"] + batch["count"]
         element = total["mean"].element
@@ -132,7 +132,7 @@ class var(Reduction):
             "count": count,
         }
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         squares, count = accumulators["squares"], accumulators["count"]
         return g.cast(squares / g.cast(count - self.correction, squares.element), element)
 
@@ -158,11 +158,11 @@ class _Extremum(Reduction):
             raise COMBINATION(f"{self.name} of two tensors goes element by element and takes no axis")
         return TensorType(same_elements(self.name, x, other), broadcast_shapes(self.name, x, other))
 
-    def accumulate(self, context: Context, x: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, x: g.Tensor) -> Accumulators:
         axes = self.axes(x.type)
         return {self.name: self.reduce(x, axes, self.keepdims), "count": g.count(x, axes)}
 
-    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
+    def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
         a, b = total[self.name], batch[self.name]
         chosen = g.where(g.equal(batch["count"], 0), a, self.choose(a, b))
         return {self.name: g.where(g.equal(total["count"], 0), b, chosen), "count": total["count"] + batch["count"]}

@@ -18,8 +18,8 @@ from dslc.library.losses.mean import (
     weighted_mean,
     weights_of,
 )
-from dslc.library.operation import Context, IndexUse, Scale, option
-from dslc.library.statistic import Alike, Typed, loss
+from dslc.library.operation import IndexUse, Scale, option
+from dslc.library.statistic import Accumulators, Alike, Typed, loss
 from dslc.types import INT64, ElementType, Shape, TensorType, shape_text
 
 # --- Type rules that losses and metrics of classes share -------------------------------------------------
@@ -159,9 +159,7 @@ class kl_divergence(Mean):
         match_weight(self.name, weight, target.shape[:1], log_prediction.element)
         return TensorType(target.element)
 
-    def accumulate(
-        self, context: Context, log_prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, log_prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         smallest = 1e-30  # a target of 0 times its logarithm is 0
         values = target * (g.log(g.maximum(target, smallest)) - log_prediction)
         return weighted_mean(g.reduce_sum(values, range(1, values.rank)), weight)
@@ -232,9 +230,7 @@ class cross_entropy(Mean):
         classes = logits.shape[self.class_axis % logits.rank]
         return [IndexUse(1, classes, f"is given {classes} classes", self.ignore_index)]
 
-    def accumulate(
-        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         axis = self.class_axis % logits.rank
         log_probability = g.log_softmax(logits, axis)
         if target.shape == logits.shape:

@@ -12,8 +12,7 @@ from typing import ClassVar
 from dslc import graph as g
 from dslc.diagnostics import Repair
 from dslc.errors import losses as errors
-from dslc.library.operation import Context
-from dslc.library.statistic import EXAMPLES, Statistic, Typed
+from dslc.library.statistic import EXAMPLES, Accumulators, Statistic, Typed
 from dslc.types import FLOAT64, ElementType, Shape, TensorType, element_count, shape_text
 
 __all__ = [
@@ -93,7 +92,7 @@ class Mean(Statistic):
         assert weight is not None
         return g.reduce_sum(weight, range(1, weight.rank))
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         total, weight = accumulators["sum"], accumulators["weight"]
         if total.element.is_integer:  # float32 would round numbers beyond 2 ** 24
             total = g.cast(total, FLOAT64)
@@ -105,7 +104,7 @@ def nonzero(x: g.Tensor) -> g.Tensor:
     return x + g.cast(g.equal(x, 0), x.element)
 
 
-def weighted_mean(values: g.Tensor, weight: g.Tensor | None) -> dict[str, g.Tensor]:
+def weighted_mean(values: g.Tensor, weight: g.Tensor | None) -> Accumulators:
     """Accumulate the mean of values of shape (N, ...), each weighted by its example's weight."""
     builder = values.builder
     if weight is None:
@@ -128,7 +127,5 @@ class ElementwiseLoss(Mean):
         """Return the loss of each element."""
         raise NotImplementedError
 
-    def accumulate(
-        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         return weighted_mean(self.value(prediction, target), weight)

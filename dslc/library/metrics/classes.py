@@ -21,8 +21,8 @@ from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses.classification import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
 from dslc.library.losses.mean import Mean, match_weight, weights_of
-from dslc.library.operation import Context, IndexUse, Scale, option
-from dslc.library.statistic import Alike, Statistic, Typed, metric
+from dslc.library.operation import IndexUse, Scale, option
+from dslc.library.statistic import Accumulators, Alike, Statistic, Typed, metric
 from dslc.types import BOOL, FLOAT32, INT64, TensorType
 
 
@@ -115,9 +115,7 @@ class Share(ClassMetric, Mean):
         """Return where the prediction is right, and what counts (int64 0 or 1)."""
         raise NotImplementedError
 
-    def accumulate(
-        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         right, valid = self.right(logits, target)
         if weight is None:
             return {"sum": g.reduce_sum(right * valid), "weight": g.reduce_sum(valid)}

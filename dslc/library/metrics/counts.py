@@ -10,8 +10,8 @@ from dslc.errors import losses as errors
 from dslc.library.losses.classification import ignore_option
 from dslc.library.losses.mean import match_weight, nonzero, weights_of
 from dslc.library.metrics.classes import ClassMetric, axis_option
-from dslc.library.operation import Context, option
-from dslc.library.statistic import metric
+from dslc.library.operation import option
+from dslc.library.statistic import Accumulators, metric
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
 
 
@@ -31,7 +31,7 @@ class confusion(ClassMetric):
         classes, axis = self.check(logits, target, None), self.label_axis(logits, target)
         return TensorType(INT64, (classes, classes) if axis is None else (self.label_count(logits, axis), 2, 2))
 
-    def accumulate(self, context: Context, logits: g.Tensor, target: g.Tensor) -> dict[str, g.Tensor]:
+    def accumulate(self, logits: g.Tensor, target: g.Tensor) -> Accumulators:
         classes, axis = self.check(logits.type, target.type, None), self.label_axis(logits.type, target.type)
         merged = 0 if axis is None else 1
         predicted, true, valid = (
@@ -41,7 +41,7 @@ class confusion(ClassMetric):
         of_true = g.one_hot(true, classes, like) * g.unsqueeze(g.cast(valid, FLOAT32), [-1])
         return {"counts": g.cast(of_true.mT @ g.one_hot(predicted, classes, like), INT64)}
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         return g.cast(accumulators["counts"], element)
 
 
@@ -105,9 +105,7 @@ class FromCounts(ClassMetric):
         two = logits.shape == target.shape and self.label_axis(logits, target) is None
         return self.average or ("binary" if two else "macro")
 
-    def accumulate(
-        self, context: Context, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         predicted, true, each = self.classes(logits, target)
         axis, average = self.label_axis(logits.type, target.type), self.averaging(logits.type, target.type)
         if average == "samples":
@@ -132,7 +130,7 @@ class FromCounts(ClassMetric):
 
     def by_example(
         self, predicted: g.Tensor, true: g.Tensor, valid: g.Tensor, weight: g.Tensor | None, axis: int
-    ) -> dict[str, g.Tensor]:
+    ) -> Accumulators:
         """Accumulate the mean of each example's score over its labels."""
         counts = (g.reduce_sum(x * valid, [axis]) for x in (predicted * true, true, predicted))
         scores = self.score(*(g.cast(count, FLOAT64) for count in counts))
@@ -141,7 +139,7 @@ class FromCounts(ClassMetric):
             each = each * weights_of(g.cast(weight, FLOAT64), each.rank)
         return {"sum": g.reduce_sum(scores * each), "weight": g.reduce_sum(each)}
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         found = {name: g.cast(count, FLOAT64) for name, count in accumulators.items()}
         if self.average == "samples":
             return g.cast(found["sum"] / nonzero(found["weight"]), element)
@@ -163,7 +161,7 @@ def _columns(x: g.Tensor, axis: int) -> g.Tensor:
     return g.reshape(moved, (element_count(moved.shape[:-1]), moved.shape[-1]))
 
 
-def _counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> dict[str, g.Tensor]:
+def _counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> Accumulators:
     """Count for each class how often it is right, true and predicted."""
     each = g.flatten(each, 0)
     of_true, of_predicted = (g.one_hot(g.flatten(c, 0), classes, each) for c in (true, predicted))

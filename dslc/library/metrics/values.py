@@ -8,8 +8,7 @@ from typing import ClassVar
 from dslc import graph as g
 from dslc.library.losses.mean import match_shapes, match_weight, nonzero, weights_of
 from dslc.library.losses.regression import mse
-from dslc.library.operation import Context
-from dslc.library.statistic import Statistic, Typed, metric
+from dslc.library.statistic import Accumulators, Statistic, Typed, metric
 from dslc.types import FLOAT64, ElementType, TensorType
 
 
@@ -28,9 +27,7 @@ class rmse(mse):
     def has_columns(self, *operands: TensorType) -> bool:
         return operands[0].rank > 1
 
-    def accumulate(
-        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         values = self.value(prediction, target)
         if weight is None:
             count = g.reshape(values.builder.dimension(values.shape[0]), ())
@@ -38,8 +35,8 @@ class rmse(mse):
         each = weights_of(weight, values.rank)
         return {"sum": g.reduce_sum(values * each, [0]), "weight": g.reduce_sum(each, [0])}
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
-        return g.reduce_mean(g.sqrt(super().finish(context, accumulators, element)))
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
+        return g.reduce_mean(g.sqrt(super().finish(accumulators, element)))
 
 
 @metric
@@ -59,9 +56,7 @@ class r2(Statistic):
         match_weight(self.name, weight, target.shape[:1], prediction.element)
         return TensorType(prediction.element)
 
-    def accumulate(
-        self, context: Context, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
-    ) -> dict[str, g.Tensor]:
+    def accumulate(self, prediction: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         target, error = g.cast(target, FLOAT64), g.cast(target - prediction, FLOAT64)
         if weight is None:
             each, count = None, g.cast(g.reshape(target.builder.dimension(target.shape[0]), ()), FLOAT64)
@@ -79,7 +74,7 @@ class r2(Statistic):
             "weight": count, "mean": mean, "variation": summed(deviation * deviation), "residual": summed(error * error)
         }  # fmt: skip
 
-    def merge(self, context: Context, total: dict[str, g.Tensor], batch: dict[str, g.Tensor]) -> dict[str, g.Tensor]:
+    def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
         weight = total["weight"] + batch["weight"]
         share = batch["weight"] / nonzero(weight)
         shift = batch["mean"] - total["mean"]
@@ -90,7 +85,7 @@ class r2(Statistic):
             "residual": total["residual"] + batch["residual"],
         }
 
-    def finish(self, context: Context, accumulators: dict[str, g.Tensor], element: ElementType) -> g.Tensor:
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         variation, residual = accumulators["variation"], accumulators["residual"]
         varied = g.cast(g.greater(variation, 0.0), variation.element)
         exact = g.cast(g.equal(residual, 0.0), variation.element)
