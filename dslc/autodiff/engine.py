@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.autodiff import rules  # noqa: F401 - fills the table
-from dslc.autodiff.table import Rule, inside_rule_for, is_known, rule_for
+from dslc.autodiff.table import INSIDE, RULES
 from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
 from dslc.graph.values import makers_of, operands_of
@@ -98,10 +98,10 @@ def _active(order: Sequence[ir.Node], sources: Iterable[ir.Value]) -> set[ir.Val
         operands = [index for index, value in enumerate(operands_of(node)) if value in active]
         if not operands:
             continue
-        if node.domain or not is_known(node.op_type):
+        if node.domain or not (node.op_type in RULES or node.op_type in INSIDE):
             place = node.metadata_props.get("origin", node.name)
             raise NO_GRADIENT(f"the operator {node.op_type} has no gradient ({place})")
-        if inside_rule_for(node.op_type) or any(rule_for(node.op_type, index) for index in operands):
+        if node.op_type in INSIDE or any(RULES[node.op_type](index) for index in operands):
             active.update(v for v in node.outputs if type_of(v).element.is_float and not v.meta.get("detached"))
     return active
 
@@ -114,27 +114,21 @@ def _contributions(
     if own is not None:
         yield from ((value, rule(dy[0])) for value, rule in own if value in active)
         return
-    inside = inside_rule_for(node.op_type)
-    if inside is not None:
+    if node.op_type in INSIDE:
         wanted = [value for value in operands_of(node) if value is not None and value in active]
-        found = inside(builder, node, dy, wanted, _pulled_back)
+        found = INSIDE[node.op_type](builder, node, dy, wanted, _pulled_back)
         yield from ((value, gradient) for value, gradient in zip(wanted, found, strict=True) if gradient is not None)
         return
-    for index, value in enumerate(node.inputs):
-        rule = rule_for(node.op_type, index)
-        if rule is not None and value is not None and value in active:
-            contribution = _apply(rule, builder, node, dy)
-            if contribution is not None:
-                yield value, contribution
-
-
-def _apply(rule: Rule, builder: Builder, node: ir.Node, dy: tuple[Tensor | None, ...]) -> Tensor | None:
     operands = [Tensor(builder, value) if value is not None else None for value in node.inputs]
     outputs = tuple(Tensor(builder, value) for value in node.outputs)
+    results = (dy[0], outputs[0]) if len(outputs) == 1 else (dy, outputs)
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
-    if len(outputs) == 1:
-        return rule(dy[0], outputs[0], *operands, **attributes)
-    return rule(dy, outputs, *operands, **attributes)
+    for index, value in enumerate(node.inputs):
+        rule = RULES[node.op_type](index)
+        if rule is not None and value is not None and value in active:
+            contribution = rule(*results, *operands, **attributes)
+            if contribution is not None:
+                yield value, contribution
 
 
 def _reduced(gradient: Tensor, shape: Shape) -> Tensor:

@@ -19,10 +19,7 @@ import onnx_ir as ir
 
 from dslc.graph import Builder, Tensor
 
-__all__ = [
-    "InsideRule", "PullBack", "Rule", "inside_rule_for", "is_known", "no_gradient", "operators_with_rules", "rule_for",
-    "vjp", "vjp_each", "vjp_inside",
-]  # fmt: skip
+__all__ = ["INSIDE", "RULES", "PullBack", "no_gradient", "vjp", "vjp_each", "vjp_inside"]
 
 Rule = Callable[..., "Tensor | None"]
 PullBack = Callable[[Sequence[tuple[Tensor, Tensor]], Sequence[Tensor], ir.Graph], list[Tensor | None]]
@@ -32,50 +29,28 @@ InsideRule = Callable[
 ]
 """Given a node, the gradients by its results and those of its operands that need one, returns the operands'."""
 
-_RULES: dict[str, tuple[Rule | None, ...]] = {}
-_VARIADIC: dict[str, Rule] = {}
-_INSIDE: dict[str, InsideRule] = {}
-_NO_GRADIENT: set[str] = set()
+RULES: dict[str, Callable[[int], Rule | None]] = {}
+"""Of each operator, what returns the rule of one of its operands; None if no gradient passes to it."""
+INSIDE: dict[str, InsideRule] = {}
+"""The rules of operators with graphs inside."""
 
 
 def vjp(operator: str, *rules: Rule | None) -> None:
     """Declare an ONNX operator's rules, one per operand; None, or nothing, for an operand without a gradient."""
-    _RULES[operator] = rules
+    RULES[operator] = lambda operand: rules[operand] if operand < len(rules) else None
 
 
 def vjp_each(operator: str, rule: Rule) -> None:
     """Declare one rule for all operands of a variadic operator; it is given the operand's index first."""
-    _VARIADIC[operator] = rule
+    RULES[operator] = lambda operand: partial(rule, operand)
 
 
 def vjp_inside(operator: str, rule: InsideRule) -> None:
     """Declare the rule of an operator with graphs inside: one for all operands, those that the graphs take as well."""
-    _INSIDE[operator] = rule
+    INSIDE[operator] = rule
 
 
 def no_gradient(*operators: str) -> None:
     """Declare operators whose derivative is zero wherever it exists, or that are not about real numbers."""
-    _NO_GRADIENT.update(operators)
-
-
-def is_known(operator: str) -> bool:
-    """Whether the operator is in the table, with rules or as one without a gradient."""
-    return any(operator in known for known in (_RULES, _VARIADIC, _INSIDE, _NO_GRADIENT))
-
-
-def inside_rule_for(operator: str) -> InsideRule | None:
-    """Return the rule of a known operator with graphs inside."""
-    return _INSIDE.get(operator)
-
-
-def rule_for(operator: str, operand: int) -> Rule | None:
-    """Return the rule for one operand of a known operator; None if no gradient passes to it."""
-    if operator in _VARIADIC:
-        return partial(_VARIADIC[operator], operand)
-    rules = _RULES.get(operator, ())
-    return rules[operand] if operand < len(rules) else None
-
-
-def operators_with_rules() -> frozenset[str]:
-    """Return the operators that some gradient passes through."""
-    return frozenset(_RULES) | frozenset(_VARIADIC) | frozenset(_INSIDE)
+    for operator in operators:
+        vjp(operator)

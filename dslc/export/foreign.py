@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto
 
 from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
-from dslc.autodiff.table import inside_rule_for, is_known
+from dslc.autodiff.table import RULES
 from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
 from dslc.export.external import SUFFIX, detached
 
@@ -26,8 +26,7 @@ def is_emitted(domain: str, operator: str) -> bool:
     """Whether dslc writes nodes of this operator."""
     if domain == "ai.onnx.ml":
         return operator == "LabelEncoder"
-    holds_graphs = inside_rule_for(operator) is not None  # no word makes such a node
-    return domain == "" and not holds_graphs and (is_known(operator) or operator in WITHOUT_RULES)
+    return domain == "" and (operator in RULES or operator in WITHOUT_RULES)  # no word makes nodes that hold graphs
 
 
 @dataclass(frozen=True)

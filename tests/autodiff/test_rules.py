@@ -11,7 +11,7 @@ import pytest
 
 from dslc import graph as g
 from dslc.autodiff import gradients
-from dslc.autodiff.table import operators_with_rules
+from dslc.autodiff.table import INSIDE, RULES
 from dslc.graph import Builder, Tensor
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType, evaluate
@@ -78,7 +78,8 @@ def test_gradient_is_the_derivative(case: Case) -> None:
 
 
 def test_every_rule_has_cases_and_every_case_a_rule() -> None:
-    assert {case.operator for case in CASES} == operators_with_rules()
+    passing = {operator for operator, rule_of in RULES.items() if any(map(rule_of, range(3)))}
+    assert {case.operator for case in CASES} == passing | INSIDE.keys()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
