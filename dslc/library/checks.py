@@ -11,6 +11,7 @@ from dslc.types import (
     BOOL,
     INT32,
     INT64,
+    STRING,
     BroadcastError,
     Dimension,
     ElementType,
@@ -27,7 +28,8 @@ from dslc.types import (
 
 __all__ = [
     "Axes", "Sizes", "agree", "axes_of", "axis_of", "broadcast_shapes", "compute", "decide", "divides", "need_bool",
-    "need_float", "need_integer", "need_number", "need_rank", "per_axis", "same_elements", "weight_size",
+    "need_float", "need_integer", "need_no_text", "need_number", "need_rank", "per_axis", "same_elements",
+    "weight_size",
 ]  # fmt: skip
 
 Sizes = int | tuple[int, ...]
@@ -66,6 +68,12 @@ def need_number(word: str, x: TensorType) -> None:
     if not (x.element.is_float or x.element in (INT32, INT64)):
         example = "int32" if x.element.is_integer else "float32"
         raise errors.ELEMENT(f"{word} is not defined for {x}", hint=_cast_hint(example))
+
+
+def need_no_text(word: str, x: TensorType) -> None:
+    """Refuse text."""
+    if x.element is STRING:
+        need_number(word, x)
 
 
 def same_elements(word: str, *types: TensorType) -> ElementType:

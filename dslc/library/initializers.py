@@ -7,6 +7,7 @@ for convolutions times the size of the window, as PyTorch counts them.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -61,66 +62,71 @@ class uniform(Initializer):
         return self.low + (self.high - self.low) * generator.random(shape)
 
 
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...], std: float) -> np.ndarray:
-    return generator.uniform(-1.0, 1.0, shape) * std * math.sqrt(3)
+class _ByFans(Initializer):
+    """Around 0, with a variance of ``numerator`` over the number of connections."""
+
+    numerator: ClassVar[int]
+    uniform: ClassVar[bool]
+    """Whether the distribution is uniform, else normal."""
+    both: ClassVar[bool] = False
+    """Whether outputs count among the connections."""
+    gain: float = 1.0
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
+        std = self.gain * math.sqrt(self.numerator / max(fan_in + fan_out if self.both else fan_in, 1))
+        if self.uniform:
+            return generator.uniform(-1.0, 1.0, shape) * std * math.sqrt(3)
+        return generator.normal(0.0, std, shape)
 
 
 @initializer
-class glorot_uniform(Initializer):
+class glorot_uniform(_ByFans):
     """Uniform with variance 2 / (fan_in + fan_out).
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     """
 
+    numerator, both, uniform = 2, True, True
     gain: float = option("Factor of the standard deviation.", default=1.0, above=0)
-
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return _uniform(generator, shape, self.gain * math.sqrt(2 / max(fan_in + fan_out, 1)))
 
 
 @initializer
-class glorot_normal(Initializer):
+class glorot_normal(_ByFans):
     """Normal with variance 2 / (fan_in + fan_out); Glorot and Bengio, 2010."""
 
+    numerator, both, uniform = 2, True, False
     gain: float = option("Factor of the standard deviation.", default=1.0, above=0)
-
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return generator.normal(0.0, self.gain * math.sqrt(2 / max(fan_in + fan_out, 1)), shape)
 
 
 @initializer
-class he_uniform(Initializer):
+class he_uniform(_ByFans):
     """Uniform with variance 2 / fan_in, for layers before a Relu.
 
     He et al., Delving Deep into Rectifiers, 2015.
     """
 
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return _uniform(generator, shape, math.sqrt(2 / max(fan_in, 1)))
+    numerator, uniform = 2, True
 
 
 @initializer
-class he_normal(Initializer):
+class he_normal(_ByFans):
     """Normal with variance 2 / fan_in, for layers before a Relu; He et al., 2015."""
 
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return generator.normal(0.0, math.sqrt(2 / max(fan_in, 1)), shape)
+    numerator, uniform = 2, False
 
 
 @initializer
-class lecun_uniform(Initializer):
+class lecun_uniform(_ByFans):
     """Uniform with variance 1 / fan_in; LeCun et al., Efficient BackProp, 1998."""
 
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return _uniform(generator, shape, math.sqrt(1 / max(fan_in, 1)))
+    numerator, uniform = 1, True
 
 
 @initializer
-class lecun_normal(Initializer):
+class lecun_normal(_ByFans):
     """Normal with variance 1 / fan_in; LeCun et al., Efficient BackProp, 1998."""
 
-    def sample(self, generator: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        return generator.normal(0.0, math.sqrt(1 / max(fan_in, 1)), shape)
+    numerator, uniform = 1, False
 
 
 @initializer

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from dslc.library.checks import compute
+from dslc.library.checks import compute, need_float
 from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, options_of, per_word, word_decorator
 from dslc.types import Dimension, ElementType, Shape, TensorType, symbols_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "IndexUse",
     "Initializer",
     "Layer",
+    "OfFloats",
     "Operation",
     "Role",
     "Scale",
@@ -269,6 +270,16 @@ class Operation(Word):
     def multiply_adds(self, *operands: TensorType) -> Dimension:
         """Return how many multiply-add operations one application takes; element-wise work is not counted."""
         return 0
+
+
+class OfFloats(Operation):
+    """An operation on floating-point numbers, element by element unless it says otherwise."""
+
+    elementwise = True
+
+    def type(self, x: TensorType) -> TensorType:
+        need_float(self.name, x)
+        return x
 
 
 class Layer(Operation):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,10 +16,17 @@ from dslc.library.word import option
 from dslc.types import TensorType
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Affine(FittedStep):
     """``(x - shift) / scale``; the constants are named in that order."""
 
     undoes = True
+    statistics: ClassVar[Callable[..., tuple[Array, Array]]]
+    """What finds the constants."""
+    over: Over = over_option()
+
+    def fitted(self, values: Array, rows: Array | None, over: Sequence[int]) -> Mapping[str, np.ndarray]:
+        return dict(zip(self.constants, type(self).statistics(values, rows, over), strict=True))
 
     def apply(self, call: Call, x: Any, constants: Mapping[str, Any]) -> Any:
         shift, scale = (constants[name] for name in self.constants)
@@ -33,22 +41,14 @@ class _Affine(FittedStep):
 class standardize(_Affine):
     """Mean 0 and standard deviation 1 over the training split, each element by itself."""
 
-    constants = ("mean", "scale")
-    over: Over = over_option()
-
-    def fitted(self, values: Array, rows: Array | None, over: Sequence[int]) -> Mapping[str, np.ndarray]:
-        return dict(zip(self.constants, fit_standardize(values, rows, over), strict=True))
+    constants, statistics = ("mean", "scale"), fit_standardize
 
 
 @fit
 class minmax(_Affine):
     """From 0 to 1 over the training split, each element by itself."""
 
-    constants = ("low", "range")
-    over: Over = over_option()
-
-    def fitted(self, values: Array, rows: Array | None, over: Sequence[int]) -> Mapping[str, np.ndarray]:
-        return dict(zip(self.constants, fit_minmax(values, rows, over), strict=True))
+    constants, statistics = ("low", "range"), fit_minmax
 
 
 @fit

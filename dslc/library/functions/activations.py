@@ -12,20 +12,14 @@ from typing import TypeVar
 from typing_extensions import dataclass_transform
 
 from dslc import graph as g
-from dslc.library.checks import axis_of, need_float
-from dslc.library.operation import Context, Function, Layer, Operation, Scale, function, layer, option
+from dslc.library.checks import axis_of
+from dslc.library.operation import Context, Function, Layer, OfFloats, Scale, function, layer, option
 from dslc.library.word import ACTIVATIONS
 from dslc.types import TensorType
 
 
-class Activation(Operation):
-    """Element by element, of floating-point numbers."""
-
-    elementwise = True
-
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x
+class Activation(OfFloats):
+    """A layer and a function, see :func:`activation`."""
 
 
 A = TypeVar("A", bound=type[Activation])

@@ -11,12 +11,11 @@ from dslc.library.checks import (
     axis_of,
     broadcast_shapes,
     need_bool,
-    need_float,
     need_integer,
-    need_number,
+    need_no_text,
     same_elements,
 )
-from dslc.library.operation import Context, Function, IndexUse, function, option
+from dslc.library.operation import Context, Function, IndexUse, OfFloats, function, option
 from dslc.types import BOOL, FLOAT32, INT64, STRING, Dimension, ElementType, TensorType
 
 
@@ -83,16 +82,14 @@ class detach(Function):
 
 
 @function
-class is_missing(Function):
+class is_missing(OfFloats, Function):
     """Where x is NaN, not a number: what an empty cell is read as."""
 
     aliases = {"isna": "", "isnull": "", "isnan": ""}
-    elementwise = True
     tells_missing = True
 
     def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x.with_element(BOOL)
+        return super().type(x).with_element(BOOL)
 
     formula = lambda x: g.is_nan(x)
 
@@ -112,8 +109,7 @@ class one_hot(Function):
 
     def type(self, x: TensorType) -> TensorType:
         need_integer(self.name, x)
-        if self.element is STRING:
-            need_number(self.name, x.with_element(self.element))
+        need_no_text(self.name, x.with_element(self.element))
         return TensorType(self.element, (*x.shape, self.classes))
 
     def indexes(self, x: TensorType) -> Sequence[IndexUse]:
@@ -159,8 +155,7 @@ class _Filled(Function):
     filling: ClassVar[int]
 
     def type(self, x: TensorType) -> TensorType:
-        if x.element is STRING:
-            need_number(self.name, x)
+        need_no_text(self.name, x)
         return x
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
@@ -181,19 +176,11 @@ class ones_like(_Filled):
     filling = 1
 
 
-class _Drawn(Function):
-    elementwise = True
-    random = True
-
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x
-
-
 @function
-class normal_like(_Drawn):
+class normal_like(OfFloats, Function):
     """Random numbers from the standard normal distribution, in the type of x, anew at each step."""
 
+    random = True
     aliases = {"randnlike": "", "randn": "of a tensor"}
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
@@ -201,9 +188,10 @@ class normal_like(_Drawn):
 
 
 @function
-class uniform_like(_Drawn):
+class uniform_like(OfFloats, Function):
     """Random numbers from the uniform distribution over [0, 1), in the type of x, anew at each step."""
 
+    random = True
     aliases = {"randlike": ""}
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:

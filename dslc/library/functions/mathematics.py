@@ -7,23 +7,19 @@ from collections.abc import Sequence
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION
-from dslc.library.checks import need_float, need_number
-from dslc.library.operation import Context, Function, function, option
+from dslc.library.checks import need_number
+from dslc.library.operation import Context, Function, OfFloats, function, option
 from dslc.types import Symbolic, TensorType, Undecided
 
 
-class _Real(Function):
-    """A function of floating-point numbers that is one operator, and a function of numbers."""
+class _Real(OfFloats, Function):
+    """A function of real numbers."""
+
+
+class _Signed(Function):
+    """The same for integers too."""
 
     elementwise = True
-
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x
-
-
-class _Signed(_Real):
-    """The same for integers too."""
 
     def type(self, x: TensorType) -> TensorType:
         need_number(self.name, x)

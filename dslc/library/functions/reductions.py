@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors.types import COMBINATION, ELEMENT
@@ -14,12 +15,13 @@ from dslc.library.checks import (
     axis_of,
     broadcast_shapes,
     need_float,
+    need_no_text,
     need_number,
     same_elements,
 )
 from dslc.library.operation import Context, Function, function, option
 from dslc.library.statistic import EXAMPLES, SUM, Accumulators, Statistic, Typed
-from dslc.types import FLOAT32, INT32, INT64, STRING, ElementType, TensorType, reduced_type
+from dslc.types import FLOAT32, INT32, INT64, ElementType, TensorType, reduced_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,7 @@ class sum(Reduction):
     additive = True
 
     def type(self, x: TensorType) -> TensorType:
-        if x.element is STRING:
-            need_number(self.name, x)
+        need_no_text(self.name, x)
         return self.reduced(x, x.element if x.element.is_float else INT64)
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
@@ -75,8 +76,7 @@ class mean(Reduction):
     additive = True
 
     def type(self, x: TensorType) -> TensorType:
-        if x.element is STRING:
-            need_number(self.name, x)
+        need_no_text(self.name, x)
         return self.reduced(x, x.element if x.element.is_float else FLOAT32)
 
     def _terms(self, x: g.Tensor) -> g.Tensor:
@@ -141,14 +141,13 @@ class _Extremum(Reduction):
     """min and max: of one tensor the extreme element, of two the extreme of each pair."""
 
     carries = True
+    along: ClassVar[Callable[..., g.Tensor]]
+    """The extreme elements of a tensor along axes, the formula being that of two."""
 
-    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
-        """Return the extreme elements along axes."""
-        raise NotImplementedError
-
-    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        """Return the extreme element of each pair."""
-        raise NotImplementedError
+    def reduce(self, x: g.Tensor) -> g.Tensor:
+        """Return the extreme elements."""
+        axes = self.axes(x.type)
+        return g.with_nan(type(self).along(x, axes, self.keepdims), x, axes, self.keepdims)
 
     def type(self, x: TensorType, other: TensorType | None = None) -> TensorType:
         need_number(self.name, x)
@@ -159,18 +158,15 @@ class _Extremum(Reduction):
         return TensorType(same_elements(self.name, x, other), broadcast_shapes(self.name, x, other))
 
     def accumulate(self, x: g.Tensor) -> Accumulators:
-        axes = self.axes(x.type)
-        return {self.name: self.reduce(x, axes, self.keepdims), "count": g.count(x, axes)}
+        return {self.name: self.reduce(x), "count": g.count(x, self.axes(x.type))}
 
     def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
         a, b = total[self.name], batch[self.name]
-        chosen = g.where(g.equal(batch["count"], 0), a, self.choose(a, b))
+        chosen = g.where(g.equal(batch["count"], 0), a, type(self).formula(a, b))
         return {self.name: g.where(g.equal(total["count"], 0), b, chosen), "count": total["count"] + batch["count"]}
 
     def emit(self, context: Context, x: g.Tensor, other: g.Tensor | None = None) -> g.Tensor:
-        if other is not None:
-            return self.choose(x, other)
-        return self.reduce(x, self.axes(x.type), self.keepdims)
+        return self.reduce(x) if other is None else type(self).formula(x, other)
 
 
 @function
@@ -178,13 +174,8 @@ class min(_Extremum):
     """``min(x)``: the smallest element, over all axes or some; ``min(a, b)``: the smaller of each pair."""
 
     aliases = {"reducemin": "", "amin": ""}
-    of_numbers = builtins.min
-
-    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
-        return g.with_nan(g.reduce_min(x, axes, keepdims), x, axes, keepdims)
-
-    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.minimum(a, b)
+    formula, of_numbers = lambda a, b: g.minimum(a, b), builtins.min
+    along = lambda x, axes, keepdims: g.reduce_min(x, axes, keepdims)
 
 
 @function
@@ -192,13 +183,8 @@ class max(_Extremum):
     """``max(x)``: the largest element, over all axes or some; ``max(a, b)``: the larger of each pair."""
 
     aliases = {"reducemax": "", "amax": ""}
-    of_numbers = builtins.max
-
-    def reduce(self, x: g.Tensor, axes: Sequence[int], keepdims: bool) -> g.Tensor:
-        return g.with_nan(g.reduce_max(x, axes, keepdims), x, axes, keepdims)
-
-    def choose(self, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        return g.maximum(a, b)
+    formula, of_numbers = lambda a, b: g.maximum(a, b), builtins.max
+    along = lambda x, axes, keepdims: g.reduce_max(x, axes, keepdims)
 
 
 @function

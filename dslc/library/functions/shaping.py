@@ -64,8 +64,19 @@ class Rearrangement(Operation):
     additive = True
 
 
+class Reshaping(Rearrangement):
+    """All elements of its operand in their order, in the shape that its type says."""
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        shape: Shape = self.type(x.type).shape  # type: ignore[union-attr]
+        return g.reshape(x, shape)
+
+    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
+        return x.shape, range(x.rank)
+
+
 @function
-class reshape(Rearrangement, Function):
+class reshape(Reshaping, Function):
     """The same elements in another shape; the layer ``Reshape`` keeps the batch axis by itself.
 
     One dimension may be -1: it becomes what the others leave.
@@ -76,12 +87,6 @@ class reshape(Rearrangement, Function):
 
     def type(self, x: TensorType) -> TensorType:
         return reshaped(self.name, x, self.shape)
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.reshape(x, self.type(x.type).shape)
-
-    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
-        return x.shape, range(x.rank)
 
 
 @function

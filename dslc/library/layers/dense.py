@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from dslc import graph as g
 from dslc.library.checks import need_float, need_integer, need_rank, weight_size
-from dslc.library.functions.shaping import Rearrangement, reshaped
+from dslc.library.functions.shaping import Reshaping, reshaped
 from dslc.library.initializers import glorot_uniform, normal, zeros
-from dslc.library.operation import Context, IndexUse, Initializer, Layer, Role, Variable, layer, option
-from dslc.types import FLOAT32, INT64, Dimension, Shape, TensorType, element_count
+from dslc.library.operation import Context, IndexUse, Initializer, Layer, OfFloats, Role, Variable, layer, option
+from dslc.types import FLOAT32, INT64, Dimension, TensorType, element_count
 
 
 @layer
@@ -76,7 +76,7 @@ class Embedding(Layer):
 
 
 @layer
-class Dropout(Layer):
+class Dropout(OfFloats, Layer):
     """In training, sets elements to zero at random and scales the others by 1 / (1 - rate); otherwise nothing.
 
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
@@ -87,13 +87,8 @@ class Dropout(Layer):
         "alphadropout": "which puts 0 for what it drops",
     }
     carries = True
-    elementwise = True
     random = True
     rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)
-
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        return x
 
     def draws(self, training: bool) -> bool:
         return training and self.rate > 0
@@ -106,21 +101,16 @@ class Dropout(Layer):
 
 
 @layer
-class Flatten(Rearrangement, Layer):
+class Flatten(Reshaping, Layer):
     """All axes but the first merged into one: from [N, a, b, ...] to [N, a * b * ...]."""
 
     def type(self, x: TensorType) -> TensorType:
         need_rank(self.name, x, 2)
         return x.with_shape((x.shape[0], element_count(x.shape[1:])))
 
-    formula = lambda x: g.flatten(x)
-
-    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
-        return x.shape, range(x.rank)
-
 
 @layer
-class Reshape(Rearrangement, Layer):
+class Reshape(Reshaping, Layer):
     """Another shape for each example; the first axis, the batch, stays: ``Reshape(1, 8, 8)``.
 
     One dimension may be -1: it becomes what the others leave.
@@ -135,9 +125,3 @@ class Reshape(Rearrangement, Layer):
             return x
         inner = reshaped(self.name, x.with_shape(x.shape[1:]), self.shape, example=True)
         return x.with_shape((x.shape[0], *inner.shape))
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.reshape(x, self.type(x.type).shape)
-
-    def reordered(self, x: TensorType) -> tuple[Shape, Sequence[int]]:
-        return x.shape, range(x.rank)
