@@ -8,6 +8,7 @@ on which comments stand on a line of their own, so formatting twice changes noth
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 from dslc.diagnostics import Diagnostics
 from dslc.limits import Limits
@@ -75,16 +76,8 @@ def format_source(source: Source) -> str:
 
 def _statement_starts(file: tree.File) -> frozenset[int]:
     """The offsets at which declarations and statements start."""
-    starts: set[int] = set()
-    waiting: list[tree.Node] = list(file.declarations)
-    while waiting:
-        node = waiting.pop()
-        starts.add(node.span.start)
-        if isinstance(node, (tree.Data, tree.Block, tree.Train, tree.For)):
-            waiting += node.body
-        elif isinstance(node, tree.If):
-            waiting += [*node.body, *node.otherwise]
-    return frozenset(starts)
+    bodies = [d.body for d in file.declarations if isinstance(d, (tree.Data, tree.Block, tree.Train))]
+    return frozenset(node.span.start for node in (*file.declarations, *tree.flat(chain.from_iterable(bodies))))
 
 
 def _segments(found: Tokens, starts: frozenset[int]) -> list[_Segment]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dslc.check.core.arguments import Given, check_option
+from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.library.operation import Operation
@@ -27,7 +28,7 @@ SINGLE = [
 
 
 def fitted(word: type[Operation], option: Option, value: object) -> Any:
-    return check_option(word.name, option, Given(None, value, PLACE), Diagnostics())
+    return check_option(word.name, option, Given(None, value, PLACE), Elaboration(Diagnostics()).report)
 
 
 def test_there_are_some() -> None:

@@ -11,6 +11,7 @@ import pytest
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.check.core.arguments import Given, check_option
+from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Diagnostics
 from dslc.graph import Builder, Tensor
 from dslc.library.functions import calendar
@@ -50,7 +51,8 @@ def test_every_default_may_be_written_out(word: type[Any]) -> None:
         if option.default is REQUIRED:
             continue
         diagnostics = Diagnostics()
-        value = check_option(word.name, option, Given(option.name, option.default, span), diagnostics)
+        given = Given(option.name, option.default, span)
+        value = check_option(word.name, option, given, Elaboration(diagnostics).report)
         assert (value, list(diagnostics)) == (option.default, [])
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dslc.check.core.values import POISON, is_number, kind_of, whole_number
-from dslc.diagnostics import Diagnostics, Problem, did_you_mean
+from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
 from dslc.library.operation import Operation, operands_of
@@ -16,6 +16,10 @@ from dslc.source import Span
 from dslc.types import ElementType, Symbolic, symbols_in
 
 __all__ = ["Given", "bind", "bind_word"]
+
+
+Report = Callable[[Problem, Span], Any]
+"""Takes note of a problem at a place, and returns POISON."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def bind(
     keyword_only: Iterable[str],
     *,
     of: str,
-    diagnostics: Diagnostics,
+    report: Report,
     variadic: bool = False,
     takes_extra: bool = False,
 ) -> Bound:
@@ -68,13 +72,13 @@ def bind(
                     takes = "its arguments by name only" if known or takes_extra else "no arguments"
                 left = [f"{other} = ..." for other in known if other not in by_name]
                 hint = f"name the argument: {', '.join(left)}" if left else None
-                diagnostics.add(errors.TOO_MANY_ARGUMENTS(f"{of} takes {takes}", hint=hint).at(argument.span))
+                report(errors.TOO_MANY_ARGUMENTS(f"{of} takes {takes}", hint=hint), argument.span)
                 failed = True
                 continue
             name = positional[position]
             position += 1
         if name in by_name or name in extra:
-            diagnostics.add(errors.GIVEN_TWICE(f"{of} is given '{name}' twice").at(argument.span))
+            report(errors.GIVEN_TWICE(f"{of} is given '{name}' twice"), argument.span)
             failed = True
         elif name in known:
             by_name[name] = argument
@@ -84,7 +88,7 @@ def bind(
             takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
             hint = activation_hint(name, argument.value, of) or argument_hint(name, known)
             hint = hint or did_you_mean(name, known) or takes
-            diagnostics.add(errors.UNKNOWN_ARGUMENT(f"{of} has no argument '{name}'", hint=hint).at(argument.span))
+            report(errors.UNKNOWN_ARGUMENT(f"{of} has no argument '{name}'", hint=hint), argument.span)
             failed = True
     return Bound(by_name, tuple(rest), extra, failed)
 
@@ -98,7 +102,7 @@ def activation_hint(argument: str, value: Any, of: str) -> str | None:
 
 
 def make_word(
-    word: type[Word], bound: Mapping[str, Given], span: Span, diagnostics: Diagnostics,
+    word: type[Word], bound: Mapping[str, Given], span: Span, report: Report,
     *, pairs: Mapping[str, Mapping[str, Given]] | None = None, incomplete: bool = False,
 ) -> Any:  # fmt: skip
     """Make a word from its options; POISON where one of them does not fit.
@@ -111,7 +115,7 @@ def make_word(
     missing: list[Option] = []
     for option in options_of(word):
         if pairs and option.name in pairs:
-            found = {name: _pair(word, option, name, given, diagnostics) for name, given in pairs[option.name].items()}
+            found = {name: _pair(word, option, name, given, report) for name, given in pairs[option.name].items()}
             failed |= POISON in found.values()
             if found or not option.required:
                 values[option.name] = tuple(found.items())
@@ -121,7 +125,7 @@ def make_word(
             if option.required:
                 missing.append(option)
             continue
-        value = check_option(word.name, option, given, diagnostics)
+        value = check_option(word.name, option, given, report)
         failed |= value is POISON
         values[option.name] = value
     if missing and not incomplete:
@@ -130,18 +134,17 @@ def make_word(
         else:
             needs = " and ".join(f"'{option.name}'" for option in missing)
             hint = "; ".join(f"{option.name}: {option.doc.rstrip('.')}" for option in missing)
-        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {needs}", hint=hint).at(span))
+        report(errors.MISSING_ARGUMENT(f"{word.name} needs {needs}", hint=hint), span)
     if failed or missing:
         return POISON
     try:
         return word(**values)
     except Problem as problem:  # options that do not fit together
-        diagnostics.add(problem.at(span))
-        return POISON
+        return report(problem, span)
 
 
 def bind_word(
-    word: type[Word], given: Sequence[Given], span: Span, diagnostics: Diagnostics, *, operands: bool = False
+    word: type[Word], given: Sequence[Given], span: Span, report: Report, *, operands: bool = False
 ) -> tuple[Any, list[Given]]:
     """Configure a word from written arguments; return it (or POISON) and the arguments that are its operands.
 
@@ -158,23 +161,17 @@ def bind_word(
     positional = [*leading, *named, *([] if variadic or rest else others)]
     keyword_only = [*(others if variadic or rest else ()), *([rest] if rest else ())]
     bound = bind(
-        given,
-        positional,
-        keyword_only,
-        of=word.name,
-        diagnostics=diagnostics,
-        variadic=variadic or rest is not None,
+        given, positional, keyword_only, of=word.name, report=report, variadic=variadic or rest is not None,
         takes_extra=keywords is not None,
-    )
+    )  # fmt: skip
     by_name = {name: one for name, one in bound.by_name.items() if name not in named}
     if bound.failed:
-        make_word(word, by_name, span, diagnostics, incomplete=True)
+        make_word(word, by_name, span, report, incomplete=True)
         return POISON, []
     found = list(bound.rest) if variadic else [bound.by_name[name] for name in named if name in bound.by_name]
     if rest and bound.rest:
         if rest in by_name:
-            diagnostics.add(errors.GIVEN_TWICE(f"{word.name} is given '{rest}' twice").at(bound.rest[0].span))
-            return POISON, []
+            return report(errors.GIVEN_TWICE(f"{word.name} is given '{rest}' twice"), bound.rest[0].span), []
         values = [one.value for one in bound.rest]
         whole = len(values) == 1 and isinstance(values[0], (list, tuple))
         by_name[rest] = Given(rest, values[0] if whole else tuple(values), bound.rest[0].span)
@@ -183,24 +180,22 @@ def bind_word(
         wanted_operands = " and ".join(f"'{name}'" for name in missing) or "a tensor"
         usage = ", ".join([*leading, *(spec.name for spec in specs if spec.required)])
         hint = f"call it with its tensors: {word.name}({usage})"
-        diagnostics.add(errors.MISSING_ARGUMENT(f"{word.name} needs {wanted_operands}", hint=hint).at(span))
-        return POISON, []
-    made = make_word(word, by_name, span, diagnostics, pairs={keywords: bound.extra} if keywords else {})
+        return report(errors.MISSING_ARGUMENT(f"{word.name} needs {wanted_operands}", hint=hint), span), []
+    made = make_word(word, by_name, span, report, pairs={keywords: bound.extra} if keywords else {})
     return made, found
 
 
-def _pair(word: type[Word], option: Option, name: str, given: Given, diagnostics: Diagnostics) -> Any:
+def _pair(word: type[Word], option: Option, name: str, given: Given, report: Report) -> Any:
     """Return the value of a keyword argument of any name: a file of a source, a size of anything else."""
     value = given.value
     fitting = (value if isinstance(value, str) else None) if str in option.items else whole_number(value)
     if value is POISON or fitting is not None:
         return POISON if value is POISON else fitting
     wants = "a path in quotes" if str in option.items else "a whole number"
-    diagnostics.add(errors.WRONG_KIND(f"'{name}' of {word.name} must be {wants}, not {kind_of(value)}").at(given.span))
-    return POISON
+    return report(errors.WRONG_KIND(f"'{name}' of {word.name} must be {wants}, not {kind_of(value)}"), given.span)
 
 
-def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics) -> Any:
+def check_option(of: str, option: Option, given: Given, report: Report) -> Any:
     """Return the value in the option's type, or POISON with a diagnostic."""
     if given.value is POISON:
         return POISON
@@ -215,14 +210,12 @@ def check_option(of: str, option: Option, given: Given, diagnostics: Diagnostics
         if of in LAYERS and given.name is None and bool in option.kinds and is_number(given.value):
             told = f"the size of the input is taken from what flows in: {of}({given.span.text})"
         message = f"'{option.name}' of {of} must be {wanted(option)}, not {found}"
-        diagnostics.add(errors.WRONG_KIND(message, hint=told, depends_on=symbols_in(given.value)).at(given.span))
-        return POISON
+        return report(errors.WRONG_KIND(message, hint=told, depends_on=symbols_in(given.value)), given.span)
     problem = refusal(option, value)
     if problem:
         hint = did_you_mean(value, option.choices or ()) if isinstance(value, str) else None
         message = f"'{option.name}' of {of} must be {problem}, not {shown(given.value)}"
-        diagnostics.add(errors.OUT_OF_RANGE(message, hint=hint).at(given.span))
-        return POISON
+        return report(errors.OUT_OF_RANGE(message, hint=hint), given.span)
     return value
 
 

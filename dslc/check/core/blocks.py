@@ -49,7 +49,7 @@ def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Give
     if block.damaged:
         return POISON
     formals = [f.name for f in block.node.formals]
-    bound = bind(given, formals, (), of=block.node.name, diagnostics=outer.elaboration.diagnostics)
+    bound = bind(given, formals, (), of=block.node.name, report=outer.elaboration.report)
     failed = bound.failed
     scope = Scope(block.file)
     inner = replace(outer, scope=scope, bound=(), components={})
@@ -136,7 +136,7 @@ class Network(Applicable):
         if site.failed:
             return POISON
         inputs = self._inputs()
-        bound = bind(site.arguments, inputs, (), of=self.name, diagnostics=site.elaboration.diagnostics)
+        bound = bind(site.arguments, inputs, (), of=self.name, report=site.elaboration.report)
         if bound.failed:
             return POISON
         missing = [name for name in inputs if name not in bound.by_name]

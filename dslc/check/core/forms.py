@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from dslc.diagnostics import Problem
 from dslc.errors import names
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["bound_in", "flat", "problem_of_form"]
+__all__ = ["bound_in", "problem_of_form"]
 
 
 def problem_of_form(block: tree.Block) -> Problem | None:
     """Return what is wrong with a block without an input or without an output."""
-    kinds = {type(statement) for statement in flat(block.body)}
+    kinds = {type(statement) for statement in tree.flat(block.body)}
     missing = [f"no {kind.__name__.lower()}" for kind in (tree.Input, tree.Output) if kind not in kinds]
     if not missing:
         return None
@@ -25,20 +25,10 @@ def problem_of_form(block: tree.Block) -> Problem | None:
     return names.MISSING_STATEMENT(message, hint=hint).at(block.name_span)
 
 
-def flat(statements: Iterable[tree.Node]) -> Iterator[tree.Node]:
-    """Yield statements with those inside of branches and loops."""
-    for statement in statements:
-        yield statement
-        if isinstance(statement, tree.If):
-            yield from flat((*statement.body, *statement.otherwise))
-        elif isinstance(statement, tree.For):
-            yield from flat(statement.body)
-
-
 def bound_in(body: Sequence[tree.BodyStatement]) -> dict[str, Span]:
     """Return where each name of a body is bound first."""
     found: dict[str, Span] = {}
-    for statement in flat(body):
+    for statement in tree.flat(body):
         match statement:
             case tree.Bind(targets=targets):
                 for target in targets:

@@ -18,12 +18,7 @@ from dslc.syntax import tree
 __all__ = ["MISSING", "BlockDeclaration", "FileScope", "Scope"]
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING = _Missing()
+MISSING: Any = object()
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.types import Dimension, Symbolic
 
-__all__ = ["POISON", "Outputs", "Poison", "RawColumn", "Silent", "is_number", "kind_of", "whole_number"]
+__all__ = ["POISON", "Outputs", "RawColumn", "Silent", "is_number", "kind_of", "whole_number"]
 
 
 class Poison:
@@ -85,10 +85,8 @@ def kind_of(value: object) -> str:
         return f"the {len(value.values)} outputs of {value.of}"
     if isinstance(value, range):
         return "a range"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, tuple):
-        return f"a tuple of {len(value)}"
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of {len(value)}"
     described = getattr(value, "described", None)
     if described is not None:
         return str(described)

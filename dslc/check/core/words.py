@@ -63,7 +63,7 @@ class ConfiguredWord(LibraryWord):
         return self.call(site)
 
     def call(self, site: CallSite) -> Any:
-        return bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
+        return bind_word(self.word, site.arguments, site.span, site.elaboration.report)[0]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LayerWord(LibraryWord):
     word: type[Layer]
 
     def configured(self, site: CallSite) -> Configured | Any:
-        operation = bind_word(self.word, site.arguments, site.span, site.elaboration.diagnostics)[0]
+        operation = bind_word(self.word, site.arguments, site.span, site.elaboration.report)[0]
         return POISON if operation is POISON else partial(_run, operation)
 
 
@@ -108,7 +108,7 @@ class FunctionWord(LibraryWord):
         if site.failed:
             return POISON
         word, elaboration = self.word, site.elaboration
-        operation, found = bind_word(word, site.arguments, site.span, elaboration.diagnostics, operands=True)
+        operation, found = bind_word(word, site.arguments, site.span, elaboration.report, operands=True)
         if operation is POISON:
             return POISON
         values: list[Any] = []

@@ -35,11 +35,11 @@ def read_described(text: str) -> DataSource:
     if name not in SOURCES or SOURCES[name].keywords:
         raise BAD_SOURCE(f"'{name}' is no kind of source that one file holds", hint=did_you_mean(name, SOURCES) or hint)
     require_available(SOURCES[name])
-    evaluator = ExpressionEvaluator(Elaboration(diagnostics, Limits()), Scope(FileScope()))
-    given = [Given(a.name, evaluator.evaluate(a.value), a.span) for a in call.arguments]
+    elaboration = Elaboration(diagnostics, Limits())
+    given = ExpressionEvaluator(elaboration, Scope(FileScope())).given(call.arguments)
     if not any(one.name in (None, "path") for one in given):
         given.insert(0, Given("path", "", call.span))
-    found, _ = bind_word(SOURCES[name], given, call.span, diagnostics)
+    found, _ = bind_word(SOURCES[name], given, call.span, elaboration.report)
     for finding in diagnostics:
         raise BAD_SOURCE(f"--source '{text}': {finding.message}", hint=finding.hint)
     assert isinstance(found, DataSource)

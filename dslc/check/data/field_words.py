@@ -140,7 +140,7 @@ class FieldWords(FieldColumns):
                 wanted = word.refuse(option.name, argument.value)
                 if wanted is not None:
                     raise names.WRONG_KIND(f"{wanted}, not {kind_of(argument.value)}").at(argument.span)
-                found[option.name] = check_option(word.name, option, argument, self.elaboration.diagnostics)
+                found[option.name] = check_option(word.name, option, argument, self.elaboration.report)
         if POISON in found.values():
             raise Silent
         return found

@@ -46,7 +46,7 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
         evaluated = [train.elaborated(m.name or "loss", m.value, training=True) for m in minimizes]
     frozen = frozen_paths(train, freezes)
     load = files_to_load(train)
-    found = [objective_of(train, m, value, minimizes) for m, value in zip(minimizes, evaluated, strict=True)]
+    found = [objective_of(train, m, value) for m, value in zip(minimizes, evaluated, strict=True)]
     metrics = [_metric(train, s) for s in train.of(tree.Metric)]
     outputs = outputs_of(train)
     models: Models = alone if outputs is None else {None: outputs}

@@ -173,9 +173,9 @@ class TrainEvaluation:
             )
         y, target = call.arguments
         name = target.value
-        if self.data is None or name not in self.data.fields:
-            if self.data is None:
-                return POISON
+        if self.data is None:
+            return POISON
+        if name not in self.data.fields:
             hint = did_you_mean(name, self.data.fields) or "write: original(prediction, price)"
             raise objectives.BAD_FITTED("original takes the name of a field", hint=hint).at(target.span)
         steps = self.data.fields[name].scaled

@@ -30,11 +30,9 @@ from dslc.syntax import tree
 from dslc.types import ElementType
 
 
-def objective_of(
-    train: TrainEvaluation, m: tree.Minimize, value: Any, all_of_them: list[tree.Minimize]
-) -> Objective | None:
+def objective_of(train: TrainEvaluation, m: tree.Minimize, value: Any) -> Objective | None:
     """Check one ``minimize``; None (reported) where it is wrong."""
-    name = m.name or "loss"
+    name, all_of_them = m.name or "loss", train.of(tree.Minimize)
     if len(all_of_them) > 1:
         first = train.first(tree.Minimize, m.name)
         if m.name is None:

@@ -8,7 +8,6 @@ from functools import partial
 
 from dslc.check.core.applicable import Evaluator
 from dslc.check.core.blocks import Network, elaborate_alone
-from dslc.check.core.forms import flat
 from dslc.check.core.values import POISON, Outputs
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label
@@ -88,7 +87,7 @@ def _alone(train: TrainEvaluation, evaluator: Evaluator, network: Network) -> di
     if not isinstance(value, Value):
         train.failed = True
         return {}
-    output = next(s for s in flat(network.declaration.node.body) if isinstance(s, tree.Output))
+    output = next(s for s in tree.flat(network.declaration.node.body) if isinstance(s, tree.Output))
     return {output.name or "output": value}
 
 
@@ -97,7 +96,7 @@ def check_names(train: TrainEvaluation, models: Models) -> None:
     _check_fields(train)
     for name, values in models.items():
         body = train.node.body if name is None else train.networks[name].declaration.node.body
-        spans = {s.name: s.name_span or s.span for s in flat(body) if isinstance(s, tree.Output)}
+        spans = {s.name: s.name_span or s.span for s in tree.flat(body) if isinstance(s, tree.Output)}
         if name is not None:
             _check_network(train, values, spans)
         _check_model(train, values, spans)
@@ -136,7 +135,7 @@ def shipped_models(train: TrainEvaluation, data: DataPlan, models: Models) -> tu
 def _docs(statements: Iterable[tree.Node], kind: type[tree.Input | tree.Output]) -> dict[str, str]:
     """Return what is said of inputs or outputs by the comments in front of them, also inside of conditions."""
     found: dict[str, str] = {}
-    for statement in flat(statements):
+    for statement in tree.flat(statements):
         if isinstance(statement, kind) and statement.doc:
             found.setdefault(statement.name or "output", statement.doc)
     return found

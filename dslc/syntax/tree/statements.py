@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
@@ -235,3 +236,13 @@ TrainStatement = (
     UseData | Net | Let | Load | Minimize | Metric | Output | Epochs | Steps | Batch | Evaluate | StopWhen | Keep
     | Clip | Accumulate | Average | Freeze | Seed
 )  # fmt: skip
+
+
+def flat(statements: Iterable[Node]) -> Iterator[Node]:
+    """Yield statements with those inside of branches and loops."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, If):
+            yield from flat((*statement.body, *statement.otherwise))
+        elif isinstance(statement, For):
+            yield from flat(statement.body)
