@@ -12,9 +12,10 @@ from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Failure
 from dslc.library.operation import Operation
 from dslc.library.word import FUNCTIONS, LAYERS, Option, options_of
+from dslc.plan.conditions import Stalled
 from dslc.source import Source
 from dslc.types import symbol
-from tests.check.checking import program_of
+from tests.check.checking import program_of, train_of
 
 PLACE = Source("x.dl", "x").span(0, 1)
 LISTS = [
@@ -83,3 +84,30 @@ def test_fractions_are_refused_at_their_place(output: str) -> None:
         program_of(f"model Net {{\n  input x: float32[N, 3, 8, 8]\n  output y = {output}\n}}\n")
     assert {d.code.id for d in caught.value.diagnostics} <= {"E0205", "E0217", "E0219", "E0311", "E0218"}
     assert all(d.span is not None for d in caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [("N == 8 / 2", "E0217"), ("8 / 2 != N", "E0217"), ("N == 7 / 2", None), ("8 / 2 == 4", None)],
+)
+def test_sizes_are_compared_with_quotients_that_are_whole(condition: str, code: str | None) -> None:
+    text = f"model Net {{\n  input x: float32[N, 3]\n  if {condition} {{ y = x }} else {{ y = 2 * x }}\n  output z = x\n}}\n"
+    try:
+        program_of(text)
+        found = []
+    except Failure as failure:
+        found = [d.code.id for d in failure.diagnostics]
+    assert found == ([] if code is None else [code])
+
+
+def test_seeds_and_patience_are_whole() -> None:
+    train = train_of(
+        'data rows {\n  source csv("rows.csv")\n  field x: float32[1] = column("x")\n'
+        "  split train = 80%, validation = 20%, seed = 6 / 2\n}\n"
+        "model Net {\n  input x: float32[N, 1]\n  output y = x -> Dense(1)\n}\n"
+        "train run {\n  data rows\n  minimize mse(Net(x), x) using SGD(lr = 0.1)\n  epochs 8 / 2\n  seed 4 / 2\n"
+        "  stop when stalled(validation.loss, epochs = 10 / 2)\n}\n"
+    )
+    assert train.stop is not None
+    assert isinstance(train.stop.expression, Stalled)
+    assert (train.data.split.seed, train.epochs, train.seed, train.stop.expression.patience) == (3, 4, 2, 5)

@@ -6,7 +6,7 @@ import operator as python
 from collections.abc import Callable
 from typing import Any
 
-from dslc.check.core.values import is_number, kind_of
+from dslc.check.core.values import is_number, kind_of, whole_number
 from dslc.errors import names
 from dslc.types import Symbolic, same_value, symbols_in
 
@@ -56,9 +56,9 @@ def compute(sign: str, left: Any, right: Any) -> Any:
 
 def _equal(left: Any, right: Any) -> bool:
     numeric = is_number(left) and is_number(right)
-    sized = isinstance(left, Symbolic) or isinstance(right, Symbolic)
-    if numeric and sized and not isinstance(left, float) and not isinstance(right, float):
-        same = same_value(left, right)
+    if numeric and (isinstance(left, Symbolic) or isinstance(right, Symbolic)):
+        a, b = whole_number(left), whole_number(right)
+        same = a is not None and b is not None and same_value(a, b)  # a size is no fraction
         if same is None:
             raise names.NOT_KNOWN_YET(
                 f"whether {left} equals {right} is known at run time only", depends_on=symbols_in(left, right)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dslc.check.core.applicable import Evaluator
-from dslc.check.core.values import POISON, is_number, kind_of
+from dslc.check.core.values import POISON, is_number, kind_of, whole_number
 from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.plan.data import SplitPlan
@@ -42,10 +42,11 @@ def read_split(s: tree.Split, evaluator: Evaluator) -> tuple[SplitPlan, bool]:
         if value is POISON:
             continue
         if name == "seed":
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            seed = whole_number(value)
+            if not isinstance(seed, int) or seed < 0:
                 report(objectives.BAD_SPLIT(f"the seed is a whole number, not {kind_of(value)}"), entry.span)
                 continue
-            settings["seed"] = value
+            settings["seed"] = seed
         elif not is_number(value) or isinstance(value, Symbolic) or not 0 < value <= 1:
             message = f"the part '{name}' is a fraction between 0 and 1, not {kind_of(value)}"
             report(objectives.BAD_SPLIT(message, hint=f"for example: {name} = 70%"), entry.span)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dslc.check.core.values import POISON, Silent, is_number, kind_of
+from dslc.check.core.values import POISON, Silent, is_number, kind_of, whole_number
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Problem, Repair, did_you_mean
 from dslc.errors import objectives as errors
@@ -149,9 +149,9 @@ class _Conditions:
         if len(rest) != 1 or rest[0].name not in ("epochs", "steps"):
             raise errors.BAD_CONDITION("stalled needs 'epochs = n' or 'steps = n'", hint=usage).at(e.span)
         unit, given = rest[0].name, rest[0]
-        patience = self.number(given.value)
-        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
-            message = f"'{unit}' is a whole number of at least 1, not {kind_of(patience)}"
+        patience = whole_number(value := self.number(given.value))
+        if not isinstance(patience, int) or patience < 1:
+            message = f"'{unit}' is a whole number of at least 1, not {kind_of(value)}"
             raise errors.BAD_CONDITION(message).at(given.span)
         return Stalled(figure, direction == "highest", unit.removesuffix("s"), patience)
 
