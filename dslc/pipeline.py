@@ -17,15 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dslc.check import (
-    Facts,
-    Loader,
-    Program,
-    check_program,
-    check_train_block,
-    check_train_data,
-    resolve_program,
-)
+from dslc.check import Facts, Loader, Program, check_program, check_train_block, check_train_data, resolve_program
 from dslc.diagnostics import Diagnostics, did_you_mean
 from dslc.errors import names as errors
 from dslc.files import read_source, source_loader

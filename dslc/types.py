@@ -1,4 +1,4 @@
-"""Element types, shapes and broadcasting: the types of tensors. Their dimensions are in :mod:`dslc.dimensions`."""
+"""Element types, shapes and broadcasting: the types of tensors. :mod:`dslc.dimensions` says what sizes amount to."""
 
 from __future__ import annotations
 
@@ -9,26 +9,12 @@ from math import prod
 
 import numpy as np
 
-from dslc.dimensions import (
-    Dimension,
-    Symbolic,
-    Undecided,
-    bounds,
-    class_count_symbol,
-    evaluate,
-    is_class_count,
-    range_size,
-    same_value,
-    substitute,
-    symbol,
-    symbols_of,
-)
+from dslc.dimensions import Dimension, Symbolic, substitute, symbol, symbols_of
 
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
-    "Symbolic", "TensorType", "Undecided", "bounds", "broadcast", "broadcast_types", "class_count_symbol",
-    "element_count", "evaluate", "is_class_count", "range_size", "reduced_type", "regroups", "same_value", "shape_text",
-    "substitute", "symbol", "symbols_in", "symbols_of", "window_size",
+    "Symbolic", "TensorType", "broadcast", "broadcast_types", "element_count", "reduced_type", "regroups", "shape_text",
+    "symbol", "symbols_in", "window_size",
 ]  # fmt: skip
 
 

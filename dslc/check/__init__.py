@@ -16,6 +16,7 @@ from dslc.check.core.values import POISON, Outputs
 from dslc.check.data.dataset import check_data, classes_of
 from dslc.check.train.block import check_train
 from dslc.diagnostics import Diagnostics, Problem
+from dslc.dimensions import is_class_count
 from dslc.errors import names
 from dslc.interpreter import deep_recursion
 from dslc.limits import Limits
@@ -23,7 +24,6 @@ from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord, Value
 from dslc.syntax import tree
-from dslc.types import is_class_count
 
 __all__ = [
     "Facts", "Loader", "Program", "check_model", "check_program", "check_train_block", "check_train_data",

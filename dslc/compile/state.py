@@ -12,11 +12,12 @@ from zlib import crc32
 import numpy as np
 
 from dslc import graph as g
+from dslc.dimensions import evaluate
 from dslc.graph import Builder, Tensor
 from dslc.library.operation import Role, Variable
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import ParameterRecord
-from dslc.types import INT64, TensorType, evaluate
+from dslc.types import INT64, TensorType
 
 __all__ = [
     "COUNTER_BATCH",

@@ -20,22 +20,11 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
+from dslc.dimensions import bounds, symbols_of
 from dslc.graph.values import Attribute, add_initializer, attribute_of, constant_value, onnx_type, stamp, type_of
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import (
-    BOOL,
-    INT64,
-    Dimension,
-    ElementType,
-    Shape,
-    Symbolic,
-    TensorType,
-    bounds,
-    broadcast,
-    broadcast_types,
-    symbols_of,
-)
+from dslc.types import BOOL, INT64, Dimension, ElementType, Shape, Symbolic, TensorType, broadcast, broadcast_types
 
 __all__ = [
     "DEFAULT_OPSET", "IR_VERSION", "Builder", "Operand", "Tensor", "binary", "constant_of", "dimensions_of", "joined",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dslc.dimensions import Undecided, is_class_count, same_value, symbols_of
 from dslc.errors import types as errors
 from dslc.types import (
     BOOL,
@@ -18,12 +19,8 @@ from dslc.types import (
     Shape,
     Symbolic,
     TensorType,
-    Undecided,
     broadcast,
-    is_class_count,
-    same_value,
     shape_text,
-    symbols_of,
 )
 
 __all__ = [

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from dslc.dimensions import symbols_of
 from dslc.library.checks import compute, need_float
 from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, Word, option, options_of, per_word, word_decorator
-from dslc.types import Dimension, ElementType, Shape, TensorType, symbols_of
+from dslc.types import Dimension, ElementType, Shape, TensorType
 
 if TYPE_CHECKING:
     from dslc.graph import Builder, Tensor

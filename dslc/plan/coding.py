@@ -28,10 +28,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from dslc.dimensions import symbols_of
 from dslc.library.word import Word, options_of, per_word, refusal
 from dslc.plan.values import Application, Value
 from dslc.source import Source, Span
-from dslc.types import Dimension, ElementType, Symbolic, symbol, symbols_of
+from dslc.types import Dimension, ElementType, Symbolic, symbol
 
 __all__ = ["read", "read_word", "words_of", "written"]
 

@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from dslc.dimensions import evaluate
+from dslc.dimensions import evaluate, symbols_of
 from dslc.plan.values import Application, Value
-from dslc.types import Dimension, Shape, Symbolic, TensorType, symbols_of
+from dslc.types import Dimension, Shape, Symbolic, TensorType
 
 __all__ = ["BATCH", "across", "is_batch", "mixing"]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dslc.diagnostics import Problem
+from dslc.dimensions import symbols_of
 from dslc.errors import objectives as errors
 from dslc.library.statistic import Statistic
 from dslc.plan.examples import BATCH, is_batch, mixing
 from dslc.plan.training import Measure
 from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Value
 from dslc.source import Span
-from dslc.types import symbols_of
 
 __all__ = ["Formula", "applications_of", "formula_of", "measure", "variables_of"]
 

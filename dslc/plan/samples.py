@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dslc.diagnostics import Label, Problem
-from dslc.dimensions import substitute
+from dslc.dimensions import substitute, symbols_of
 from dslc.errors.types import ONE_VALUE
 from dslc.plan.examples import BATCH
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Value
 from dslc.source import Span
-from dslc.types import Dimension, symbols_of
+from dslc.types import Dimension
 
 __all__ = ["normalizing", "single_samples"]
 

@@ -10,6 +10,7 @@ from dslc.check import Program, check_model
 from dslc.data.binding import Bound
 from dslc.data.loading import loaded_from
 from dslc.diagnostics import Diagnostics, Failure, Problem
+from dslc.dimensions import is_class_count, substitute, symbols_of
 from dslc.library.operation import Layer, Role
 from dslc.limits import Limits
 from dslc.plan.measures import applications_of
@@ -17,7 +18,7 @@ from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, ParameterRecord, Placeholder
 from dslc.report.drawing import draw_network
 from dslc.report.spelling import spelled
-from dslc.types import Dimension, Symbolic, TensorType, element_count, is_class_count, substitute, symbols_of
+from dslc.types import Dimension, Symbolic, TensorType, element_count
 
 __all__ = ["Overview", "Parameter", "Row", "of_models", "of_train"]
 

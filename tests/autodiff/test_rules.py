@@ -12,9 +12,10 @@ import pytest
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.autodiff.table import INSIDE, RULES
+from dslc.dimensions import evaluate
 from dslc.graph import Builder, Tensor
 from dslc.rewrite.passes import PASSES, simplify
-from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType, evaluate
+from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType
 from tests.autodiff.cases import CASES, SIZES, Case, Draw, H, N, normal
 from tests.autodiff.harness import finish, runner
 from tests.graph.verifying import verify

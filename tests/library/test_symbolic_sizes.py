@@ -10,22 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dslc.diagnostics import Problem
+from dslc.dimensions import Undecided, bounds, evaluate, range_size, same_value
 from dslc.graph import Tensor
 from dslc.library.functions.indexing import Slice
 from dslc.library.operation import Context, Operation
 from dslc.library.word import FUNCTIONS
-from dslc.types import (
-    FLOAT32,
-    Dimension,
-    Symbolic,
-    TensorType,
-    Undecided,
-    bounds,
-    evaluate,
-    range_size,
-    same_value,
-    symbol,
-)
+from dslc.types import FLOAT32, Dimension, Symbolic, TensorType, symbol
 from tests.library.graphs import compiled
 
 N, T = symbol("N"), symbol("T")

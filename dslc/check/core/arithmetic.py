@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from dslc.check.core.values import is_number, kind_of, whole_number
+from dslc.dimensions import same_value
 from dslc.errors import names
-from dslc.types import Symbolic, same_value, symbols_in
+from dslc.types import Symbolic, symbols_in
 
 __all__ = ["COMPUTED", "bounded", "compute", "work_of"]
 

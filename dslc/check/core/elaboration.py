@@ -12,6 +12,7 @@ import numpy as np
 from dslc.check.core.budget import Budget, Exhausted
 from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, kind_of
 from dslc.diagnostics import Basis, Diagnostics, Label, Problem
+from dslc.dimensions import Undecided, bounds, is_class_count, same_value, symbols_of
 from dslc.errors import matching, names, objectives, types
 from dslc.errors.types import NOT_COMPUTABLE
 from dslc.library.kernels import need_kernels
@@ -31,13 +32,8 @@ from dslc.types import (
     Shape,
     Symbolic,
     TensorType,
-    Undecided,
-    bounds,
-    is_class_count,
-    same_value,
     shape_text,
     symbols_in,
-    symbols_of,
 )
 
 __all__ = ["Elaboration", "Widening"]

@@ -13,6 +13,7 @@ from dslc.check.core.scope import MISSING, FileScope
 from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, is_number, kind_of, whole_number
 from dslc.check.core.words import ELEMENT_TYPES
 from dslc.diagnostics import Edit, Problem, Repair, did_you_mean
+from dslc.dimensions import Undecided
 from dslc.elsewhere import MEMBERS, foreign
 from dslc.errors import names
 from dslc.library.functions.indexing import Mark, Slice
@@ -23,7 +24,7 @@ from dslc.library.word import FUNCTIONS
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import ElementType, Symbolic, Undecided, symbols_in
+from dslc.types import ElementType, Symbolic, symbols_in
 
 __all__ = ["ExpressionEvaluator"]
 

@@ -8,11 +8,12 @@ from typing import Any
 from dslc.check.core.scope import Scope
 from dslc.check.core.values import POISON, Silent, kind_of, whole_number
 from dslc.diagnostics import Code, Label, Repair, did_you_mean
+from dslc.dimensions import same_value, symbols_of
 from dslc.errors import matching as errors
 from dslc.errors.names import UNKNOWN_NAME
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import Dimension, ElementType, Symbolic, TensorType, same_value, symbol, symbols_in, symbols_of
+from dslc.types import Dimension, ElementType, Symbolic, TensorType, symbol, symbols_in
 
 __all__ = ["declared_type", "dimension_of", "element_type", "is_symbol", "match_type", "names_in"]
 

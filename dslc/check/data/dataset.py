@@ -21,6 +21,7 @@ from dslc.check.data.field_columns import ColumnsRead
 from dslc.check.data.fields import check_field
 from dslc.check.data.splits import check_split, read_split
 from dslc.diagnostics import Label, did_you_mean
+from dslc.dimensions import class_count_symbol
 from dslc.elsewhere import word_hint
 from dslc.errors import matching, names, objectives
 from dslc.library.sources.source import DataSource, check_path, require_available
@@ -28,7 +29,7 @@ from dslc.library.word import SOURCES
 from dslc.plan.data import DataPlan, Facts, FieldPlan, SplitPlan
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import FLOAT32, STRING, TensorType, class_count_symbol
+from dslc.types import FLOAT32, STRING, TensorType
 
 __all__ = ["check_data", "classes_of"]
 

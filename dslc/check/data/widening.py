@@ -11,10 +11,11 @@ import numpy as np
 from dslc import graph as g
 from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Problem
+from dslc.dimensions import Undecided
 from dslc.library.operation import Context, Operation, symbol_of
 from dslc.plan.values import Literal, Placeholder, Value
 from dslc.source import Span
-from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType, Undecided
+from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType
 
 __all__ = ["Divisor", "Widening", "in_single_precision"]
 

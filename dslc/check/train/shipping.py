@@ -11,6 +11,7 @@ from dslc.check.core.blocks import Network, elaborate_alone
 from dslc.check.core.values import POISON, Outputs
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label
+from dslc.dimensions import symbols_of
 from dslc.errors import names, objectives
 from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
@@ -20,7 +21,6 @@ from dslc.plan.training import Shipped
 from dslc.plan.values import Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
-from dslc.types import symbols_of
 
 __all__ = ["Models", "check_names", "networks_alone", "outputs_of", "shipped_models"]
 

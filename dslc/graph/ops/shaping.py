@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dslc.dimensions import range_size
 from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, equal
-from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, element_count, range_size
+from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, element_count
 
 
 def normal_axes(axes: Sequence[int] | None, rank: int) -> tuple[int, ...]:

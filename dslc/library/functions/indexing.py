@@ -8,10 +8,11 @@ from math import isnan, nan
 from typing import NamedTuple
 
 from dslc import graph as g
+from dslc.dimensions import bounds, range_size
 from dslc.errors.types import BAD_INDEX, UNDECIDED
 from dslc.library.checks import decide
 from dslc.library.operation import Context, Function, IndexUse, function, option
-from dslc.types import INT64, Dimension, Symbolic, TensorType, bounds, range_size
+from dslc.types import INT64, Dimension, Symbolic, TensorType
 
 
 class Slice(NamedTuple):

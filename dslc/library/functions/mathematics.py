@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 from dslc import graph as g
+from dslc.dimensions import Undecided
 from dslc.errors.types import COMBINATION
 from dslc.library.checks import need_number
 from dslc.library.operation import Context, Function, OfFloats, function, option
-from dslc.types import Symbolic, TensorType, Undecided
+from dslc.types import Symbolic, TensorType
 
 
 class _Real(OfFloats, Function):

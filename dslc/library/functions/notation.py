@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dslc import graph as g
+from dslc.dimensions import symbols_of
 from dslc.errors.types import BAD_PATTERN, RANK
 from dslc.library.checks import agree, divides, need_float, same_elements
 from dslc.library.functions.shaping import Rearrangement
 from dslc.library.operation import Context, Function, function, option
-from dslc.types import Dimension, Shape, TensorType, element_count, symbols_of
+from dslc.types import Dimension, Shape, TensorType, element_count
 
 
 @function

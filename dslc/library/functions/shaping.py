@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dslc import graph as g
+from dslc.dimensions import bounds, same_value
 from dslc.errors.types import COMBINATION, RANK, RESHAPE, SIZE, UNDECIDED
 from dslc.library.checks import (
     Axes,
@@ -18,7 +19,7 @@ from dslc.library.checks import (
     same_elements,
 )
 from dslc.library.operation import Context, Function, IndexUse, Operation, function, option
-from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, bounds, element_count, same_value, shape_text
+from dslc.types import INT64, Dimension, Shape, Symbolic, TensorType, element_count, shape_text
 
 
 def reshaped(word: str, x: TensorType, shape: Sequence[Dimension], *, example: bool = False) -> TensorType:
