@@ -147,7 +147,7 @@ class Spec:
         Raises:
             Problem, Failure: the spec is wrong.
         """
-        from dslc.data import found_files
+        from dslc.data.paths import found_files
 
         program = self._checked.program
         found = [self.path.parent / name for name in program.paths]

@@ -18,7 +18,7 @@ from dslc.plan.training import TrainPlan
 from dslc.source import Source
 
 if TYPE_CHECKING:
-    from dslc.data import Dataset
+    from dslc.data.batches import Dataset
     from dslc.data.raw import RawData
     from dslc.engine.protocol import Engine
     from dslc.plan.contract import Contract

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from dslc.compile.fields import graph_of_values
-from dslc.data import Dataset, Split, Table, placed
+from dslc.data.batches import Dataset, Split
+from dslc.data.convert import placed
 from dslc.data.field_values import computed_fields, conversion_of, run_fields
 from dslc.data.raw import RawData
 from dslc.data.reading import read_columns
+from dslc.data.table import Table
 from dslc.diagnostics import Diagnostic
 from dslc.engine.protocol import Engine
 from dslc.errors.data import NOT_FINITE

@@ -16,7 +16,8 @@ import numpy as np
 
 from dslc.compile.evaluation import values_of
 from dslc.compile.lowering import Lowering
-from dslc.data import Dataset, Where, check_range, where_in
+from dslc.data.batches import Dataset
+from dslc.data.checks import Where, check_range, where_in
 from dslc.data.convert import Origin
 from dslc.data.raw import RawData
 from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem

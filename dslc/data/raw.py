@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dslc.data import Table, open_table, placed, split_rows, where_in
 from dslc.data.categories import fit_categories, refuse_lookalikes
-from dslc.data.convert import Array, fits_double, raise_where
+from dslc.data.checks import where_in
+from dslc.data.convert import Array, fits_double, placed, raise_where
+from dslc.data.opening import open_table
 from dslc.data.spellings import marks_of
-from dslc.data.table import gaps
+from dslc.data.splits import split_rows
+from dslc.data.table import Table, gaps
 from dslc.data.times import doubtful_order, read_times, usual_formats
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors

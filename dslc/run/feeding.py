@@ -15,7 +15,7 @@ from itertools import chain
 
 import numpy as np
 
-from dslc.data import Split, prefetch
+from dslc.data.batches import Split, prefetch
 from dslc.engine.outside import IndexFailure
 from dslc.engine.protocol import Engine, Feed
 from dslc.graph.model import gathered, load_model, save_model

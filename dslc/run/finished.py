@@ -12,12 +12,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dslc.data import Dataset, Split, Table, as_written, open_inputs, where_in
+from dslc.data.batches import Dataset, Split
 from dslc.data.binding import Bound
+from dslc.data.checks import where_in
 from dslc.data.fields import compute_fields
 from dslc.data.indices import check_new
+from dslc.data.opening import open_inputs
 from dslc.data.readers.given_arrays import table_of
 from dslc.data.spellings import Spelling, marks_of
+from dslc.data.table import Table, as_written
 from dslc.diagnostics import Failure, Problem
 from dslc.engine.engines import choose_engine
 from dslc.engine.evaluation import MetricRunner, Predictor

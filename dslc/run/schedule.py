@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from dslc.data import batch_bounds
+from dslc.data.batches import batch_bounds
 from dslc.diagnostics import Diagnostic
 from dslc.errors.data import EMPTY_SPLIT
 from dslc.errors.objectives import FEWER_UPDATES

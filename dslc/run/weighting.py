@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dslc.compile.lowering import Lowering
-from dslc.data import Split
+from dslc.data.batches import Split
 from dslc.diagnostics import Problem
 from dslc.engine.evaluation import Predictor
 from dslc.engine.protocol import Engine

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from dslc.data import Table, open_table, scratch
+from dslc.data import scratch
+from dslc.data.opening import open_table
+from dslc.data.table import Table
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.library.word import SOURCES
 

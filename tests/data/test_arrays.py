@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.data import Table, open_inputs, open_table
 from dslc.data.convert import fits_double
+from dslc.data.opening import open_inputs, open_table
+from dslc.data.table import Table
 from dslc.library.word import SOURCES
 from dslc.types import FLOAT32, INT64, STRING, ElementType
 from tests.data.conftest import Findings

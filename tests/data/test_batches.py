@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dslc.data import Dataset, Split, batch_bounds, prefetch
+from dslc.data.batches import Dataset, Split, batch_bounds, prefetch
 
 VALUES = np.arange(103 * 4, dtype=np.float32).reshape(103, 4)
 DATA = Dataset({

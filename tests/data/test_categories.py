@@ -6,9 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from dslc.data import Table, where_in
 from dslc.data.categories import encode, fit_categories
+from dslc.data.checks import where_in
 from dslc.data.readers.array_table import ArrayTable
+from dslc.data.table import Table
 from dslc.plan.contract import Categories
 from tests.data.conftest import Findings
 

@@ -16,7 +16,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from dslc.data import Table, open_table, scratch
+from dslc.data import scratch
+from dslc.data.opening import open_table
+from dslc.data.table import Table
 from dslc.diagnostics import Failure, Problem
 from dslc.library.word import SOURCES
 from tests.data.conftest import Findings

@@ -16,7 +16,8 @@ from typing import IO
 import numpy as np
 import pytest
 
-from dslc.data import open_inputs, open_table, opening, scratch
+from dslc.data import opening, scratch
+from dslc.data.opening import open_inputs, open_table
 from dslc.data.readers import array_files, csv_table
 from dslc.data.readers.array_headers import Layout, read_npy_header
 from dslc.data.readers.csv_records import Records

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dslc.data import Origin, check_range, table, where_in
+from dslc.data import table
+from dslc.data.checks import check_range, where_in
 from dslc.data.conversion import Conversion
+from dslc.data.convert import Origin
 from dslc.library.fits.statistics import fit_mean, fit_median, fit_minmax, fit_standardize
 from dslc.types import FLOAT32
 from tests.data.conftest import Findings, Open

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dslc.data import data_folders, locate
+from dslc.data.paths import data_folders, locate
 from dslc.data.streams import open_stream
 from tests.data.conftest import Findings
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.data import open_inputs, write_predictions
+from dslc.data.opening import open_inputs
+from dslc.data.predictions import write_predictions
 from dslc.types import FLOAT32
 from tests.data.conftest import Findings
 

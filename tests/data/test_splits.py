@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dslc.data import split_rows
+from dslc.data.splits import split_rows
 from tests.data.conftest import Findings
 
 PARTS = {"train": 0.7, "validation": 0.15, "test": 0.15}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dslc.data import Split
+from dslc.data.batches import Split
 from dslc.engine.engines import choose_engine
 from dslc.engine.protocol import Engine
 from dslc.run.feeding import ROWS, Feeder
