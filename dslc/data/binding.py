@@ -87,15 +87,11 @@ class Bound:
 
         Where it is at hand, it is read in any case, since the types of its columns are those of the fields' graph.
         """
-        if self.alone is None or any(checked.fits for checked in self.data.fields.values()) or self._is_found:
+        if self.alone is None or any(checked.fits for checked in self.data.fields.values()):
             return True
-        return self.alone.steps is None and _needs_total(self.alone)
-
-    @cached_property
-    def _is_found(self) -> bool:
-        """Whether every data file is where it can be."""
         paths = [path for source in self.data.sources.values() for path in source.paths]
-        return len(found_files(paths, self.folders)) == len(paths)
+        is_at_hand = len(found_files(paths, self.folders)) == len(paths)
+        return is_at_hand or (self.alone.steps is None and _needs_total(self.alone))
 
     @cached_property
     def train(self) -> TrainPlan:

@@ -7,9 +7,8 @@ runs the graphs afterwards. What depends on parameters is checked by the graphs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,6 @@ __all__ = ["Given", "check_indices", "check_new", "check_weights"]
 
 CHUNK = 4096
 """Rows of which an index or a weight is computed at a time."""
-Computed = tuple[Sequence[str], np.ndarray, Callable[[int], Origin]]
-"""The fields that something follows from, what it is for some rows, and where one of these stands."""
 
 
 @dataclass(frozen=True)
@@ -148,17 +145,18 @@ def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
 
 
 def _check_computed(choice: _Choice, train: TrainPlan, given: Given) -> None:
-    for names, found, origin in given.computed(choice.value, train):
+    def is_outside(found: np.ndarray) -> np.ndarray:
         values = choice.unignored(found)
-        wrong = np.argwhere((values < 0) | (values >= choice.count))
-        if len(wrong):
-            place = tuple(wrong[0])
-            index = "index" if choice.value.type.element.is_integer else "target"
-            raise INDEX_OUTSIDE(
-                f"{choice.word} {choice.use.what}, and the {index} computed from {_listed(names)} is {values[place]} "
-                f"({origin(int(place[0]))})",
-                hint=f"indices go from 0 to {choice.count - 1}" if index == "index" else None,
-            ).at(choice.span or train.objectives[0].span)
+        return (values < 0) | (values >= choice.count)
+
+    wrong = given.first_where(is_outside, choice.value, train)
+    if wrong is not None:
+        names, value, origin = wrong
+        index = "index" if choice.value.type.element.is_integer else "target"
+        raise INDEX_OUTSIDE(
+            f"{choice.word} {choice.use.what}, and the {index} computed from {_listed(names)} is {value} ({origin})",
+            hint=f"indices go from 0 to {choice.count - 1}" if index == "index" else None,
+        ).at(choice.span or train.objectives[0].span)
 
 
 @dataclass(frozen=True)
@@ -176,14 +174,16 @@ class Given:
         split = next(s for s, (of, _) in self.raw.rows.items() if of == source)
         return self.dataset.splits[split].fields[name]
 
-    def computed(self, value: Value, train: TrainPlan) -> Iterator[Computed]:
-        """Yield what a value that follows from fields is for all rows of all sources, some at a time.
+    def first_where(
+        self, is_wrong: Callable[[np.ndarray], np.ndarray], value: Value, train: TrainPlan
+    ) -> tuple[Sequence[str], Any, Origin] | None:
+        """Return the first number that is wrong of what a value is for all rows of all sources, None if there is none.
 
-        With it come the fields, and where a row of the piece stands. Nothing comes of a value that is of no field.
+        With it come the fields that the value follows from, and where the row stands.
         """
         names = [name for name in train.data.fields if name in _keys(value)]
         if not names:
-            return
+            return None
         predictor = Predictor(_graph(value, names, train, self.constants), self.engine)
         for source, table in self.raw.tables.items():
             fields = {name: self.field(source, name) for name in names}
@@ -191,11 +191,10 @@ class Given:
             for start in range(0, len(fields[names[0]]), CHUNK):
                 piece = {name: array[start : start + CHUNK] for name, array in fields.items()}
                 found = predictor.run(piece, chunk=CHUNK)["value"]
-                yield names, found, partial(_placed, where, start)
-
-
-def _placed(where: Where, start: int, row: int) -> Origin:
-    return where(start + row, 0)
+                wrong = np.argwhere(is_wrong(found))
+                if len(wrong):
+                    return names, found[tuple(wrong[0])], where(start + int(wrong[0][0]), 0)
+        return None
 
 
 def _keys(value: Value) -> set[str]:
@@ -231,18 +230,16 @@ def check_weights(train: TrainPlan, given: Given) -> None:
         if place is None or not follows_from_examples(weight := application.operands[place]) or id(weight) in seen:
             continue
         seen.add(id(weight))
-        for names, values, origin in given.computed(weight, train):
-            wrong = np.argwhere(~(values >= 0))
-            if len(wrong):
-                field = field_of(weight)
-                what = f"field '{field}'" if field is not None else f"the weight computed from {_listed(names)}"
-                problem = WEIGHT_BELOW_0(
-                    f"'{application.operation.name}' takes weights from 0 up, and {what} is "
-                    f"{values[tuple(wrong[0])]:g} ({origin(int(wrong[0][0]))})",
-                    hint="a number that may be below 0 is a factor: mean(factor * each)",
-                )
-                findings.add(problem.at(application.span or train.objectives[0].span))
-                break
+        wrong = given.first_where(lambda values: ~(values >= 0), weight, train)
+        if wrong is not None:
+            names, value, origin = wrong
+            field = field_of(weight)
+            what = f"field '{field}'" if field is not None else f"the weight computed from {_listed(names)}"
+            problem = WEIGHT_BELOW_0(
+                f"'{application.operation.name}' takes weights from 0 up, and {what} is {value:g} ({origin})",
+                hint="a number that may be below 0 is a factor: mean(factor * each)",
+            )
+            findings.add(problem.at(application.span or train.objectives[0].span))
     findings.raise_errors()
 
 

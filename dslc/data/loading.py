@@ -82,19 +82,15 @@ def loaded_from(train: TrainPlan, folders: Sequence[Path]) -> dict[str, str]:
 
 def _idle_patterns(file: LoadFile, tensors: Iterable[str], train: TrainPlan) -> Iterator[Problem]:
     """Yield patterns that mean nothing: to be taken, nothing in the file; to be left, nothing in the network either."""
-    for pattern in file.only or ():
-        if not pattern.among(tensors):
-            hint = did_you_mean(pattern.text, prefixes_of(tensors)) or f"it holds {some_of(tensors)}"
-            yield NO_SUCH_PATH(f"no tensor in '{file.path}' has a name that matches '{pattern.text}'", hint=hint).at(
-                pattern.span
-            )
-    for pattern in file.excluded:
-        known = {*tensors, *train.parameters}
-        if not pattern.among(known):
-            hint = did_you_mean(pattern.text, prefixes_of(known)) or f"'{file.path}' holds {some_of(tensors)}"
-            yield NO_SUCH_PATH(
-                f"no tensor in '{file.path}', and no parameter, has a name that matches '{pattern.text}'", hint=hint
-            ).at(pattern.span)
+    tensor, path = f"no tensor in '{file.path}'", f"'{file.path}'"
+    only = [(pattern, tensors, tensor, "it") for pattern in file.only or ()]
+    known = {*tensors, *train.parameters}
+    excluded = [(pattern, known, f"{tensor}, and no parameter,", path) for pattern in file.excluded]
+    for pattern, names, nothing, it in [*only, *excluded]:
+        if not pattern.among(names):
+            hint = did_you_mean(pattern.text, prefixes_of(names)) or f"{it} holds {some_of(tensors)}"
+            message = f"{nothing} has a name that matches '{pattern.text}'"
+            yield NO_SUCH_PATH(message, hint=hint, span=pattern.span)
 
 
 def _remedy(file: LoadFile, wrong: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         return np.empty(shape, dtype)
     with make_room(size), tempfile.TemporaryFile() as file:
         _reserve(file, size)
-        return _mapped(file, dtype, shape)
+        return np.memmap(file, dtype, "r+", 0, shape)  # the file vanishes with the last array that shows it
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
@@ -43,11 +43,6 @@ def _reserve(file: IO[bytes], size: int) -> None:
         for start in range(0, size, len(ZEROS)):
             file.write(ZEROS[: size - start])
         file.flush()
-
-
-def _mapped(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """Map an open temporary file; the file vanishes with the last array that shows it."""
-    return np.memmap(file, dtype, "r+", 0, shape)
 
 
 @contextmanager
@@ -99,4 +94,4 @@ class Spool:
             return np.frombuffer(self._held, dtype)
         with make_room(self.size), self._file as file:
             file.flush()
-            return _mapped(file, dtype, (self.size // dtype.itemsize,))
+            return np.memmap(file, dtype, "r+", 0, (self.size // dtype.itemsize,))

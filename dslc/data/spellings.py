@@ -69,11 +69,9 @@ class Spelling:
         object.__setattr__(self, "numbers", frozenset(v for v in values if v is not None and not math.isnan(v)))
 
     @classmethod
-    def of(cls, source: Csv, more: tuple[str, ...] = ()) -> Spelling:
-        """Return what the options of a csv file say, with more marks for what is missing."""
-        return cls(
-            (*source.missing, *more), source.trim, source.decimal, source.thousands, source.percent, source.currency
-        )
+    def of(cls, source: Csv) -> Spelling:
+        """Return what the options of a csv file say."""
+        return cls(source.missing, source.trim, source.decimal, source.thousands, source.percent, source.currency)
 
     @cached_property
     def plain(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from dslc.data.convert import Array, Origin, clipped, convert_texts
 from dslc.data.spellings import Spelling, delimiter_hint
 from dslc.data.streams import Fingerprint
-from dslc.diagnostics import Failure, did_you_mean
+from dslc.diagnostics import Failure, Problem, did_you_mean
 from dslc.errors import data as errors
 from dslc.plan.columns import is_pattern, pattern_of
 from dslc.types import BOOL, STRING, ElementType
@@ -163,15 +163,14 @@ class Table(ABC):
     def require(self, name: str) -> str:
         """Return the name if there is such a column; else raise E0411 with what was probably meant."""
         if name not in self.places:
-            raise errors.UNKNOWN_COLUMN(
-                f"there is no column '{name}' in {self.title}", hint=did_you_mean(name, self.names) or self._listed()
-            )
+            raise self._unknown(f"there is no column '{name}' in {self.title}", name)
         return name
 
-    def _listed(self) -> str:
-        if (hint := delimiter_hint(self.names)) is not None:
-            return hint
-        return f"the columns are {', '.join(map(clipped, self.names[:12]))}{', ...' if len(self.names) > 12 else ''}"
+    def _unknown(self, message: str, name: str) -> Problem:
+        hint = did_you_mean(name, self.names) or delimiter_hint(self.names)
+        more = ", ..." if len(self.names) > 12 else ""
+        hint = hint or f"the columns are {', '.join(map(clipped, self.names[:12]))}{more}"
+        return errors.UNKNOWN_COLUMN(message, hint=hint)
 
     def match(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """Return the columns that match any of the patterns, in the file's order.
@@ -180,17 +179,18 @@ class Table(ABC):
             Failure: patterns that match nothing (E0411).
         """
         found = {pattern: list(filter(pattern_of(pattern).fullmatch, self.names)) for pattern in patterns}
-        idle = [pattern for pattern, names in found.items() if not names]
-        if idle:
-            raise Failure(
-                errors.UNKNOWN_COLUMN(
-                    f"no column of {self.title} matches '{pattern}'"
-                    if is_pattern(pattern)
-                    else f"there is no column '{pattern}' in {self.title}",
-                    hint=did_you_mean(pattern.strip("*"), self.names) or self._listed(),
-                ).diagnostic
-                for pattern in idle
+        idle = [
+            self._unknown(
+                f"no column of {self.title} matches '{pattern}'"
+                if is_pattern(pattern)
+                else f"there is no column '{pattern}' in {self.title}",
+                pattern.strip("*"),
             )
+            for pattern, names in found.items()
+            if not names
+        ]
+        if idle:
+            raise Failure(problem.diagnostic for problem in idle)
         chosen = {name for names in found.values() for name in names}
         return tuple(name for name in self.names if name in chosen)
 

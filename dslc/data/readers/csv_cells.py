@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import count, islice
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +16,21 @@ from dslc.data.scratch import Spool
 from dslc.data.spellings import Spelling, is_whole
 
 __all__ = [
-    "CELL", "DTYPES", "INTEGER", "NUMBER", "TEXT", "Block", "Blocks", "Codes", "beyond", "marked", "pack",
-    "together", "typed",
+    "CELL", "DTYPES", "Block", "Blocks", "Codes", "Kind", "beyond", "marked", "pack", "together", "typed",
 ]  # fmt: skip
 
 CELL = np.dtype(np.int64)
-INTEGER, NUMBER, TEXT = range(3)
-"""What the cells of a column are in a block, or in the whole file; of several, the column is the last."""
-DTYPES = {INTEGER: np.dtype(np.int64), NUMBER: np.dtype(np.float64), TEXT: np.dtype(np.int64)}
+
+
+class Kind(IntEnum):
+    """What the cells of a column are in a block, or in the whole file; of several, the column is the last."""
+
+    INTEGER = 0
+    NUMBER = 1
+    TEXT = 2
+
+
+DTYPES: Mapping[int, np.dtype[Any]] = {Kind.INTEGER: CELL, Kind.NUMBER: np.dtype(np.float64), Kind.TEXT: CELL}
 
 
 @dataclass(frozen=True)
@@ -102,24 +111,24 @@ def typed(texts: Iterable[str], spelling: Spelling) -> tuple[int, bool]:
     INTEGER: all are whole numbers in int64. NUMBER: all are numbers or missing, and the whole ones not beyond 2^53, so
     that float64 holds them. TEXT: all else.
     """
-    kind, beyond = INTEGER, False
+    kind, beyond = Kind.INTEGER, False
     for text in texts:
         value = spelling.number(text)
         if value is None or (isinstance(value, int) and not -(2**63) <= value < 2**63):
-            return TEXT, False
+            return Kind.TEXT, False
         if isinstance(value, int):
             beyond = beyond or abs(value) > EXACT
         elif is_whole(text) and value == value:  # noqa: PLR0124 - not missing: too large for any integer
-            return TEXT, False
+            return Kind.TEXT, False
         else:
-            kind = NUMBER
+            kind = Kind.NUMBER
     return together([kind], beyond), beyond
 
 
 def together(kinds: Iterable[int], beyond: bool) -> int:
     """Return the kind of a column of such parts; ``beyond``: a whole number in it is beyond 2^53."""
     kind = max(kinds)
-    return TEXT if beyond and kind == NUMBER else kind
+    return Kind.TEXT if beyond and kind == Kind.NUMBER else kind
 
 
 def pack(texts: Sequence[str], codes: Codes, spelling: Spelling) -> tuple[int, Array, bool]:
@@ -134,10 +143,10 @@ def pack(texts: Sequence[str], codes: Codes, spelling: Spelling) -> tuple[int, A
         found = _spelled(texts, spelling)
     joined = "".join(texts) if found is not None else ""
     if found is None or "_" in joined:  # 1_000 is a number to Python, but not in data
-        return TEXT, codes.of(texts), True
+        return Kind.TEXT, codes.of(texts), True
     if found.dtype == CELL:
-        return INTEGER, found, len(joined) == _characters(found)
-    return NUMBER, found, False
+        return Kind.INTEGER, found, len(joined) == _characters(found)
+    return Kind.NUMBER, found, False
 
 
 def _characters(values: Array) -> int:
@@ -185,7 +194,7 @@ def _numbers(texts: Sequence[str], spelling: Spelling) -> Array | None:
         if spelling.numbers:
             values[marked(values, spelling)] = np.nan
         large = (texts[place] for place in np.flatnonzero((values >= EXACT) | (values <= -EXACT)).tolist())
-        whole = any(is_whole(text) and typed([text], spelling) != (INTEGER, False) for text in large)
+        whole = any(is_whole(text) and typed([text], spelling) != (Kind.INTEGER, False) for text in large)
         return None if whole else values
     return None
 
@@ -206,4 +215,4 @@ def _spelled(texts: Sequence[str], spelling: Spelling) -> Array | None:
                 return None
             known[text] = value
     kind, _ = typed(known, spelling)
-    return None if kind == TEXT else np.fromiter(map(known.__getitem__, texts), DTYPES[kind], len(texts))
+    return None if kind == Kind.TEXT else np.fromiter(map(known.__getitem__, texts), DTYPES[kind], len(texts))

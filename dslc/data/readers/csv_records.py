@@ -39,15 +39,12 @@ class Lines:
 
     rows: array[int] = field(default_factory=lambda: array("q", [0]))
     ahead: array[int] = field(default_factory=lambda: array("q", [1]))
-    behind: int = 0
-    """How many lines more than rows stand before the row that was noted last."""
 
     def note(self, row: int, line: int) -> None:
         """Say where the next row begins."""
         if line - row != self.ahead[-1]:
             self.rows.append(row)
             self.ahead.append(line - row)
-            self.behind = line - row - 1
 
     def __getitem__(self, row: int) -> int:
         distance: int = self.ahead[bisect_right(self.rows, row) - 1]
@@ -200,13 +197,13 @@ class Records:
         self._fresh = []
         width, lines = len(self.names), self._reader.line_num + self._skipped - self._before
         each_has_one = lines == len(records)
-        if each_has_one and self._before - self._row == self.lines.behind and set(map(len, records)) <= {width}:
+        if each_has_one and self._before + 1 - self._row == self.lines.ahead[-1] and set(map(len, records)) <= {width}:
             block += records
             self._row += len(records)
             self._before += len(records)
             return
         for record in records:
-            if len(record) == width and self._before - self._row == self.lines.behind:
+            if len(record) == width and self._before + 1 - self._row == self.lines.ahead[-1]:
                 self._row += 1
                 block.append(record)
             else:

@@ -14,21 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from dslc.data.convert import EXACT, HANDFUL, Array, Misfits, Origin, complaint, convert, convert_texts
-from dslc.data.readers.csv_cells import (
-    CELL,
-    DTYPES,
-    INTEGER,
-    NUMBER,
-    TEXT,
-    Block,
-    Blocks,
-    Codes,
-    beyond,
-    marked,
-    pack,
-    together,
-    typed,
-)
+from dslc.data.readers.csv_cells import CELL, DTYPES, Block, Blocks, Codes, Kind, beyond, marked, pack, together, typed
 from dslc.data.readers.csv_records import Lines, Records, decodable
 from dslc.data.scratch import allocate
 from dslc.data.spellings import Spelling
@@ -43,7 +29,7 @@ from dslc.types import FLOAT64, INT64, STRING, ElementType
 __all__ = ["CsvTable", "open_csv"]
 
 CODE = re.compile(r"[+-]?0\d")
-ELEMENTS = {INTEGER: INT64, NUMBER: FLOAT64, TEXT: STRING}
+ELEMENTS: Mapping[int, ElementType] = {Kind.INTEGER: INT64, Kind.NUMBER: FLOAT64, Kind.TEXT: STRING}
 
 
 @dataclass(frozen=True)
@@ -63,8 +49,8 @@ class CsvTable(Table):
     lines: Lines
     path: Path
     source: Csv
-    missing: Mapping[str, tuple[str, ...]]
-    """Further marks for missing values, by column."""
+    missing: Mapping[str, Spelling]
+    """What cells mean in the columns that have further marks for missing values."""
 
     @property
     @override
@@ -91,7 +77,7 @@ class CsvTable(Table):
     @override
     def marking(self, missing: Mapping[str, Sequence[str]]) -> CsvTable:
         marks = {
-            self.require(name): (*self.missing.get(name, ()), *texts)
+            self.require(name): replace(self.spelling(name), missing=(*self.spelling(name).missing, *texts))
             for name, texts in missing.items()
             if not {*texts} <= {*self.source.missing}
         }
@@ -106,39 +92,34 @@ class CsvTable(Table):
 
     @override
     def spelling(self, name: str) -> Spelling:
-        return self._marking.get(name, self._spelling)
+        return self.missing.get(name, self._spelling)
 
     @cached_property
     def _spelling(self) -> Spelling:
         return Spelling.of(self.source)
 
     @cached_property
-    def _marking(self) -> dict[str, Spelling]:
-        """What cells mean in the columns that have marks of their own."""
-        return {name: Spelling.of(self.source, more) for name, more in self.missing.items()}
-
-    @cached_property
     def _kinds(self) -> Array:
         """The kind of each column of the file, (columns,)."""
         kinds: Array = np.max([block.kinds for block in self.blocks], axis=0)
-        return np.where(self.large & (kinds == NUMBER), TEXT, kinds)
+        return np.where(self.large & (kinds == Kind.NUMBER), Kind.TEXT, kinds)
 
     def _kind(self, name: str) -> int:
-        position, spelling = self._position(name), self._marking.get(name)
+        position, spelling = self._position(name), self.missing.get(name)
         if spelling is None:
             return int(self._kinds[position])
         large, kinds = False, set[int]()
         for block in self.blocks:
             kind, cells = self._cells(block, position)
-            if kind != TEXT:
+            if kind != Kind.TEXT:
                 gone = marked(cells, spelling)
-                kinds |= {NUMBER if gone.any() else kind}
-                large |= kind == INTEGER and bool(beyond(cells[~gone]).any())
-            elif TEXT not in kinds:
-                kinds.add(TEXT)
-        if TEXT in kinds:
+                kinds |= {Kind.NUMBER if gone.any() else kind}
+                large |= kind == Kind.INTEGER and bool(beyond(cells[~gone]).any())
+            elif Kind.TEXT not in kinds:
+                kinds.add(Kind.TEXT)
+        if Kind.TEXT in kinds:
             kind, more = typed(self.vocabularies[position], spelling)
-            kinds, large = kinds - {TEXT} | {kind}, large or more
+            kinds, large = kinds - {Kind.TEXT} | {kind}, large or more
         return together(kinds, large)
 
     @staticmethod
@@ -175,10 +156,10 @@ class CsvTable(Table):
         """Return some columns of a block, all of one kind, in another type, and which values do not fit it."""
         positions = [self._position(name) for name in names]
         cells = block.cells[positions].view(DTYPES[kind])
-        if kind != TEXT:
+        if kind != Kind.TEXT:
             values, unfit = convert(cells, element)
-            for row in (row for row, name in enumerate(names) if name in self._marking):
-                gone = marked(cells[row], self._marking[names[row]])
+            for row in (row for row, name in enumerate(names) if name in self.missing):
+                gone = marked(cells[row], self.missing[names[row]])
                 unfit[row] = np.where(gone, not element.is_float, unfit[row])
                 if element.is_float and gone.any():
                     values = values.copy() if values.base is not None else values
@@ -201,8 +182,8 @@ class CsvTable(Table):
         block = self.blocks[bisect_right([block.start for block in self.blocks], row) - 1]
         kind, cells = self._cells(block, position)
         cell = cells[row - block.start]
-        value: object = self.vocabularies[position][int(cell)] if kind == TEXT else cell
-        if kind != TEXT and marked(cells[row - block.start : row - block.start + 1], spelling)[0]:
+        value: object = self.vocabularies[position][int(cell)] if kind == Kind.TEXT else cell
+        if kind != Kind.TEXT and marked(cells[row - block.start : row - block.start + 1], spelling)[0]:
             value = np.float64(np.nan)
         return complaint(value, element, self.origin(row, name), spelling)
 
@@ -211,11 +192,11 @@ class CsvTable(Table):
         position, spelling = self._position(name), self.spelling(name)
         found = Codes(spelling)
         codes = allocate((self.rows,), CELL)
-        if all(block.kinds[position] == TEXT for block in self.blocks):
+        if all(block.kinds[position] == Kind.TEXT for block in self.blocks):
             vocabulary = self.vocabularies[position]
             for block in self.blocks:
                 codes[block.start : block.stop] = block.cells[position]
-            if name not in self._marking:
+            if name not in self.missing:
                 return Text(codes, vocabulary)
             new = found.of(vocabulary)
             codes[:] = new[codes]
@@ -265,7 +246,7 @@ def open_csv(path: Path, source: Csv, name: str) -> CsvTable:
                 kind, values, says_all = pack(texts, codes[position], spelling)
                 plain[position] &= says_all
                 block.kinds[position], block.cells[position] = kind, values.view(CELL)
-                large[position] |= kind == INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
+                large[position] |= kind == Kind.INTEGER and bool(values.max() > EXACT or values.min() < -EXACT)
                 new = "".join(codes[position].since(known)) if len(codes[position]) > known else ""
                 if len(found) < HANDFUL and not decodable(new):
                     found += records.undecodable(texts, records.names[position], start)

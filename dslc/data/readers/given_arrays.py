@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,18 +42,18 @@ def array_of(name: str, values: Any) -> np.ndarray:
         flat = array.reshape(-1).tolist()
         missing = [value is None or value != value or str(value) in ("<NA>", "NaT") for value in flat]  # noqa: PLR0124
         present = [value for value, gone in zip(flat, missing, strict=True) if not gone]
-        if all(isinstance(value, (bool, int, float, np.number)) for value in present) and present:
+
+        def filled(gap: Any, read: Callable[[Any], Any], kind: type) -> np.ndarray:
+            found = [gap if gone else read(value) for value, gone in zip(flat, missing, strict=True)]
+            return np.array(found, kind).reshape(array.shape)
+
+        if present and all(isinstance(value, (bool, int, float, np.number)) for value in present):
             if not all(map(_is_exact, present)) and not _all_in_int64(flat):
-                texts = ["" if gone else str(value) for value, gone in zip(flat, missing, strict=True)]
-                array = np.array(texts, np.str_).reshape(array.shape)  # as in a csv
-            elif any(missing):
-                numbers = [np.nan if gone else value for value, gone in zip(flat, missing, strict=True)]
-                array = np.array(numbers, float).reshape(array.shape)
+                array = filled("", str, np.str_)  # as in a csv
             else:
-                array = np.array(flat).reshape(array.shape)
+                array = filled(np.nan, float, float) if any(missing) else np.array(flat).reshape(array.shape)
         elif all(isinstance(value, (str, bytes)) or hasattr(value, "isoformat") for value in present):
-            texts = ["" if gone else _text(value, name) for value, gone in zip(flat, missing, strict=True)]
-            array = np.array(texts, np.str_).reshape(array.shape)
+            array = filled("", lambda value: _text(value, name), np.str_)
     if not array.ndim or not len(array):
         what = "one value, and no list of them" if not array.ndim else "no values"
         raise errors.UNSUPPORTED_ARRAY(f"column '{name}' holds {what}", hint='for example {"x": [1.5, 2.0]}')
