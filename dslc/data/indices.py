@@ -19,7 +19,7 @@ from dslc.data.batches import Dataset
 from dslc.data.checks import Where, check_range, where_in
 from dslc.data.convert import Origin
 from dslc.data.raw import RawData
-from dslc.diagnostics import Diagnostic, Diagnostics, Failure, Label, Problem
+from dslc.diagnostics import Diagnostics, Failure, Label, Problem
 from dslc.engine.evaluation import Predictor
 from dslc.engine.protocol import Engine
 from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN, WEIGHT_BELOW_0
@@ -28,6 +28,7 @@ from dslc.graph.model import save_model
 from dslc.library.operation import IndexUse
 from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
+from dslc.plan.data import FieldPlan
 from dslc.plan.indices import field_of, follows_from_examples, indexes_of, weight_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
@@ -50,17 +51,9 @@ class _Choice:
     word: str
     span: Span | None
 
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """Where it is said how many there are."""
-        return (Label(self.span, f"{self.word} {self.use.what}"),) if self.span is not None else ()
-
-    def unignored(self, values: np.ndarray) -> np.ndarray:
-        """Return values with 0, which is always in range, where they are to be ignored."""
-        return _unignored(values, self.count, self.use.ignored)
-
 
 def _unignored(values: np.ndarray, count: int, ignored: int | None) -> np.ndarray:
+    """Return values with 0, which is always in range, where they are to be ignored."""
     return values if ignored is None or 0 <= ignored < count else np.where(values == ignored, 0, values)
 
 
@@ -82,9 +75,9 @@ def check_indices(train: TrainPlan, given: Given) -> None:
     for field, choices in by_field.items():
         for choice in choices:
             _refuse_no_place(choice, field, given.contract, findings)
-        found = next(filter(None, (_outside(choice, field, given) for choice in choices)), [])
-        for finding, labels in found:
-            findings.add(Problem(finding).at(train.data.fields[field].span, *labels))
+        found = (_outside(choice, train.data.fields[field], given) for choice in choices)
+        for problem in next(filter(None, found), []):
+            findings.add(problem)
     findings.raise_errors()
     for choice in computed.values():
         _check_computed(choice, train, given)
@@ -103,18 +96,21 @@ def _choices(values: Iterable[Value]) -> list[_Choice]:
 # --- fields as they are -------------------------------------------------------------------------------
 
 
-def _outside(choice: _Choice, field: str, given: Given) -> list[tuple[Diagnostic, tuple[Label, ...]]]:
-    found: list[tuple[Diagnostic, tuple[Label, ...]]] = []
+def _outside(choice: _Choice, field: FieldPlan, given: Given) -> list[Problem]:
+    found: list[Problem] = []
+    labels = [Label(choice.span, f"{choice.word} {choice.use.what}")] if choice.span is not None else []
     for source, table in given.raw.tables.items():
-        values = given.field(source, field)
-        where = where_in(table, given.contract.columns_of(field))
+        values = given.field(source, field.name)
+        where = where_in(table, given.contract.columns_of(field.name))
+        counted = _unignored(values, choice.count, choice.use.ignored)
         try:
-            check_range(field, choice.unignored(values), 0, choice.count - 1, where)
+            check_range(field.name, counted, 0, choice.count - 1, where)
         except Failure as failure:
             from_one = values.min() == 1 and values.max() == choice.count
             hint = "indices count from 0: subtract 1 in the field" if from_one else None
             hint = hint or _hint_of_ignored(choice, values)
-            found += [(replace(finding, hint=hint or finding.hint), choice.labels) for finding in failure.diagnostics]
+            told = (Problem(replace(finding, hint=hint or finding.hint)) for finding in failure.diagnostics)
+            found += [problem.at(field.span, *labels) for problem in told]
     return found
 
 
@@ -146,7 +142,7 @@ def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
 
 def _check_computed(choice: _Choice, train: TrainPlan, given: Given) -> None:
     def is_outside(found: np.ndarray) -> np.ndarray:
-        values = choice.unignored(found)
+        values = _unignored(found, choice.count, choice.use.ignored)
         return (values < 0) | (values >= choice.count)
 
     wrong = given.first_where(is_outside, choice.value, train)
@@ -181,7 +177,8 @@ class Given:
 
         With it come the fields that the value follows from, and where the row stands.
         """
-        names = [name for name in train.data.fields if name in _keys(value)]
+        keys = {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
+        names = [name for name in train.data.fields if name in keys]
         if not names:
             return None
         predictor = Predictor(_graph(value, names, train, self.constants), self.engine)
@@ -195,10 +192,6 @@ class Given:
                 if len(wrong):
                     return names, found[tuple(wrong[0])], where(start + int(wrong[0][0]), 0)
         return None
-
-
-def _keys(value: Value) -> set[str]:
-    return {a.operation.key for a in applications_of(value) if isinstance(a.operation, Placeholder)}
 
 
 def _graph(value: Value, names: Sequence[str], train: TrainPlan, constants: FittedConstants) -> bytes:

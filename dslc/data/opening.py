@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dslc.data.paths import locate
-from dslc.data.readers.arrays import open_each, open_itself, open_npz
+from dslc.data.readers.array_files import open_npz
+from dslc.data.readers.arrays import open_each, open_itself
 from dslc.data.readers.csv_table import open_csv
 from dslc.data.scratch import make_room
 from dslc.data.table import Table

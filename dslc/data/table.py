@@ -18,7 +18,7 @@ from dslc.errors import data as errors
 from dslc.plan.columns import is_pattern, pattern_of
 from dslc.types import BOOL, STRING, ElementType
 
-__all__ = ["Table", "Text", "as_written", "chunks", "common_rows", "gaps"]
+__all__ = ["Table", "Text", "as_written", "chunks", "common_rows", "gaps", "marked"]
 
 CHUNK = 8 << 20
 """Bytes that one step of a pass over an array takes."""
@@ -47,6 +47,14 @@ def gaps(values: Array | Text) -> Array:
         return np.array([not text for text in values.vocabulary], bool)[values.codes]
     missing: Array = values == "" if values.dtype.kind in "OU" else values != values  # noqa: PLR0124 - NaN alone does
     return missing
+
+
+def marked(values: Array, spelling: Spelling) -> Array:
+    """Return which numbers are marks for a missing value."""
+    found: Array = np.zeros(values.shape, bool)
+    for number in spelling.numbers:
+        found |= values == (int(number) if float(number).is_integer() else number)
+    return found
 
 
 def as_written(table: Table, name: str) -> Array:

@@ -20,7 +20,7 @@ from dslc.diagnostics import Diagnostic, Problem
 from dslc.errors.environment import DAMAGED_CHECKPOINT, SKIPPED_CHECKPOINT
 from dslc.storage.entries import parsed, without_nan
 from dslc.storage.files import Buffer, remove_partials, write_atomically, writing
-from dslc.storage.folder import read_file
+from dslc.storage.folder import CHECKPOINT, read_file
 from dslc.storage.tensor_files import read_tensors, tensor_file
 
 __all__ = ["FORMAT", "Checkpoint", "Checkpoints", "decode", "encode", "read_checkpoint"]
@@ -31,7 +31,6 @@ KEY = "checkpoint"
 NO_HASH = b"0" * 64
 HASH = re.compile(rb'\{\\"sha256\\": \\"([0-9a-f]{64})\\"')
 BEST = "best.safetensors"
-STEP = re.compile(r"step-\d{10,}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def decode(data: bytes) -> Checkpoint:
 
     Raises:
         ValueError: the file is damaged or of another version; the message says which.
+        Problem: E0608, what its hash agrees with is no checkpoint.
     """
     if not data:
         raise ValueError("it is empty")
@@ -79,28 +79,27 @@ def decode(data: bytes) -> Checkpoint:
     if digest.hexdigest().encode() != at[1]:
         raise ValueError("its contents do not agree with their hash")
     tensors, metadata = read_tensors(data)
-    try:
-        top = parsed(metadata.get(KEY, ""), "its header", DAMAGED_CHECKPOINT)
-        version = top["format"].whole()
-        if version != FORMAT:
-            raise ValueError(f"it has format {version}, and this version of dslc reads format {FORMAT}")
-        return Checkpoint(top["step"].whole(), tensors, top["meta"].object())
-    except Problem as problem:
-        raise ValueError(problem.diagnostic.message) from None
+    top = parsed(metadata.get(KEY, ""), "its header", DAMAGED_CHECKPOINT)
+    version = top["format"].whole()
+    if version != FORMAT:
+        raise ValueError(f"it has format {version}, and this version of dslc reads format {FORMAT}")
+    return Checkpoint(top["step"].whole(), tensors, top["meta"].object())
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint in a file.
+def read_checkpoint(path: Path, check: Callable[[Checkpoint], None] | None = None) -> Checkpoint:
+    """Return the checkpoint in a file, if it passes a check, which may raise ValueError.
 
     Raises:
-        Problem: E0608, it is damaged, of another version, or can't be read.
+        Problem: E0608, it is damaged, of another version, can't be read, or does not pass.
     """
     try:
-        return decode(read_file(path.parent, path.name))
-    except Problem as problem:
-        raise DAMAGED_CHECKPOINT(f"{path} can't be used: {problem.diagnostic.message}") from None
-    except ValueError as error:
-        raise DAMAGED_CHECKPOINT(f"{path} can't be used: {error}") from error
+        found = decode(read_file(path.parent, path.name))
+        if check is not None:
+            check(found)
+        return found
+    except (Problem, ValueError) as error:
+        why = error.diagnostic.message if isinstance(error, Problem) else error
+        raise DAMAGED_CHECKPOINT(f"{path} can't be used: {why}") from error
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class Checkpoints:
 
     def _saved(self) -> list[Path]:
         """Return the files of the last few checkpoints, newest first."""
-        found = (path for path in self.folder.glob("step-*.safetensors") if STEP.fullmatch(path.name))
+        found = (path for path in self.folder.glob("step-*") if CHECKPOINT.fullmatch(path.name))
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
     @property
@@ -179,10 +178,5 @@ class Checkpoints:
         return self._checked(path) if path.exists() or path.is_symlink() else None
 
     def _checked(self, path: Path) -> Checkpoint:
-        found = read_checkpoint(path)
-        try:
-            if self.check is not None:
-                self.check(found, path.name == BEST)
-        except ValueError as error:
-            raise DAMAGED_CHECKPOINT(f"{path} can't be used: {error}") from None
-        return found
+        check = self.check
+        return read_checkpoint(path, None if check is None else lambda found: check(found, path.name == BEST))

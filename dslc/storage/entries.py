@@ -26,16 +26,13 @@ _BYTES_OF_NAMES = re.compile("[^\\0\\ud800-\\udc7f\\udd00-\\udfff]*")
 def without_nan(value: Any, *, words: bool = False) -> Any:
     """Return a value as JSON can say it: what it has no number for (NaN, infinity) as null, or in words that tell."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else _word(value) if words else None
+        word = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+        return value if math.isfinite(value) else word if words else None
     if isinstance(value, Mapping):
         return {key: without_nan(item, words=words) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [without_nan(item, words=words) for item in value]
     return value
-
-
-def _word(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 @dataclass(frozen=True)

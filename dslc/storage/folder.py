@@ -131,22 +131,20 @@ class RunFolder:
     """A folder that this process writes, and no other."""
 
     path: Path
-    device: int
-    inode: int
+    status: os.stat_result
 
     @classmethod
     def of(cls, path: Path) -> RunFolder:
         """Return a folder as it is now."""
-        status = path.stat()
-        return cls(path, status.st_dev, status.st_ino)
+        return cls(path, path.stat())
 
     def check_there(self) -> None:
         """Raise E0629 where the folder has been deleted, renamed or replaced since."""
         try:
-            now = self.path.stat()
+            is_same = os.path.samestat(self.path.stat(), self.status)
         except OSError:
             raise RUN_GONE(f"the folder {self.path} is no longer there") from None
-        if (now.st_dev, now.st_ino) != (self.device, self.inode):
+        if not is_same:
             raise RUN_GONE(f"the folder {self.path} has been replaced by another")
 
     def place(self, name: str) -> Path:

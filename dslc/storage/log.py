@@ -107,21 +107,21 @@ class Log:
         Raises:
             Problem: E0609, E0610; the code of ``mark``, it is damaged.
         """
-        due = (mark["lines"].whole(), mark["size"].whole(), mark["sha256"].text())
+        lines, size, digest = mark["lines"].whole(), mark["size"].whole(), mark["sha256"].text()
         try:
             data = read_file(self._folder, LOG)
         except Problem:
             data = b""
-        whole = data[: due[1]]
-        self._count(whole, due[0])
-        if self.mark() == dict(zip(("lines", "size", "sha256"), due, strict=True)):
+        whole = data[:size]
+        self._count(whole, lines)
+        if self.mark() == {"lines": lines, "size": size, "sha256": digest}:
             if len(data) > len(whole):
                 with writing(self.path), self.path.open("r+b") as file:
                     file.truncate(len(whole))
                     file.flush()
                     os.fsync(file.fileno())
             return None
-        return self._mended(data, due[0], history)
+        return self._mended(data, lines, history)
 
     def _mended(self, data: bytes, count: int, history: Sequence[Mapping[str, Any]]) -> Diagnostic:
         """Write the log again, of the lines that can be read and of the evaluations' records."""

@@ -20,6 +20,7 @@ NAMES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
     "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
+METADATA = "__metadata__"
 
 
 def tensor_file(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> Iterator[Any]:
@@ -29,7 +30,7 @@ def tensor_file(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] |
         tensors: the arrays by name; those that are not C-contiguous in native byte order are copied one at a time.
         metadata: texts to put into the header.
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    header: dict[str, Any] = {METADATA: dict(metadata)} if metadata else {}
     # as the package does: larger element types first, so that each tensor is aligned for its type
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
     offset = 0
@@ -45,7 +46,6 @@ def tensor_file(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] |
         yield little_endian.reshape(-1).view(np.uint8).data
 
 
-METADATA = "__metadata__"
 DTYPES = {short: name for name, short in NAMES.items()}
 """The format's words for element types that NumPy has too."""
 

@@ -10,7 +10,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -19,12 +19,14 @@ import numpy as np
 
 from dslc.data.convert import Array
 from dslc.data.readers.array_headers import Layout, read_npy_header
+from dslc.data.readers.array_table import ArrayTable
 from dslc.data.scratch import Spool
 from dslc.data.streams import Fingerprint, Stream, open_stream
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
+from dslc.library.sources.ndarrays import npz
 
-__all__ = ["read_array", "read_npz"]
+__all__ = ["open_npz", "read_array"]
 
 PIECE = 8 << 20
 MOST = 1100
@@ -48,13 +50,16 @@ def read_array(path: Path, name: str, header: Callable[[IO[bytes], str], Layout]
         return array, stream.fingerprint()
 
 
-def read_npz(path: Path, name: str) -> tuple[dict[str, Array | Problem], Fingerprint]:
+def open_npz(source: npz, found: Mapping[str, Path]) -> ArrayTable:
     """Read every array of an npz file, and compare checksums; E0404 to E0406, E0417, E0426, E0428 if that fails.
 
-    In place of an array that can be no column (E0405, E0417) there is what is to be said of it: it need not be one that
+    Of an array that can be no column (E0405, E0417) the table keeps what is to be said of it: it need not be one that
     is asked for.
     """
-    arrays: dict[str, Array | Problem] = {}
+    path, name = found[source.path], source.path
+    arrays: dict[str, Array] = {}
+    unread: dict[str, Problem] = {}
+    files: dict[str, str] = {}
     with open_stream(path, name) as stream:
         if stream.packed:
             raise errors.BROKEN(f"'{name}' is gzipped, which an npz file is not")
@@ -64,17 +69,18 @@ def read_npz(path: Path, name: str) -> tuple[dict[str, Array | Problem], Fingerp
             archive = zipfile.ZipFile(file)
             for member in archive.infolist():
                 column = member.filename.removesuffix(".npy")
-                if member.filename.endswith("/") or column in arrays:
+                if member.filename.endswith("/") or column in files:
                     raise errors.BROKEN(f"'{name}' is not an npz file: it holds a folder, or a name twice")
+                files[column] = name
                 try:
                     arrays[column] = _read_member(archive, member, f"{name}[{column!r}]")
                 except Problem as problem:
                     if problem.diagnostic.code not in (errors.UNSUPPORTED_ARRAY, errors.EMPTY):
                         raise
-                    arrays[column] = problem
-    if not arrays:
+                    unread[column] = problem
+    if not files:
         raise errors.EMPTY(f"'{name}' holds no arrays")
-    return arrays, fingerprint
+    return ArrayTable(arrays, files, {name: fingerprint}, unread=unread)
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str) -> Array:

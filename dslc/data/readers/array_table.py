@@ -14,7 +14,7 @@ from dslc.data.convert import Array, Misfits, Origin, complaint, convert, conver
 from dslc.data.scratch import allocate
 from dslc.data.spellings import PLAIN, Spelling
 from dslc.data.streams import Fingerprint
-from dslc.data.table import Table, Text, chunks, common_rows
+from dslc.data.table import Table, Text, chunks, common_rows, marked
 from dslc.diagnostics import Problem
 from dslc.errors import data as errors
 from dslc.types import FLOAT64, STRING, ElementType
@@ -63,7 +63,7 @@ class ArrayTable(Table):
     @override
     def element(self, name: str) -> ElementType:
         own = ElementType.of(self.arrays[self.require(name)].dtype)
-        return FLOAT64 if own.is_integer and self._gone(name, self.arrays[name]).any() else own
+        return FLOAT64 if own.is_integer and marked(self.arrays[name], self.spelling(name)).any() else own
 
     @override
     def origin(self, row: int, name: str) -> Origin:
@@ -92,14 +92,6 @@ class ArrayTable(Table):
     @override
     def has_codes(self, name: str) -> bool:
         return False  # an array's numbers are not spelled, and its texts are text
-
-    def _gone(self, name: str, values: Array) -> Array:
-        """Return which numbers of a column are marks for a missing value."""
-        marks = self.missing[name].numbers if name in self.missing else ()
-        gone: Array = np.zeros(values.shape, bool)
-        for mark in marks:
-            gone |= values == mark
-        return gone
 
     @override
     def read(self, name: str, element: ElementType | None = None) -> Array:
@@ -136,10 +128,9 @@ class ArrayTable(Table):
 
         for piece in chunks(array):
             part = array[piece].reshape(piece.stop - piece.start, -1)
-            found, unfit = self._numbers(part, name, element) if array.dtype.kind in "US" else convert(part, element)
-            result[piece] = found
-            gone = self._gone(name, part) if array.dtype.kind not in "US" else np.zeros(part.shape, bool)
-            if gone.any():
+            is_text = array.dtype.kind in "US"
+            result[piece], unfit = self._numbers(part, name, element) if is_text else convert(part, element)
+            if not is_text and (gone := marked(part, self.spelling(name))).any():
                 unfit = np.where(gone, not element.is_float, unfit)
                 result[piece][gone & element.is_float] = np.nan
             misfits.note(unfit, problem, piece.start)

@@ -8,26 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dslc.data.readers.array_files import read_array, read_npz
+from dslc.data.readers.array_files import read_array
 from dslc.data.readers.array_headers import read_idx_header, read_npy_header
 from dslc.data.readers.array_table import ArrayTable
 from dslc.data.readers.given_arrays import array_of
 from dslc.data.streams import open_stream
-from dslc.diagnostics import Problem
 from dslc.errors import data as errors
-from dslc.library.sources.ndarrays import idx, npy, npz
+from dslc.library.sources.ndarrays import idx, npy
 from dslc.library.sources.source import DataSource
 
-__all__ = ["open_each", "open_itself", "open_npz"]
-
-
-def open_npz(source: npz, found: Mapping[str, Path]) -> ArrayTable:
-    """Open a file of several arrays, which may be columns; found is where its path leads."""
-    arrays, fingerprint = read_npz(found[source.path], source.path)
-    readable = {column: array for column, array in arrays.items() if not isinstance(array, Problem)}
-    unread = {column: problem for column, problem in arrays.items() if isinstance(problem, Problem)}
-    files = dict.fromkeys(arrays, source.path)
-    return ArrayTable(readable, files, {source.path: fingerprint}, unread=unread)
+__all__ = ["open_each", "open_itself"]
 
 
 def open_each(source: npy | idx, found: Mapping[str, Path]) -> ArrayTable:

@@ -14,9 +14,10 @@ import numpy as np
 from dslc.data.convert import EXACT, Array
 from dslc.data.scratch import Spool
 from dslc.data.spellings import Spelling, is_whole
+from dslc.data.table import marked
 
 __all__ = [
-    "CELL", "DTYPES", "Block", "Blocks", "Codes", "Kind", "beyond", "marked", "pack", "together", "typed",
+    "CELL", "DTYPES", "Block", "Blocks", "Codes", "Kind", "beyond", "pack", "together", "typed",
 ]  # fmt: skip
 
 CELL = np.dtype(np.int64)
@@ -162,14 +163,6 @@ def beyond(values: Array) -> Array:
     """Return which numbers are beyond 2^53, where float64 does not hold every whole number."""
     found: Array = (values > EXACT) | (values < -EXACT)
     return found
-
-
-def marked(values: Array, spelling: Spelling) -> Array:
-    """Return which numbers are marks for a missing value."""
-    if values.dtype != CELL:
-        return np.isin(values, [float(number) for number in spelling.numbers])
-    whole = [int(number) for number in spelling.numbers if float(number).is_integer() and abs(number) < 2**63]
-    return np.isin(values, np.array(whole, CELL))
 
 
 def _whole(texts: Sequence[str], spelling: Spelling) -> Array | None:

@@ -14,12 +14,12 @@ import numpy as np
 from typing_extensions import override
 
 from dslc.data.convert import EXACT, HANDFUL, Array, Misfits, Origin, complaint, convert, convert_texts
-from dslc.data.readers.csv_cells import CELL, DTYPES, Block, Blocks, Codes, Kind, beyond, marked, pack, together, typed
+from dslc.data.readers.csv_cells import CELL, DTYPES, Block, Blocks, Codes, Kind, beyond, pack, together, typed
 from dslc.data.readers.csv_records import Lines, Records, decodable
 from dslc.data.scratch import allocate
 from dslc.data.spellings import Spelling
 from dslc.data.streams import Fingerprint, open_stream
-from dslc.data.table import Table, Text
+from dslc.data.table import Table, Text, marked
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.errors import data as errors
 from dslc.interpreter import nothing_collected
