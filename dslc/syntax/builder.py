@@ -134,13 +134,11 @@ class TreeBuilder(Transformer[Token, Any]):
     body_braces = _several(_Braces)
     input_plain = _named(tree.Input, 3)
     input_default = _named(tree.Input, 3, 5)
+    output_named = _named(tree.Output, 3)
 
     def output_unnamed(self, children: Children) -> tree.Output:
-        return tree.Output(_span(children), None, children[1], None, children[0].doc)
-
-    def output_named(self, children: Children) -> tree.Output:
-        keyword, name, _, value = children
-        return tree.Output(_span(children), name_of(name), value, name.span, keyword.doc)
+        span = _span(children)
+        return tree.Output(span, None, span, children[1], children[0].doc)
 
     def targets(self, children: Children) -> tuple[tree.Target, ...]:
         return tuple(_target(word) for word in children if word.type != "COMMA")
@@ -168,12 +166,10 @@ class TreeBuilder(Transformer[Token, Any]):
     # --- Data -------------------------------------------------------------------------------------
 
     def source_plain(self, children: Children) -> tree.SourceStatement:
-        return tree.SourceStatement(_span(children), None, children[1])
+        span = _span(children)
+        return tree.SourceStatement(span, None, span, children[1])
 
-    def source_named(self, children: Children) -> tree.SourceStatement:
-        _, name, _, value = children
-        return tree.SourceStatement(_span(children), name_of(name), value, name.span)
-
+    source_named = _named(tree.SourceStatement, 3)
     field = _named(tree.Field, 3, 5)
 
     def split(self, children: Children) -> tree.Split:
@@ -211,11 +207,12 @@ class TreeBuilder(Transformer[Token, Any]):
     let = _parts(tree.Let, 1, 3)
 
     def minimize_unnamed(self, children: Children) -> tree.Minimize:
-        return tree.Minimize(_span(children), None, children[1], tuple(children[2:]))
+        span = _span(children)
+        return tree.Minimize(span, None, span, children[1], tuple(children[2:]))
 
     def minimize_named(self, children: Children) -> tree.Minimize:
         name = children[1]
-        return tree.Minimize(_span(children), name_of(name), children[3], tuple(children[4:]), name.span)
+        return tree.Minimize(_span(children), name_of(name), name.span, children[3], tuple(children[4:]))
 
     def group_rest(self, children: Children) -> tree.Group:
         return tree.Group(_span(children), None, children[1])

@@ -162,14 +162,6 @@ class _Page:
         self.current = " " * indent
         self.must_break = False
 
-    @property
-    def column(self) -> int:
-        return len(self.current)
-
-    @property
-    def indent(self) -> int:
-        return len(self.current) - len(self.current.lstrip(" "))
-
     def line(self, indent: int) -> None:
         if self.current.strip():
             self.lines.append(self.current)
@@ -219,14 +211,14 @@ def _flat_group(group: _Group) -> str | None:
 
 
 def _fits(page: _Page, text: str | None, reserve: int) -> bool:
-    room = WIDTH - reserve - page.column
+    room = WIDTH - reserve - len(page.current)
     return text is not None and len(text) <= room + (not page.current.strip() and text.startswith(" "))
 
 
 def _write(page: _Page, elements: list[_Element], indent: int, reserve: int) -> None:
     """Add elements to the page, broken where they do not fit; ``reserve`` characters follow the last."""
     while elements and isinstance(elements[0], Token) and elements[0].type == "COMMENT" and not page.current.strip():
-        column = page.column
+        column = len(page.current)
         page.comment(elements[0], indent)
         page.line(column)
         elements = elements[1:]
@@ -282,7 +274,7 @@ def _write_group(page: _Page, group: _Group, indent: int, reserve: int) -> None:
     ):
         page.put(flat, group.opener.spaced, indent)
         return
-    base = page.indent
+    base = len(page.current) - len(page.current.lstrip(" "))
     page.put(str(group.opener), group.opener.spaced, indent)
     if group.head is not None:
         page.comment(group.head, base + _STEP)

@@ -109,7 +109,7 @@ class Maker:
 
     def output(self, named: bool) -> tree.Output:
         name = self.name() if named else self.maybe(self.name)
-        return tree.Output(AT, name, self.expression(), AT, self.doc())
+        return tree.Output(AT, name, AT, self.expression(), self.doc())
 
     def body_statement(self, depth: int = 2) -> Any:
         def body() -> tuple[Any, ...]:
@@ -133,7 +133,7 @@ class Maker:
 
     def data_statement(self) -> Any:
         statements: list[Callable[[], Any]] = [
-            lambda: tree.SourceStatement(AT, self.maybe(self.name), self.call(2)),
+            lambda: tree.SourceStatement(AT, self.maybe(self.name), AT, self.call(2)),
             lambda: tree.Field(AT, self.name(), AT, self.type(), self.expression(), self.doc()),
             lambda: tree.Split(AT, self.entries()),
             lambda: tree.Augment(AT, self.some(self.target, 1), self.expression()),
@@ -158,7 +158,7 @@ class Maker:
             lambda: valued(AT, self.expression()),
             lambda: tree.Let(AT, self.some(self.target, 1), self.expression()),
             lambda: tree.Load(AT, self.string(), self.maybe(self.paths), self.maybe(self.paths) or ()),
-            lambda: tree.Minimize(AT, self.maybe(self.name), self.expression(), self.some(self.group, 1), AT),
+            lambda: tree.Minimize(AT, self.maybe(self.name), AT, self.expression(), self.some(self.group, 1)),
             lambda: self.output(named=True),
             lambda: tree.Batch(AT, self.expression(), self.maybe(self.entries) or ()),
             lambda: tree.Keep(AT, self.one(["best", "lowest", "highest"]), self.expression()),

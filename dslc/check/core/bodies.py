@@ -183,16 +183,16 @@ class Body:
             raise objectives.NAME_CLASH(
                 f"the output '{s.name}' is named like an input of {node.name}",
                 hint=f"choose another name for the output: 'predicted_{s.name}', say",
-            ).at(s.name_span or s.span, Label(twin.name_span, "the input"))
+            ).at(s.name_span, Label(twin.name_span, "the input"))
         if s.name in self.outputs:
             what = f"the output '{s.name}' is" if s.name else "the unnamed output is"
             hint = None if s.name else "name the outputs: output a = ..., output b = ..."
             first = self.output_spans.get(s.name)
             if first == s.span:
                 hint = "bind a name in the loop, and put that out behind it"
-                raise names.DUPLICATE(f"{what} given in each turn of the loop", hint=hint).at(s.name_span or s.span)
+                raise names.DUPLICATE(f"{what} given in each turn of the loop", hint=hint).at(s.name_span)
             labels = [] if first is None else [Label(first, "first given here")]
-            raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span or s.span)
+            raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span)
         if self.outputs and (s.name is None) != (None in self.outputs):
             raise names.MISPLACED_STATEMENT(
                 "an unnamed output is the only one of its block", hint="name the outputs"

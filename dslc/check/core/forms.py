@@ -35,6 +35,6 @@ def bound_in(body: Sequence[tree.BodyStatement]) -> dict[str, Span]:
                     found.setdefault(target.name, target.span)
             case tree.Input(name=name, name_span=span) | tree.ParameterDeclaration(name=name, name_span=span):
                 found.setdefault(name, span)
-            case tree.Output(name=str() as name, name_span=Span() as span):
+            case tree.Output(name=str() as name, name_span=span):
                 found.setdefault(name, span)
     return found

@@ -68,7 +68,7 @@ def doubts_in_body(block: tree.Block, outer: Iterable[str]) -> Iterator[Doubt]:
         yield from _uses(name, own.span, (u for u in uses if not own.start <= u.span.start < own.end))
     for name, output in outputs.items():
         behind = (use for use in uses if use.span.start >= output.span.end)
-        yield from _uses(str(name), output.name_span or output.span, behind)
+        yield from _uses(str(name), output.name_span, behind)
 
 
 def doubts_in_train(

@@ -115,7 +115,7 @@ class _DataChecker:
             what = f"a source named '{s.name}'" if s.name else "an unnamed source"
             raise names.DUPLICATE(
                 f"there is {what} already", hint="name the sources: source train = ..., source test = ..."
-            ).at(s.name_span or s.span, Label(self.source_spans[s.name], "the first one"))
+            ).at(s.name_span, Label(self.source_spans[s.name], "the first one"))
         if self.sources and (s.name is None or None in self.sources):
             raise names.MISPLACED_STATEMENT(
                 "an unnamed source is the only one", hint="name both: source train = ..., source test = ..."

@@ -45,7 +45,7 @@ def objective_of(train: TrainEvaluation, m: tree.Minimize, value: Any) -> Object
         if first is not m:
             message = f"there are two objectives '{m.name}'"
             problem = names.DUPLICATE(message, hint="choose another name for one of them")
-            train.report(problem, m.name_span or m.span, Label(first.name_span or first.span, "the first one"))
+            train.report(problem, m.name_span, Label(first.name_span, "the first one"))
             return None
     value = train.as_tensor(value, m.value.span, "an objective")
     optimizers = [optimizer_of(train, group) for group in m.groups]

@@ -45,7 +45,7 @@ def outputs_of(train: TrainEvaluation) -> Mapping[str, Value] | None:
         if s.name in found:
             first = next(o for o in statements if o.name == s.name)
             problem = names.DUPLICATE(f"the output '{s.name}' is given twice")
-            train.report(problem, s.name_span or s.span, Label(first.name_span or first.span, "first given here"))
+            train.report(problem, s.name_span, Label(first.name_span, "first given here"))
             continue
         value = train.figure(s.name, s.value, training=False, what="an output")
         if value is not POISON:
@@ -96,7 +96,7 @@ def check_names(train: TrainEvaluation, models: Models) -> None:
     _check_fields(train)
     for name, values in models.items():
         body = train.node.body if name is None else train.networks[name].declaration.node.body
-        spans = {s.name: s.name_span or s.span for s in tree.flat(body) if isinstance(s, tree.Output)}
+        spans = {s.name: s.name_span for s in tree.flat(body) if isinstance(s, tree.Output)}
         if name is not None:
             _check_network(train, values, spans)
         _check_model(train, values, spans)
@@ -175,14 +175,13 @@ def _check_model(train: TrainEvaluation, outputs: Mapping[str, Value], spans: Ma
         train.report(objectives.NAME_CLASH(message, hint=hint), spans.get(SEED) if what == "output" else inputs[SEED])
 
 
-def _check_files(train: TrainEvaluation, named: Iterable[tuple[str, Span | None]], what: str, file: str) -> None:
+def _check_files(train: TrainEvaluation, named: Iterable[tuple[str, Span]], what: str, file: str) -> None:
     """Some systems take file names that differ in case, or in how an accent is encoded, for one."""
-    seen: dict[str, tuple[str, Span | None]] = {}
+    seen: dict[str, tuple[str, Span]] = {}
     for name, span in named:
         other, place = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), (name, span))
         if other != name:
             files = f"{file.format(other)} and {file.format(name)}, which are one file on some systems"
             message = f"the {what} '{other}' and '{name}' would have the files {files}"
             hint = "let their names differ in more than capitals and the encoding of accents"
-            labels = [Label(place, "the other one")] if place else []
-            train.report(objectives.NAME_CLASH(message, hint=hint, labels=labels), span)
+            train.report(objectives.NAME_CLASH(message, hint=hint), span, Label(place, "the other one"))

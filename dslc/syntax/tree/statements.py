@@ -22,11 +22,11 @@ class Input(Named):
 
 @dataclass(frozen=True)
 class Output(Node):
-    """``output name = value``; ``name`` is None for ``output value``."""
+    """``output name = value``; for ``output value``, ``name`` is None and ``name_span`` all of it."""
 
     name: str | None
+    name_span: Span = field(compare=False, repr=False)
     value: Expression
-    name_span: Span | None = field(default=None, compare=False, repr=False)
     doc: str | None = None
 
 
@@ -84,8 +84,8 @@ class SourceStatement(Node):
     """``source csv("a.csv")``, or ``source train = csv("a.csv")`` for a ready-made split."""
 
     name: str | None
+    name_span: Span = field(compare=False, repr=False)
     value: Call
-    name_span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -158,9 +158,9 @@ class Group(Node):
 @dataclass(frozen=True)
 class Minimize(Node):
     name: str | None
+    name_span: Span = field(compare=False, repr=False)
     value: Expression
     groups: tuple[Group, ...]
-    name_span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
