@@ -19,7 +19,7 @@ from dslc.errors import data as errors
 from dslc.library.sources.csv import csv
 from dslc.library.sources.ndarrays import idx, npy, npz
 from dslc.library.sources.source import DataSource, require_available
-from dslc.library.word import SOURCES, describe
+from dslc.library.word import SOURCES
 
 __all__ = ["STANDARD_INPUT", "open_inputs", "open_table"]
 
@@ -106,7 +106,7 @@ def _kind(path: Path, source: DataSource | None) -> type[Any]:
 
 def _with_path(kind: type[Any], source: DataSource | None, path: str) -> Any:
     """Return a source of one file, with the options of another one of its kind."""
-    options = {**describe(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
+    options = {**vars(source), "path": path} if source is not None and isinstance(source, kind) else {"path": path}
     return kind(**kind.options_for(_plain(path), options))
 
 

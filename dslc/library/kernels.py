@@ -16,7 +16,7 @@ def need_kernels(operation: Operation, *operands: TensorType) -> None:
     Raises:
         Problem: E0556.
     """
-    for operator in operation.operators():
+    for operator in operation.operators:
         for operand in operands:
             if CPU.lacks(operator, operand.element):
                 raise NO_KERNEL(

@@ -47,7 +47,6 @@ __all__ = [
     "layer",
     "operands_of",
     "option",
-    "symbol_of",
     "word_of_symbol",
 ]
 
@@ -177,6 +176,8 @@ class Operation(Word):
     """The option, a list, that takes all further arguments given by position: ``Reshape(1, 8, 8)``."""
     keywords: ClassVar[str | None] = None
     """The option that takes keyword arguments of any name, as pairs: ``rearrange(x, "(h d) -> h d", h = 4)``."""
+    symbol: ClassVar[str | None] = None
+    """The operator that means it: ``+``, ``and``; see :func:`word_of_symbol`."""
     random: ClassVar[bool] = False
     """Whether it may draw random numbers, see :meth:`draws`."""
     differentiable: ClassVar[bool] = True
@@ -208,6 +209,8 @@ class Operation(Word):
     wraps_exactly: ClassVar[bool] = False
     """Whether a whole number that it computes is exact, but for whole turns where it leaves its type."""
 
+    operators: ClassVar[Sequence[str]] = ()
+    """Those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
     formula: ClassVar[Callable[..., Any]]
     """What computes it, where that takes nothing but the operands; else :meth:`emit` says how."""
 
@@ -252,10 +255,6 @@ class Operation(Word):
         """Return the least and the greatest number, given those of operands of whole numbers; None: not known."""
         return None
 
-    def operators(self) -> Sequence[str]:
-        """Return those of its ONNX operators that not every runtime has for its types, see :mod:`.kernels`."""
-        return ()
-
     def sample(self, *operands: TensorType) -> Dimension | None:
         """Return how many values each variance is taken of in training; None where none is taken."""
         return None
@@ -290,8 +289,6 @@ class Layer(Operation):
 class Function(Operation):
     """An operation of tensors that owns nothing."""
 
-    symbol: ClassVar[str | None] = None
-    """The operator that means it: ``+``, ``and``; see :func:`word_of_symbol`."""
     spreads: ClassVar[tuple[int, ...]] = ()
     """The operands in whose place a number stands for a tensor of it, of the shape of the first one."""
     of_networks: ClassVar[bool] = False
@@ -327,11 +324,6 @@ def operands_of(word: type[Any]) -> tuple[OperandSpec, ...]:
     """Return the operands of an operation, read off the signature of its ``type`` method."""
     parameters = list(inspect.signature(word.type).parameters.values())[1:]
     return tuple(OperandSpec(p.name, p.default is p.empty, p.kind is p.VAR_POSITIONAL) for p in parameters)
-
-
-def symbol_of(operation: Operation) -> str | None:
-    """Return the operator that means an operation, if one does."""
-    return operation.symbol if isinstance(operation, Function) else None
 
 
 def word_of_symbol(symbol: str, operands: int) -> type[Function]:

@@ -225,8 +225,3 @@ def word_decorator(family: str, registry: dict[str, type[Any]], *more: dict[str,
         return word  # type: ignore[no-any-return]
 
     return decorate
-
-
-def describe(word: Word) -> Mapping[str, Any]:
-    """Return every option of a word with its value, defaults included."""
-    return {o.name: getattr(word, o.name) for o in options_of(type(word))}

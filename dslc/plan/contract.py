@@ -12,7 +12,7 @@ from typing import Any
 
 from dslc.diagnostics import Problem
 from dslc.library.sources.source import TRUTH, DataSource
-from dslc.library.word import SOURCES, describe
+from dslc.library.word import SOURCES
 from dslc.plan.coding import read_word
 from dslc.plan.columns import Form
 from dslc.types import ElementType
@@ -234,7 +234,7 @@ class Contract:
 
 def source_options(source: DataSource) -> tuple[str, dict[str, Any]]:
     """Return a source's kind, and its options without the paths."""
-    options = dict(describe(source))
+    options = dict(vars(source))
     if type(source).keywords:
         return source.name, {"columns": [column for column, _ in options["files"]]}
     return source.name, {name: list(v) if isinstance(v, tuple) else v for name, v in options.items() if name != "path"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from dslc.library.operation import symbol_of
 from dslc.library.statistic import EXAMPLES, SUM, Statistic
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of
@@ -69,7 +68,7 @@ def terms_of(objective: Value) -> Terms | None:
     while open_:
         addend = open_.pop()
         application = addend.value.application
-        symbol, operands = symbol_of(application.operation), application.operands
+        symbol, operands = application.operation.symbol, application.operands
         if application not in finished:
             rest.append(addend)
         elif (site := _only_site(application, sites, finished)) is not None:

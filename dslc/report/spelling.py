@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dslc.library.schedules.chains import Chain
-from dslc.library.word import Word, describe
+from dslc.library.word import Word
 
 __all__ = ["spelled"]
 
@@ -15,7 +15,7 @@ def spelled(value: Any) -> str:
     if isinstance(value, Chain):
         return f"{spelled(value.before)} then {spelled(value.after)}"
     if isinstance(value, Word):
-        options = ", ".join(f"{name} = {spelled(option)}" for name, option in describe(value).items())
+        options = ", ".join(f"{name} = {spelled(option)}" for name, option in vars(value).items())
         return f"{value.name}({options})" if options else value.name
     if value is None:
         return "none"

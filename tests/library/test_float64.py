@@ -31,7 +31,7 @@ def wide(array: np.ndarray) -> np.ndarray:
 
 
 WORDS = stored_results("words64")
-IN_FLOAT64 = [row for row in FLOATS if not any(CPU.lacks(o, FLOAT64) for o in instance_of(row).operators())]
+IN_FLOAT64 = [row for row in FLOATS if not any(CPU.lacks(o, FLOAT64) for o in instance_of(row).operators)]
 """The others are refused, see test_kernels.py."""
 
 

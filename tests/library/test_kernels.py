@@ -66,7 +66,7 @@ def computed(row: Row, word: Operation, element: ElementType) -> dict[str, np.nd
 def test_other_types_give_float32s_results_or_are_refused(row: Row, element: ElementType) -> None:
     word = instance_of(row)
     types = [t.with_element(element) if t.element.is_float else t for t in types_of(row.draw()[0], symbolic=False)]
-    if any(CPU.lacks(operator, element) for operator in word.operators()):
+    if any(CPU.lacks(operator, element) for operator in word.operators):
         with pytest.raises(Problem, match="E0556"):
             need_kernels(word, *types)
         with pytest.raises(Exception, match="Could not find an implementation"):  # the table lists nothing that runs
@@ -81,4 +81,4 @@ def test_other_types_give_float32s_results_or_are_refused(row: Row, element: Ele
 
 def test_every_operator_of_a_word_is_in_the_table() -> None:
     words = [instance_of(row) for row in ROWS if row.word in {**LAYERS, **FUNCTIONS}]
-    assert {operator for word in words for operator in word.operators()} <= set(CPU.missing)
+    assert {operator for word in words for operator in word.operators} <= set(CPU.missing)

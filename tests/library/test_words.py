@@ -27,7 +27,6 @@ from dslc.library.word import (
     REQUIRED,
     SCHEDULES,
     SOURCES,
-    describe,
     options_of,
 )
 from dslc.source import Source, Span
@@ -155,7 +154,3 @@ def test_every_word_is_documented() -> None:
     for word in {**LAYERS, **FUNCTIONS}.values():
         assert word.doc(), word.name
         assert all(option.doc for option in options_of(word)), word.name
-
-
-def test_describe_spells_out_the_defaults() -> None:
-    assert describe(LAYERS["MaxPool"](size=2)) == {"size": 2, "stride": None, "padding": "valid"}

@@ -14,7 +14,6 @@ import numpy as np
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.data.widening import Divisor
 from dslc.diagnostics import Problem
-from dslc.library.operation import symbol_of
 from dslc.plan.data import Unsound
 from dslc.plan.examples import BATCH
 from dslc.plan.values import Application, Literal, Value
@@ -146,7 +145,7 @@ def _wraps(follower: _Follower, application: Application) -> Value | None:
         float(low - 1) if element is not INT64 else float(low), FLOAT64, follower.span
     ))  # fmt: skip
     found = follower.call("logical_or", above, below)
-    if symbol_of(operation) == "**":  # of a negative exponent, a fraction
+    if operation.symbol == "**":  # of a negative exponent, a fraction
         exponent = application.operands[1]
         bounds = follower.range(exponent)
         if bounds is None or bounds[0] < 0:

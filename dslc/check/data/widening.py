@@ -12,7 +12,7 @@ from dslc import graph as g
 from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Problem
 from dslc.dimensions import Undecided
-from dslc.library.operation import Context, Operation, symbol_of
+from dslc.library.operation import Context, Operation
 from dslc.plan.values import Literal, Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT32, FLOAT64, INT64, STRING, BroadcastError, TensorType
@@ -119,7 +119,7 @@ def in_single_precision(elaboration: Elaboration, value: Value, span: Span) -> V
     if column is not None:
         return elaboration.call("cast", [column], span, element=FLOAT32)
     application = value.application
-    if symbol_of(application.operation) not in _ROUNDED_ONCE or len(application.operands) != 2:
+    if application.operation.symbol not in _ROUNDED_ONCE or len(application.operands) != 2:
         return value
     narrow = [_narrow(elaboration, operand, span) for operand in application.operands]
     found = [operand for operand in narrow if operand is not None]

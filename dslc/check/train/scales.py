@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dslc.diagnostics import Diagnostics, Label
 from dslc.errors import losses as errors
-from dslc.library.operation import Scale, symbol_of
+from dslc.library.operation import Scale
 from dslc.library.statistic import Statistic
 from dslc.plan.measures import applications_of
 from dslc.plan.values import Application, Literal, Value
@@ -107,7 +107,7 @@ def flow_of(value: Value) -> Flow | None:
 
 def _arithmetic(application: Application) -> tuple[Value, float, float] | None:
     """Return the operand of arithmetic with one number, and what that makes of it: times a number, plus a number."""
-    symbol, operands = symbol_of(application.operation), application.operands
+    symbol, operands = application.operation.symbol, application.operands
     if (symbol, len(operands)) == ("-", 1):
         return operands[0], -1.0, 0.0
     if symbol not in ("+", "-", "*", "/") or len(operands) != 2:

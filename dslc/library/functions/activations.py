@@ -85,6 +85,7 @@ class Gelu(Activation):
         choices=("none", "tanh"),
     )
 
+    @property
     def operators(self) -> Sequence[str]:
         return () if self.approximate == "tanh" else ("Erf",)
 

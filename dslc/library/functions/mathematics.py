@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from dslc import graph as g
 from dslc.dimensions import Undecided
@@ -66,10 +65,8 @@ class cos(_Real):
 class erf(_Real):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
 
+    operators = ("Erf",)
     formula, of_numbers = lambda x: g.erf(x), math.erf
-
-    def operators(self) -> Sequence[str]:
-        return ("Erf",)
 
 
 @function

@@ -84,6 +84,7 @@ class Conv(Layer):
         "convolution": "and takes its rank from what flows in",
         "conv": "and takes its rank and the channels of its input from what flows in",
     }
+    operators = ("Conv",)
     channels: Dimension = option("Channels of the result.", minimum=1)
     kernel: Sizes = option("Size of the window: a number, or one for each axis.", minimum=1)
     stride: Sizes = option("Step of the window.", default=1, minimum=1)
@@ -119,9 +120,6 @@ class Conv(Layer):
 
     def joined_axes(self, x: TensorType) -> Sequence[int]:
         return range(2, x.rank)
-
-    def operators(self) -> Sequence[str]:
-        return ("Conv",)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         window = self._window(x.type)
@@ -187,10 +185,8 @@ class AveragePool(_Pool):
     """The mean of each window, channel by channel: [N, C, *spatial] to [N, C, *smaller]."""
 
     aliases = {"avgpool": "", "averagepooling": ""}
+    operators = ("AveragePool",)
     count_include_pad: bool = option("Does padding count, as zeros?", default=True)
-
-    def operators(self) -> Sequence[str]:
-        return ("AveragePool",)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
         window = self._window(x.type)
