@@ -319,6 +319,7 @@ What is meant for people goes to standard error, so standard output holds result
 | 4 | the run failed |
 | 70 | dslc has made a mistake |
 | 130 | interrupted |
+| 141 | whoever read the output has gone, as `head` does |
 
 ## Environment
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dslc.diagnostics import Diagnostic, Problem
-from dslc.engine.engines import choose_engine, known_providers
+from dslc.engine.engines import choose_engine
 from dslc.engine.environment import environment, environment_changes
 from dslc.run.run_reader import RunReader
 from dslc.storage.folder import read_manifest
@@ -27,41 +27,34 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
     """
     problems: list[dict[str, str | None]] = []
 
-    def note(finding: Diagnostic) -> None:
-        problems.append({"code": finding.code.id, "message": finding.message, "hint": finding.hint})
+    def note(message: str, hint: str | None = None, code: str | None = None) -> None:
+        problems.append({"code": code, "message": message, "hint": hint})
 
-    found = environment()
-    found.pop("provider")
+    def note_finding(finding: Diagnostic) -> None:
+        note(finding.message, finding.hint, finding.code.id)
+
+    found = {name: value for name, value in environment().items() if name not in ("provider", "halves")}
     found["matplotlib"] = _version("matplotlib")
     working: list[str] = []
-    try:
-        for provider in known_providers():
-            try:
-                working.append(choose_engine(provider).provider)
-            except Problem as problem:
-                note(problem.diagnostic)
-    except Problem as problem:
-        note(problem.diagnostic)
+    for provider in found["providers"] or (None,):
+        try:
+            working.append(choose_engine(provider).provider)
+        except Problem as problem:
+            note_finding(problem.diagnostic)
     found["working_providers"] = working
     if found["matplotlib"] is None:
-        problems.append({
-            "code": None, "message": "matplotlib is not installed, so training draws no curves.png",
-            "hint": 'pip install "dslc[plot]"',
-        })  # fmt: skip
+        note("matplotlib is not installed, so training draws no curves.png", 'pip install "dslc[plot]"')
     if folder is not None:
         manifest = read_manifest(folder)
         found["run"] = {key: manifest.environment.get(key) for key in ("provider", "threads")}
         if working:
-            for warning in environment_changes(manifest.environment, environment(choose_engine())):
-                note(warning)
             reader = RunReader(folder, manifest)
             engine = choose_engine(bounded=not reader.is_home)
-            graphs = {name: engine.load(reader.model(name)) for name in manifest.graphs}
-            found["fallbacks"] = [name for name, graph in graphs.items() if graph.falls_back()]
-            problems += [
-                {"code": None, "message": f"a part of {name} runs on the processor, not on {working[0]}", "hint": None}
-                for name in found["fallbacks"]
-            ]
+            for warning in environment_changes(manifest.environment, environment(engine)):
+                note_finding(warning)
+            found["fallbacks"] = [name for name in manifest.graphs if engine.load(reader.model(name)).falls_back()]
+            for name in found["fallbacks"]:
+                note(f"a part of {name} runs on the processor, not on {engine.provider}")
     found["problems"] = problems
     return found
 

@@ -39,6 +39,7 @@ def test_doctor_says_what_is_there(dslc: Dslc) -> None:
     found = dslc("doctor", "--json").json
     assert found["onnxruntime"]
     assert "cpu" in found["working_providers"]
+    assert not {"provider", "halves"} & found.keys()  # of an engine, and none is asked for
     assert dslc("doctor").code == 0
 
 
