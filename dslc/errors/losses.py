@@ -9,25 +9,20 @@ def _model(output: str, *inputs: str) -> str:
     return "".join(["model M {\n", *(f"  input  {i}\n" for i in inputs), f"  output y = {output}\n}}"])
 
 
-def _train(minimize: str, *more: str, model: str = "x -> Dense(2)") -> str:
-    body = "".join(f"  {statement}\n" for statement in ("data d", f"minimize {minimize}", *more, "steps 100"))
-    return f"{_model(model, 'x: float32[N, 4]')}\n{_DATA}\ntrain t {{\n{body}}}"
-
-
-def _train_with(loss: str, x: str, t: str, more: str = "") -> str:
-    fields = f'  field  x: {x} = columns("x*")\n  field  t: {t} = columns("t*")'
-    data = f'data d {{\n  source csv("d.csv")\n{fields}\n}}'
-    model = f"model M {{\n  input  x: {x.replace('[', '[N, ')}\n  output y = x -> Dense(5)\n}}"
-    body = f"  data d\n  let y = M(x)\n  minimize {loss} using Adam\n{more and f'  {more}'}{chr(10) if more else ''}"
-    return f"{data}\n{model}\ntrain t {{\n{body}  steps 100\n}}"
-
-
-_DATA = """data d {
+def _train(
+    minimize: str, *more: str, model: str = "x -> Dense(2)", x: str = "float32[4]", t: str = "float32[2]"
+) -> str:
+    statements = "\n  ".join(("data d", f"minimize {minimize}", *more, "steps 100"))
+    return f"""{_model(model, "x: " + x.replace("[", "[N, "))}
+data d {{
   source csv("d.csv")
-  field  x: float32[4] = columns("x*")
-  field  t: float32[2] = columns("t*")
+  field  x: {x} = columns("x*")
+  field  t: {t} = columns("t*")
   field  label: int64 = column("label")
-}"""
+}}
+train t {{
+  {statements}
+}}"""
 
 
 SHAPES_DIFFER = register(
@@ -160,8 +155,10 @@ CLASSES_ON_AXIS_1 = register(
     "Classes are on axis 1 of the logits, as in PyTorch, unless 'axis' says otherwise. Where other axes happen to be as "
     "long, a target can't tell whether they are on the last axis, which many networks of sequences return. Nothing is "
     "wrong if they are on axis 1; say so, and nobody has to wonder.",
-    wrong=_train_with("cross_entropy(y, t)", "float32[5, 5]", "int64[5]"),
-    right=_train_with("cross_entropy(y, t, axis = -1)", "float32[5, 5]", "int64[5]"),
+    wrong=_train("cross_entropy(M(x), t) using Adam", model="x -> Dense(5)", x="float32[5, 5]", t="int64[5]"),
+    right=_train(
+        "cross_entropy(M(x), t, axis = -1) using Adam", model="x -> Dense(5)", x="float32[5, 5]", t="int64[5]"
+    ),
 )
 CLASSES_AS_LABELS = register(
     "W0541",
@@ -170,6 +167,6 @@ CLASSES_AS_LABELS = register(
     "take logits and targets of one shape as labels, each of which an example has or not, whatever the others. Measured "
     "so, a classifier looks better than it is, since most labels are absent. The class that is right is "
     "'argmax(target, axis = 1)'; for labels the loss is 'binary_cross_entropy'.",
-    wrong=_train_with("cross_entropy(y, t)", "float32[5]", "float32[5]", "metric a = accuracy(y, t)"),
-    right=_train_with("cross_entropy(y, t)", "float32[5]", "float32[5]", "metric a = accuracy(y, argmax(t, axis = 1))"),
+    wrong=_train("cross_entropy(M(x), t) using Adam", "metric a = accuracy(M(x), t)"),
+    right=_train("cross_entropy(M(x), t) using Adam", "metric a = accuracy(M(x), argmax(t, axis = 1))"),
 )
