@@ -31,7 +31,8 @@ class Conversion:
     inputs: tuple[str, ...]
     """The columns that it is made of, as the fields graph calls them."""
     span: Span | None = None
-    _misfits: Misfits = field(default_factory=Misfits)
+    misfits: Misfits = field(default_factory=Misfits)
+    """Values that are missing (E0415), infinite (E0423) or no numbers (E0461), or do not fit the type."""
     _rounded: list[tuple[Array, Array]] = field(default_factory=list)
     """Distinct whole numbers that the type does not hold, and what they became, of each piece."""
     _first: tuple[Any, Any, Origin] | None = None
@@ -54,13 +55,13 @@ class Conversion:
                 of_row = [of_all[row - start] for of_all in read]
                 return self._not_finite(values[row - start, element], self.where(row, element), of_row)
 
-            self._misfits.note(~np.isfinite(values), problem, start)
+            self.misfits.note(~np.isfinite(values), problem, start)
         result, unfit = convert(exact, self.element)
         if self.element.numpy == exact.dtype:
             return exact
         if values.dtype.kind == "f":
             unfit = unfit & np.isfinite(exact)
-        self._misfits.note(
+        self.misfits.note(
             unfit, lambda row, e: complaint(values[row - start, e], self.element, self.where(row, e)), start
         )
         if self.element.is_float and values.dtype.kind in "iuf":
@@ -101,14 +102,6 @@ class Conversion:
             self._first = (exact[row, element], result[row, element], self.where(start + row, element))
         distinct, places = np.unique(exact[changed], return_index=True)
         self._rounded.append((distinct, result[changed][places]))
-
-    def raise_misfits(self) -> None:
-        """Refuse values that are missing, infinite or do not fit.
-
-        Raises:
-            Failure: E0412 to E0415, E0423, the first few with their places.
-        """
-        self._misfits.raise_any()
 
     def rounded(self) -> list[Diagnostic]:
         """Return a warning of whole numbers that were rounded, if any were.

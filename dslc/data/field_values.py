@@ -65,7 +65,7 @@ def computed_fields(
         name, array, shape = conversion.name, found[output], conversion.shape
         with placed(conversion.span):
             check_sound(name, found, conversion.where)
-            conversion.raise_misfits()
+            conversion.misfits.raise_any()
             if warnings is not None:
                 warnings += conversion.rounded()
         if prod(array.shape[1:]) != prod(shape):

@@ -101,10 +101,12 @@ def read_raw(data: DataPlan, folders: Sequence[Path]) -> RawData:
         with _gathered(findings, data.source_spans[name]):
             tables[name] = open_table(source, folders)
             sources.update(tables[name].fingerprints)
-    _raise(findings)
+    if findings:
+        raise Failure(dict.fromkeys(findings))
     train = None if None in tables else "train"
     columns = _columns(data, tables, train, findings)
-    _raise(findings)
+    if findings:
+        raise Failure(dict.fromkeys(findings))
     needed = list(dict.fromkeys(name for names in columns.values() for name in names))
     marks = _marks(data, columns)
     of_training = marks_of(data.sources[train])
@@ -130,11 +132,6 @@ def _gathered(findings: list[Diagnostic], span: Span | None) -> Iterator[None]:
         yield
     except (Problem, Failure) as error:
         findings.extend(Problem(found).at(span).diagnostic for found in error.diagnostics)
-
-
-def _raise(findings: Sequence[Diagnostic]) -> None:
-    if findings:
-        raise Failure(dict.fromkeys(findings))
 
 
 def _columns(

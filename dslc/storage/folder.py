@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from dslc.diagnostics import Problem
 from dslc.errors.environment import NO_RUN, RUN_BUSY, RUN_EXISTS
@@ -88,17 +89,13 @@ def read_file(folder: Path, name: str, due: Fingerprint | None = None) -> bytes:
     Raises:
         Problem: E0626, it is missing or damaged, or no plain file.
     """
-    path = inner_file(folder, name)
-    try:
-        with path.open("rb") as file:
-            if due is not None and os.fstat(file.fileno()).st_size != due.size:
-                raise DAMAGED_FILE(f"{path} is damaged: it has {os.fstat(file.fileno()).st_size:,} bytes, and the run "
-                                   f"wrote {due.size:,}")  # fmt: skip
-            data = file.read()
-    except OSError as error:
-        raise DAMAGED_FILE(f"{path} cannot be read: {error.strerror or error}") from None
+    with _opened(folder, name) as file:
+        size = os.fstat(file.fileno()).st_size
+        if due is not None and size != due.size:
+            raise DAMAGED_FILE(f"{folder / name} is damaged: it has {size:,} bytes, and the run wrote {due.size:,}")
+        data = file.read()
     if due is not None and fingerprint_of([data]) != due:
-        raise DAMAGED_FILE(f"{path} is damaged: it does not hold what the run wrote")
+        raise DAMAGED_FILE(f"{folder / name} is damaged: it does not hold what the run wrote")
     return data
 
 
@@ -108,10 +105,16 @@ def fingerprint_in(folder: Path, name: str) -> Fingerprint:
     Raises:
         Problem: E0626, it is missing, or no plain file.
     """
+    with _opened(folder, name) as file:
+        return fingerprint_of(iter(lambda: file.read(PIECE), b""))
+
+
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[IO[bytes]]:
     path = inner_file(folder, name)
     try:
         with path.open("rb") as file:
-            return fingerprint_of(iter(lambda: file.read(PIECE), b""))
+            yield file
     except OSError as error:
         raise DAMAGED_FILE(f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -163,15 +166,13 @@ class RunFolder:
                 raise NOT_OURS(f"{path} is no folder of its own, and files are to be written into it")
         return path / name.rpartition("/")[2]
 
-    def write(self, name: str, *pieces: Buffer) -> Path:
+    def write(self, name: str, *pieces: Buffer) -> None:
         """Write a file by its path in the folder.
 
         Raises:
             Problem: E0609, E0610, E0624, E0629.
         """
-        path = self.place(name)
-        write_atomically(path, *pieces)
-        return path
+        write_atomically(self.place(name), *pieces)
 
     def check_free(self, names: Iterable[str], manifest: Manifest | None = None) -> None:
         """Refuse names of files that exist and that, as far as the folder's manifest says, dslc did not write.

@@ -90,7 +90,7 @@ def test_statistics_leave_missing_values_out(findings: Findings) -> None:
 def finite(values: np.ndarray) -> None:
     conversion = Conversion("x", FLOAT32, (2,), where, ("a",))
     conversion.convert(values, 0, {"a": values})
-    conversion.raise_misfits()
+    conversion.misfits.raise_any()
 
 
 @pytest.mark.usefixtures("piecewise")

@@ -129,10 +129,7 @@ class CsvTable(Table):
 
     @override
     def read(self, name: str, element: ElementType | None = None) -> Array:
-        if (element or self.element(name)) is STRING:
-            return self.text(name).strings()
-        block = self.read_block((name,), element)
-        return block.reshape(self.rows)
+        return self.read_block((name,), element).reshape(self.rows)
 
     @override
     def read_block(self, names: Sequence[str], element: ElementType | None = None) -> Array:
@@ -183,7 +180,7 @@ class CsvTable(Table):
         kind, cells = self._cells(block, position)
         cell = cells[row - block.start]
         value: object = self.vocabularies[position][int(cell)] if kind == Kind.TEXT else cell
-        if kind != Kind.TEXT and marked(cells[row - block.start : row - block.start + 1], spelling)[0]:
+        if kind != Kind.TEXT and marked(cell, spelling):
             value = np.float64(np.nan)
         return complaint(value, element, self.origin(row, name), spelling)
 
