@@ -47,7 +47,7 @@ def open_table(source: DataSource, folders: Sequence[Path]) -> Table:
         Problem, Failure: E0401 to E0417, E0426, E0427.
     """
     require_available(type(source))
-    return _open(source, {path: locate(path, folders) for path in source.paths})
+    return READERS.get(type(source), open_itself)(source, {path: locate(path, folders) for path in source.paths})
 
 
 def open_inputs(
@@ -91,7 +91,7 @@ def open_inputs(
         found: DataSource = kind(files=((column, name),))
     else:
         found = _with_path(kind, source, name)
-    return _open(found, {name: path})
+    return READERS.get(type(found), open_itself)(found, {name: path})
 
 
 def _kind(path: Path, source: DataSource | None) -> type[Any]:
@@ -150,7 +150,3 @@ def _spooled(stream: IO[bytes] | None) -> Path:
             path.unlink()
             raise
     return path
-
-
-def _open(source: DataSource, found: Mapping[str, Path]) -> Table:
-    return READERS.get(type(source), open_itself)(source, found)

@@ -24,8 +24,6 @@ __all__ = ["Labels", "find_not_finite", "write_predictions"]
 
 ROWS = 4096
 """Rows turned into text at a time."""
-
-
 Labels = Mapping[str, Sequence[str]]
 """What the elements of an output, (examples, elements), are called."""
 

@@ -31,18 +31,14 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if size <= MEMORY:
         return np.empty(shape, dtype)
     with make_room(size), tempfile.TemporaryFile() as file:
-        _reserve(file, size)
+        # made so large now that writing through memory can't find the disk full, which would kill the process
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, len(ZEROS)):
+                file.write(ZEROS[: size - start])
+            file.flush()
         return np.memmap(file, dtype, "r+", 0, shape)  # the file vanishes with the last array that shows it
-
-
-def _reserve(file: IO[bytes], size: int) -> None:
-    """Make a file so large that writing to it through memory can't find the disk full, which would kill the process."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, size)
-    else:
-        for start in range(0, size, len(ZEROS)):
-            file.write(ZEROS[: size - start])
-        file.flush()
 
 
 @contextmanager

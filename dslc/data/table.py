@@ -171,11 +171,13 @@ class Table(ABC):
     def require(self, name: str) -> str:
         """Return the name if there is such a column; else raise E0411 with what was probably meant."""
         if name not in self.places:
-            raise self._unknown(f"there is no column '{name}' in {self.title}", name)
+            raise self._unknown(name)
         return name
 
-    def _unknown(self, message: str, name: str) -> Problem:
-        hint = did_you_mean(name, self.names) or delimiter_hint(self.names)
+    def _unknown(self, name: str, *, as_pattern: bool = False) -> Problem:
+        there_is_none = f"no column of {self.title} matches '{name}'"
+        message = there_is_none if as_pattern else f"there is no column '{name}' in {self.title}"
+        hint = did_you_mean(name.strip("*") if as_pattern else name, self.names) or delimiter_hint(self.names)
         more = ", ..." if len(self.names) > 12 else ""
         hint = hint or f"the columns are {', '.join(map(clipped, self.names[:12]))}{more}"
         return errors.UNKNOWN_COLUMN(message, hint=hint)
@@ -187,16 +189,7 @@ class Table(ABC):
             Failure: patterns that match nothing (E0411).
         """
         found = {pattern: list(filter(pattern_of(pattern).fullmatch, self.names)) for pattern in patterns}
-        idle = [
-            self._unknown(
-                f"no column of {self.title} matches '{pattern}'"
-                if is_pattern(pattern)
-                else f"there is no column '{pattern}' in {self.title}",
-                pattern.strip("*"),
-            )
-            for pattern, names in found.items()
-            if not names
-        ]
+        idle = [self._unknown(each, as_pattern=is_pattern(each)) for each, names in found.items() if not names]
         if idle:
             raise Failure(problem.diagnostic for problem in idle)
         chosen = {name for names in found.values() for name in names}
