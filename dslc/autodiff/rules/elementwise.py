@@ -60,15 +60,10 @@ vjp("Erf", lambda dy, y, x: dy / g.exp(x * x) * (2 / sqrt(pi)))
 # --- pieces: masks are computed, not branched on; themselves they are flat -------------------------
 
 
-def _step(difference: Tensor) -> Tensor:
-    """0 below zero, 1/2 at it, 1 above it."""
-    return g.steep(difference, 0.5)
-
-
 def _winner(a: Tensor, b: Tensor) -> Tensor:
     """1 where a > b, 1/2 where they are equal, 0 elsewhere."""
     if any((limit := constant_of(x)) is not None and np.isfinite(limit).all() for x in (a, b)):
-        return _step(a - b)
+        return g.steep(a - b, 0.5)
     # of two infinite operands the difference is not a number
     return (g.cast(g.greater(a, b), a.element) + g.cast(g.greater_equal(a, b), a.element)) * 0.5
 

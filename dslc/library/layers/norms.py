@@ -100,15 +100,12 @@ class BatchNorm(Layer):
         over = [0, *range(2, x.rank)]
         scale, bias = (per_channel(context[name]) if self.affine else None for name in ("weight", "bias"))
         y, mean, variance = normalized(x, over, self.eps, scale, bias)
-        self._update(context, g.reshape(mean, channels), g.reshape(variance, channels), g.count(x, over))
-        return y
-
-    def _update(self, context: Context, mean: g.Tensor, variance: g.Tensor, count: g.Tensor) -> None:
-        """Move the running moments; the variance as n / (n - 1) times that of the batch."""
-        total = g.cast(count, mean.element)
-        unbiased = variance * (total / g.maximum(total - 1.0, 1.0))
+        mean, variance = g.reshape(mean, channels), g.reshape(variance, channels)
+        count = g.cast(g.count(x, over), x.element)
+        unbiased = variance * (count / g.maximum(count - 1.0, 1.0))
         for name, moment in (("running_mean", mean), ("running_var", unbiased)):
             context.updates[name] = context[name] * (1 - self.momentum) + moment * self.momentum
+        return y
 
 
 @layer
