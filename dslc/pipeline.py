@@ -160,7 +160,6 @@ class Compilation:
         from dslc.compile.artifacts import compile_artifacts
         from dslc.data.loading import load_weights
         from dslc.data.raw import contract_of
-        from dslc.plan.constants import FittedConstants
         from dslc.run.schedule import total_updates
 
         bound, plan = self.bound, self.plan
@@ -168,7 +167,7 @@ class Compilation:
             contract, constants = bound.contract, bound.constants
             total = plan.steps or total_updates(plan, bound.raw.examples("train"))
         else:
-            contract, constants, total = contract_of(plan.data, None), FittedConstants(), plan.steps or 0
+            contract, constants, total = contract_of(plan.data, None), {}, plan.steps or 0
         found = compile_artifacts(
             plan, contract, constants, seed=plan.seed, total_steps=total,
             load=lambda: load_weights(plan, bound.folders), target=self.target, passes=self.passes, apart=apart,
@@ -181,10 +180,9 @@ class Compilation:
     def inference(self, weights: Mapping[str, Any]) -> list[InferenceModel]:
         """Compile what is shipped, with these weights inside."""
         from dslc.compile.inference import inference_models
-        from dslc.plan.constants import FittedConstants
 
         if not self.bound.is_needed:
-            return inference_models(self.plan, FittedConstants(), weights, target=self.target)
+            return inference_models(self.plan, {}, weights, target=self.target)
         contract = self.bound.contract
         names = {name: found for name in contract.classes if (found := contract.class_names(name))}
         return inference_models(self.plan, self.bound.constants, weights, names, self.target)

@@ -13,7 +13,7 @@ from dslc.compile.lowering import Lowering
 from dslc.graph import Builder
 from dslc.graph.model import Model
 from dslc.library.statistic import Statistic
-from dslc.plan.constants import FITTED, FittedConstants
+from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import Shipped, TrainPlan
@@ -94,7 +94,7 @@ def _build(builder: Builder, shipped: Shipped, constants: FittedConstants, weigh
     inputs: dict[str, str] = {}
     for application in applications_of(*outputs.values()):
         given = application.operation
-        if isinstance(given, Placeholder) and given.key.removeprefix(FITTED) not in constants.arrays:
+        if isinstance(given, Placeholder) and given.key not in constants:
             counts = [known["count"] for known in ranges.get(given.key, ()) if given.given.element.is_integer]
             said = [docs[given.key]] if given.key in docs else []
             said += [f"Indices from 0 to {min(counts) - 1}; any other ends the run with an error."] if counts else []

@@ -90,7 +90,7 @@ class Lowering:
             randomness = Randomness(builder, seed, batches() if batches else builder.constant(0, INT64))
 
         def found(key: str) -> Tensor:
-            return known[key] if key in known else builder.constant((constants or FittedConstants()).of(key))
+            return known[key] if key in known else builder.constant((constants or {})[key])
 
         return cls(builder, found, parameters, randomness, site_prefix, checked=checked)
 

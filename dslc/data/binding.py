@@ -122,7 +122,7 @@ class Bound:
         from dslc.data.fields import fit_constants
 
         if not any(fit.operand is not None for checked in self.train.data.fields.values() for fit in checked.fits):
-            return FittedConstants()
+            return {}
         return fit_constants(self.train.data, self.raw, self.contract, self._engine)
 
     @cached_property

@@ -19,7 +19,7 @@ from dslc.engine.protocol import Engine
 from dslc.errors.data import NOT_FINITE
 from dslc.export.shipping import only_outputs
 from dslc.graph.model import Model, load_model, ports_of, save_model
-from dslc.plan.constants import FittedConstants
+from dslc.plan.constants import FITTED, FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.data import CONDITIONS, EXACT, DataPlan
 from dslc.plan.measures import applications_of
@@ -31,8 +31,7 @@ __all__ = ["compute_fields", "fit_constants", "make_dataset"]
 
 def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engine) -> FittedConstants:
     """Fit the steps on the training rows, in the order of the text."""
-    arrays: dict[str, np.ndarray] = {}
-    constants = FittedConstants(arrays)
+    constants: dict[str, np.ndarray] = {}
     table, rows = raw.training
     for checked in data.fields.values():
         for fit in checked.fits:
@@ -42,14 +41,14 @@ def fit_constants(data: DataPlan, raw: RawData, contract: Contract, engine: Engi
                 known = fit.step.known()
                 shape = tuple(int(d) for d in fit.constant_of(fit.operand.type).shape)
                 for name, number in known.items():
-                    arrays[f"{fit.key}/{name}"] = np.full(shape, number, fit.operand.type.element.numpy)
+                    constants[f"{FITTED}{fit.key}/{name}"] = np.full(shape, number, fit.operand.type.element.numpy)
                 if set(known) == set(fit.step.constants):
                     continue
                 model = graph_of_values(data, constants, {"value": fit.operand})
                 inputs = _read(data, contract, table, model)
                 values = run_fields(save_model(model), inputs, table, contract, engine)["value"]
                 for name, found in fit.step.fitted(values, rows, fit.over).items():
-                    arrays[f"{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
+                    constants[f"{FITTED}{fit.key}/{name}"] = _stored(name, found, fit.operand.type.element)
     return constants
 
 

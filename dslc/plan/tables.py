@@ -31,9 +31,8 @@ def class_names_of(figures: Mapping[str, str | None], contract: Contract) -> dic
 
     ``figures`` has for each loss and metric the field whose classes or labels it is a table of, or None.
     """
-    names = {
-        metric: contract.class_names(field) or contract.label_names(field)
+    return {
+        metric: list(names)
         for metric, field in figures.items()
-        if field is not None
+        if field is not None and (names := contract.class_names(field) or contract.label_names(field))
     }
-    return {metric: list(found) for metric, found in names.items() if found is not None}

@@ -13,16 +13,7 @@ from itertools import dropwhile, takewhile
 import numpy as np
 import onnx_ir as ir
 
-from dslc.graph.values import (
-    Attribute,
-    add_constant,
-    attribute_of,
-    become,
-    constant_value,
-    operand,
-    stamp,
-    type_of,
-)
+from dslc.graph.values import Attribute, add_constant, attribute_of, become, constant_value, operand, stamp, type_of
 from dslc.types import BroadcastError, Dimension, Shape, TensorType, broadcast, element_count
 
 __all__ = [

@@ -9,7 +9,6 @@ from dslc.compile.evaluation import evaluation_graphs
 from dslc.compile.inference import inference_models
 from dslc.compile.step import step_graphs
 from dslc.diagnostics import Failure
-from dslc.plan.constants import FittedConstants
 from tests.check.checking import train_of
 from tests.conftest import mostly_slow
 from tests.graph.verifying import verify
@@ -59,12 +58,12 @@ def test_any_name_for_anything(role: str, outputs: str) -> None:
             continue
         compiled += 1
         weights = {path: np.zeros(record.variable.shape, np.float32) for path, record in train.parameters.items()}
-        shipped = inference_models(train, FittedConstants(), weights)
-        steps = step_graphs(train, FittedConstants())
+        shipped = inference_models(train, {}, weights)
+        steps = step_graphs(train, {})
         for model in (
             *(m.model for m in shipped),
             *(model for step in steps for model in step.models.values()),
-            *evaluation_graphs(train, FittedConstants()),
+            *evaluation_graphs(train, {}),
         ):
             verify(model)
     assert compiled

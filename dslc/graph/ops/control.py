@@ -57,7 +57,7 @@ def loop(count: Tensor, length: Dimension, body: Body, carried: Sequence[Tensor]
         goes_on = builder.input("goes_on", TensorType(BOOL))
         after, stacked = body(number, *_given(builder, [x.type for x in carried]))
         _return(builder, [goes_on, *after, *stacked])
-    types = _checked(carried, after) + [_stacked(x.type, length) for x in stacked]
+    types = _results(carried, after, stacked, length)
     return builder.nodes("Loop", [count, builder.constant(np.array(True)), *carried], types, {"body": inner})
 
 
@@ -71,7 +71,7 @@ def scan(body: Body, carried: Sequence[Tensor], inputs: Sequence[Tensor]) -> tup
         types = [*(x.type for x in carried), *(x.type.with_shape(x.shape[1:]) for x in inputs)]
         after, stacked = body(*_given(builder, types))
         _return(builder, [*after, *stacked])
-    types = _checked(carried, after) + [_stacked(x.type, inputs[0].shape[0]) for x in stacked]
+    types = _results(carried, after, stacked, inputs[0].shape[0])
     return builder.nodes("Scan", [*carried, *inputs], types, {"body": inner, "num_scan_inputs": len(inputs)})
 
 
@@ -84,12 +84,11 @@ def _return(builder: Builder, results: Sequence[Tensor]) -> None:
         builder.output("result", result)
 
 
-def _checked(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[TensorType]:
+def _results(
+    before: Sequence[Tensor], after: Sequence[Tensor], stacked: Sequence[Tensor], length: Dimension
+) -> list[TensorType]:
+    """Return the types of what a loop gives: of what is carried, and of what is stacked along a new first axis."""
     types = [x.type for x in before]
     if types != [x.type for x in after]:
         raise TypeError(f"a round is given {types} and carries {[x.type for x in after]} on")
-    return types
-
-
-def _stacked(type: TensorType, length: Dimension) -> TensorType:
-    return type.with_shape((length, *type.shape))
+    return types + [x.type.with_shape((length, *x.shape)) for x in stacked]
