@@ -18,12 +18,12 @@ from dslc.compile.step import StepGraph, step_graphs
 from dslc.export.external import SUFFIX, held_apart, is_too_large
 from dslc.graph import DEFAULT_OPSET
 from dslc.graph.model import Model, ports_of, save_model
-from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
+from dslc.plan.data import DataPlan
 from dslc.plan.indices import ranges_of
 from dslc.plan.paths import LoadedFile
-from dslc.plan.tables import field_of_classes
-from dslc.plan.training import TrainPlan
+from dslc.plan.training import Measure, TrainPlan
+from dslc.plan.values import FittedConstants, Placeholder
 from dslc.rewrite.passes import simplify
 from dslc.storage.files import Buffer, write_atomically
 from dslc.storage.manifest import FORMAT, PRODUCER, STATE
@@ -201,13 +201,28 @@ def _manifest(
             {"state": h.state, "schedule": repr(h.schedule)} for step in artifacts.steps for h in step.host_schedules
         ],
         "figures": [
-            {"name": m.name, "direction": m.direction, "classes": field_of_classes(m, data)} for m in measures_of(train)
+            {"name": m.name, "direction": m.direction, "classes": _field_of_classes(m, data)}
+            for m in measures_of(train)
         ],
         "fields": {name: {**_type(f.type), "doc": f.doc} for name, f in data.fields.items()},
         "indices": {name: uses for name, uses in ranges_of(values_of(train)).items() if name in data.fields},
         "contract": contract.described(),
         "sources": {},
     }
+
+
+def _field_of_classes(measure: Measure, data: DataPlan) -> str | None:
+    """Return the field that names a table's classes, or the labels of a table for each; None of any other measure."""
+    if measure.value.type.rank not in (2, 3):
+        return None
+    targets = [site.operands[1].application.operation for site in measure.sites if len(site.operands) > 1]
+    fields = {t.key for t in targets if isinstance(t, Placeholder) and t.key in data.fields}
+    if len(fields) != 1:
+        return None
+    (field,) = fields
+    fit = data.fields[field].outermost
+    is_category = fit is not None and fit.codes
+    return field if is_category is (measure.value.type.rank == 2) else None
 
 
 def _steps(train: TrainPlan, steps: Sequence[StepGraph]) -> dict[str, Any]:

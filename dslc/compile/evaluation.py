@@ -14,10 +14,9 @@ from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model
 from dslc.library.operation import Context
 from dslc.library.statistic import Statistic
-from dslc.plan.constants import FittedConstants
 from dslc.plan.measures import variables_of
 from dslc.plan.training import Measure, TrainPlan
-from dslc.plan.values import Application, Literal, Placeholder, Value
+from dslc.plan.values import Application, FittedConstants, Literal, Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 from dslc.types import TensorType

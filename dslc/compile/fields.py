@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dslc.compile.lowering import Lowering
 from dslc.graph import Builder
 from dslc.graph.model import Model
-from dslc.plan.constants import FittedConstants
 from dslc.plan.data import EXACT, DataPlan
-from dslc.plan.values import Value
+from dslc.plan.values import FittedConstants, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 

@@ -13,11 +13,10 @@ from dslc.compile.lowering import Lowering
 from dslc.graph import Builder
 from dslc.graph.model import Model
 from dslc.library.statistic import Statistic
-from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import Shipped, TrainPlan
-from dslc.plan.values import Placeholder, Value
+from dslc.plan.values import FittedConstants, Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 

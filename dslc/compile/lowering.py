@@ -10,10 +10,9 @@ from pathlib import PurePath
 from dslc.graph import Builder, Tensor, cast, from_0_up, in_range, reshape
 from dslc.graph.random import Randomness
 from dslc.library.operation import Context
-from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import indexes_of, weight_of
 from dslc.plan.measures import applications_of
-from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Placeholder, Value
+from dslc.plan.values import Application, DimensionOf, FittedConstants, Literal, ParameterOf, Placeholder, Value
 from dslc.source import Span
 from dslc.types import INT64, TensorType
 

@@ -38,11 +38,10 @@ from dslc.compile.update import (
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model, ports_of, with_outputs
-from dslc.plan.constants import FittedConstants
 from dslc.plan.indices import field_of, follows_from_examples
 from dslc.plan.measures import variables_of
 from dslc.plan.training import Objective, TrainPlan
-from dslc.plan.values import Value
+from dslc.plan.values import FittedConstants, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 

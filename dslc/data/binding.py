@@ -12,7 +12,6 @@ from dslc.data.paths import data_folders, found_files
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import options_of
 from dslc.options import Options
-from dslc.plan.constants import FittedConstants
 from dslc.plan.data import DataPlan, Facts
 from dslc.plan.training import TrainPlan
 from dslc.source import Source
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from dslc.data.raw import RawData
     from dslc.engine.protocol import Engine
     from dslc.plan.contract import Contract
+from dslc.plan.values import FittedConstants
 
 __all__ = ["Bound"]
 

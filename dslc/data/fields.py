@@ -19,11 +19,10 @@ from dslc.engine.protocol import Engine
 from dslc.errors.data import NOT_FINITE
 from dslc.export.shipping import only_outputs
 from dslc.graph.model import Model, load_model, ports_of, save_model
-from dslc.plan.constants import FITTED, FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.data import CONDITIONS, EXACT, DataPlan
 from dslc.plan.measures import applications_of
-from dslc.plan.values import Value
+from dslc.plan.values import FITTED, FittedConstants, Value
 from dslc.types import ElementType, TensorType
 
 __all__ = ["compute_fields", "fit_constants", "make_dataset"]

@@ -26,13 +26,12 @@ from dslc.errors.objectives import INDEX_OUTSIDE, NO_PLACE_FOR_UNKNOWN, WEIGHT_B
 from dslc.graph import Builder
 from dslc.graph.model import save_model
 from dslc.library.operation import IndexUse
-from dslc.plan.constants import FittedConstants
 from dslc.plan.contract import Contract
 from dslc.plan.data import FieldPlan
 from dslc.plan.indices import field_of, follows_from_examples, indexes_of, weight_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import TrainPlan
-from dslc.plan.values import Placeholder, Value
+from dslc.plan.values import FittedConstants, Placeholder, Value
 from dslc.source import Span
 
 __all__ = ["Given", "check_indices", "check_new", "check_weights"]

@@ -94,8 +94,8 @@ def _element(uses: Sequence[Input]) -> ElementType:
 
 
 @dataclass
-class _Front:
-    """Nodes that are being put in front of a model."""
+class _Nodes:
+    """Nodes that are being put in front of a model, or behind it."""
 
     nodes: list[Any] = field(default_factory=list)
 
@@ -119,7 +119,7 @@ def put_columns_in_front(
     What training refuses stops the model: a value that is no category becomes an index outside of a small table. What
     marks a missing value in a column does so here.
     """
-    front = _Front()
+    front = _Nodes()
     found = _raw_inputs(inputs, taken)
     unmarked = [_without_marks(front, raw, [marks[name] for name in raw.columns]) for raw in found]
     held = {prefix + one.key: value for value in model.graph.input for one in inputs if prefix + one.key == value.name}
@@ -137,7 +137,7 @@ def put_columns_in_front(
     for place, raw in enumerate(found):
         element = helper.np_dtype_to_tensor_dtype(raw.element.numpy)
         batch = next(iter(held.values())).type.tensor_type.shape.dim[0].dim_param or "N"
-        port = helper.make_tensor_value_info(raw.name, element, [batch, *raw.shape], doc_string=raw.described)
+        port = helper.make_tensor_value_info(raw.name, element, [batch, *raw.shape])
         model.graph.input.insert(place, port)
     for place, node in enumerate(front.nodes):
         model.graph.node.insert(place, node)
@@ -146,7 +146,7 @@ def put_columns_in_front(
     return found
 
 
-def _without_marks(front: _Front, raw: RawInput, marks: Sequence[Marks]) -> RawInput:
+def _without_marks(front: _Nodes, raw: RawInput, marks: Sequence[Marks]) -> RawInput:
     """Put NaN where a number marks a missing value; in whole numbers, which have no NaN, such a mark stops the model.
 
     Texts are looked up with their marks, and times come as seconds.
@@ -184,7 +184,7 @@ def _holds(element: ElementType, number: float) -> bool:
 
 
 def _prepare(
-    front: _Front, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Marks
+    front: _Nodes, raw: RawInput, one: Input, categories: Mapping[str, Categories], made: str, marks: Marks
 ) -> None:
     """Make of a raw input what the fields graph takes; ``marks`` are those of its column."""
     match one.form:
@@ -206,7 +206,7 @@ def _prepare(
             front.cast(raw.name, one.element, made)
 
 
-def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> None:
+def _join(front: _Nodes, parts: Sequence[RawInput], one: Input, made: str) -> None:
     """Put columns side by side."""
     axis = front.constant([1], "int64", f"{made}/axis")
     numbers = [f"{made}/{place}/cast" for place in range(len(parts))]
@@ -216,7 +216,7 @@ def _join(front: _Front, parts: Sequence[RawInput], one: Input, made: str) -> No
     front.node("Concat", upright, made, axis=1)
 
 
-def _code(front: _Front, raw: RawInput, categories: Categories, made: str, marks: Marks) -> None:
+def _code(front: _Nodes, raw: RawInput, categories: Categories, made: str, marks: Marks) -> None:
     """Code categories: their places, K for what is unknown where that is allowed, else what stops the model."""
     outside = categories.count + categories.unknown
     other = categories.count if categories.unknown else outside
@@ -275,19 +275,17 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     conditions = {name: [name + suffix for suffix in CONDITIONS if name + suffix in types] for name in names}
     further = [*(name + EXACT for name in whole), *(one for found in conditions.values() for one in found)]
     model = onnx.load_model_from_string(save_model(with_outputs(load_model(fields), [*names, *further])))
-    front = _Front()
+    front = _Nodes()
     for name in names:
-        wrong = list(conditions[name])
-        if not wrong and name not in whole and types[name] not in floats:
-            continue
-        cut = f"{name}/cut"
-        rename(model.graph, name, cut)
+        cut, wrong = f"{name}/cut", list(conditions[name])
         if name in whole:
             again = front.node("Cast", [cut], f"{name}/again", to=types[name + EXACT])
             same = front.node("Equal", [again, name + EXACT], f"{name}/same")
             wrong.append(front.node("Not", [same], f"{name}/differs"))
         elif types[name] in floats:
             wrong.append(_not_finite(front, cut, types[name], name))
+        if wrong:
+            rename(model.graph, name, cut)
         wide = INT64  # not every type can be added
         if types[name] in floats:
             wide = FLOAT64 if types[name] == TensorProto.DOUBLE else ElementType.FLOAT32
@@ -306,7 +304,7 @@ def with_checked_conversions(fields: bytes, names: Sequence[str]) -> Any:
     return model
 
 
-def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
+def _not_finite(front: _Nodes, value: str, type: int, name: str) -> str:
     """Return whether any element is not finite, as one number: only then is its difference to itself not zero."""
     if type == TensorProto.FLOAT16:
         value = front.cast(value, ElementType.FLOAT32, f"{name}/single")
@@ -318,11 +316,9 @@ def _not_finite(front: _Front, value: str, type: int, name: str) -> str:
 def put_label_behind(model: Any, scores: str, label: str, names: Sequence[str]) -> None:
     """Add an output, text of (examples,): the name of the class that an output has the highest score for."""
     batch = next(v for v in model.graph.output if v.name == scores).type.tensor_type.shape.dim[0].dim_param
-    called = numpy_helper.from_array(np.array(names, object), f"{label}/names")
-    model.graph.node.extend([
-        helper.make_node("Constant", [], [f"{label}/names"], name=f"{label}/names", value=called),
-        helper.make_node("ArgMax", [scores], [f"{label}/place"], name=f"{label}/place", axis=1, keepdims=0),
-        helper.make_node("Gather", [f"{label}/names", f"{label}/place"], [label], name=label),
-    ])  # fmt: skip
+    behind = _Nodes()
+    called = behind.constant(names, "object", f"{label}/names")
+    behind.node("Gather", [called, behind.node("ArgMax", [scores], f"{label}/place", axis=1, keepdims=0)], label)
+    model.graph.node.extend(behind.nodes)
     doc = f"the name of the class with the highest score in '{scores}'"
     model.graph.output.append(helper.make_tensor_value_info(label, TensorProto.STRING, [batch or "N"], doc_string=doc))

@@ -226,10 +226,11 @@ class Contract:
         """Return what the classes of a field are called; None where it is no category."""
         return self.categories[self.classes[field]].names if field in self.classes else None
 
-    def label_names(self, field: str) -> tuple[str, ...] | None:
-        """Return the columns that a field of several has side by side; None where it is made of others."""
+    def table_names(self, field: str) -> tuple[str, ...] | None:
+        """Return what a table calls a field's classes, or else its labels: the columns that it has side by side."""
         inputs = [one for one in self.inputs if one.key in self.of_fields[field]]
-        return inputs[0].columns if len(inputs) == 1 and inputs[0].many else None
+        labels = inputs[0].columns if len(inputs) == 1 and inputs[0].many else None
+        return self.class_names(field) or labels
 
 
 def source_options(source: DataSource) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,15 @@ from dslc.library.operation import Operation, Variable
 from dslc.source import Span
 from dslc.types import Dimension, TensorType
 
-__all__ = ["Application", "DimensionOf", "Literal", "ParameterOf", "ParameterRecord", "Placeholder", "Value"]
+__all__ = [
+    "FITTED", "Application", "DimensionOf", "FittedConstants", "Literal", "ParameterOf", "ParameterRecord",
+    "Placeholder", "Value",
+]  # fmt: skip
+
+FITTED = "fitted:"
+"""How the key of a placeholder begins that stands for a constant fitted on the training split."""
+FittedConstants: TypeAlias = Mapping[str, np.ndarray]
+"""Those constants, by the keys of their placeholders."""
 
 
 @dataclass(frozen=True, eq=False)

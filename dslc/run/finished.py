@@ -34,7 +34,6 @@ from dslc.export.shipping import with_fields
 from dslc.graph.model import is_ours, save_model
 from dslc.library.sources.source import DataSource
 from dslc.plan.contract import Contract
-from dslc.plan.tables import class_names_of
 from dslc.run.resuming import changed_files
 from dslc.run.run_reader import RunReader
 from dslc.storage.manifest import Manifest, RunRecord
@@ -211,7 +210,8 @@ class FinishedRun:
     @cached_property
     def class_names(self) -> dict[str, list[str]]:
         """What the classes of each table among the metrics are called, where these are categories of a field."""
-        return class_names_of(self.manifest.figures, self.contract)
+        tables = {metric: field for metric, field in self.manifest.figures.items() if field is not None}
+        return {metric: list(names) for metric, field in tables.items() if (names := self.contract.table_names(field))}
 
     @cached_property
     def marks(self) -> dict[str, tuple[str, ...]]:

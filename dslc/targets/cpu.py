@@ -15,7 +15,7 @@ _FLOAT16 = frozenset({ElementType.FLOAT16})
 
 CPU = Target(
     name="ONNX Runtime's CPU",
-    opset=18,  # the first with the bitwise operators; every runtime tried reads it
+    opset=18,  # the first in which the axes of all reductions are operands; every runtime tried reads it
     missing={
         "AveragePool": _FLOAT64,
         "Conv": _FLOAT64,

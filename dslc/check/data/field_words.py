@@ -19,9 +19,8 @@ from dslc.library.checks import axes_of
 from dslc.library.fits.step import Coding, FittedStep
 from dslc.library.word import FITS, FUNCTIONS, options_of
 from dslc.plan.columns import Form
-from dslc.plan.constants import FITTED
 from dslc.plan.data import Fit
-from dslc.plan.values import Placeholder, Value
+from dslc.plan.values import FITTED, Placeholder, Value
 from dslc.source import Span
 from dslc.types import BOOL, FLOAT64, INT64, STRING
 

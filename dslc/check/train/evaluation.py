@@ -17,12 +17,11 @@ from dslc.check.core.values import POISON, Outputs, Silent, is_number, kind_of
 from dslc.diagnostics import Label, Problem, did_you_mean
 from dslc.errors import matching, names, objectives
 from dslc.library.word import FITS
-from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
 from dslc.plan.examples import BATCH
 from dslc.plan.measures import measure
 from dslc.plan.training import Measure
-from dslc.plan.values import Value
+from dslc.plan.values import FITTED, Value
 from dslc.source import Span
 from dslc.syntax import tree
 from dslc.types import TensorType, symbol

@@ -13,12 +13,11 @@ from dslc.check.train.evaluation import TrainEvaluation
 from dslc.diagnostics import Label
 from dslc.dimensions import symbols_of
 from dslc.errors import names, objectives
-from dslc.plan.constants import FITTED
 from dslc.plan.data import DataPlan
 from dslc.plan.examples import BATCH, across
 from dslc.plan.measures import applications_of
 from dslc.plan.training import Shipped
-from dslc.plan.values import Placeholder, Value
+from dslc.plan.values import FITTED, Placeholder, Value
 from dslc.source import Span
 from dslc.syntax import tree
 

@@ -121,22 +121,14 @@ def constant_of(value: ir.Value) -> np.ndarray | None:
 
 
 def rank_of(value: ir.Value) -> int:
-    """Return how many axes a value has.
-
-    Raises:
-        Inexpressible: that is not known.
-    """
+    """Return how many axes a value has; raise Inexpressible where that is not known."""
     if value.shape is None:
         raise Inexpressible
     return len(value.shape)
 
 
 def element_of(value: ir.Value) -> ir.DataType:
-    """Return the element type of a value.
-
-    Raises:
-        Inexpressible: that is not known.
-    """
+    """Return the element type of a value; raise Inexpressible where that is not known."""
     if value.dtype is None:
         raise Inexpressible
     return value.dtype
