@@ -88,8 +88,11 @@ def test_fractions_are_refused_at_their_place(output: str) -> None:
 
 @pytest.mark.parametrize(
     ("condition", "code"),
-    [("N == 8 / 2", "E0217"), ("8 / 2 != N", "E0217"), ("N == 7 / 2", None), ("8 / 2 == 4", None)],
-)
+    [
+        ("N == 8 / 2", "E0217"), ("8 / 2 != N", "E0217"), ("N == 7 / 2", None), ("8 / 2 == 4", None),
+        ("[3, N] == [3, 4]", "E0217"), ("(N, 3) != (4, 3)", "E0217"), ("[3, N] == [2, 4]", None), ("[N] == [N, 1]", None),
+    ],
+)  # fmt: skip
 def test_sizes_are_compared_with_quotients_that_are_whole(condition: str, code: str | None) -> None:
     text = f"model Net {{\n  input x: float32[N, 3]\n  if {condition} {{ y = x }} else {{ y = 2 * x }}\n  output z = x\n}}\n"
     try:

@@ -68,6 +68,8 @@ def _equal(left: Any, right: Any) -> bool:
     items = [item for side in (left, right) if isinstance(side, (list, tuple)) for item in side]
     if any(isinstance(item, (list, tuple)) for item in items):
         raise names.BAD_ARITHMETIC("lists of lists are not compared")
+    if type(left) is type(right) and any(isinstance(item, Symbolic) for item in items):
+        return len(left) == len(right) and all(map(_equal, left, right))
     if not (numeric or type(left) is type(right) or None in (left, right)):
         raise names.BAD_ARITHMETIC(f"{kind_of(left)} and {kind_of(right)} are never equal")
     return bool(left == right)

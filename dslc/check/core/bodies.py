@@ -193,7 +193,7 @@ class Body:
                 raise names.DUPLICATE(f"{what} given in each turn of the loop", hint=hint).at(s.name_span)
             labels = [] if first is None else [Label(first, "first given here")]
             raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span)
-        if self.outputs and (s.name is None) != (None in self.outputs):
+        if node.kind == "block" and self.outputs and (s.name is None) != (None in self.outputs):
             raise names.MISPLACED_STATEMENT(
                 "an unnamed output is the only one of its block", hint="name the outputs"
             ).at(s.span)
