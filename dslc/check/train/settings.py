@@ -87,12 +87,13 @@ def settings_of(train: TrainEvaluation) -> dict[str, Any]:
             train.failed = True
         found[option.name] = value
     for clip in clips:
-        key = f"clip_{clip.mode}"
-        if found[key] is not None:
-            first = next(other for other in clips if other.mode == clip.mode)
+        first = next(other for other in clips if other.mode == clip.mode)
+        if first is not clip:
             problem = names.REPEATED_STATEMENT(f"'clip {clip.mode}' stands twice")
             train.report(problem, clip.span, Label(first.span, "the first one"))
-        found[key] = number_of(train, clip.limit, f"the limit of 'clip {clip.mode}'", whole=False, above=0)
+        found[f"clip_{clip.mode}"] = number_of(
+            train, clip.limit, f"the limit of 'clip {clip.mode}'", whole=False, above=0
+        )
     return found
 
 

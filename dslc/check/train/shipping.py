@@ -36,13 +36,9 @@ def outputs_of(train: TrainEvaluation) -> Mapping[str, Value] | None:
         return None
     found: dict[str, Value] = {}
     for s in statements:
-        if s.name is None:
-            train.report(
-                names.MISPLACED_STATEMENT("an output of the model has a name", hint="write: output name = ..."), s.span
-            )
-            continue
-        if s.name in found:
-            first = next(o for o in statements if o.name == s.name)
+        assert s.name is not None  # by the grammar
+        first = train.first(tree.Output, s.name)
+        if first is not s:
             problem = names.DUPLICATE(f"the output '{s.name}' is given twice")
             train.report(problem, s.name_span, Label(first.name_span, "first given here"))
             continue
