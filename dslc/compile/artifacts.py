@@ -164,9 +164,8 @@ def _first(tensor: StateTensor, drawn: Mapping[str, np.ndarray], total_steps: in
     if tensor.of is not None:
         value: np.ndarray = drawn[tensor.of].astype(tensor.type.element.numpy, copy=tensor.of != tensor.name)
         return value
-    if tensor.name == TOTAL:
-        return np.asarray(total_steps, np.int64)
-    return tensor.first()
+    initial = total_steps if tensor.name == TOTAL else tensor.initial
+    return np.full([int(d) for d in tensor.type.shape], initial, tensor.type.element.numpy)
 
 
 def shipped_weights(train: TrainPlan, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +190,9 @@ def _manifest(
         "opset": opset,
         "seed": seed,
         "environment": environment(),
-        "graphs": {name: _signature(graph) for name, graph in graphs.items()},
+        "graphs": {
+            name: dict(zip(("inputs", "outputs"), ports_of(graph), strict=True)) for name, graph in graphs.items()
+        },
         **_steps(train, artifacts.steps),
         "state": [
             {"name": t.name, **_type(t.type), "role": t.role.value, "changes": t.name in changing}
@@ -239,8 +240,3 @@ def _steps(train: TrainPlan, steps: Sequence[StepGraph]) -> dict[str, Any]:
 
 def _type(type: TensorType) -> dict[str, Any]:
     return {"type": type.element.value, "shape": [d if isinstance(d, int) else str(d) for d in type.shape]}
-
-
-def _signature(graph: Model) -> dict[str, Any]:
-    inputs, outputs = ports_of(graph)
-    return {"inputs": inputs, "outputs": outputs}

@@ -37,11 +37,8 @@ def values_of(train: TrainPlan) -> list[Value]:
 
 def evaluation_graphs(train: TrainPlan, constants: FittedConstants, target: Target = CPU) -> tuple[Model, Model]:
     """Compile the losses and metrics of a train block: what accumulates them, and what finishes them."""
-    measures = measures_of(train)
-    accumulators: dict[str, TensorType] = {}
-    builders = [Builder(f"{train.name}.{part}", target) for part in ("eval", "metrics")]
-    accumulate = _accumulation(builders[0], train, measures, constants, accumulators)
-    return accumulate, _finish(builders[1], train, measures, accumulators, constants)
+    accumulate, accumulators = _accumulation(train, constants, target)
+    return accumulate, _finish(train, constants, target, accumulators)
 
 
 def _sites(measures: list[Measure]) -> Iterator[tuple[str, Application]]:
@@ -56,10 +53,10 @@ def _carried(measures: list[Measure]) -> Iterator[tuple[str, Value]]:
             yield f"accumulator/{measure.name}/carried_{number}", value
 
 
-def _accumulation(
-    builder: Builder, train: TrainPlan, measures: list[Measure], constants: FittedConstants,
-    accumulators: dict[str, TensorType],
-) -> Model:  # fmt: skip
+def _accumulation(train: TrainPlan, constants: FittedConstants, target: Target) -> tuple[Model, dict[str, TensorType]]:
+    """Return what accumulates, and the accumulators."""
+    builder, measures = Builder(f"{train.name}.eval", target), measures_of(train)
+    accumulators: dict[str, TensorType] = {}
     operands = [operand for _, site in _sites(measures) for operand in site.operands]
     carried = [value for _, value in _carried(measures)]
     used = variables_of(*operands, *carried)
@@ -85,7 +82,7 @@ def _accumulation(
         accumulators[name] = tensor.type
         builder.input(name, tensor.type)
         builder.output(f"{name}.next", tensor)
-    return builder.model(doc=train.doc)
+    return builder.model(doc=train.doc), accumulators
 
 
 def _widened(tensor: Tensor) -> Tensor:
@@ -93,40 +90,33 @@ def _widened(tensor: Tensor) -> Tensor:
     return g.widened(tensor) if tensor.element.is_float else tensor
 
 
-def _finish(
-    builder: Builder, train: TrainPlan, measures: list[Measure], accumulators: dict[str, TensorType],
-    constants: FittedConstants,
-) -> Model:  # fmt: skip
+def _finish(train: TrainPlan, constants: FittedConstants, target: Target, accumulators: dict[str, TensorType]) -> Model:
+    builder, measures = Builder(f"{train.name}.metrics", target), measures_of(train)
     inputs = {name: builder.input(name, type) for name, type in accumulators.items()}
-    sites = {id(site): (name, site) for name, site in _sites(measures)}
+    sites = {id(site): name for name, site in _sites(measures)}
     carried = {id(value): name for name, value in _carried(measures)}
-    emitted: dict[int, Tensor] = {}
     lowering = Lowering.open(builder, (), constants=constants)
 
     def value_of(value: Value) -> Tensor:
         if id(value) in carried:
             return g.cast(inputs[carried[id(value)]], value.type.element)
-        return emitted[id(value)]
+        return lowering.tensor(value)
 
     for measure in measures:
         for application in _finished(measure, set(carried), set(sites)):
-            if id(application) in sites:
-                name, site = sites[id(application)]
-                found = {k.removeprefix(f"{name}/"): t for k, t in inputs.items() if k.startswith(f"{name}/")}
-                output = site.outputs[0]
-                assert isinstance(site.operation, Statistic)
-                with builder.scope(name, origin_of(site.span)):
-                    emitted[id(output)] = site.operation.finish(found, output.type.element)
-                continue
-            if isinstance(application.operation, (Literal, Placeholder)):
+            operation = application.operation
+            if isinstance(operation, (Literal, Placeholder)):
                 lowering.emit(*application.outputs)
-                emitted[id(application.outputs[0])] = lowering.tensor(application.outputs[0])
                 continue
-            with builder.scope(application.operation.name, origin_of(application.span)):
-                result = application.operation.emit(Context(builder), *map(value_of, application.operands))
-            tensors = (result,) if isinstance(result, Tensor) else result
-            for output, tensor in zip(application.outputs, tensors, strict=True):
-                emitted[id(output)] = tensor
+            with builder.scope(sites.get(id(application), operation.name), origin_of(application.span)):
+                if id(application) in sites:
+                    assert isinstance(operation, Statistic)
+                    prefix = f"{sites[id(application)]}/"
+                    found = {k.removeprefix(prefix): t for k, t in inputs.items() if k.startswith(prefix)}
+                    result: Tensor | tuple[Tensor, ...] = operation.finish(found, application.outputs[0].type.element)
+                else:
+                    result = operation.emit(Context(builder), *map(value_of, application.operands))
+            lowering.put(application, (result,) if isinstance(result, Tensor) else result)
         builder.output(measure.name, value_of(measure.value))
     return builder.model(doc=train.doc)
 

@@ -20,20 +20,9 @@ from dslc.plan.values import ParameterRecord
 from dslc.types import INT64, TensorType
 
 __all__ = [
-    "COUNTER_BATCH",
-    "COUNTER_STEP",
-    "FLUSH",
-    "MOVED",
-    "TOTAL",
-    "StateRole",
-    "StateTensor",
-    "StepState",
-    "average_name",
-    "chosen",
-    "counter",
-    "initial_parameters",
-    "parameter_tensors",
-]
+    "COUNTER_BATCH", "COUNTER_STEP", "FLUSH", "MOVED", "TOTAL", "StateRole", "StateTensor", "StepState",
+    "average_name", "chosen", "counter", "initial_parameters", "parameter_tensors",
+]  # fmt: skip
 
 COUNTER_STEP = "counter/step"
 """Updates done, int64."""
@@ -68,11 +57,6 @@ class StateTensor:
     initial: Any = None
     of: str | None = None
     """The path of the parameter or statistic whose first value it starts from, in place of ``initial``."""
-
-    def first(self) -> np.ndarray:
-        """Return the first value as an array."""
-        shape = tuple(int(d) for d in self.type.shape)
-        return np.full(shape, self.initial, self.type.element.numpy)
 
 
 def average_name(path: str) -> str:

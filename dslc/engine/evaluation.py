@@ -115,7 +115,7 @@ class Predictor:
         """
         inputs = {name: self._converted(name, arrays) for name in self.graph.inputs}
         outputs = self.graph.outputs.values()
-        cut = [n for n, p in self.graph.inputs.items() if p.shape and self._examples and p.shape[0] == self._examples]
+        cut = [name for name, port in self.graph.inputs.items() if port.shape[:1] == (self._examples,)]
         for name in cut:
             self.graph.inputs[name].match(inputs[name], {})
         sizes = {len(inputs[name]) for name in cut}

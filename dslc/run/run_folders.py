@@ -10,31 +10,43 @@ from typing import TypeVar
 from dslc.diagnostics import Problem
 from dslc.errors.environment import RUN_BUSY, RUN_EXISTS
 from dslc.storage.folder import holds_something, is_busy
+from dslc.storage.manifest import MANIFEST
 
-__all__ = ["chosen_folder", "in_folder"]
+__all__ = ["in_folder"]
 
 Result = TypeVar("Result")
 MOST_LISTED = 6
 
 
-def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
-    """Return the folder for a run.
+def in_folder(folder: Path, train: Callable[[Path], Result], *, new: bool, goes_on: bool) -> Result:
+    """Train into the folder for a run.
 
     Args:
         folder: where it is written unless there is something already.
-        new: take the next number behind its name then: ``digits-2``.
+        train: does it.
+        new: take the next number behind its name then: ``digits-2``; and the one behind that where another process
+            has begun in it meanwhile.
         goes_on: whether what is there is resumed or replaced.
 
     Raises:
-        Problem: E0612, there is something already, and nothing was said about it.
+        Problem: E0612, there is something already, and nothing was said about it; what training raises.
     """
+    while True:
+        try:
+            return train(_chosen_folder(folder, new=new, goes_on=goes_on))
+        except Problem as problem:
+            if not new or problem.diagnostic.code not in (RUN_BUSY, RUN_EXISTS):
+                raise
+
+
+def _chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
     if goes_on or not (_is_taken(folder) if new else holds_something(folder)):
         return folder
     others = _numbered(folder)
     beside = folder.with_name(f"{folder.name}-{max([1, *others]) + 1}")
     if new:
         return beside
-    if not (folder / "manifest.json").is_file():
+    if not (folder / MANIFEST).is_file():
         raise RUN_EXISTS(
             f"{folder} exists already, and is no run",
             hint=f"train into {beside}: --new; or choose another folder: -o RUN",
@@ -47,20 +59,6 @@ def chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
         f"{folder} exists already{also}",
         hint=f"go on with it: --resume; replace it: --overwrite; train into {beside}: --new",
     )
-
-
-def in_folder(folder: Path, train: Callable[[Path], Result], *, new: bool, goes_on: bool) -> Result:
-    """Train into the folder for a run; where another process began in it meanwhile, with ``new`` into the next one.
-
-    Raises:
-        Problem: E0612, as :func:`chosen_folder`; what training raises.
-    """
-    while True:
-        try:
-            return train(chosen_folder(folder, new=new, goes_on=goes_on))
-        except Problem as problem:
-            if not new or problem.diagnostic.code not in (RUN_BUSY, RUN_EXISTS):
-                raise
 
 
 def _is_taken(folder: Path) -> bool:

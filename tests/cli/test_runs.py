@@ -160,9 +160,9 @@ def test_a_folder_in_which_a_run_has_just_begun_is_taken(spec: Path, monkeypatch
         assert load(spec).train(new=True).folder == Path("runs", "sides-3")
     assert load(spec).train(new=True).folder == Path("runs", "sides")
 
-    chosen = run_folders.chosen_folder
+    chosen = run_folders._chosen_folder
     late = iter([Path("runs", "sides-3")])  # as if it had been taken between the choice and the beginning
-    monkeypatch.setattr(run_folders, "chosen_folder", lambda *a, **o: next(late, None) or chosen(*a, **o))
+    monkeypatch.setattr(run_folders, "_chosen_folder", lambda *a, **o: next(late, None) or chosen(*a, **o))
     assert load(spec).train(new=True).folder == Path("runs", "sides-4")
 
 

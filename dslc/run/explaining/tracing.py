@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +63,6 @@ class Birth:
     """Its type."""
 
 
-def _at_place(array: np.ndarray, place: tuple[int, ...], shape: tuple[int, ...]) -> float | None:
-    """Return the element that belongs to a place in a result of a shape; None where the array does not broadcast."""
-    try:
-        return float(np.broadcast_to(array, shape)[place])
-    except ValueError:
-        return None
-
-
 def reach(array: np.ndarray) -> float:
     """Return the number of an array that is largest in size."""
     if not array.size:
@@ -86,12 +79,16 @@ def operands_at(
 
     Of one that does not broadcast, or of all that are not ``aligned`` with the result, the number of the largest size.
     """
-    found = []
-    for name in node.inputs:
-        if name in values and values[name].dtype.kind in "fiu":
-            same = _at_place(values[name], place, shape) if aligned else None
-            found.append(reach(values[name]) if same is None else same)
-    return found
+    read = [values[name] for name in node.inputs if name in values and values[name].dtype.kind in "fiu"]
+    return [reach(_part(array, place, shape, aligned)) for array in read]
+
+
+def _part(array: np.ndarray, place: tuple[int, ...], shape: tuple[int, ...], aligned: bool) -> np.ndarray:
+    """Return the element that belongs to a place in a result of a shape, or the whole array where none does."""
+    if aligned:
+        with suppress(ValueError):  # it does not broadcast
+            return np.asarray(np.broadcast_to(array, shape)[place])
+    return array
 
 
 def trace(probes: Probes, values: Mapping[str, np.ndarray], target: str) -> Birth:
@@ -133,14 +130,10 @@ def _suspects(birth: Birth, values: Mapping[str, np.ndarray]) -> dict[str, bool]
     assert birth.node is not None
     shape, found = values[birth.value].shape, {}
     for operand in birth.node.inputs:
-        array = values.get(operand)
-        if array is None or array.dtype.kind != "f" or is_finite(array):
-            continue
-        same = _at_place(array, birth.place, shape) if birth.node.operator in ELEMENTWISE else None
-        if same is None:
-            found[operand] = bool(np.isnan(array).any())
-        elif not np.isfinite(same):
-            found[operand] = bool(np.isnan(same))
+        if operand in values:
+            part = _part(values[operand], birth.place, shape, birth.node.operator in ELEMENTWISE)
+            if not is_finite(part):
+                found[operand] = bool(np.isnan(part).any())
     return found
 
 
