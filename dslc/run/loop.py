@@ -139,7 +139,8 @@ class Trainer:
             progress.add(name, loss - sum(terms), size if terms else weights[number][0])
         self.observer.stepped(progress)
         every = self.train.evaluate_every
-        if progress.pending == 0 and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
+        is_update = self.course.moved == progress.batches  # one with nothing to learn from leaves the step as it was
+        if is_update and every and progress.step % every == 0 and progress.batch < self.batches_per_epoch:
             return self.evaluate(ends_epoch=False)
         if progress.batches % LOG_EVERY == 0 and progress.batch < self.batches_per_epoch:
             self.write_line(self.place() | self.running())

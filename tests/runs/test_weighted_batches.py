@@ -120,6 +120,22 @@ def test_a_run_that_has_nothing_to_learn_from_ends_with_an_error(objective: str,
     assert not (tmp_path / "run" / "model.onnx").exists()
 
 
+@pytest.mark.parametrize(
+    ("objective", "accumulate", "expected"),
+    [
+        ("cross_entropy(logits, y)", 2, [1, 3]),
+        ("cross_entropy(logits, y + cast(detach(logits[:, 0]) * 0, int64))", 1, [1, 2, 3, 5, 6, 7]),
+    ],
+)
+def test_a_step_is_evaluated_once(objective: str, accumulate: int, expected: list[int], tmp_path: Path) -> None:
+    """Batches that make no update are not told as another one of the step before them."""
+    dead, live = [-100] * 8, [0, 1, 2, 1, 2, 0, 1, 0]
+    write(tmp_path, [*dead, *live, *dead, *live])
+    length = f"epochs 2 accumulate {accumulate} evaluate every 1 steps"
+    lines = lines_of(run(tmp_path, objective=objective, length=length))
+    assert [line["step"] for line in lines if line["epoch"] % 1] == expected
+
+
 @pytest.mark.parametrize("computed", ["", " + cast(detach(logits[:, 0]) * 0, int64)"])
 def test_computed_targets_leave_out_what_given_ones_do(computed: str, tmp_path: Path) -> None:
     """Where a network computes the targets, the graph leaves out what the host can't know of."""
