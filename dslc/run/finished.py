@@ -148,7 +148,10 @@ class FinishedRun:
 
         Raises:
             Problem, Failure: E0614, there is no such split; E04xx, the data is not there, has changed, or does not fit.
+            ValueError: it takes either data or a split; ``source`` is said of data.
         """
+        if (data is not None and split is not None) or (data is None and source is not None):
+            raise ValueError("evaluate takes new data, or a split of the run's own data alone")
         evaluator = MetricRunner(*self.reader.evaluation(), self.engine)
         if data is not None:
             wanted = [name for name in self.contract.of_fields if name in evaluator.inputs]

@@ -66,6 +66,7 @@ def test_each_command_has_help(dslc: Dslc, name: str) -> None:
         (["export", "run", "-o", ".."], "'..' is a folder, and a file is to be written"),
         (["predict", "run", "a.csv", "-o", "/"], "'/' is a folder, and a file is to be written"),
         (["predict", "run", "--split", "test", "--prepared"], "--source and --prepared are said of INPUT"),
+        (["eval", "run", "--source", "csv"], "--source is said of INPUT; a split is read as in training"),
         (["predict", "run", "--split", "test", "--source", "csv"], "--source and --prepared are said of INPUT"),
         (["new", ".."], "'..' is a folder, and a file is to be written"),
         (["compile", "a.dl", "--emit", "tre"], "invalid choice: 'tre'"),

@@ -184,3 +184,6 @@ def test_predicting_from_python_as_the_command_does(trained: Path) -> None:
     for wrong in wrongs:
         with pytest.raises(ValueError, match="new data, or the split"):
             run.predict(**wrong)
+    for wrong in ({"split": "test", "data": points}, {"split": "test", "source": "csv"}, {"source": "csv"}):
+        with pytest.raises(ValueError, match="new data, or a split"):
+            run.evaluate(**wrong)

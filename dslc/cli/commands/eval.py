@@ -27,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.input is not None and options.split is not None:
         raise UsageError("error: dslc eval takes new data as INPUT, or a --split of the run's own, not both")
+    if options.input is None and options.source is not None:
+        raise UsageError("error: --source is said of INPUT; a split is read as in training")
     found = open_run(options.folder, data=data_folders(options), trust=options.trust).evaluate(
         options.split, data=options.input, source=options.source
     )
