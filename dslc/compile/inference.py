@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def inference_models(
     train: TrainPlan,
     constants: FittedConstants,
     weights: Mapping[str, np.ndarray],
-    class_names: Mapping[str, Sequence[str]] | None = None,
+    class_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
     target: Target = CPU,
 ) -> list[InferenceModel]:
     """Compile what a train block ships: its outputs, or else each network as it is.
@@ -54,8 +55,7 @@ def inference_models(
     models = []
     for file, shipped in zip(shipped_files(train), train.shipped, strict=True):
         classes = _classes(train, shipped.outputs)
-        said = {output: list((class_names or {}).get(field, ())) for output, field in classes.items()}
-        said = {output: names for output, names in said.items() if names}
+        said = {output: list(class_names[field]) for output, field in classes.items() if field in class_names}
         metadata = {"classes": json.dumps(said, ensure_ascii=False)} if said else {}
         builder = Builder(shipped.network or train.name, target)
         _build(builder, shipped, constants, weights)

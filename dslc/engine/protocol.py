@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dslc.diagnostics import Diagnostic, Problem
+from dslc.diagnostics import Problem
 from dslc.errors.environment import INPUT_MISFIT, RUN_FAILED
 
-__all__ = ["NEXT", "SEED", "Buffer", "Engine", "Feed", "LoadedGraph", "Model", "NodeFailure", "Port", "Runner"]
+__all__ = ["NEXT", "SEED", "Buffer", "Engine", "Feed", "LoadedGraph", "Model", "Port", "Runner", "run_failure"]
 
 Model = bytes | Path
 """A serialized ONNX model or the file that holds one."""
@@ -56,20 +56,10 @@ class Port:
             raise INPUT_MISFIT(f"'{self.name}' has shape {list(array.shape)}, but the graph takes [{wanted}]")
 
 
-class NodeFailure(Problem):
-    """E0604 with the node that failed and its origin, the text that the compiler left in its metadata."""
-
-    node: str = ""
-    origin: str | None = None
-
-    @classmethod
-    def of(cls, operator: str, node: str, origin: str | None, text: str) -> NodeFailure:
-        """Make the failure of one node."""
-        place = f" from {origin}" if origin else f" in '{node}'" if node else ""
-        subject = f"{operator}{place} failed" if operator else "the run failed"
-        failure = cls(Diagnostic(RUN_FAILED, f"{subject}: {text}"))
-        failure.node, failure.origin = node, origin
-        return failure
+def run_failure(operator: str, node: str, origin: str | None, text: str) -> Problem:
+    """Return E0604 for a node of which this much is known, and its origin, as the compiler left it in its metadata."""
+    place = f" from {origin}" if origin else f" in '{node}'" if node else ""
+    return RUN_FAILED(f"{operator}{place} failed: {text}" if operator else f"the run failed: {text}")
 
 
 class LoadedGraph(Protocol):
@@ -87,7 +77,7 @@ class LoadedGraph(Protocol):
         """Run the graph once; ``feeds`` has all of its inputs, and whatever else.
 
         Raises:
-            Problem: E0607, an array does not fit; E0604 (:class:`NodeFailure`); E0540, E0551
+            Problem: E0607, an array does not fit; E0604, a node fails; E0540, E0551
                 (:class:`~dslc.engine.outside.IndexFailure`).
         """
 

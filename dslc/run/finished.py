@@ -118,7 +118,7 @@ class FinishedRun:
         Raises:
             Problem, Failure: E0626, its copy is damaged; E0628, the data folders of a run from elsewhere are not named.
         """
-        known = self.reader.data_folders()
+        known = [Path(folder) for folder in self.reader.run.folders] if self.reader.is_home else []
         bound = self.language.reopen(self.reader.spec(), self.reader.run, [*self.data, *known], self.is_bounded)
         try:
             _ = bound.fingerprints

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 
 from dslc.compile.accumulation import term_name
-from dslc.compile.artifacts import Artifacts, shipped_weights
+from dslc.compile.artifacts import shipped_weights
 from dslc.engine.evaluation import MetricRunner
 from dslc.engine.finite import NotFinite, all_finite
 from dslc.engine.protocol import SEED, Engine, Feed
 from dslc.errors.runs import BEST_LOST
-from dslc.plan.training import TrainPlan
 from dslc.run.course import COMPLETE, Course
 from dslc.run.figures import FigureWarnings, check_kept
 from dslc.run.observing import Observer, Plan, RunResult
@@ -51,9 +50,9 @@ class Trainer:
         self.folder = place.path
         self.engine = engine
         self.observer = observer
-        self.train: TrainPlan = job.bound.train
+        self.train = job.bound.train
         self.dataset = job.bound.dataset
-        self.artifacts: Artifacts = job.artifacts
+        self.artifacts = job.artifacts
         self.seed = self.train.seed
         self.progress = Progress()
         self.files = RunFiles(place, job)

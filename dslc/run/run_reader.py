@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -182,10 +182,6 @@ class RunReader:
         for path in self.run.spec:
             self.read(f"{SPEC}/{path}")
         return inner_file(self.folder, f"{SPEC}/{self.run.spec[0]}")
-
-    def data_folders(self) -> Sequence[Path]:
-        """Return where the run found its data, if it was made here; none for a copy or a run from elsewhere."""
-        return [Path(folder) for folder in self.run.folders] if self.is_home else ()
 
     @property
     def is_home(self) -> bool:

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 
 from dslc.diagnostics import Problem
 from dslc.engine.outside import find_outside
-from dslc.engine.protocol import NEXT, SEED, Buffer, Feed, LoadedGraph, Model, NodeFailure, Port, Runner
+from dslc.engine.protocol import NEXT, SEED, Buffer, Feed, LoadedGraph, Model, Port, Runner, run_failure
 from dslc.errors.environment import STATE_MISFIT
 
 
@@ -37,7 +37,7 @@ class ReferenceGraph:
 
     def _failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> Problem:
         outside = find_outside(self.data, feeds, lambda part, given: list(ReferenceGraph(part).run(given).values()))
-        return outside.failure if outside is not None else NodeFailure.of("", "", None, str(error))
+        return outside.failure if outside is not None else run_failure("", "", None, str(error))
 
     def falls_back(self) -> bool:
         return False

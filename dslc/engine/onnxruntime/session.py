@@ -26,7 +26,7 @@ from dslc.engine.onnxruntime.runtime import (
     runtime_errors,
 )
 from dslc.engine.outside import Outside, find_outside
-from dslc.engine.protocol import Model, NodeFailure, Port
+from dslc.engine.protocol import Model, Port, run_failure
 from dslc.errors.environment import GRAPH_REFUSED
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
@@ -249,8 +249,7 @@ class Graph:
     def failure(self, error: Exception, feeds: Mapping[str, np.ndarray]) -> Problem:
         """Return what to raise when a run on ``feeds`` ended with ``error``.
 
-        That is an IndexFailure where an index was outside of its range, else a NodeFailure; the node's name and origin
-        are found.
+        That is an IndexFailure where an index was outside of its range; else the node and its origin are found.
         """
         from dslc.graph.model import proto_nodes
 
@@ -267,7 +266,7 @@ class Graph:
         origin = None
         if node is not None:
             origin = next((entry.value for entry in node.metadata_props if entry.key == "origin"), None)
-        return NodeFailure.of(kind, name, origin, text)
+        return run_failure(kind, name, origin, text)
 
     def _outside(self, feeds: Mapping[str, np.ndarray]) -> Outside | None:
         def run(data: bytes, needed: Mapping[str, np.ndarray]) -> list[np.ndarray]:

@@ -75,7 +75,8 @@ class StatefulRunner(Runner):
         self._buffers: dict[str, tuple[Any, Any]] = {}
         for name, given in state.items():
             value = place(np.asarray(given), settings.provider) if isinstance(given, HOST) else given
-            alternates = name in changing and not self._overwrites(name)
+            overwrites = len(graphs) == 1 and name in changing and graphs[0].may_overwrite(name + NEXT, name)
+            alternates = name in changing and not overwrites
             other = allocate(tuple(value.shape()), _dtype(given), settings.provider) if alternates else value
             self._buffers[name] = (value, other)
         self._check(state)
@@ -90,10 +91,6 @@ class StatefulRunner(Runner):
         self._seed_value = 0
         self._feeds: dict[tuple[Any, ...], BoundFeed] = {}
         self._last: list[BoundGraph] = []
-
-    def _overwrites(self, name: str) -> bool:
-        """Whether one buffer is enough for a tensor: the only graph has done with it before it writes the next one."""
-        return len(self.graphs) == 1 and self.graphs[0].may_overwrite(name + NEXT, name)
 
     def _check(self, state: Mapping[str, Any]) -> None:
         for graph, changed in zip(self.graphs, self._changed, strict=True):
