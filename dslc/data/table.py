@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
@@ -52,8 +53,11 @@ def gaps(values: Array | Text) -> Array:
 def marked(values: Array, spelling: Spelling) -> Array:
     """Return which numbers are marks for a missing value."""
     found: Array = np.zeros(values.shape, bool)
+    values = values.view(np.uint8) if values.dtype.kind == "b" else values
+    largest = float(np.finfo(values.dtype).max) if values.dtype.kind == "f" else inf
     for number in spelling.numbers:
-        found |= values == (int(number) if float(number).is_integer() else number)
+        if not largest < abs(number) < inf:  # as a float16, 99999 would be infinite
+            found |= values == (int(number) if float(number).is_integer() else number)
     return found
 
 

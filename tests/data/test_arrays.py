@@ -12,7 +12,8 @@ import pytest
 
 from dslc.data.convert import fits_double
 from dslc.data.opening import open_inputs, open_table
-from dslc.data.table import Table
+from dslc.data.spellings import Spelling
+from dslc.data.table import Table, marked
 from dslc.library.word import SOURCES
 from dslc.types import FLOAT32, INT64, STRING, ElementType
 from tests.data.conftest import Findings
@@ -217,3 +218,13 @@ def test_which_whole_numbers_float64_holds(kind: str) -> None:
     with np.errstate(all="raise"):
         found = fits_double(np.array(values, kind))
     assert found.tolist() == [int(float(value)) == value for value in values]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "uint64", "float16", "float32", "float64"])
+def test_which_numbers_are_marks(kind: str) -> None:
+    """A mark that a type does not hold is none of its values: neither infinity, nor an error."""
+    beyond = Spelling(("-999", "99999", "1e300", "9" * 300, "18446744073709551615"))
+    few = np.array([1, 0, np.inf if kind.startswith("float") else 0]).astype(kind)
+    assert marked(few, beyond).tolist() == [False, False, False]
+    assert marked(few, Spelling(("1.0", "inf"))).tolist() == [True, False, kind.startswith("float")]
