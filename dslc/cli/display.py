@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dslc.storage.log import PLACE
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["PLACE", "State", "figure", "picture"]
+__all__ = ["State", "figure", "picture"]
 
-PLACE = ("epoch", "step", "batch")
-"""Entries of a record that are no figures."""
 GAP, SHORTEST_BAR, LONGEST_BAR = 2, 8, 40
 """Columns of the terminal between those of the table, and that the bar takes."""
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dslc.cli.console import counted, report, say
-from dslc.cli.display import PLACE, State, figure, picture
+from dslc.cli.display import State, figure, picture
 from dslc.data.loading import some_of
 from dslc.run.observing import Observer
+from dslc.storage.log import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -15,7 +15,7 @@ from dslc.errors.data import FILE_MISSING
 from dslc.errors.environment import NO_RUN
 from dslc.storage.folder import inner_file, is_busy, read_manifest
 from dslc.storage.log import records_of
-from dslc.storage.manifest import CHECKPOINTS, LOG, MANIFEST, Manifest, Result
+from dslc.storage.manifest import CHECKPOINTS, LOG, MANIFEST, Manifest
 
 __all__ = ["RunSummary", "runs_in"]
 
@@ -104,14 +104,11 @@ def _summary(folder: Path) -> RunSummary:
         state = "running" if running else "interrupted"
         return RunSummary(str(folder), state, run.train, spec, unit, _done(folder, unit), length, changed=changed)
     done, lost = result.epochs if unit == "epochs" else result.steps, _lost(folder, manifest)
+    kept = None if result.best is None else {name: v for name, v in result.best.items() if name != "figure"}
     return RunSummary(
         str(folder), "finished" if lost is None else "damaged", run.train, spec, unit, done, length, result.reason,
-        result.split, result.losses, result.metrics, _kept(result), changed, lost,
+        result.split, result.losses, result.metrics, kept, changed, lost,
     )  # fmt: skip
-
-
-def _kept(result: Result) -> Mapping[str, float] | None:
-    return None if result.best is None else {name: v for name, v in result.best.items() if name != "figure"}
 
 
 def _lost(folder: Path, manifest: Manifest) -> str | None:

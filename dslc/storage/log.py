@@ -16,7 +16,7 @@ from dslc.storage.files import write_atomically, writing
 from dslc.storage.folder import read_file
 from dslc.storage.manifest import LOG
 
-__all__ = ["Log", "line_of", "records_of"]
+__all__ = ["PLACE", "Log", "line_of", "records_of"]
 
 PLACE = ("epoch", "step", "batch")
 """Where in a run a line's figures belong; each line has all three."""
