@@ -12,8 +12,9 @@ from pathlib import Path
 
 from dslc.check import Loader
 from dslc.diagnostics import did_you_mean
-from dslc.errors import names as errors
 from dslc.errors.data import FILE_MISSING
+from dslc.errors.names import IMPORT_FAILED
+from dslc.errors.syntax import TOO_LARGE
 from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import format_source
@@ -59,9 +60,7 @@ def _read(path: Path, limits: Limits, shown: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise FILE_MISSING(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > most:
-        raise errors.LIMIT_REACHED(
-            f"{shown} has more than {most:,} bytes", hint="'--limit spec_bytes=N' raises the limit"
-        )
+        raise TOO_LARGE(f"{shown} has more than {most:,} bytes", hint="'--limit spec_bytes=N' raises the limit")
     if is_pipe and not data:
         raise FILE_MISSING(f"{shown} cannot be read: it is a pipe, and nothing came out of it")
     return data
@@ -104,7 +103,7 @@ def read_stdin() -> bytes:
         raise FILE_MISSING("standard input cannot be read: it is closed")
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
-        raise errors.LIMIT_REACHED(f"standard input has more than {most:,} bytes")
+        raise TOO_LARGE(f"standard input has more than {most:,} bytes")
     return data
 
 
@@ -126,7 +125,7 @@ def _text(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise errors.IMPORT_FAILED(f"{name} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
+        raise IMPORT_FAILED(f"{name} is not UTF-8 text: byte {error.start + 1}, in line {line}") from None
 
 
 def source_loader(root: Path, limits: Limits, read: Callable[[Path, Limits], Source] = read_source) -> Loader:
@@ -138,14 +137,14 @@ def source_loader(root: Path, limits: Limits, read: Callable[[Path, Limits], Sou
         try:
             inside, found = target.resolve().is_relative_to(resolved), target.is_file()
         except (OSError, ValueError, RuntimeError):  # a name too long, a character that no name has, a round of links
-            raise errors.IMPORT_FAILED(f"'{path}' is not the path of a file").at(span) from None
+            raise IMPORT_FAILED(f"'{path}' is not the path of a file").at(span) from None
         if not inside:
-            raise errors.IMPORT_FAILED(f"'{path}' leaves the folder of the first file").at(span)
+            raise IMPORT_FAILED(f"'{path}' leaves the folder of the first file").at(span)
         if not found:
             folder = target.parent
             near = [each.relative_to(root).as_posix() for each in folder.glob("*.dl")] if folder.is_dir() else []
             hint = did_you_mean(path, near) or "imported files are looked for beside the importing one"
-            raise errors.IMPORT_FAILED(f"there is no file '{path}'", hint=hint).at(span)
+            raise IMPORT_FAILED(f"there is no file '{path}'", hint=hint).at(span)
         return read(target, limits)
 
     return load

@@ -1,4 +1,4 @@
-"""E04xx: what is wrong with the data, its files and how they are split. Exit code 3."""
+"""E04xx and W045x: what is wrong with the data, its files and how they are split; and E0641, of what is predicted."""
 
 from __future__ import annotations
 

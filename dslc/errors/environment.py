@@ -1,4 +1,4 @@
-"""E06xx and W06xx: what is wrong with the machine, the runtime or the files of a run."""
+"""E0229, E0230, E06xx and W06xx: what is wrong with the machine, the runtime or the files of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""E034x to E036x: types of losses and metrics, and options of theirs, of optimizers and schedules that contradict."""
+"""E034x to E036x: types of losses and metrics, and options of theirs, of optimizers and schedules that contradict.
+
+What looks wrong in them, or can't be told, has codes of other families: E024x, E0541, W0301, W054x.
+"""
 
 from __future__ import annotations
 

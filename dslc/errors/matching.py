@@ -1,4 +1,4 @@
-"""E037x to E039x: how tensors meet what a spec declares about them."""
+"""E037x: how tensors meet what a spec declares about them."""
 
 from __future__ import annotations
 

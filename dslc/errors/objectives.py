@@ -1,4 +1,4 @@
-"""E05xx: what ``train`` and ``data`` blocks ask for."""
+"""E05xx and W052x to W054x: what ``train`` and ``data`` blocks ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E0622 to E0649, W0604 to W0649: what a command would write over, and what is wrong with the folder of a run."""
+"""E0622 to E0649, W0604 to W0649, W0550: what a command would write over, and what is wrong with the folder of a run."""
 
 from __future__ import annotations
 
