@@ -86,8 +86,6 @@ def elaborate(
     Returns its output, an :class:`Outputs` if it has several, or POISON.
     """
     outer.elaboration.elaborated.add(id(block))
-    if block.damaged:
-        return POISON
     scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
     body = Body(
         evaluator=replace(outer, scope=scope, network=network, prefix=path, bound=(), components=block.components),
