@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,12 @@ def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="store what is produced instead of comparing it")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from going through ten thousand collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

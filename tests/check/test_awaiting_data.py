@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
-from dslc.check import Facts, check_train_block, resolve_program
+from dslc.check import Facts, Program, check_train_block, resolve_program
 from dslc.diagnostics import Diagnostics
 from dslc.limits import Limits
 from dslc.plan.columns import ColumnFact
@@ -47,12 +49,18 @@ def refuse(path: str, span: Span) -> Source:
     raise AssertionError("nothing is imported")
 
 
+@cache
+def program_of(text: str) -> Program:
+    found = Diagnostics()
+    program = resolve_program(Source("main.dl", text), found, load=refuse)
+    found.raise_errors()
+    return program
+
+
 def found_in(facts: Facts, **parts: str) -> set[tuple[str, str]]:
     """Codes and texts of the errors in a spec with these parts."""
     found = Diagnostics()
-    program = resolve_program(Source("main.dl", SPEC.format(**USUAL | parts)), found, load=refuse)
-    found.raise_errors()
-    check_train_block(program, "t", found, Limits(), facts)
+    check_train_block(program_of(SPEC.format(**USUAL | parts)), "t", found, Limits(), facts)
     return {(d.code.id, d.span.text if d.span else "") for d in found if d.severity == "error"}
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from dslc.cli import main
+from dslc.report import confusion, curves
+from dslc.report.pictures import saved
 
 SPEC = """\
 param width: int = 4 in {4, 8}
@@ -55,6 +57,22 @@ class Done:
 
 
 Dslc = Callable[..., Done]
+DRAWN: dict[tuple[str, ...], bytes] = {}
+"""Pictures by the titles of their axes."""
+
+
+@pytest.fixture(autouse=True)
+def each_picture_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first picture with the same axes stand for all of them: it takes longer to draw than the run to train."""
+
+    def drawn(picture: Any) -> bytes:
+        titles = tuple(axes.get_title() for axes in picture.axes)
+        if titles not in DRAWN:
+            DRAWN[titles] = saved(picture)
+        return DRAWN[titles]
+
+    for module in (confusion, curves):
+        monkeypatch.setattr(module, "saved", drawn)
 
 
 @pytest.fixture

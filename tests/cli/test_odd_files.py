@@ -107,7 +107,7 @@ def test_a_pipe_that_nobody_writes_into(dslc: Dslc, tmp_path: Path, command: str
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.parametrize("command", ["check", "show", "compile -o {}", "fmt"])
+@pytest.mark.parametrize("command", mostly_slow(["check", "show", "compile -o {}", "fmt"], every=2))
 def test_a_pipe_is_read_once(spec: Path, tmp_path: Path, command: str) -> None:
     given = command.replace("{}", str(tmp_path / "out")).split()
     name, *more = given

@@ -66,7 +66,7 @@ def compare(step: Runner, batch: dict[str, np.ndarray], cuts: list[int], expecte
             assert largest(end[name] - expected[name]) <= 3e-6 * max(1.0, largest(expected[name])), name
 
 
-@pytest.mark.parametrize("limit", ["clip norm 0.01", "clip norm 100", "clip value 0.003"])
+@pytest.mark.parametrize("limit", mostly_slow(["clip norm 0.01", "clip norm 100", "clip value 0.003"], every=2))
 @pytest.mark.parametrize(
     "objective",
     mostly_slow([

@@ -9,6 +9,7 @@ import pytest
 
 from dslc.compile.state import COUNTER_STEP, StateRole
 from dslc.engine.protocol import Runner
+from tests.conftest import mostly_slow
 
 from .stepping import EPSILON, HERE, artifacts_of, largest, stored, subset, train_step
 
@@ -55,8 +56,9 @@ def batch_of(model: str, number: int) -> dict[str, np.ndarray]:
     return {name: stored(model)[name][number] for name in ("x", "label")}
 
 
-@pytest.mark.parametrize(("model", "optimizer"), CASES)
-def test_one_step_from_each_state(model: str, optimizer: str) -> None:
+@pytest.mark.parametrize("case", mostly_slow(CASES, every=3), ids="-".join)
+def test_one_step_from_each_state(case: tuple[str, str]) -> None:
+    model, optimizer = case
     known, step = states(model, optimizer), step_of(model, optimizer)
     for number, loss in enumerate(stored(model)[f"{optimizer}/loss"]):
         before = {name: values[number] for name, values in known.items()}
@@ -76,9 +78,10 @@ def test_one_step_from_each_state(model: str, optimizer: str) -> None:
             assert error <= tolerance, f"{name} after step {number}: {error:.2g} off, of a change of {change:.2g}"
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize(("model", "steps", "tolerance"), [("mlp", 50, 1e-4), ("cnn", 10, 1e-3), ("words", 50, 1e-4)])
-def test_left_running(model: str, optimizer: str, steps: int, tolerance: float) -> None:
+@pytest.mark.parametrize("case", mostly_slow(CASES, every=3), ids="-".join)
+def test_left_running(case: tuple[str, str]) -> None:
+    model, optimizer = case
+    steps, tolerance = (10, 1e-3) if model == "cnn" else (50, 1e-4)
     step = step_of(model, optimizer)
     for number, loss in enumerate(stored(model)[f"{optimizer}/free"][:steps]):
         step.run_batch(batch_of(model, number))

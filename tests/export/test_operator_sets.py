@@ -23,6 +23,7 @@ from dslc.library.operation import Context
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
+from tests.conftest import mostly_slow
 from tests.library.cases import RANDOM, ROWS
 from tests.library.cases.rows import Row
 from tests.library.test_words import instance_of, types_of
@@ -119,7 +120,9 @@ def without_kernel(row: Row) -> bool:
     return any(CPU.lacks(operator, FLOAT64) for operator in instance_of(row).operators)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if not without_kernel(row)], ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "row", mostly_slow([row for row in ROWS if not without_kernel(row)], every=3), ids=lambda row: row.id
+)
 def test_words_of_float64(row: Row) -> None:
     check_sets(*model_of(row, symbolic=True, double=True), (9, 11, 13, 16, 17, NEWEST))
 

@@ -217,7 +217,7 @@ def test_value_is_scikit_learn_s(
 
 
 @pytest.mark.parametrize(
-    "case", mostly_slow(OF_COUNTS, every=2), ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)]
+    "case", mostly_slow(OF_COUNTS, every=4), ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)]
 )
 def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case: Case) -> None:
     name, options, arrays, _ = case
@@ -234,7 +234,7 @@ def test_the_variance_of_far_numbers_survives_in_batches() -> None:
     np.testing.assert_allclose(value, sk.r2_score(arrays[1].astype(float), arrays[0].astype(float)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", mostly_slow(range(20), every=4))
 def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed: int) -> None:
     random = np.random.default_rng(seed)
     size = int(random.integers(2, 60))

@@ -31,13 +31,17 @@ from tests.conftest import DATA, ROOT, SPECS
 
 QUICK = ["linear_regression", "iris", "digits", "mnist_cnn"]
 EQUALITY = ROOT / "tests" / "equality" / "specs"
+EVERY = {"options": 2}
+"""Of the train blocks of a spec, each so-manieth is quick; 3 where nothing is said."""
 LONG = [*(f for f in sorted(SPECS.glob("*.dl")) if f.stem not in QUICK), *sorted(ROOT.glob("benchmarks/models/*.dl"))]
 ALL = [
     *(pytest.param(SPECS / f"{name}.dl", None, id=name) for name in QUICK),
     *(
-        pytest.param(file, train, id=f"{file.stem}-{train}")
+        pytest.param(
+            file, train, id=f"{file.stem}-{train}", marks=pytest.mark.slow if number % EVERY.get(file.stem, 3) else ()
+        )
         for file in sorted(EQUALITY.glob("*.dl"))
-        for train in re.findall(r"^train (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+        for number, train in enumerate(re.findall(r"^train (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE))
     ),
     *(pytest.param(file, None, id=file.stem, marks=pytest.mark.slow) for file in LONG),
 ]

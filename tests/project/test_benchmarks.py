@@ -66,10 +66,10 @@ def test_figures_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("option", "message"), [
     ("--python=torch=nowhere", "'nowhere' is no Python to run"),
-    ("--python=torsh=/bin/sh", "'torsh' is not an environment"),
+    pytest.param("--python=torsh=/bin/sh", "'torsh' is not an environment", marks=pytest.mark.slow),
     ("--docs=README.md/docs", "README.md/docs can't be made"),
-    ("--json=README.md/figures.json", "README.md can't be made"),
-    ("--engines=torch", "--engines must include dslc"),
+    pytest.param("--json=README.md/figures.json", "README.md can't be made", marks=pytest.mark.slow),
+    pytest.param("--engines=torch", "--engines must include dslc", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_what_can_t_work_is_said_before_anything_is_measured(option: str, message: str) -> None:
     command = [sys.executable, "benchmarks/run.py", option]

@@ -154,7 +154,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", mostly_slow(CASES, every=2), ids=lambda case: "-".join(case.values()))
+@pytest.mark.parametrize("case", mostly_slow(CASES, every=4), ids=lambda case: "-".join(case.values()))
 def test_all_of_training_runs_in_float64(case: dict[str, str], tmp_path: Path) -> None:
     """And gives what it gives in float32, but for float32's rounding."""
     write_table(tmp_path)

@@ -247,10 +247,10 @@ def test_a_damaged_log_is_mended_and_told(
 @pytest.mark.parametrize(
     ("schedule", "old", "new"),
     [
-        ("cosine(0.1, 1e-3)", "0.00112", "0.0633"),
+        pytest.param("cosine(0.1, 1e-3)", "0.00112", "0.0633", marks=pytest.mark.slow),
         ("linear(0.1, 0)", "0.00222", "0.0583"),
         ("warmup(5) then cosine(0.1)", "0.000154", "0.0672"),
-        ("constant(0.1, steps = 9) then linear(0.1, 0.05)", "0.0514", "0.0818"),
+        pytest.param("constant(0.1, steps = 9) then linear(0.1, 0.05)", "0.0514", "0.0818", marks=pytest.mark.slow),
     ],
 )
 def test_a_longer_run_goes_on_as_if_it_had_always_been(schedule: str, old: str, new: str, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ ENDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("start", mostly_slow(STARTS, 3))
+@pytest.mark.parametrize("start", mostly_slow(STARTS, 5))
 def test_formatting_keeps_the_tree_of_whatever_stands_side_by_side(start: str) -> None:
     """A space between two words can mean something: `100% (x)` is no remainder, `1 .x` no broken number."""
     kept = 0

@@ -99,7 +99,7 @@ def check(folder: Path, text: str) -> Diagnostics:
     return check_spec(path, Options(limits=LIMITS)).findings
 
 
-@pytest.mark.parametrize("name", mostly_slow(list(IN_TIME), 3))
+@pytest.mark.parametrize("name", mostly_slow(list(IN_TIME), 5))
 def test_ends_soon_with_a_proper_error(name: str, tmp_path: Path) -> None:
     text, codes = IN_TIME[name]
     with within(name):
