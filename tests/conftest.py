@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="store what is produced instead of comparing it")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the quick tests compute with one thread, where they ask for no number: idle ones wait awake, and cost."""
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("DSLC_THREADS", "1")
+
+
 def pytest_collection_finish() -> None:
     """Keep the collector of garbage from going through ten thousand collected tests again and again."""
     gc.collect()
