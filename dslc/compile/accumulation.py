@@ -33,8 +33,8 @@ from dslc.plan.values import Application, Value
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, symbol
 
 __all__ = [
-    "Accumulated", "OutsideSums", "StateSums", "Sums", "accumulated", "check_sums", "has_weight", "batch_gradients",
-    "term_name", "term_values",
+    "OutsideSums", "StateSums", "accumulated", "batch_gradients", "check_sums", "has_weight", "term_name",
+    "term_values",
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def term_name(number: int) -> str:
     return f"loss.term_{number + 1}"
 
 
-def emit_addends(lowering: Lowering, addends: Sequence[Addend]) -> Tensor:
+def _emit_addends(lowering: Lowering, addends: Sequence[Addend]) -> Tensor:
     """Return the sum of addends of which the values and factors have been emitted."""
     tensors = []
     for addend in addends:
@@ -60,27 +60,27 @@ def term_values(lowering: Lowering, objective: Value) -> list[Tensor]:
     terms = terms_of(objective)
     if terms is None or len(terms.terms) < 2 or not any(term.varies for term in terms.terms):
         return []
-    return [emit_addends(lowering, term.addends) for term in terms.terms]
+    return [_emit_addends(lowering, term.addends) for term in terms.terms]
 
 
-def accumulators_of(lowering: Lowering, site: Application) -> dict[str, Tensor]:
+def _accumulators_of(lowering: Lowering, site: Application) -> dict[str, Tensor]:
     """Return a statistic's accumulators of the batch; they are the nodes that its value is made of, merged later."""
     assert isinstance(site.operation, Statistic)
     with lowering.builder.scope(site.operation.name, origin_of(site.span)):
         return site.operation.of_batch(*lowering.operands(site))
 
 
-def weight_of(lowering: Lowering, term: Term) -> Tensor:
+def _batch_weight(lowering: Lowering, term: Term) -> Tensor:
     """Return the sum of a term's weights in the batch, a scalar."""
     if not term.varies:
         return g.cast(g.reshape(lowering.builder.dimension(symbol(BATCH)), ()), FLOAT32)
-    return accumulators_of(lowering, term.site)["weight"]
+    return _accumulators_of(lowering, term.site)["weight"]
 
 
 def has_weight(lowering: Lowering, objective: Value) -> Tensor | None:
     """Return whether a batch has anything to learn from (bool), None where every batch has."""
     sites = varying_sites(objective)
-    return _any_weight(accumulators_of(lowering, site)["weight"] for site in sites) if sites else None
+    return _any_weight(_accumulators_of(lowering, site)["weight"] for site in sites) if sites else None
 
 
 def _any_weight(weights: Iterable[Tensor]) -> Tensor:
@@ -217,15 +217,15 @@ def accumulated(
         return _of_formula(lowering, objective, parameters, sums)
     values, rest = [loss], None
     if len(terms.terms) != 1 or terms.terms[0].weighting is SUM:  # else the rest is the same in each batch
-        values = [emit_addends(lowering, term.addends) for term in terms.terms]
-        rest = emit_addends(lowering, terms.rest) if terms.rest else None
+        values = [_emit_addends(lowering, term.addends) for term in terms.terms]
+        rest = _emit_addends(lowering, terms.rest) if terms.rest else None
     found: dict[str, list[Tensor]] = {path: [] for path in parameters}
     weights: list[Tensor] = []
     # the gradient of each term adds up, times its weight, and is divided by the sum of weights
     for number, (term, value) in enumerate(zip(terms.terms, values, strict=True), 1):
         suffix = f"_{number}" if number > 1 else ""
         of_batch = _gradients(value, parameters)
-        weight = weight_of(lowering, term) if term.weighting is not SUM else None
+        weight = _batch_weight(lowering, term) if term.weighting is not SUM else None
         total = None
         if weight is not None:
             total = sums.sum(f"examples{suffix}", g.cast(weight, _wide(weight.element)))
@@ -256,7 +256,7 @@ def _of_formula(lowering: Lowering, objective: Value, parameters: Mapping[str, T
     for number, site in enumerate(formula.sites, 1):
         operation = site.operation
         assert isinstance(operation, Statistic)
-        batch = accumulators_of(lowering, site)
+        batch = _accumulators_of(lowering, site)
         total = sums.statistic(f"statistic_{number}", operation, batch)
         if id(site) in trained:
             parts += [(batch[key], tensor) for key, tensor in total.items() if tensor.element.is_float]

@@ -76,10 +76,8 @@ class Lowering:
             checked: is the range of indices or weights known to be right?
         """
         applications = applications_of(*values)
-        given: dict[str, TensorType] = {}
-        for application in applications:
-            if isinstance(application.operation, Placeholder):
-                given.setdefault(application.operation.key, application.operation.given)
+        operations = (application.operation for application in applications)
+        given = {operation.key: operation.given for operation in operations if isinstance(operation, Placeholder)}
         known = {key: builder.input(key, given[key], (docs or {}).get(key)) for key in inputs if key in given}
         for path in declared:
             parameters(path)

@@ -45,7 +45,7 @@ from dslc.plan.values import FittedConstants, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 
-__all__ = ["HostSchedule", "StepGraph", "step_graphs"]
+__all__ = ["StepGraph", "step_graphs"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,14 +103,6 @@ class FinishedRun:
         """The shipped parameters and statistics, by path."""
         return self.reader.weights
 
-    def read(self, name: str) -> bytes:
-        """Read one of the run's files.
-
-        Raises:
-            Problem: E0626, it is missing or damaged.
-        """
-        return self.reader.read(name)
-
     @cached_property
     def bound(self) -> Bound:
         """The run's spec, checked again, with its data.

@@ -26,8 +26,8 @@ from dslc.storage.folder import read_file
 from dslc.storage.manifest import SPEC, Manifest, RunRecord, as_json
 
 __all__ = [
-    "Job", "changed_files", "changed_length", "changed_rates", "check_not_passed", "check_unchanged", "copied",
-    "cut_short", "essence", "length_of", "run_of", "run_record",
+    "Job", "changed_files", "changed_length", "changed_rates", "check_not_passed", "check_unchanged", "cut_short",
+    "essence", "run_of", "run_record",
 ]  # fmt: skip
 
 
@@ -100,12 +100,12 @@ def check_unchanged(job: Job, folder: Path, manifest: Manifest) -> RunRecord:
     if (before.epochs is None) != (now.epochs is None):
         unit, number = ("steps", before.steps) if before.epochs is None else ("epochs", before.epochs)
         raise RESUME_DIFFERS(
-            f"the run's length was {length_of(before)}, and is {length_of(now)} now", hint=f"--{unit} {number}"
+            f"the run's length was {_length_of(before)}, and is {_length_of(now)} now", hint=f"--{unit} {number}"
         )
     for path, source in job.bound.files.items():
         if path not in before.spec:
             raise RESUME_DIFFERS(f"the run did not read '{path}'")
-        if not job.means_the_same(copied(folder, path), source):
+        if not job.means_the_same(_copied(folder, path), source):
             raise RESUME_DIFFERS(
                 f"the spec '{path}' has changed since the run began",
                 hint="only epochs and steps may differ; begin anew with --overwrite",
@@ -128,7 +128,7 @@ def run_of(manifest: Manifest, folder: Path) -> RunRecord:
     return manifest.run
 
 
-def copied(folder: Path, path: str) -> Source:
+def _copied(folder: Path, path: str) -> Source:
     """Return a run's copy of one of its spec's files.
 
     Raises:
@@ -182,7 +182,7 @@ def changed_length(before: RunRecord, train: TrainPlan) -> list[Diagnostic]:
     if old is None or new is None or new >= old:
         return []
     return [ENDS_EARLIER(
-        f"the run was to end after {length_of(before)}, and ends after {new:,} now",
+        f"the run was to end after {_length_of(before)}, and ends after {new:,} now",
         hint=f"to have it go on to where it was to end: --{unit} {old}",
     ).diagnostic]  # fmt: skip
 
@@ -232,6 +232,6 @@ def cut_short(train: TrainPlan, progress: Progress) -> list[Diagnostic]:
     ).diagnostic]  # fmt: skip
 
 
-def length_of(run: RunRecord) -> str:
+def _length_of(run: RunRecord) -> str:
     """Return how long a run is, in words."""
     return f"{run.epochs:,} epochs" if run.epochs is not None else f"{run.steps:,} steps"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,7 +44,10 @@ def _chosen_folder(folder: Path, *, new: bool, goes_on: bool) -> Path:
     if goes_on or not (_is_taken(folder) if new else holds_something(folder)):
         return folder
     others = _numbered(folder)
-    beside = folder.with_name(f"{folder.name}-{max([1, *others]) + 1}")
+    beside = next(
+        path for number in count(max([1, *others]) + 1)
+        if not _is_taken(path := folder.with_name(f"{folder.name}-{number}"))
+    )  # fmt: skip
     if new:
         return beside
     if not (folder / MANIFEST).is_file():
@@ -71,7 +75,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
     pattern = re.compile(re.escape(folder.name) + r"-([1-9][0-9]{0,8})")
     try:
         beside = sorted(folder.parent.iterdir())
-    except OSError:
+    except OSError:  # they are tried one by one, then
         return {}
     return {int(match[1]): path for path in beside if (match := pattern.fullmatch(path.name)) and _is_taken(path)}
 

@@ -14,6 +14,7 @@ import pytest
 
 from dslc.api import list_runs, load, open_run
 from dslc.diagnostics import Problem
+from dslc.errors.environment import RUN_EXISTS
 from dslc.run import run_folders
 from dslc.storage.folder import is_busy, occupied
 from tests.cli.conftest import SPEC, Dslc
@@ -164,6 +165,20 @@ def test_a_folder_in_which_a_run_has_just_begun_is_taken(spec: Path, monkeypatch
     late = iter([Path("runs", "sides-3")])  # as if it had been taken between the choice and the beginning
     monkeypatch.setattr(run_folders, "_chosen_folder", lambda *a, **o: next(late, None) or chosen(*a, **o))
     assert load(spec).train(new=True).folder == Path("runs", "sides-4")
+
+
+def test_a_number_that_is_not_listed_is_passed_over(tmp_path: Path) -> None:
+    for name in ("sides", "sides-999999999", "sides-1000000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").touch()
+
+    def train(folder: Path) -> Path:
+        if folder.exists():
+            raise RUN_EXISTS(f"{folder} exists already")
+        return folder
+
+    folder = run_folders.in_folder(tmp_path / "sides", train, new=True, goes_on=False)
+    assert folder == tmp_path / "sides-1000000001"
 
 
 def test_predicting_from_python_as_the_command_does(trained: Path) -> None:

@@ -178,6 +178,6 @@ def test_failures_carry_what_was_wrong() -> None:
 
     for engine in (run.engine, ReferenceEngine()):
         with pytest.raises(IndexFailure) as caught:
-            Predictor(run.read("model.onnx"), engine).run({"user": np.array([0, 9]), "place": np.array([0, 0])})
+            Predictor(run.reader.read("model.onnx"), engine).run({"user": np.array([0, 9]), "place": np.array([0, 0])})
         outside = caught.value.outside
         assert (outside.value, outside.count, outside.row, outside.sources) == (9, 4, 1, ("user",))
