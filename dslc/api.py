@@ -219,14 +219,13 @@ class Spec:
             ValueError: more than one of ``resume``, ``overwrite`` and ``new`` is asked for.
         """
         from dslc.run.run_folders import in_folder
-        from dslc.run.training import train as run_training
 
         if resume + overwrite + new > 1:
             raise ValueError("only one of resume, overwrite and new can be asked for")
         wanted = self.run_folder if folder is None else Path(folder)
 
         def trained(target: Path) -> Path:
-            return run_training(
+            return pipeline.train(
                 self.compilation, target, provider=provider, threads=threads, resume=resume, overwrite=overwrite,
                 observer=observer,
             ).folder  # fmt: skip

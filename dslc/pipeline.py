@@ -1,10 +1,9 @@
-"""The compiler: three functions, each of what the one before returned.
+"""The compiler: four functions, each of what the one before returned.
 
     check_source   text -> Checked: the plans of its train blocks, and all that is wrong; no data is read
     bind_data      Checked -> Bound: one train block with its data
     compile_bound  Bound -> Compilation: the graphs of training, evaluation and inference
-
-:func:`dslc.run.training.train` runs those.
+    train          Compilation -> RunResult: a folder with the shipped model
 
 What costs is read or computed when it is first asked for. What reads the spec's files is given from outside.
 """
@@ -32,12 +31,13 @@ if TYPE_CHECKING:
     from dslc.data.binding import Bound
     from dslc.graph.model import Model
     from dslc.library.sources.source import DataSource
+    from dslc.run.observing import Observer, RunResult
     from dslc.storage.manifest import RunRecord
     from dslc.targets import Target
 
 __all__ = [
     "Checked", "Compilation", "Options", "bind_data", "check_source", "check_spec", "compile_bound",
-    "read_described", "reopen",
+    "read_described", "reopen", "train",
 ]  # fmt: skip
 
 
@@ -229,6 +229,29 @@ def compile_bound(bound: Bound) -> Compilation:
 
     chosen = chosen_passes(asked)
     return Compilation(bound, None if chosen == tuple(PASSES) else chosen)
+
+
+# --- train -------------------------------------------------------------------------------------------
+
+
+def train(
+    compilation: Compilation, folder: Path, *, provider: str | None = None, threads: int | None = None,
+    resume: bool = False, overwrite: bool = False, observer: Observer | None = None,
+) -> RunResult:  # fmt: skip
+    """Train into a folder, on the engine that provider and threads name; return the figures of what was shipped.
+
+    Raises:
+        Problem, Failure: as :func:`dslc.run.training.train` says.
+    """
+    from dslc.engine.engines import choose_engine
+    from dslc.run import training
+
+    return training.train(
+        compilation, folder, choose_engine(provider, threads), resume=resume, overwrite=overwrite, observer=observer
+    )
+
+
+# --- again -------------------------------------------------------------------------------------------
 
 
 def reopen(path: Path, run: RunRecord, folders: Sequence[Path], bounded: bool = False) -> Bound:

@@ -8,7 +8,6 @@ import numpy as np
 
 from dslc.compile.state import FLUSH, TOTAL
 from dslc.diagnostics import Problem
-from dslc.engine.engines import choose_engine
 from dslc.engine.environment import environment, environment_changes
 from dslc.engine.finite import NotFinite
 from dslc.engine.protocol import Engine
@@ -32,17 +31,13 @@ __all__ = ["train"]
 def train(
     job: Job,
     folder: Path,
+    engine: Engine,
     *,
-    provider: str | None = None,
-    threads: int | None = None,
-    engine: Engine | None = None,
     resume: bool = False,
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> RunResult:
-    """Train a compiled spec into a folder; returns the figures of the model that was shipped.
-
-    What runs its graphs is chosen by provider and threads unless an engine is given.
+    """Train a compiled spec into a folder on an engine; returns the figures of the model that was shipped.
 
     Raises:
         Problem, Failure: E0612 where the folder holds a run, E0621 where one is going on; E04xx, E05xx, E06xx for what
@@ -52,7 +47,6 @@ def train(
     goes_on = resume or overwrite
     if not goes_on:
         _check_new(folder)
-    engine = engine or choose_engine(provider, threads)
     with occupied(folder) as place:
         if not goes_on:
             _check_new(folder)

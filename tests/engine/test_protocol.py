@@ -32,7 +32,7 @@ ENGINES = [ReferenceEngine(), ReferenceEngine(reads_arrays=False)]
 
 def run(spec: Path, folder: Path, engine: Engine, *, resume: bool = False, **options: Any) -> Witness:
     witness = Witness()
-    train(compile_spec(spec, Options(**options)), folder, engine=engine, resume=resume, observer=witness)
+    train(compile_spec(spec, Options(**options)), folder, engine, resume=resume, observer=witness)
     return witness
 
 

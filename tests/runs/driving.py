@@ -11,12 +11,11 @@ import numpy as np
 
 from dslc import pipeline
 from dslc.diagnostics import Diagnostic, Failure, Problem
-from dslc.pipeline import Options
+from dslc.pipeline import Options, train
 from dslc.plan.conditions import Record
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import Observer, Plan, RunResult
 from dslc.run.progress import Progress
-from dslc.run.training import train
 from tests.conftest import compile_spec
 
 DATA = """\

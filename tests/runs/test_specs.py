@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from dslc import pipeline
-from dslc.pipeline import Options
+from dslc.pipeline import Options, train
 from dslc.run.finished import FinishedRun
 from dslc.run.observing import RunResult
-from dslc.run.training import train
 from tests.conftest import SPECS, compile_spec
 
 

@@ -15,9 +15,8 @@ import pytest
 
 from dslc import pipeline
 from dslc.diagnostics import Failure, Problem
-from dslc.pipeline import Options
+from dslc.pipeline import Options, train
 from dslc.run.finished import FinishedRun
-from dslc.run.training import train
 from tests.conftest import SPECS, compile_spec
 from tests.runs.driving import found_in
 

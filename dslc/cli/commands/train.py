@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, compilation: Compilation, folder: Path) -> int:
     """Train into a folder, and tell how it went."""
     from dslc.cli.progress import follower
-    from dslc.run.training import train
+    from dslc.pipeline import train
 
     watcher = follower(quiet=options.json)
     try:
