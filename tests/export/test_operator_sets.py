@@ -110,7 +110,7 @@ def model_of(row: Row, *, symbolic: bool, double: bool = False) -> tuple[bytes, 
 @pytest.mark.parametrize(
     "symbolic", [pytest.param(False, id="static", marks=pytest.mark.slow), pytest.param(True, id="symbolic")]
 )
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", mostly_slow(ROWS, every=2), ids=lambda row: row.id)
 def test_words(row: Row, symbolic: bool) -> None:
     check_sets(*model_of(row, symbolic=symbolic), LATEST_CHANGES)
 

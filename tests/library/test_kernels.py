@@ -17,6 +17,7 @@ from dslc.library.operation import Context, Operation, Role
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, ElementType
+from tests.conftest import mostly_slow
 from tests.library.cases import ROWS
 from tests.library.cases.rows import Given, Real, Row
 from tests.library.graphs import compiled
@@ -62,7 +63,7 @@ def computed(row: Row, word: Operation, element: ElementType) -> dict[str, np.nd
 
 
 @pytest.mark.parametrize("element", [FLOAT64, ElementType.FLOAT16], ids=str)
-@pytest.mark.parametrize("row", FLOATS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", mostly_slow(FLOATS, every=2), ids=lambda row: row.id)
 def test_other_types_give_float32s_results_or_are_refused(row: Row, element: ElementType) -> None:
     word = instance_of(row)
     types = [t.with_element(element) if t.element.is_float else t for t in types_of(row.draw()[0], symbolic=False)]

@@ -251,7 +251,7 @@ def outcome_of(spec: Path, text: str, element: str) -> float | None:
         return None
 
 
-@pytest.mark.parametrize("case", mostly_slow(ALL_WORDS, 4), ids=lambda case: "-".join(case.values()))
+@pytest.mark.parametrize("case", mostly_slow(ALL_WORDS, 6), ids=lambda case: "-".join(case.values()))
 def test_in_float64_it_trains_or_is_refused_at_its_line(case: dict[str, str], tmp_path: Path) -> None:
     write_table(tmp_path)
     rest = {key: value for key, value in case.items() if key != "network"}
@@ -278,7 +278,7 @@ IN_FLOAT16 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", mostly_slow(IN_FLOAT16, 4), ids="-".join)
+@pytest.mark.parametrize("case", mostly_slow(IN_FLOAT16, 6), ids="-".join)
 def test_in_float16_it_trains_between_float32_weights_or_is_refused(case: tuple[str, str], tmp_path: Path) -> None:
     """Weights of float16 are refused; what has none gives what it gives in float32, but for float16's rounding."""
     objective, network = case

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -141,11 +142,15 @@ class Interrupter(Witness):
             raise Stop
 
 
+def save_often(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    patch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
+
+
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every batch."""
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
+    save_often(monkeypatch)
 
 
 def interrupted(spec: Path, folder: Path, batches: int = 20) -> None:
@@ -356,6 +361,22 @@ def test_a_torn_line_of_the_log_is_cut(spec: Path, tmp_path: Path, whole: dict[s
 PARAM = RICH.replace("batch 8", "batch size").replace("data flowers {", "param size: int = 8\n\ndata flowers {", 1)
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a spec and of an interrupted run of it."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        save_often(patch)
+        interrupted(write_spec(folder, PARAM), folder / "run")
+    return folder
+
+
+@pytest.fixture
+def stopped(original: Path, tmp_path: Path) -> Path:
+    """The spec of an interrupted run, which lies beside it."""
+    return shutil.copytree(original, tmp_path / "stopped") / "spec.dl"
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -366,17 +387,14 @@ PARAM = RICH.replace("batch 8", "batch size").replace("data flowers {", "param s
         (lambda text: text.replace("train run", "train other"), "train block was run, and is other"),
     ],
 )  # fmt: skip
-def test_a_changed_spec_is_refused_by_name(
-    change: Callable[[str], str], named: str, tmp_path: Path, often: None
-) -> None:
-    spec = write_spec(tmp_path, PARAM)
-    interrupted(spec, tmp_path / "run")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    spec.write_text(change(PARAM), encoding="utf-8")
+def test_a_changed_spec_is_refused_by_name(change: Callable[[str], str], named: str, stopped: Path) -> None:
+    run = stopped.parent / "run"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    stopped.write_text(change(PARAM), encoding="utf-8")
     with pytest.raises(Problem, match="E0521") as caught:
-        trained(spec, tmp_path / "run", resume=True)
+        trained(stopped, run, resume=True)
     assert named in caught.value.diagnostic.message
-    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(
@@ -384,11 +402,9 @@ def test_a_changed_spec_is_refused_by_name(
     [({"settings": {"size": "4"}}, "'size' was 8, and is 4"), ({"seed": 9}, "seed was 3, and is 9"),
      ({"steps": 90}, "7 epochs, and is 90 steps")],
 )  # fmt: skip
-def test_a_changed_option_is_refused_by_name(options: dict[str, Any], named: str, tmp_path: Path, often: None) -> None:
-    spec = write_spec(tmp_path, PARAM)
-    interrupted(spec, tmp_path / "run")
+def test_a_changed_option_is_refused_by_name(options: dict[str, Any], named: str, stopped: Path) -> None:
     with pytest.raises(Problem, match="E0521") as caught:
-        trained(spec, tmp_path / "run", resume=True, **options)
+        trained(stopped, stopped.parent / "run", resume=True, **options)
     assert named in caught.value.diagnostic.message
 
 

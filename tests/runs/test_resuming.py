@@ -40,17 +40,31 @@ class Interrupter(Witness):
             self.act()
 
 
+def save_often(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    patch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
+    patch.setattr(loop, "LOG_EVERY", 2)
+
+
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every batch."""
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
-    monkeypatch.setattr(loop, "LOG_EVERY", 2)
+    save_often(monkeypatch)
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
     return write_spec(tmp_path, PLAIN)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing interrupted, to be read only."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        save_often(patch)
+        trained(write_spec(folder, PLAIN), folder / "run")
+    return folder / "run"
 
 
 def interrupted(spec: Path, folder: Path, batches: int = 20) -> None:
@@ -226,19 +240,18 @@ def alter(data: bytes) -> bytes:
     ],
 )
 def test_a_damaged_log_is_mended_and_told(
-    damage: Callable[[bytes], bytes], what: str, spec: Path, tmp_path: Path
+    damage: Callable[[bytes], bytes], what: str, whole: Path, spec: Path, tmp_path: Path
 ) -> None:
-    trained(spec, tmp_path / "whole")
     interrupted(spec, tmp_path / "run", 21)
     log = tmp_path / "run" / "metrics.jsonl"
     log.write_bytes(damage(log.read_bytes()))
     witness = resumed(spec, tmp_path / "run")
     assert told(tmp_path, *witness.warnings) == f"warning[W0605]: run/metrics.jsonl is damaged: {what}"
-    found, whole = lines_of(tmp_path / "run"), lines_of(tmp_path / "whole")
+    found, expected = lines_of(tmp_path / "run"), lines_of(whole)
     key = "validation.loss"
-    assert [line for line in whole if key in line] == [line for line in found if key in line]
-    assert len(found) == len(whole) or what.startswith("it is empty")
-    assert (tmp_path / "run" / "model.onnx").read_bytes() == (tmp_path / "whole" / "model.onnx").read_bytes()
+    assert [line for line in expected if key in line] == [line for line in found if key in line]
+    assert len(found) == len(expected) or what.startswith("it is empty")
+    assert (tmp_path / "run" / "model.onnx").read_bytes() == (whole / "model.onnx").read_bytes()
 
 
 # --- Other lengths ------------------------------------------------------------------------------------------

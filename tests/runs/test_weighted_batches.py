@@ -108,7 +108,9 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("length", ["epochs 2", "steps 5", "epochs 2\n  accumulate 3", "steps 5\n  accumulate 3"])
+@pytest.mark.parametrize(
+    "length", mostly_slow(["epochs 2", "steps 5", "steps 5\n  accumulate 3", "epochs 2\n  accumulate 3"], every=2)
+)
 @pytest.mark.parametrize("objective", NOTHING.values(), ids=NOTHING)
 def test_a_run_that_has_nothing_to_learn_from_ends_with_an_error(objective: str, length: str, tmp_path: Path) -> None:
     write(tmp_path, [0, 1, 2, 1] * 4)
