@@ -183,7 +183,7 @@ OF_INTEGERS = {"modulo"}
 
 
 @pytest.mark.parametrize("element", [FLOAT32, FLOAT64, INT32, INT64], ids=str)
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", mostly_slow(list(NUMBERS), every=2))
 def test_numbers_at_the_edges(name: str, element: ElementType) -> None:
     if name in (OF_INTEGERS if element.is_float else OF_FLOATS):
         return

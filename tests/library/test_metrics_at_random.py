@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from tests.conftest import mostly_slow
 from tests.library.test_metrics import in_batches, made, whole
 
 IGNORED = (-100, -1, 0, 255)
@@ -214,7 +215,7 @@ def check(seed: int) -> None:
     np.testing.assert_allclose(in_batches(word, arrays, sizes), made_case.expected, rtol=rtol, atol=atol, err_msg=said)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", mostly_slow(range(20), every=2))
 def test_random_cases_are_scikit_learn_s(seed: int) -> None:
     check(seed)
 
