@@ -116,6 +116,7 @@ ELEMENTWISE = [
     *unary("Erf", g.erf),
     *unary("Relu", g.relu),
     *(case for a in (0.0, 0.25, 1.0, 1.5, -0.5) for case in unary("LeakyRelu", partial(g.leaky_relu, alpha=a))),
+    *unary("HardSigmoid", partial(g.hard_sigmoid, alpha=0.4, beta=0.55)),
     *(case for a in (1.0, 0.5) for case in unary("Elu", partial(g.elu, alpha=a))),
     *unary("Clip", lambda x: clip(x, -0.5, 0.5)),
     *on(

@@ -19,7 +19,9 @@ Index = tuple[EllipsisType | int | slice, ...]
 Run = Callable[[Mapping[str, Array]], list[Array]]
 """From the inputs by name to the outputs."""
 
-NO_FLOAT64_KERNEL = frozenset({"Conv", "ConvTranspose", "AveragePool", "Erf", "Elu", "Softplus", "LeakyRelu"})
+NO_FLOAT64_KERNEL = frozenset({
+    "Conv", "ConvTranspose", "AveragePool", "Erf", "Elu", "HardSigmoid", "Softplus", "LeakyRelu",
+})  # fmt: skip
 
 
 class Erf(OpRun):

@@ -1,6 +1,6 @@
 """Gradients of element-wise operators. Undoing broadcasting is the engine's.
 
-At kinks the subgradient is PyTorch's: 0 for Relu and Abs at 0, half to each of two equal operands of Max and
+At kinks the subgradient is PyTorch's: 0 for Relu, Abs and HardSigmoid, half to each of two equal operands of Max and
 Min, 1 for Clip at its limits.
 """
 # ruff: noqa: ARG001, ARG005 - all rules have the same parameters
@@ -82,6 +82,7 @@ def _elu_slope(y: Tensor, x: Tensor, alpha: float) -> Tensor:
 vjp("Relu", lambda dy, y, x: dy * g.positive(y))
 vjp("LeakyRelu", lambda dy, y, x, *, alpha=0.01: dy * _leaky_slope(x, alpha))
 vjp("Elu", lambda dy, y, x, *, alpha=1.0: dy * _elu_slope(y, x, alpha))
+vjp("HardSigmoid", lambda dy, y, x, *, alpha=0.2, beta=0.5: dy * (g.positive(y - y * y) * alpha))
 vjp("Max", lambda dy, y, a, b: dy * _winner(a, b), lambda dy, y, a, b: dy * _winner(b, a))
 vjp("Min", lambda dy, y, a, b: dy * _winner(b, a), lambda dy, y, a, b: dy * _winner(a, b))
 vjp(
@@ -94,6 +95,5 @@ vjp("Where", None, lambda dy, y, c, a, b: g.where(c, dy, 0.0), lambda dy, y, c, 
 
 # --- none ----------------------------------------------------------------------------------------
 
-no_gradient("HardSigmoid")  # which makes masks only
 no_gradient("Sign", "Floor", "Ceil", "Round", "Mod", "IsNaN", "Not", "And", "Or", "Xor")
 no_gradient("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "BitwiseAnd", "BitwiseXor")

@@ -167,8 +167,13 @@ def positive(x: Tensor) -> Tensor:
     aside) gives less than 1; no network works at that scale.
     """
     if not x.builder.target.lacks("HardSigmoid", x.element):
-        return _flat(unary("HardSigmoid", x, alpha=1e30, beta=0.0))
+        return _flat(hard_sigmoid(x, 1e30, 0.0))
     return steep(x)
+
+
+def hard_sigmoid(x: Tensor, alpha: float, beta: float) -> Tensor:
+    """ONNX ``HardSigmoid``: alpha * x + beta, limited to [0, 1]."""
+    return unary("HardSigmoid", x, alpha=alpha, beta=beta)
 
 
 def steep(x: Tensor, at_zero: float = 0.0, low: float = 0.0) -> Tensor:

@@ -8,7 +8,7 @@ from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, clip, detach, is_nan, where
 from dslc.graph.ops.shaping import normal_axes, reshape, squeeze
 from dslc.graph.values import constant_value
-from dslc.types import FLOAT64, INT64, element_count, reduced_type
+from dslc.types import FLOAT64, INT64, Dimension, element_count, reduced_type
 
 
 def _reduce(operator: str, x: Tensor, axes: Sequence[int] | None, keepdims: bool) -> Tensor:
@@ -84,13 +84,18 @@ def argmax(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
     return x.builder.node("ArgMax", [x], [result], {"axis": axis, "keepdims": int(keepdims)})
 
 
-def top_k(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: Dimension) -> tuple[Tensor, Tensor]:
     """Return the k largest values along the last axis, largest first, and their indices (int64)."""
     result = x.type.with_last(k)
     values, indices = x.builder.nodes(
-        "TopK", [x, x.builder.constant([k], INT64)], [result, result.with_element(INT64)], {"axis": -1}
+        "TopK", [x, x.builder.shape([k])], [result, result.with_element(INT64)], {"axis": -1}
     )
     return values, indices
+
+
+def cumulative_sum(x: Tensor, axis: int) -> Tensor:
+    """Return the sums of the elements up to each, along an axis."""
+    return x.builder.node("CumSum", [x, x.builder.constant(normal_axis(axis, x.rank), INT64)], [x.type])
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:

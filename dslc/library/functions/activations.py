@@ -12,10 +12,11 @@ from typing import TypeVar
 from typing_extensions import dataclass_transform
 
 from dslc import graph as g
-from dslc.library.checks import axis_of
 from dslc.library.operation import Context, Function, Layer, OfFloats, Scale, function, layer, option
 from dslc.library.word import ACTIVATIONS
-from dslc.types import TensorType
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""Of self-normalizing networks."""
 
 
 class Activation(OfFloats):
@@ -56,6 +57,13 @@ class LeakyRelu(Activation):
         return g.leaky_relu(x, self.slope)
 
 
+def _elu(x: g.Tensor, alpha: float) -> g.Tensor:
+    if x.builder.target.lacks("Elu", x.element):  # the exponential of what is not chosen stays finite
+        positive = g.greater(x, 0.0)
+        return g.where(positive, x, (g.exp(g.where(positive, 0.0, x)) - 1.0) * alpha)
+    return g.elu(x, alpha)
+
+
 @activation
 class Elu(Activation):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere.
@@ -66,10 +74,32 @@ class Elu(Activation):
     alpha: float = option("Minus the limit for x towards minus infinity.", default=1.0)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        if context.builder.target.lacks("Elu", x.element):  # the exponential of what is not chosen stays finite
-            positive = g.greater(x, 0.0)
-            return g.where(positive, x, (g.exp(g.where(positive, 0.0, x)) - 1.0) * self.alpha)
-        return g.elu(x, self.alpha)
+        return _elu(x, self.alpha)
+
+
+@activation
+class Selu(Activation):
+    """scale * Elu(x), with the alpha and the scale that bring the outputs of deep networks to mean 0 and variance 1.
+
+    alpha is 1.6733 and the scale 1.0507; ``lecun_normal`` and ``AlphaDropout`` belong to it.
+
+    Klambauer et al., Self-Normalizing Neural Networks, 2017.
+    """
+
+    formula = lambda x: _elu(x, SELU_ALPHA) * SELU_SCALE
+
+
+@activation
+class Celu(Activation):
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere: an Elu whose slope has no step.
+
+    Barron, Continuously Differentiable Exponential Linear Units, 2017.
+    """
+
+    alpha: float = option("Minus the limit for x towards minus infinity.", default=1.0, above=0)
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        return _elu(x, 1.0) if self.alpha == 1 else _elu(x / self.alpha, 1.0) * self.alpha
 
 
 @activation
@@ -105,6 +135,16 @@ class Silu(Activation):
 
 
 @activation
+class Mish(Activation):
+    """x * tanh(log(1 + exp(x))).
+
+    Misra, Mish: A Self Regularized Non-Monotonic Activation Function, 2019.
+    """
+
+    formula = lambda x: x * g.tanh(g.softplus(x))
+
+
+@activation
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
@@ -126,37 +166,42 @@ class Softplus(Activation):
     formula = lambda x: g.softplus(x)
 
 
-class _OfAxis(Activation):
-    """Along an axis, not element by element."""
-
-    elementwise = False
-    axis: int
-
-    def type(self, x: TensorType) -> TensorType:
-        axis_of(self.name, self.axis, x.rank)
-        return super().type(x)
-
-    def joined_axes(self, x: TensorType) -> Sequence[int]:
-        return [axis_of(self.name, self.axis, x.rank)]
-
-
 @activation
-class Softmax(_OfAxis):
-    """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
-
-    scale = Scale.PROBABILITY
-    axis: int = option("The axis along which the results add up to 1.", default=-1)
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.softmax(x, self.axis)
-
-
-@activation
-class LogSoftmax(_OfAxis):
-    """The logarithm of Softmax, without its loss of precision."""
+class LogSigmoid(Activation):
+    """The logarithm of Sigmoid, without its loss of precision."""
 
     scale = Scale.LOGARITHM
-    axis: int = option("The axis along which the exponentials of the results add up to 1.", default=-1)
+    formula = lambda x: -g.softplus(-x)
+
+
+@activation
+class SquarePlus(Activation):
+    """(x + sqrt(x ** 2 + b)) / 2, a smooth Relu without exponentials.
+
+    Barron, Squareplus: A Softplus-Like Algebraic Rectifier, 2021.
+    """
+
+    b: float = option("How wide the bend around 0 is; 0 makes it a Relu.", default=4.0, minimum=0)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.log_softmax(x, self.axis)
+        root = g.sqrt(x * x + self.b)
+        y = (x + root) * 0.5
+        return g.with_gradients(y, [(x, lambda dy: dy * (y / root))]) if self.b else g.relu(x)
+
+
+@activation
+class Softsign(Activation):
+    """x / (1 + abs(x)), a Tanh without exponentials."""
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        size = g.absolute(x) + 1.0
+        return g.with_gradients(x / size, [(x, lambda dy: dy / (size * size))])
+
+
+@activation
+class TanhShrink(Activation):
+    """x - tanh(x)."""
+
+    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
+        y = g.tanh(x)
+        return g.with_gradients(x - y, [(x, lambda dy: dy * (y * y))])

@@ -123,7 +123,7 @@ class abs(_Signed):
 class clip(Function):
     """x limited to [min, max]; where a limit cuts it off, the gradient is zero."""
 
-    aliases = {"hardtanh": "with min = -1, max = 1", "clamp": "", "clipbyvalue": ""}
+    aliases = {"clamp": "", "clipbyvalue": ""}
     carries = True
     elementwise = True
 

@@ -82,10 +82,6 @@ class Dropout(OfFloats, Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
     """
 
-    aliases = {
-        "spatialdropout": "which drops single numbers, not whole channels",
-        "alphadropout": "which puts 0 for what it drops",
-    }
     carries = True
     random = True
     rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)

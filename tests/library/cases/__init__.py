@@ -22,8 +22,11 @@ FAMILIES: dict[str, list[Row]] = {
     if name != "rows"
 }
 ROWS = [row for rows in FAMILIES.values() for row in rows]
-RANDOM = {"Dropout", "normal_like", "uniform_like"}
-"""Words that have no one value; ``test_random_words.py`` looks at their distributions."""
+RANDOM = {
+    "AlphaDropout", "DropPath", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout", "normal_like",
+    "uniform_like",
+}  # fmt: skip
+"""Words that have no one value; ``test_random_words.py`` and ``test_noise.py`` look at their distributions."""
 
 
 def stored_results(folder: str) -> dict[str, np.ndarray]:
