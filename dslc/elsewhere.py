@@ -32,10 +32,9 @@ WORDS: dict[str, tuple[str, str]] = {
             "multiheadattention scaleddotproductattention transformerencoder attention",
             "attention is not part of this version as a layer: it can be written with '@' and softmax",
         ),
-        ("groupnorm instancenorm rmsnorm", "BatchNorm and LayerNorm are the norms of this version"),
         ("convtranspose", "transposed convolutions are not part of this version"), ("std", "write sqrt(var(x))"),
         ("square", "write x ** 2"), ("standardscaler zscore scale", "write standardize(x)"),
-        ("normalize", "write standardize(x), or minmax(x)"), ("normalization", "write standardize(x) in a field"),
+        ("normalization", "write standardize(x) in a field"),
         ("labelencoder ordinalencoder stringlookup categorical", "write category(x)"),
         (
             "onehotencoder getdummies",

@@ -62,7 +62,6 @@ CASES = [
     ("split train = 50%, validation = 50%, seed = 1", "train_test_split(0.5)", "E0102", "train_test_split", "split train"),
     (COLUMN, f"{COLUMN} ^ 2", "E0109", "^", "'**'"),
     (COLUMN, f"StandardScaler({COLUMN})", "E0202", "StandardScaler", "standardize(x)"),
-    (COLUMN, f"normalize({COLUMN})", "E0202", "normalize", "standardize(x)"),
     (COLUMN, f"log1p({COLUMN})", "E0202", "log1p", "log(1 + x)"),
     (COLUMN, f"{COLUMN}.fillna(0)", "E0211", f"{COLUMN}.fillna", "impute(x, 0)"),
     (COLUMN, f"{COLUMN} * [1, 2]", "E0216", f"{COLUMN} * [1, 2]", "stack("),
