@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.autodiff import rules  # noqa: F401 - fills the table
-from dslc.autodiff.table import INSIDE, RULES
+from dslc.autodiff.table import INSIDE, RULES, Following
 from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
 from dslc.graph.values import makers_of, operands_of
@@ -106,6 +106,10 @@ def _active(order: Sequence[ir.Node], sources: Iterable[ir.Value]) -> set[ir.Val
     return active
 
 
+def _reached(ends: Sequence[ir.Value], sources: Sequence[ir.Value], within: ir.Graph) -> set[ir.Value]:
+    return _active(_ancestors(ends, within), sources)
+
+
 def _contributions(
     builder: Builder, node: ir.Node, dy: tuple[Tensor | None, ...], active: set[ir.Value]
 ) -> Iterator[tuple[ir.Value, Tensor]]:
@@ -116,7 +120,7 @@ def _contributions(
         return
     if node.op_type in INSIDE:
         wanted = [value for value in operands_of(node) if value is not None and value in active]
-        found = INSIDE[node.op_type](builder, node, dy, wanted, _pulled_back)
+        found = INSIDE[node.op_type](builder, node, dy, wanted, Following(_pulled_back, _reached))
         yield from ((value, gradient) for value, gradient in zip(wanted, found, strict=True) if gradient is not None)
         return
     operands = [Tensor(builder, value) if value is not None else None for value in node.inputs]

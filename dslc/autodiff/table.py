@@ -13,19 +13,30 @@ sums over axes that were broadcast and repeats along axes that were reduced. Non
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import onnx_ir as ir
 
 from dslc.graph import Builder, Tensor
 
-__all__ = ["INSIDE", "RULES", "PullBack", "no_gradient", "vjp", "vjp_each", "vjp_inside"]
+__all__ = ["INSIDE", "RULES", "Following", "no_gradient", "vjp", "vjp_each", "vjp_inside"]
 
 Rule = Callable[..., "Tensor | None"]
-PullBack = Callable[[Sequence[tuple[Tensor, Tensor]], Sequence[Tensor], ir.Graph], list[Tensor | None]]
-"""Given results inside of a graph, each with the gradient by it, returns the gradients by what it takes."""
+
+
+@dataclass(frozen=True)
+class Following:
+    """How the engine follows values through a graph inside of a node, for the rule of that."""
+
+    pull_back: Callable[[Sequence[tuple[Tensor, Tensor]], Sequence[Tensor], ir.Graph], list[Tensor | None]]
+    """Given results of the graph, each with the gradient by it, returns the gradients by what it takes."""
+    reached: Callable[[Sequence[ir.Value], Sequence[ir.Value], ir.Graph], set[ir.Value]]
+    """Given results of the graph and what it takes, returns what a gradient flows through between them."""
+
+
 InsideRule = Callable[
-    [Builder, ir.Node, Sequence[Tensor | None], Sequence[ir.Value], PullBack], Sequence[Tensor | None]
+    [Builder, ir.Node, Sequence[Tensor | None], Sequence[ir.Value], Following], Sequence[Tensor | None]
 ]
 """Given a node, the gradients by its results and those of its operands that need one, returns the operands'."""
 

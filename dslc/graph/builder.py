@@ -239,6 +239,10 @@ class Builder:
         self._open.append(node)
         return tuple(Tensor(self, value) for value in node.outputs)
 
+    def add(self, nodes: Sequence[ir.Node]) -> None:
+        """Take in nodes that were made for another graph."""
+        self._open.extend(nodes)
+
     def as_tensor(self, operand: Operand, element: ElementType) -> Tensor:
         """Return a tensor as it is, a number as a constant of the element type."""
         return operand if isinstance(operand, Tensor) else self.constant(operand, element)

@@ -16,10 +16,14 @@ from dslc.dimensions import evaluate
 from dslc.graph import Builder, Tensor
 from dslc.rewrite.passes import PASSES, simplify
 from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType
-from tests.autodiff.cases import CASES, SIZES, Case, Draw, H, N, normal
+from tests.autodiff.cases import CASES as PLAIN
+from tests.autodiff.cases import SIZES, Case, Draw, H, N, normal
 from tests.autodiff.harness import finish, runner
+from tests.autodiff.loop_cases import LOOPS
 from tests.conftest import mostly_slow
 from tests.graph.verifying import verify
+
+CASES = [*PLAIN, *LOOPS]
 
 
 @dataclass

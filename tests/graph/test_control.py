@@ -40,7 +40,8 @@ def looped(x: Tensor, c: Tensor, k: Tensor) -> list[Tensor]:
         h = h * 0.5 + x * g.cast(number, FLOAT32)
         return [h], [g.reduce_sum(h, [0])]
 
-    return list(g.loop(k, K, step, [x]))
+    last, sums = g.loop(k, K, step, [x])
+    return [*last, *sums]
 
 
 def scanned(x: Tensor, c: Tensor, k: Tensor) -> list[Tensor]:
@@ -50,7 +51,8 @@ def scanned(x: Tensor, c: Tensor, k: Tensor) -> list[Tensor]:
         (kept,) = g.branch(g.greater(g.reduce_sum(row), 0.0), lambda: [h + row * bias], lambda: [h])
         return [kept], [kept * other, h]
 
-    return list(g.scan(step, [bias], [x, g.exp(x)]))
+    last, stacks = g.scan(step, [bias], [x, g.exp(x)])
+    return [*last, *stacks]
 
 
 def chosen_by_numpy(x: np.ndarray, c: bool, k: int) -> list[np.ndarray]:
@@ -205,7 +207,7 @@ def test_branches_of_different_types_are_refused() -> None:
     with pytest.raises(TypeError, match="one branch gives"):
         model_of(lambda x, c, k: list(g.branch(c, lambda: [x], lambda: [g.reduce_sum(x)])))
     with pytest.raises(TypeError, match="a round is given"):
-        model_of(lambda x, c, k: list(g.loop(k, K, lambda i, h: ([g.reduce_sum(h)], []), [x])))
+        model_of(lambda x, c, k: list(g.loop(k, K, lambda i, h: ([g.reduce_sum(h)], []), [x])[0]))
 
 
 def test_probes_name_the_nodes_inside_and_lay_open_what_can_leave() -> None:
@@ -235,20 +237,48 @@ def test_random_numbers_inside_are_those_of_their_site() -> None:
             np.testing.assert_array_equal(found[0], found[place])
 
 
-@pytest.mark.parametrize("operator", ["Loop", "Scan"])
-def test_a_gradient_through_a_loop_is_refused_at_its_line(operator: str) -> None:
+def test_a_gradient_through_a_loop_that_a_condition_ends_is_refused_at_its_line() -> None:
     """Also where all that it depends on is taken from outside by what is in the loop."""
     builder = Builder("loops")
     x, zero = builder.input("x", TensorType(FLOAT32, (3,))), builder.constant(np.zeros(3, np.float32))
     with builder.scope("recurrent", "net.dl:3:5"):
-        if operator == "Loop":
-            count = builder.constant(2, INT64)
-            y = g.loop(count, 2, lambda number, h: ([h + x], []), [zero])[0]
-        else:
-            rows = builder.constant(np.zeros((2, 3), np.float32))
-            y = g.scan(lambda h, row: ([h + x * row], []), [zero], [rows])[0]
-    with pytest.raises(Problem, match=rf"E0590: the operator {operator} has no gradient \(net.dl:3:5\)"):
+        (y,), _ = g.loop(builder.constant(2, INT64), 2, lambda number, h: ([h + x], []), [zero])
+    node = y.value.producer()
+    assert node is not None
+    node.replace_input_with(1, builder.input("goes_on", TensorType(BOOL)).value)
+    with pytest.raises(Problem, match=r"E0590: the operator Loop has no gradient where .* ends it \(net.dl:3:5\)"):
         gradients(g.reduce_sum(y), [x])
+
+
+def test_what_is_the_same_in_all_rounds_is_computed_before_the_loop() -> None:
+    def body(h: Tensor, row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        bias = g.reduce_sum(g.exp(row.builder.constant(np.ones(3), FLOAT32)))
+        return [h + row * bias], [bias]
+
+    def scanned_again(x: Tensor, c: Tensor, k: Tensor) -> list[Tensor]:
+        last, stacks = g.scan(body, [g.reduce_sum(x, [0])], [x])
+        return [*last, *stacks]
+
+    model = model_of(scanned_again)
+    verify(model)
+    assert [node.op_type for node in model.graph] == ["ReduceSum", "Exp", "Scan"]
+    assert [node.op_type for node in bodies_of(model.graph[-1])[0]] == ["ReduceSum", "Mul", "Add"]  # the sum leaves
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_rounds_leave_what_was_carried(reverse: bool) -> None:
+    builder = Builder("none")
+    h, x = builder.input("h", TensorType(FLOAT64, (N,))), builder.input("x", TensorType(FLOAT64, (0, N)))
+    (last,), (stack,) = g.scan(lambda h, row: ([h + row], [g.exp(h * row)]), [h], [x], reverse=reverse)
+    assert stack.shape == (0, N)
+    dh, dx = gradients(g.reduce_sum(last) + g.reduce_sum(stack), [h, x])
+    assert dh is not None
+    assert dx is None
+    builder.output("dh", dh)
+    model = simplify(builder.model())
+    verify(model)
+    assert "Scan" not in {node.op_type for node in nodes_of(model.graph)}
+    np.testing.assert_array_equal(runner(model)({"h": np.ones(2), "x": np.ones((0, 2))}), np.ones((1, 2)))
 
 
 def test_an_operator_without_a_gradient_inside_is_refused_at_its_line() -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import onnx_ir as ir
 
 from dslc.graph.builder import Builder, Tensor
+from dslc.graph.ops.shaping import full
+from dslc.graph.rounds import discard, lift, mark_length, set_directions
 from dslc.types import BOOL, INT64, Dimension, TensorType
 
 __all__ = ["branch", "loop", "scan"]
@@ -39,8 +42,12 @@ def branch(
     return builder.nodes("If", [condition], types[0], {"then_branch": bodies[0], "else_branch": bodies[1]})
 
 
-def loop(count: Tensor, length: Dimension, body: Body, carried: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def loop(
+    count: Tensor, length: Dimension, body: Body, carried: Sequence[Tensor]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """ONNX ``Loop``, so many times: ``body(number of the round, *carried)``.
+
+    What is the same in every round is computed once, before the loop.
 
     Args:
         count: how many rounds, an int64 scalar.
@@ -49,30 +56,49 @@ def loop(count: Tensor, length: Dimension, body: Body, carried: Sequence[Tensor]
         carried: what the first round is given.
 
     Returns:
-        what the last round carries on, then what was stacked, along a new first axis.
+        what the last round carries on, and what was stacked, along a new first axis.
     """
     builder, inner = count.builder, count.builder.body("body")
     with builder.into(inner):
         number = builder.input("number", TensorType(INT64))
         goes_on = builder.input("goes_on", TensorType(BOOL))
         after, stacked = body(number, *_given(builder, [x.type for x in carried]))
-        _return(builder, [goes_on, *after, *stacked])
-    types = _results(carried, after, stacked, length)
-    return builder.nodes("Loop", [count, builder.constant(np.array(True)), *carried], types, {"body": inner})
+        types = _results(builder, carried, after, stacked, length, [goes_on])
+    builder.add(lift(inner))
+    results = builder.nodes("Loop", [count, builder.constant(np.array(True)), *carried], types, {"body": inner})
+    return _parted(results, carried, length)
 
 
-def scan(body: Body, carried: Sequence[Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def scan(
+    body: Body, carried: Sequence[Tensor], inputs: Sequence[Tensor], *, reverse: bool = False
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """ONNX ``Scan`` along the first axis of the inputs: ``body(*carried, *one slice of each)``.
 
-    Returns what the last round carries on, then what was stacked, along a new first axis.
+    What is the same in every round is computed once, before the loop. ONNX Runtime has no rounds along an axis whose
+    length is 0 at run time, and says so.
+
+    Args:
+        body: what happens in a round.
+        carried: what the first round is given.
+        inputs: what rounds take their slices of, one or more, all of one length.
+        reverse: go from the last slice to the first; what is stacked lies beside what it was computed from.
+
+    Returns:
+        what the last round carries on, and what was stacked, along a new first axis.
     """
-    builder, inner = inputs[0].builder, inputs[0].builder.body("body")
+    builder, inner, length = inputs[0].builder, inputs[0].builder.body("body"), inputs[0].shape[0]
     with builder.into(inner):
-        types = [*(x.type for x in carried), *(x.type.with_shape(x.shape[1:]) for x in inputs)]
-        after, stacked = body(*_given(builder, types))
-        _return(builder, [*after, *stacked])
-    types = _results(carried, after, stacked, inputs[0].shape[0])
-    return builder.nodes("Scan", [*carried, *inputs], types, {"body": inner, "num_scan_inputs": len(inputs)})
+        given = [*(x.type for x in carried), *(x.type.with_shape(x.shape[1:]) for x in inputs)]
+        after, stacked = body(*_given(builder, given))
+        types = _results(builder, carried, after, stacked, length, [])
+    if length == 0:
+        discard(inner)
+        return tuple(carried), tuple(full(inputs[0], 0, type) for type in types[len(carried) :])
+    builder.add(lift(inner))
+    results = builder.nodes("Scan", [*carried, *inputs], types, {"body": inner, "num_scan_inputs": len(inputs)})
+    for kind, values in (("input", inputs), ("output", stacked)):
+        set_directions(_maker(results), kind, [reverse] * len(values))
+    return _parted(results, carried, length)
 
 
 def _given(builder: Builder, types: Sequence[TensorType]) -> list[Tensor]:
@@ -85,10 +111,25 @@ def _return(builder: Builder, results: Sequence[Tensor]) -> None:
 
 
 def _results(
-    before: Sequence[Tensor], after: Sequence[Tensor], stacked: Sequence[Tensor], length: Dimension
-) -> list[TensorType]:
-    """Return the types of what a loop gives: of what is carried, and of what is stacked along a new first axis."""
-    types = [x.type for x in before]
+    builder: Builder, carried: Sequence[Tensor], after: Sequence[Tensor], stacked: Sequence[Tensor], length: Dimension,
+    first: Sequence[Tensor],
+) -> list[TensorType]:  # fmt: skip
+    """Make the results of a round the outputs of the open graph; return the types of the loop's."""
+    types = [x.type for x in carried]
     if types != [x.type for x in after]:
         raise TypeError(f"a round is given {types} and carries {[x.type for x in after]} on")
+    _return(builder, [*first, *after, *stacked])
     return types + [x.type.with_shape((length, *x.shape)) for x in stacked]
+
+
+def _parted(
+    results: Sequence[Tensor], carried: Sequence[Tensor], length: Dimension
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    mark_length(_maker(results), length)
+    return tuple(results[: len(carried)]), tuple(results[len(carried) :])
+
+
+def _maker(results: Sequence[Tensor]) -> ir.Node:
+    node = results[0].value.producer()
+    assert node is not None
+    return node
