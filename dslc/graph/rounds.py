@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from dslc.graph.values import bodies_of, constant_value, nodes_of, operands_of
+from dslc.graph.values import bodies_of, constant_value, detach, operands_of, stamp, type_of
 from dslc.types import Dimension
 
 __all__ = [
-    "Rounds", "Scanned", "Stacked", "State", "counts_only", "depending", "discard", "length_of", "lift", "mark_length",
-    "set_directions",
+    "Rounds", "Scanned", "Stacked", "State", "add_scanned", "add_stacked", "counts_only", "depending", "discard",
+    "keep", "length_of", "lift", "mark_length", "set_directions",
 ]  # fmt: skip
 
 
@@ -61,6 +61,11 @@ class Rounds:
     states: Sequence[State]
     scanned: Sequence[Scanned]
     stacked: Sequence[Stacked]
+
+    @property
+    def ways(self) -> set[bool]:
+        """The ways in which it goes through what it takes and leaves: whether it begins with the last slices."""
+        return {one.backward for one in self.scanned} | {one.backward for one in self.stacked}
 
     @property
     def counts(self) -> bool:
@@ -151,6 +156,66 @@ def lift(body: ir.Graph) -> list[ir.Node]:
 
 def discard(body: ir.Graph) -> None:
     """Let go of what a graph that belongs to no node takes."""
-    for node in nodes_of(body):
-        for index in range(len(node.inputs)):
-            node.replace_input_with(index, None)
+    for node in body:
+        detach(node)
+
+
+# --- changing loops --------------------------------------------------------------------------------
+
+
+def add_scanned(node: ir.Node, whole: ir.Value, *, backward: bool) -> ir.Value:
+    """Let the rounds of a Scan take slices of one thing more; return that of a round."""
+    rounds, type = Rounds.of(node), type_of(whole)
+    part = ir.Value()
+    stamp(part, f"{whole.name}/{node.name}", type.with_shape(type.shape[1:]))
+    rounds.body.inputs.append(part)
+    count = len(node.inputs)
+    node.resize_inputs(count + 1)
+    node.replace_input_with(count, whole)
+    node.attributes["num_scan_inputs"] = ir.AttrInt64("num_scan_inputs", len(rounds.scanned) + 1)
+    set_directions(node, "input", [*(one.backward for one in rounds.scanned), backward])
+    return part
+
+
+def add_stacked(node: ir.Node, part: ir.Value, *, backward: bool) -> ir.Value:
+    """Let the rounds of a loop leave one thing more; return all of them together.
+
+    What leaves already, or is given to a round, is passed on by an Identity, since ONNX gives a value one name only.
+    """
+    rounds, type, count = Rounds.of(node), type_of(part), len(node.outputs)
+    name = f"{part.name}/{node.name}"
+    if part.producer() is None or part.is_graph_output():
+        passed = ir.Node("", "Identity", [part], name=name)
+        stamp(passed.outputs[0], name, type)
+        rounds.body.append(passed)
+        part = passed.outputs[0]
+    rounds.body.outputs.append(part)
+    node.resize_outputs(count + 1)
+    stamp(node.outputs[count], f"{name}/all", type.with_shape((length_of(node), *type.shape)))
+    set_directions(node, "output", [*(one.backward for one in rounds.stacked), backward])
+    return node.outputs[count]
+
+
+def keep(rounds: Rounds, states: Sequence[State], scanned: Sequence[Scanned], stacked: Sequence[Stacked]) -> None:
+    """Put a Scan in place of another that has these only; what it leaves keeps its name."""
+    old, body = rounds.node, rounds.body
+    inputs = [*(s.first for s in states), *(one.whole for one in scanned)]
+    attributes = [ir.AttrInt64("num_scan_inputs", len(scanned))]
+    results = [*(s.last for s in states), *(one.whole for one in stacked)]
+    old.attributes.pop("body")
+    attributes.append(ir.AttrGraph("body", body))
+    new = ir.Node("", "Scan", inputs, attributes, num_outputs=len(results), name=old.name)
+    new.metadata_props.update(old.metadata_props)
+    mark_length(new, length_of(old))
+    set_directions(new, "input", [one.backward for one in scanned])
+    set_directions(new, "output", [one.backward for one in stacked])
+    body.inputs[:] = [*(s.before for s in states), *(one.part for one in scanned)]
+    body.outputs[:] = [*(s.after for s in states), *(one.part for one in stacked)]
+    for value, known in zip(new.outputs, results, strict=True):
+        stamp(value, str(known.name), type_of(known))
+        value.meta.update(known.meta)
+        value.doc_string = known.doc_string
+        known.replace_all_uses_with(value, replace_graph_outputs=True)
+    assert old.graph is not None
+    old.graph.insert_before(old, new)
+    old.graph.remove(old, safe=True)

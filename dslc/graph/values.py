@@ -14,8 +14,8 @@ from dslc.types import ElementType, TensorType
 
 __all__ = [
     "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "become", "bodies_of", "captured_by",
-    "constant_value", "drop_unused_weights", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of", "stamp",
-    "target_of", "type_of",
+    "constant_value", "detach", "drop_unused_weights", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of",
+    "stamp", "target_of", "type_of",
 ]  # fmt: skip
 
 Attribute = int | float | str | Sequence[int] | Sequence[float] | np.ndarray | ir.Graph
@@ -147,6 +147,15 @@ def nodes_of(graph: ir.Graph) -> Iterator[ir.Node]:
         if node.op_type in NESTING:
             for body in bodies_of(node):
                 yield from nodes_of(body)
+
+
+def detach(node: ir.Node) -> list[ir.Node]:
+    """Let go of what a node takes, and of what those inside of it take; return all of them."""
+    all_ = [node, *(inner for body in bodies_of(node) for inner in nodes_of(body))]
+    for one in all_:
+        for index in range(len(one.inputs)):
+            one.replace_input_with(index, None)
+    return all_
 
 
 def captured_by(node: ir.Node) -> list[ir.Value]:

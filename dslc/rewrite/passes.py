@@ -23,6 +23,7 @@ from dslc.graph.values import (
     become,
     bodies_of,
     constant_value,
+    detach,
     drop_unused_weights,
     makers_of,
     nodes_of,
@@ -31,6 +32,7 @@ from dslc.graph.values import (
 )
 from dslc.rewrite import algebra, forms, sums
 from dslc.rewrite.algebra import Rule, Rules
+from dslc.rewrite.loops import take_out
 from dslc.rewrite.scaling import scale_and_shift
 from dslc.targets import Target
 
@@ -164,15 +166,8 @@ def _detach_unneeded(nodes: Iterable[ir.Node], gone: set[ir.Node]) -> list[ir.No
             left.append(node)
             continue
         open_.extend(makers_of(operands_of(node)))
-        _detach(node, gone)
+        gone.update(detach(node))
     return left
-
-
-def _detach(node: ir.Node, gone: set[ir.Node]) -> None:
-    for one in (node, *(inner for body in bodies_of(node) for inner in nodes_of(body))):
-        for index in range(len(one.inputs)):
-            one.replace_input_with(index, None)
-        gone.add(one)
 
 
 def _remove(gone: Iterable[ir.Node]) -> None:
@@ -221,7 +216,7 @@ def fold_constants(model: ir.Model) -> bool:
         for value, result in zip(node.outputs, results, strict=True):
             folded = add_constant(model.graph, value.name or "", result.astype(type_of(value).element.numpy))
             value.replace_all_uses_with(folded)
-        _detach(node, gone)
+        gone.update(detach(node))
     _remove(gone)
     return bool(gone)
 
@@ -270,7 +265,7 @@ def _merge_nodes(graph: ir.Graph, known: dict[object, ir.Node], gone: set[ir.Nod
             continue
         for value, same in zip(node.outputs, first.outputs, strict=True):
             value.replace_all_uses_with(same)
-        _detach(node, gone)
+        gone.update(detach(node))
     return changed
 
 
@@ -328,6 +323,7 @@ _ALL = (
         forms.LAYOUTS,
         for_training=True,
     ),
+    Pass("take-out-of-loops", "What need not be in a loop is computed for all rounds at once.", function=take_out),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
     Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
     Pass("widen-scalars", "Numbers get axes where that is faster.", forms.WIDENING, for_training=True),

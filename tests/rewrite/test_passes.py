@@ -111,6 +111,11 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "skip-broadcasts": (lambda x: x * g.expand(g.reduce_sum(x, [1], True), (3, 4)), 3, 2),
     "multiply-by-ones": (lambda x: last(g.reduce_mean(x, [0], keepdims=True)), 2, 6),
     "multiply-by-identity": (lambda x: last(g.transpose(x, (0, 2, 3, 1))), 2, 5),
+    "take-out-of-loops": (
+        lambda x: g.scan(lambda h, row: ([g.tanh(h + row @ x.mT)], []), [g.reduce_sum(x, [1])], [x])[0][0],
+        3,
+        4,
+    ),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
     "expand-softplus": (lambda x: last(g.softplus(x)), 2, 12),
     "widen-scalars": (lambda x: g.reduce_sum(x, [1], True) * 2.0 + g.reduce_max(x), 4, 5),

@@ -20,8 +20,18 @@ from dslc.autodiff.handing_over import hand_over
 from dslc.autodiff.table import Following, vjp_inside
 from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.rounds import Rounds, State, counts_only, depending, length_of, lift, mark_length, set_directions
-from dslc.graph.values import captured_by, stamp
+from dslc.graph.rounds import (
+    Rounds,
+    State,
+    add_stacked,
+    counts_only,
+    depending,
+    length_of,
+    lift,
+    mark_length,
+    set_directions,
+)  # fmt: skip
+from dslc.graph.values import captured_by
 from dslc.types import INT64, TensorType
 
 Gradients = Sequence["Tensor | None"]
@@ -123,23 +133,11 @@ class _Backward:
             if known.part is value or (maker and maker.op_type == "Identity" and maker.inputs[0] is value):
                 return self._inside(known.whole, not known.backward)
         backward = rounds.scanned[0].backward if rounds.scanned else False
-        return self._inside(self._saved(value, backward), not backward)
+        return self._inside(add_stacked(self.node, value, backward=backward), not backward)
 
     def _inside(self, whole: ir.Value, backward: bool) -> ir.Value:
         with self.builder.into(self.body):
             return self._slice(whole, backward).value
-
-    def _saved(self, value: ir.Value, backward: bool) -> ir.Value:
-        """Let the loop stack a value of its rounds."""
-        ways = [one.backward for one in self.rounds.stacked]
-        with self.builder.into(self.rounds.body):
-            self.builder.output("result", Tensor(self.builder, value))
-        count, type = len(self.node.outputs), type_of(value)
-        self.node.resize_outputs(count + 1)
-        whole = self.node.outputs[count]
-        stamp(whole, f"{self.node.name}:{count}", type.with_shape((length_of(self.node), *type.shape)))
-        set_directions(self.node, "output", [*ways, backward])
-        return whole
 
     def _numbers(self) -> Tensor:
         """Return the numbers of the rounds of a Loop."""
