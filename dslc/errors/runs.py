@@ -44,9 +44,10 @@ DAMAGED_FILE = register(
 FOREIGN_MODEL = register(
     "E0627",
     "a model holds what dslc does not write",
-    "A run's models are made of a small set of ONNX's standard operators, without loops and without functions, and "
-    "keep weights that are too large for them in one file beside them. What is in a run's folder is not run or "
-    "exported if it holds anything else: it was not written by dslc, and might never end or read other files.",
+    "A run's models are made of a small set of ONNX's standard operators, without functions and without loops but those "
+    "along an axis, and keep weights that are too large for them in one file beside them. What is in a run's folder is "
+    "not run or exported if it holds anything else: it was not written by dslc, and might never end or read other "
+    "files.",
     exit_code=3,
 )
 BEYOND_BOUNDS = register(

@@ -14,19 +14,26 @@ from dslc.autodiff import rules  # noqa: F401 - the table is filled by its rules
 from dslc.autodiff.table import RULES
 from dslc.errors.runs import DAMAGED_FILE, FOREIGN_MODEL
 from dslc.export.external import SUFFIX, detached
+from dslc.graph.model import proto_nodes
 
 __all__ = ["Ports", "check_model", "is_emitted"]
 
 WITHOUT_RULES = frozenset({"ConstantOfShape", "Gemm"})
 """Operators that are not in the table of gradients, since only passes make them."""
+LOOP = "Scan"
+"""The one operator with a graph inside that words make: it ends, with what it goes along."""
 DOMAINS = frozenset({"", "ai.onnx.ml"})
+HIDING = frozenset(
+    {AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS}
+)
+"""Attributes that may hold more than what is looked at."""
 
 
 def is_emitted(domain: str, operator: str) -> bool:
     """Whether dslc writes nodes of this operator."""
     if domain == "ai.onnx.ml":
         return operator == "LabelEncoder"
-    return domain == "" and (operator in RULES or operator in WITHOUT_RULES)  # no word makes nodes that hold graphs
+    return domain == "" and (operator in RULES or operator in WITHOUT_RULES or operator == LOOP)
 
 
 @dataclass(frozen=True)
@@ -86,17 +93,21 @@ def _strange(model: Any) -> Iterator[str]:
     for entry in model.opset_import:
         if entry.domain not in DOMAINS:
             yield f"operators of the domain '{entry.domain}'"
-    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS)
-    for node in model.graph.node:
+    for node in proto_nodes(model.graph):
         if not is_emitted(node.domain, node.op_type):
             yield f"the operator '{node.domain or 'ai.onnx'}.{node.op_type}'"
-        if any(attribute.type in graphs or attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            yield f"a graph within the node '{node.name}'"
+        for attribute in node.attribute:
+            if attribute.type in HIDING or attribute.HasField("g") or attribute.graphs:
+                body = attribute.g
+                if node.op_type != LOOP or (attribute.name, attribute.type) != ("body", AttributeProto.GRAPH):
+                    yield f"a graph within the node '{node.name}'"
+                elif body.initializer or body.sparse_initializer:
+                    yield f"weights within the loop '{node.name}'"
 
 
 def _tensors(model: Any) -> Iterator[Any]:
     yield from model.graph.initializer
-    for node in model.graph.node:
+    for node in proto_nodes(model.graph):
         for attribute in node.attribute:
             yield attribute.t
             yield from attribute.tensors

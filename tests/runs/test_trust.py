@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from dslc.diagnostics import Problem
 from dslc.engine.onnxruntime import bounded
 from dslc.errors.runs import BEYOND_BOUNDS
-from dslc.export.foreign import is_emitted
+from dslc.export.foreign import check_model, is_emitted
 from tests.cli.conftest import Done, Dslc, codes, dslc, trained
 from tests.hostile import within
 from tests.runs.damaging import sign
@@ -212,6 +212,33 @@ def function(model: Any) -> None:
     model.functions.append(helper.make_function("", "F", ["a"], ["b"], [body], [helper.make_opsetid("", 18)]))
 
 
+def scan(model: Any, *inner: Any, **attributes: Any) -> None:
+    """Put a loop along an axis in front of the output: of what dslc writes, unless told otherwise."""
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("slice", "left")]
+    nodes = [*inner, helper.make_node("Exp", ["slice"], ["left"])]
+    body = helper.make_graph(nodes, "body", ports[:1], ports[1:])
+    model.graph.initializer.append(helper.make_tensor("rows", TensorProto.FLOAT, [3, 2], [0.0] * 6))
+    node = helper.make_node("Scan", ["rows"], ["stack"], "scan", body=body, num_scan_inputs=1, **attributes)
+    model.graph.node.insert(0, node)
+
+
+def scan_with_weights(model: Any) -> None:
+    scan(model)
+    body = model.graph.node[0].attribute[0].g
+    body.initializer.append(helper.make_tensor("inner", TensorProto.FLOAT, [1], [0.0]))
+
+
+def scan_with_tensor(model: Any) -> None:
+    value = helper.make_tensor("value", TensorProto.FLOAT, [1], [0.0])
+    filled = helper.make_node("ConstantOfShape", ["slice"], ["filled"], value=value)
+    scan(model, filled)
+    tensor = model.graph.node[0].attribute[0].g.node[0].attribute[0].t
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "/etc/passwd"
+
+
 def branch(model: Any) -> None:
     node = model.graph.node[0]
     node.attribute.append(helper.make_attribute("body", helper.make_graph([], "inner", [], [])))
@@ -229,6 +256,19 @@ def branch(model: Any) -> None:
         (custom, "holds operators of the domain 'com.evil', which dslc does not write"),
         (function, "holds the function 'F', which dslc does not write"),
         (branch, r"holds a graph within the node '.*', which dslc does not write"),
+        (
+            lambda m: scan(m, helper.make_node("NonZero", ["slice"], ["places"])),
+            "holds the operator 'ai.onnx.NonZero', which dslc does not write",
+        ),
+        (
+            lambda m: scan(m, graphs=[helper.make_graph([], "inner", [], [])]),
+            "holds a graph within the node 'scan', which dslc does not write",
+        ),
+        (scan_with_weights, "holds weights within the loop 'scan', which dslc does not write"),
+        (
+            scan_with_tensor,
+            "has weights in '/etc/passwd', and dslc keeps them in 'model.onnx.data' beside it",
+        ),
     ],
 )
 def test_a_foreign_model_is_not_run_or_exported(
@@ -381,10 +421,21 @@ def test_an_empty_model_is_damaged(run: Path, trained: Path, dslc: Dslc) -> None
 
 
 def test_operators_that_loop_or_hide_graphs_are_not_emitted() -> None:
-    hidden = {"Loop", "If", "Scan", "SequenceMap"}
+    hidden = {"Loop", "If", "SequenceMap"}
     assert not any(is_emitted("", name) for name in hidden)
+    assert is_emitted("", "Scan")  # which ends, with what it goes along
     assert not is_emitted("com.microsoft", "Gemm")
     assert is_emitted("", "Gemm")
+
+
+def test_a_loop_along_an_axis_may_hold_another(run: Path) -> None:
+    model = onnx.load(run / "model.onnx")
+    scan(model)
+    inner = model.graph.node[0]
+    model.graph.node.remove(inner)
+    del model.graph.initializer[-1]
+    scan(model, inner)
+    check_model(model.SerializeToString(), "model.onnx", "model.onnx")
 
 
 # --- Data folders -------------------------------------------------------------------------------------------
