@@ -88,7 +88,7 @@ def test_every_rule_has_cases_and_every_case_a_rule() -> None:
     assert {case.operator for case in CASES} == passing | INSIDE.keys()
 
 
-@pytest.mark.parametrize("case", mostly_slow(CASES, every=3), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*mostly_slow(PLAIN, every=3), *LOOPS], ids=lambda case: case.name)
 def test_simplified_graphs_compute_the_same(case: Case) -> None:
     built = build(case, FLOAT64)
     before, count = runner(built.model)(built.feeds), len(built.model.graph)
@@ -104,9 +104,18 @@ def test_simplified_graphs_compute_the_same(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", mostly_slow([c for c in CASES if c.operator != "Cast"], every=3), ids=lambda case: case.name
+    "case",
+    [*mostly_slow([c for c in PLAIN if c.operator != "Cast"], every=3), *LOOPS],
+    ids=lambda case: case.name,
 )
 def test_runtime_agrees_in_float32(case: Case) -> None:
     exact, rounded = build(case, FLOAT64), build(case, FLOAT32)
     for a, b in zip(runner(exact.model)(exact.feeds), runner(rounded.model)(rounded.feeds), strict=True):
         np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("case", LOOPS, ids=lambda case: case.name)
+def test_loops_of_float16(case: Case) -> None:
+    exact, rounded = build(case, FLOAT64), build(case, ElementType.FLOAT16)
+    for a, b in zip(runner(exact.model)(exact.feeds), runner(simplify(rounded.model))(rounded.feeds), strict=True):
+        np.testing.assert_allclose(b.astype(np.float64), a, rtol=2e-2, atol=2e-2)
