@@ -1,6 +1,6 @@
 """Cross entropy and its gradient: what derives from its operators, against the gradient that is written out.
 
-`python benchmarks/lowering/cross_entropy.py`. See `dslc.library.losses.classification`.
+`python benchmarks/lowering/cross_entropy.py`. See `dslc.library.losses.targets`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness import Way, compare, normal
 from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Tensor
-from dslc.library.losses.classification import surprise
+from dslc.library.losses.targets import surprise
 from dslc.rewrite.passes import PASSES
 
 

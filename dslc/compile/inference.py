@@ -17,7 +17,7 @@ from dslc.library.statistic import Statistic
 from dslc.plan.indices import ranges_of
 from dslc.plan.measures import applications_of
 from dslc.plan.training import Shipped, TrainPlan
-from dslc.plan.values import FittedConstants, Placeholder, Value
+from dslc.plan.values import Application, FittedConstants, Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
 
@@ -70,7 +70,7 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
     """
     fields: dict[int, set[str]] = {}
     for application in applications_of(*(o.loss for o in train.objectives), *(m.value for m in train.metrics)):
-        if isinstance(application.operation, Statistic) and len(application.operands) > 1:
+        if _is_of_classes(application):
             scores, target = application.operands[:2]
             field = target.application.operation
             if isinstance(field, Placeholder) and field.key in train.data.fields and scores.type.rank > 1:
@@ -85,6 +85,12 @@ def _classes(train: TrainPlan, outputs: Mapping[str, Value]) -> dict[str, str]:
         if value.type.rank == 2 and value.type.element.is_float and isinstance(size := value.type.shape[1], int)
         and size in of_count
     }  # fmt: skip
+
+
+def _is_of_classes(application: Application) -> bool:
+    """Whether it is a loss or metric of a score for each class, its first operand, and of the classes, its second."""
+    operation, types = application.operation, [operand.type for operand in application.operands]
+    return isinstance(operation, Statistic) and bool(types[1:]) and bool(operation.takes(*types) or operation.reads)
 
 
 def _build(builder: Builder, shipped: Shipped, constants: FittedConstants, weights: Mapping[str, np.ndarray]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from enum import Enum
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias, TypeVar
 
 from dslc import graph as g
-from dslc.library.operation import Context, Function, Scale
+from dslc.library.operation import Context, Function, Scale, operands_of
 from dslc.library.word import FUNCTIONS, LOSSES, METRICS, word_decorator
 from dslc.types import ElementType, TensorType
 
@@ -32,6 +32,8 @@ class Typed(Hashable, Protocol):
     def type(self) -> TensorType:
         """Its type."""
 
+
+T = TypeVar("T")
 
 EXAMPLES, SUM = "examples", "sum"
 """How the values of several batches are joined, see :meth:`Statistic.weighting`."""
@@ -91,6 +93,17 @@ class Statistic(Function):
         """
         return None
 
+    @classmethod
+    def weight_place(cls) -> int | None:
+        """Return the place among its operands of what examples are weighted by, if it takes that."""
+        names = [operand.name for operand in operands_of(cls)]
+        return names.index("weight") if "weight" in names else None
+
+    def weighed_by(self, operands: Sequence[T]) -> Sequence[T]:
+        """Return those of its operands that decide how much each example counts: the weight, where it is given."""
+        place = self.weight_place()
+        return () if place is None else operands[place : place + 1]
+
     @property
     def adds_up(self) -> bool:
         """Whether its accumulators of several batches are the sums of those of each, see :meth:`merge`."""
@@ -101,10 +114,10 @@ class Statistic(Function):
         """The target that does not count, where nothing else makes weights differ that are not given."""
         return None
 
-    def example_weights(self, element: ElementType, *targets: g.Tensor) -> g.Tensor:
+    def example_weights(self, element: ElementType, *operands: g.Tensor) -> g.Tensor:
         """Return how much each example counts (N,), up to a constant factor, where :meth:`weighting` says they vary.
 
-        The targets are the operands after the first one.
+        The operands are those that :meth:`weighed_by` names, and ``element`` is the first operand's type.
         """
         raise NotImplementedError
 

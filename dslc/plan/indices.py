@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dslc.library.operation import IndexUse, operands_of
+from dslc.library.operation import IndexUse
 from dslc.library.statistic import Statistic
 from dslc.plan.examples import BATCH, mixing
 from dslc.plan.measures import applications_of
@@ -26,9 +26,8 @@ def weight_of(application: Application) -> int | None:
     """Return the place among an application's operands of what it weighs examples by, if it does."""
     if not isinstance(application.operation, Statistic):
         return None
-    names = [operand.name for operand in operands_of(type(application.operation))]
-    place = names.index("weight") if "weight" in names else len(application.operands)
-    return place if place < len(application.operands) else None
+    place = application.operation.weight_place()
+    return place if place is not None and place < len(application.operands) else None
 
 
 def field_of(value: Value) -> str | None:

@@ -74,7 +74,7 @@ def terms_of(objective: Value) -> Terms | None:
         elif (site := _only_site(application, sites, finished)) is not None:
             assert isinstance(site.operation, Statistic)
             weighting = site.operation.weighting(site.operands)
-            if weighting is None or gradient_flows(*site.operands[2:]):
+            if weighting is None or gradient_flows(*site.operation.weighed_by(site.operands)):
                 return None
             terms.setdefault(weighting, Term(weighting, site)).addends.append(addend)
         elif (symbol, len(operands)) == ("-", 1):
@@ -113,7 +113,13 @@ def _varies(site: Application) -> bool:
 
 def known_by_fields(objective: Value) -> bool:
     """Whether an objective's terms, and the weights of each, follow from the data alone."""
-    return terms_of(objective) is not None and all(fields_only(*site.operands[1:]) for site in varying_sites(objective))
+    return terms_of(objective) is not None and all(fields_only(*_weighed_by(site)) for site in varying_sites(objective))
+
+
+def _weighed_by(site: Application) -> Sequence[Value]:
+    """Return the operands of a statistic that decide how much each example counts."""
+    assert isinstance(site.operation, Statistic)
+    return site.operation.weighed_by(site.operands)
 
 
 def joins_batches(site: Application) -> bool:

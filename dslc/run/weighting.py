@@ -84,8 +84,9 @@ def nothing_to_learn(objective: Objective) -> Problem:
 
 def _weights(site: Application, split: Split, engine: Engine) -> np.ndarray | None:
     """Return a mean's weight of each example; None where all are equal, or don't follow from the fields alone."""
-    operation, operands = site.operation, site.operands[1:]
+    operation = site.operation
     assert isinstance(operation, Statistic)
+    operands = operation.weighed_by(site.operands)
     sources = (application.operation for application in applications_of(*operands))
     inputs = list(dict.fromkeys(source.key for source in sources if isinstance(source, Placeholder)))
     if not operation.averages or not fields_only(*operands) or not all(key in split.fields for key in inputs):

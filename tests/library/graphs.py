@@ -22,6 +22,16 @@ def stored(name: str) -> Any:
     return json.loads((DATA / name).read_text(encoding="utf-8"))
 
 
+def loss_rows() -> list[dict[str, Any]]:
+    """The rows of all losses, each with the gradients by the operands that have one, by their places."""
+    files = sorted((DATA / "losses").glob("*.json"))
+    rows = [*stored("losses.json"), *(row for file in files for row in stored(f"losses/{file.name}"))]
+    for row in rows:
+        found = row.get("gradients", {"0": row.get("gradient")})
+        row["gradients"] = {int(place): gradient for place, gradient in found.items()}
+    return rows
+
+
 def array_of(operand: Mapping[str, Any]) -> np.ndarray:
     return np.array(operand["values"], operand["element"]).reshape(operand["shape"])
 

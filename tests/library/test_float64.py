@@ -17,11 +17,11 @@ from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, INT64, TensorType
 from tests.library.cases import ROWS, stored_results
 from tests.library.cases.rows import Row
-from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
+from tests.library.graphs import array_of, compiled, listless, loss_rows, stored, type_of_array
 from tests.library.test_kernels import FLOATS, computed
 from tests.library.test_words import instance_of
 
-LOSS_ROWS = stored("losses.json")
+LOSS_ROWS = loss_rows()
 OPTIMIZER_ROWS = stored("optimizers.json")
 CLOSE: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -52,11 +52,12 @@ def test_losses_and_their_gradients(row: dict[str, Any]) -> None:
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
         value = word.emit(Context(builder), *inputs)
         assert value.element is FLOAT64
-        return [value, *gradients(value, [inputs[0]])]
+        return [value, *gradients(value, [inputs[place] for place in row["gradients"]])]
 
-    value, gradient = compiled(build, [type_of_array(array, symbolic=False) for array in arrays])(*arrays)
+    value, *found = compiled(build, [type_of_array(array, symbolic=False) for array in arrays])(*arrays)
     np.testing.assert_allclose(value, row["value"], **CLOSE)
-    np.testing.assert_allclose(gradient, np.reshape(row["gradient"], arrays[0].shape), **CLOSE)
+    for (place, expected), gradient in zip(row["gradients"].items(), found, strict=True):
+        np.testing.assert_allclose(gradient, np.reshape(expected, arrays[place].shape), **CLOSE)
 
 
 @pytest.mark.parametrize("row", OPTIMIZER_ROWS["rows"], ids=lambda row: f"{row['word']}-{row['options']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
 from dslc.library.operation import Context, Function
 from dslc.library.statistic import Statistic
-from dslc.library.word import FUNCTIONS, LOSSES
+from dslc.library.word import FUNCTIONS, LOSSES, options_of
 from dslc.types import FLOAT32, INT64, Dimension, TensorType, symbol
-from tests.library.graphs import array_of, compiled, listless, stored, type_of_array
+from tests.library.graphs import array_of, compiled, listless, loss_rows, type_of_array
 
-ROWS = stored("losses.json")
+ROWS = loss_rows()
 N, T = symbol("N"), symbol("T")
 
 
@@ -25,13 +25,17 @@ def word_of(name: str, **options: object) -> Function:
     return FUNCTIONS[name](**options)
 
 
-def with_gradient(word: Function, builder: Builder, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss, and its gradient by the first input."""
+def with_gradients(word: Function, places: Iterable[int], builder: Builder, *inputs: Tensor) -> list[Tensor]:
+    """The loss, and its gradients by some inputs."""
     value = word.emit(Context(builder), *inputs)
     assert isinstance(value, Tensor)
-    (gradient,) = gradients(value, [inputs[0]])
-    assert gradient is not None
-    return value, gradient
+    found = gradients(value, [inputs[place] for place in places])
+    return [value, *(gradient for gradient in found if gradient is not None)]
+
+
+def with_gradient(word: Function, builder: Builder, *inputs: Tensor) -> list[Tensor]:
+    """The loss, and its gradient by the first input."""
+    return with_gradients(word, [0], builder, *inputs)
 
 
 def test_every_loss_has_a_row() -> None:
@@ -46,16 +50,33 @@ def test_value_and_gradient_are_pytorch_s(row: dict[str, Any], symbolic: bool) -
     types = [type_of_array(array, symbolic=symbolic and isinstance(word, Statistic)) for array in arrays]
 
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
-        value, gradient = with_gradient(word, builder, *inputs)
+        value, *found = with_gradients(word, row["gradients"], builder, *inputs)
         assert value.type == word.type(*types)
-        return [value, gradient]
+        return [value, *found]
 
-    value, gradient = compiled(build, types)(*arrays)
+    value, *found = compiled(build, types)(*arrays)
     np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
-    expected = np.reshape(row["gradient"], arrays[0].shape)
-    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=2e-7)
+    for (place, expected), gradient in zip(row["gradients"].items(), found, strict=True):
+        wanted = np.reshape(expected, arrays[place].shape)
+        scale = max(1.0, float(np.abs(wanted).max(initial=0)))
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-5, atol=2e-7 * scale)
 
 
+def test_every_option_of_every_loss_is_set_in_a_row() -> None:
+    unset = {
+        (name, option.name)
+        for name, word in LOSSES.items()
+        for option in options_of(word)
+        if not any(row["word"] == name and option.name in row["options"] for row in ROWS)
+    }
+    assert unset == set()
+
+
+def test_every_loss_of_examples_is_weighted_in_a_row() -> None:
+    assert set(WEIGHTED) == set(WEIGHT_PLACES)
+
+
+WEIGHT_PLACES = {name: word.weight_place() for name, word in LOSSES.items() if issubclass(word, Statistic)}
 OVER_EXAMPLES = [row for row in ROWS if issubclass(FUNCTIONS[row["word"]], Statistic)]
 
 
@@ -76,19 +97,22 @@ def test_a_split_in_uneven_batches_gives_the_whole_value(row: dict[str, Any]) ->
     np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
-def test_where_nothing_counts_the_value_and_the_gradient_are_0(name: str) -> None:
-    word = word_of(name)
-    target = TensorType(FLOAT32, (2, 3)) if name == "mse" else TensorType(INT64, (2,))
+WEIGHTED = {row["word"]: row for row in OVER_EXAMPLES if len(row["operands"]) - 1 == WEIGHT_PLACES[row["word"]]}
+
+
+@pytest.mark.parametrize("row", WEIGHTED.values(), ids=WEIGHTED)
+def test_where_nothing_counts_the_value_and_the_gradients_are_0(row: dict[str, Any]) -> None:
+    word = word_of(row["word"], **listless(row["options"]))
+    *arrays, weight = [array_of(operand) for operand in row["operands"]]
+    types = [type_of_array(array, symbolic=False) for array in (*arrays, weight)]
 
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
-        return with_gradient(word, builder, *inputs)
+        return with_gradients(word, row["gradients"], builder, *inputs)
 
-    run = compiled(build, [TensorType(FLOAT32, (2, 3)), target, TensorType(FLOAT32, (2,))])
-    labels = np.zeros((2, 3) if name == "mse" else (2,), target.element.numpy)
-    value, gradient = run(np.ones((2, 3), np.float32), labels, np.zeros(2, np.float32))
+    value, *found = compiled(build, types)(*arrays, np.zeros_like(weight))
     assert value == 0
-    assert not gradient.any()
+    assert found
+    assert not any(gradient.any() for gradient in found)
 
 
 def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite() -> None:
@@ -131,6 +155,23 @@ def i64(*shape: Dimension) -> TensorType:
         (word_of("mse"), [f32(N, 2), f32(N, 2), f32(N, 1)], "E0344", "[N]"),
         (word_of("mse"), [f32(N, 2), f32(N, 2), i64(N)], "E0344", "cast(w, float32)"),
         (word_of("kl_divergence"), [f32(N, 2), f32(N, 2), f32(N, 2)], "E0344", "[N]"),
+        (word_of("smooth_l1"), [f32(N, 1), f32(N)], "E0340", "squeeze(y, axis = 1)"),
+        (word_of("quantile", q=(0.1, 0.9)), [f32(N), f32(N)], "E0340", "[N, 2]"),
+        (word_of("quantile", q=(0.1, 0.9)), [f32(N, 3), f32(N)], "E0340", None),
+        (word_of("quantile", q=()), [f32(N), f32(N)], "E0363", None),
+        (word_of("quantile"), [f32(N, 2), f32(N)], "E0340", None),
+        (word_of("gaussian_nll"), [f32(N, 2), f32(N, 2), f32(N, 3)], "E0340", "[N, 2]"),
+        (word_of("gaussian_nll"), [f32(N, 2), f32(N, 2), i64(N, 2)], "E0341", None),
+        (word_of("mixture_nll"), [f32(N, 3), f32(N, 3), f32(N, 3), f32(N, 3)], "E0340", None),
+        (word_of("mixture_nll"), [f32(N, 3), f32(N, 2), f32(N, 2), f32(N)], "E0340", None),
+        (word_of("mixture_nll"), [f32(N, 3), f32(N, 3, 2, 2), f32(N, 3, 2, 2), f32(N, 2, 2)], "E0340", "[N, K, D]"),
+        (word_of("mixture_nll"), [f32(N, 3), f32(N), f32(N), f32(N)], "E0340", None),
+        (word_of("nll"), [f32(N, 3), f32(N)], "E0342", "int64"),
+        (word_of("nll"), [f32(N, 1), i64(N)], "E0343", None),
+        (word_of("focal", class_weight=(1.0, 2.0)), [f32(N, 3), i64(N)], "E0343", None),
+        (word_of("binary_focal"), [f32(N), i64(N)], "E0341", "cast(y, float32)"),
+        (word_of("distillation"), [f32(N, 3), f32(N, 4)], "E0340", None),
+        (word_of("distillation", axis=0), [f32(N, 3), f32(N, 3)], "E0342", None),
         (word_of("l2"), [], "E0345", None),
         (word_of("l1"), [i64(3)], "E0345", None),
     ],

@@ -140,6 +140,15 @@ CASES = [
         )
     ),
     *(
+        {"objective": " + ".join(terms), "setting": "accumulate 2"}
+        for terms in (
+            ("smooth_l1(u, y)", "log_cosh(u, y)", "quantile(z, y, q = [0.1, 0.5, 0.9])", "quantile(u, y, weight = w)"),
+            ("poisson_nll(u, y)", "gamma_nll(u, w)", "tweedie(u, y)", "gaussian_nll(u, y, softplus(z[:, 1]) + 1e-3)"),
+            ("mixture_nll(z, x * u[:, none], softplus(z) + 0.1, y, weight = w)", "nll(log_softmax(z), k)"),
+            ("focal(z, k)", "binary_focal(u, y)", "distillation(z, x)"),
+        )
+    ),
+    *(
         {"objective": objective, "setting": setting, "optimizer": "Adam(lr = 0.1)"}
         for objective, setting in (
             ("cross_entropy(z, k)", "clip norm 0.5"),

@@ -7,7 +7,9 @@ batches. Definitions and defaults are those of ``torch.nn.functional`` unless a 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from dslc import graph as g
 from dslc.diagnostics import Repair
@@ -16,7 +18,8 @@ from dslc.library.statistic import EXAMPLES, Accumulators, Statistic, Typed
 from dslc.types import FLOAT64, ElementType, Shape, TensorType, element_count, shape_text
 
 __all__ = [
-    "ElementwiseLoss", "Mean", "match_shapes", "match_weight", "nonzero", "shape_hint", "weighted_mean", "weights_of",
+    "ElementwiseLoss", "Mean", "constant_like", "match_shapes", "match_weight", "nonzero", "shape_hint",
+    "weighted_mean", "weights_of",
 ]  # fmt: skip
 
 
@@ -75,6 +78,11 @@ def weights_of(weight: g.Tensor, rank: int) -> g.Tensor:
     return g.unsqueeze(weight, range(weight.rank, rank)) if weight.rank < rank else weight
 
 
+def constant_like(x: g.Tensor, value: float | Sequence[float] | np.ndarray[Any, Any]) -> g.Tensor:
+    """Return numbers as a constant of a tensor's element type."""
+    return x.builder.constant(np.asarray(value), x.element)
+
+
 class Mean(Statistic):
     """A weighted mean: ``sum(weight * value) / sum(weight)`` over all elements, the weight 1 unless it is given.
 
@@ -82,14 +90,15 @@ class Mean(Statistic):
     """
 
     averages = True
-    spreads = (1,)
+    spreads: ClassVar[tuple[int, ...]] = (1,)
     direction: ClassVar[str | None] = "lowest"
 
     def weighting(self, operands: Sequence[Typed]) -> Hashable:
-        return ("weight", *operands[2:]) if operands[2:] else EXAMPLES
+        weighed = self.weighed_by(operands)
+        return ("weight", *weighed) if weighed else EXAMPLES
 
-    def example_weights(self, element: ElementType, target: g.Tensor, weight: g.Tensor | None = None) -> g.Tensor:
-        assert weight is not None
+    def example_weights(self, element: ElementType, *operands: g.Tensor) -> g.Tensor:
+        (weight,) = operands
         return g.reduce_sum(weight, range(1, weight.rank))
 
     def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.losses.classification import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
 from dslc.library.losses.mean import Mean, match_weight, weights_of
+from dslc.library.losses.targets import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
 from dslc.library.operation import IndexUse, Scale, option
 from dslc.library.statistic import Accumulators, Alike, Statistic, Typed, metric
 from dslc.types import BOOL, FLOAT32, INT64, TensorType

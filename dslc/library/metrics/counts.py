@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
-from dslc.library.losses.classification import ignore_option
 from dslc.library.losses.mean import match_weight, nonzero, weights_of
+from dslc.library.losses.targets import ignore_option
 from dslc.library.metrics.classes import ClassMetric, axis_option
 from dslc.library.operation import option
 from dslc.library.statistic import Accumulators, metric
