@@ -11,7 +11,7 @@ from dslc.diagnostics import Code, Problem
 from dslc.errors import data as errors
 from dslc.plan.data import DIVIDED, MISSING, WRAPPED
 
-__all__ = ["Where", "check_range", "check_sound", "where_in"]
+__all__ = ["Where", "check_range", "check_signs", "check_sound", "where_in"]
 
 Where = Callable[[int, int], Origin]
 """Tells where element ``e`` (counted flat) of row ``r`` of an array came from: ``where(r, e)``."""
@@ -33,14 +33,22 @@ def where_in(table: Table, columns: Sequence[str], elements: int | None = None) 
 
 def check_range(field: str, values: Array, low: float, high: float, where: Where) -> None:
     """Refuse values of a field outside [low, high], both included (E0420)."""
+    _check(field, values, lambda piece: (piece < low) | (piece > high), f"{low} to {high}", where)
 
+
+def check_signs(field: str, values: Array, where: Where) -> None:
+    """Refuse values of a field that are neither -1 nor 1 (E0420)."""
+    _check(field, values, lambda piece: abs(piece) != 1, "-1 or 1", where)
+
+
+def _check(field: str, values: Array, is_wrong: Callable[[Array], Array], right: str, where: Where) -> None:
     def problem(row: int, element: int) -> Problem:
         value = values[row].reshape(-1)[element]
-        return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {low} to {high} ({where(row, element)})")
+        return errors.OUT_OF_RANGE(f"field '{field}' is {value}, and should be {right} ({where(row, element)})")
 
     misfits = Misfits()
     for piece in chunks(values):
-        misfits.note((values[piece] < low) | (values[piece] > high), problem, piece.start)
+        misfits.note(is_wrong(values[piece]), problem, piece.start)
     misfits.raise_any()
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from dslc.compile.evaluation import values_of
 from dslc.compile.lowering import Lowering
 from dslc.data.batches import Dataset
-from dslc.data.checks import Where, check_range, where_in
+from dslc.data.checks import Where, check_range, check_signs, where_in
 from dslc.data.convert import Origin
 from dslc.data.raw import RawData
 from dslc.diagnostics import Diagnostics, Failure, Label, Problem
@@ -103,11 +103,12 @@ def _outside(choice: _Choice, field: FieldPlan, given: Given) -> list[Problem]:
         where = where_in(table, given.contract.columns_of(field.name))
         counted = _unignored(values, choice.count, choice.use.ignored)
         try:
-            check_range(field.name, counted, 0, choice.count - 1, where)
+            if choice.use.signs:
+                check_signs(field.name, values, where)
+            else:
+                check_range(field.name, counted, 0, choice.count - 1, where)
         except Failure as failure:
-            from_one = values.min() == 1 and values.max() == choice.count
-            hint = "indices count from 0: subtract 1 in the field" if from_one else None
-            hint = hint or _hint_of_ignored(choice, values)
+            hint = _hint(choice, values)
             told = (Problem(replace(finding, hint=hint or finding.hint)) for finding in failure.diagnostics)
             found += [problem.at(field.span, *labels) for problem in told]
     return found
@@ -126,6 +127,15 @@ def _refuse_no_place(choice: _Choice, field: str, contract: Contract, findings: 
         )
 
 
+def _hint(choice: _Choice, values: np.ndarray) -> str | None:
+    """Return what may be meant by targets that are not as they should be."""
+    if choice.use.signs:
+        return "of zeros and ones: 2 * y - 1" if np.isin(values, (0, 1)).all() else None
+    if values.min() == 1 and values.max() == choice.count:
+        return "indices count from 0: subtract 1 in the field"
+    return _hint_of_ignored(choice, values)
+
+
 def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
     """Return how to leave out the one value that is outside of the classes, if there is one."""
     if choice.use.ignored is None:
@@ -141,6 +151,8 @@ def _hint_of_ignored(choice: _Choice, values: np.ndarray) -> str | None:
 
 def _check_computed(choice: _Choice, train: TrainPlan, given: Given) -> None:
     def is_outside(found: np.ndarray) -> np.ndarray:
+        if choice.use.signs:
+            return np.asarray(np.abs(found) != 1)
         values = _unignored(found, choice.count, choice.use.ignored)
         return (values < 0) | (values >= choice.count)
 
@@ -248,6 +260,9 @@ def check_new(ranges: Mapping[str, Sequence[Mapping[str, Any]]], field: str, val
     """
     for use in ranges.get(field, ()):
         try:
-            check_range(field, _unignored(values, use["count"], use["ignored"]), 0, use["count"] - 1, where)
+            if use.get("signs"):
+                check_signs(field, values, where)
+            else:
+                check_range(field, _unignored(values, use["count"], use["ignored"]), 0, use["count"] - 1, where)
         except Failure as failure:
             raise Failure(replace(finding, hint=str(use["what"])) for finding in failure.diagnostics) from None

@@ -122,6 +122,8 @@ class IndexUse:
     """A value beside these that stands for none."""
     looks_up: bool = True
     """Whether Gather or GatherElements takes it, which fail on indices that are too large."""
+    signs: bool = False
+    """Whether it is -1 or 1 in place of an index, floats that say on which of two sides something is."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ class Typed(Hashable, Protocol):
         """Its type."""
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Typed)
 
 EXAMPLES, SUM = "examples", "sum"
 """How the values of several batches are joined, see :meth:`Statistic.weighting`."""

@@ -66,7 +66,8 @@ def follows_from_examples(value: Value) -> bool:
 def ranges_of(values: Iterable[Value]) -> dict[str, list[dict[str, Any]]]:
     """Return, of what is given from outside and is indices as it comes, how many things there are wherever it is used.
 
-    Each use has the ``count``, the value that is ``ignored`` or None, and ``what`` there is, in words.
+    Each use has the ``count``, the value that is ``ignored`` or None, and ``what`` there is, in words; and ``signs``
+    where these are -1 and 1.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for application in applications_of(*values):
@@ -75,6 +76,7 @@ def ranges_of(values: Iterable[Value]) -> dict[str, list[dict[str, Any]]]:
             if name is not None and isinstance(use.count, int):
                 what = f"{application.operation.name} {use.what}"
                 known = {"count": use.count, "ignored": use.ignored, "what": what}
+                known |= {"signs": True} if use.signs else {}
                 if known not in found.setdefault(name, []):
                     found[name].append(known)
     return found

@@ -287,7 +287,10 @@ def _range(entry: Entry) -> Mapping[str, Any]:
     entry["what"].text()
     entry["count"].whole(1)
     _part(entry, "ignored", lambda ignored: ignored.whole(-(2**63)))
-    return {"ignored": None, **entry.object()}
+    signs = entry.get("signs")
+    if signs is not None and signs.value is not True:
+        signs.refuse("true, or left out")
+    return {"ignored": None, "signs": False, **entry.object()}
 
 
 def _contract(entry: Entry) -> Contract:

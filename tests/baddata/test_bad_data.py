@@ -217,6 +217,10 @@ CASES = {
     "label_between_classes": csv("E0420", fields=FIELDS.replace("y: int64", "y: float32"), network=NETWORK.replace(
         "Dense(3)", "Dense(1)").replace("cross_entropy(logits, y)", "mse(logits[:, 0], y)").replace(
         "epochs", "metric right = accuracy(logits[:, 0], y) epochs")),
+    "class_where_a_sign_is_due": csv("E0420", fields=FIELDS.replace("y: int64", "y: float32"), network=NETWORK.replace(
+        "Dense(3)", "Dense(1)").replace("cross_entropy(logits, y)", "hinge(logits[:, 0], y)")),
+    "sign_computed": csv("E0540", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
+        "cross_entropy(logits, y)", "soft_margin(logits[:, 0], cast(2 * y - 1, float32))")),
     "probability_computed": csv("E0540", network=NETWORK.replace("Dense(3)", "Dense(1)").replace(
         "cross_entropy(logits, y)", "binary_cross_entropy(logits[:, 0], cast(y, float32))")),
     "weight_below_0": csv("E0551", (5, "-0.5,9,0"), fields=FIELDS + '  field w: float32 = column("a")\n',

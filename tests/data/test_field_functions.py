@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,7 @@ TABLE: dict[str, Callable[..., Any] | None] = {
 }  # fmt: skip
 TABLE |= dict.fromkeys(
     f"{name}({operands})"
-    for name in (*LOSSES, *METRICS)
-    for operands in ("A, B", "M, B", "M", "")
+    for name, operands in zip((*LOSSES, *METRICS), cycle(("A, B", "M, B", "M", "", "A, B, A")))
 )  # fmt: skip
 """Expressions, and what NumPy makes of the columns; None where it is refused, or what it gives is of another kind."""
 

@@ -44,6 +44,7 @@ TARGETS = np.arange(40) % 2
 def text_of(
     objective: str = "mse(u, y)", optimizer: str = "SGD(lr = 0.1)", setting: str = "", element: str = "float64"
 ) -> str:
+    objective = objective.replace("ELEMENT", element)
     return SPEC.format(objective=objective, optimizer=optimizer, setting=setting, element=element)
 
 
@@ -146,6 +147,13 @@ CASES = [
             ("poisson_nll(u, y)", "gamma_nll(u, w)", "tweedie(u, y)", "gaussian_nll(u, y, softplus(z[:, 1]) + 1e-3)"),
             ("mixture_nll(z, x * u[:, none], softplus(z) + 0.1, y, weight = w)", "nll(log_softmax(z), k)"),
             ("focal(z, k)", "binary_focal(u, y)", "distillation(z, x)"),
+            ("hinge(u, 2 * y - 1)", "squared_hinge(u, 2 * y - 1)", "soft_margin(u, 2 * y - 1)", "wasserstein(u, 1)"),
+            ("hinge_embedding(u, 2 * y - 1)", "margin_ranking(u, z[:, 1], 2 * y - 1, margin = 0.1)"),
+            ("multi_margin(z, k)", "categorical_hinge(z, k)", "multi_label_margin(z, cast(x > 0, ELEMENT))"),
+            (
+                "multi_label_soft_margin(z, cast(x > 0, ELEMENT), class_weight = [1, 2, 3])",
+                "cross_entropy(z, softmax(x))",
+            ),
         )
     ),
     *(

@@ -208,12 +208,12 @@ class OfClasses(Mean):
         return "classes", self.class_weight, self.ignore_index, *operands[1:]
 
     def weighed_by(self, operands: Sequence[T]) -> Sequence[T]:
-        return operands[1:]
+        return super().weighed_by(operands) if operands[1].type.element.is_float else operands[1:]
 
     def example_weights(self, element: ElementType, *operands: g.Tensor) -> g.Tensor:
         target, weight = operands[0], operands[1] if len(operands) > 1 else None
-        if target.element.is_float:
-            return super().example_weights(element, *operands[1:])
+        if target.element.is_float:  # it is the weight
+            return super().example_weights(element, target)
         _, _, right = self.counted(element, target, weight, self.class_axis % (target.rank + 1))
         return g.reduce_sum(right, range(1, right.rank))
 
