@@ -32,7 +32,7 @@ WORDS: dict[str, tuple[str, str]] = {
             "multiheadattention scaleddotproductattention transformerencoder attention",
             "attention is not part of this version as a layer: it can be written with '@' and softmax",
         ),
-        ("convtranspose", "transposed convolutions are not part of this version"), ("std", "write sqrt(var(x))"),
+        ("std", "write sqrt(var(x))"),
         ("square", "write x ** 2"), ("standardscaler zscore scale", "write standardize(x)"),
         ("normalization", "write standardize(x) in a field"),
         ("labelencoder ordinalencoder stringlookup categorical", "write category(x)"),

@@ -14,7 +14,7 @@ from dslc.dimensions import Dimension, Symbolic, substitute, symbol, symbols_of
 __all__ = [
     "BOOL", "FLOAT32", "FLOAT64", "INT32", "INT64", "STRING", "BroadcastError", "Dimension", "ElementType", "Shape",
     "Symbolic", "TensorType", "broadcast", "broadcast_types", "element_count", "reduced_type", "regroups", "shape_text",
-    "symbol", "symbols_in", "window_size",
+    "symbol", "symbols_in",
 ]  # fmt: skip
 
 
@@ -175,8 +175,3 @@ def regroups(found: Sequence[int], target: Sequence[int]) -> bool:
     """Whether one shape is the other with neighbouring axes joined or cut, so that no axes change places."""
     ends = [{prod(shape[: axis + 1]) for axis in range(len(shape))} | {1} for shape in (found, target)]
     return prod(found) == prod(target) and (ends[0] <= ends[1] or ends[1] <= ends[0])
-
-
-def window_size(size: Dimension, kernel: int, stride: int, dilation: int, before: int, after: int) -> Dimension:
-    """Return how many windows of a convolution or a pool fit along an axis."""
-    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1

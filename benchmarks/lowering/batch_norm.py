@@ -14,6 +14,7 @@ from dslc.autodiff import gradients
 from dslc.graph import Tensor
 from dslc.library.layers.norms import normalized
 from dslc.rewrite.passes import PASSES
+from dslc.windows import Windows
 
 
 def textbook(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
@@ -34,8 +35,8 @@ def main() -> None:
 
     def whole(forward: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Way:
         def run(x: Tensor, w: Tensor, dy: Tensor, scale: Tensor, bias: Tensor) -> Sequence[Tensor | None]:
-            same = [1, 1]
-            y = forward(g.conv(x, w, None, strides=same, dilations=same, before=same, after=same), scale, bias)
+            windows = Windows.of((3, 3), before=(1, 1), after=(1, 1))
+            y = forward(g.conv(x, w, None, windows), scale, bias)
             return [y, *gradients(y, [x, w, scale, bias], dy)]
 
         return run

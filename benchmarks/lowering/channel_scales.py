@@ -9,6 +9,7 @@ from harness import compare, normal
 
 from dslc import graph as g
 from dslc.graph import Tensor
+from dslc.windows import Windows
 
 SHAPES = [(128, 16, 32, 32), (128, 32, 16, 16), (128, 64, 8, 8), (32, 64, 56, 56)]
 
@@ -22,8 +23,7 @@ def convolution(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """One operator."""
     channels = x.shape[1]
     weight, bias = g.reshape(scale, (channels, 1, 1, 1)), g.reshape(shift, (channels,))
-    size = {"strides": (1, 1), "dilations": (1, 1), "before": (0, 0), "after": (0, 0)}
-    return g.conv(x, weight, bias, groups=int(channels), **size)
+    return g.conv(x, weight, bias, Windows.of((1, 1)), groups=int(channels))
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """The elements of windows at a stride: steps over x, or runs of the grids of points with one place in the stride.
 
-`python benchmarks/lowering/strided_windows.py`. See `dslc.autodiff.rules.windows`.
+`python benchmarks/lowering/strided_windows.py`. See `dslc.graph.ops.windows`.
 """
 
 from __future__ import annotations
 
 from harness import compare, normal
 
-from dslc.autodiff.rules.windows import Windows, elements_by_steps, elements_of_grids
+from dslc.graph import elements_by_steps, elements_of_grids
+from dslc.windows import Windows
 
 SHAPES = [  # batch, channels, size, kernel, padding, stride
     (64, 16, 28, 2, 0, 2),

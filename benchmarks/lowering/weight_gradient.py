@@ -10,8 +10,8 @@ from harness import Way, compare, normal
 
 from dslc.autodiff.rules.stacks import stacked_weight_gradient
 from dslc.autodiff.rules.weights import convolved_weight_gradient, weight_gradient, windowed_weight_gradient
-from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Tensor
+from dslc.windows import Windows
 
 SHAPES = [  # batch, channels in and out, size, kernel, padding, stride
     (128, 1, 16, 28, 3, 1, 1),

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from dslc.graph.ops.elementwise import *
     from dslc.graph.ops.indices import *
     from dslc.graph.ops.linear import *
+    from dslc.graph.ops.pools import *
     from dslc.graph.ops.reductions import *
     from dslc.graph.ops.shaping import *
     from dslc.graph.ops.whole import *
+    from dslc.graph.ops.windows import *
 
 _VOCABULARY = (
-    "builder", "ops.contraction", "ops.control", "ops.elementwise", "ops.indices", "ops.linear", "ops.reductions",
-    "ops.shaping", "ops.whole",
+    "builder", "ops.contraction", "ops.control", "ops.elementwise", "ops.indices", "ops.linear", "ops.pools",
+    "ops.reductions", "ops.shaping", "ops.whole", "ops.windows",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ CPU = Target(
     missing={
         "AveragePool": _FLOAT64,
         "Conv": _FLOAT64,
+        "ConvTranspose": _FLOAT64,
         "Erf": _FLOAT64,
         # what follows is said in other operators where it is emitted
         "Clip": _FLOAT64,  # fails behind a Relu

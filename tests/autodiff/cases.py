@@ -14,6 +14,7 @@ import numpy as np
 from dslc import graph as g
 from dslc.graph import Tensor
 from dslc.types import FLOAT32, Dimension, symbol
+from dslc.windows import Windows
 
 N, H = symbol("N"), symbol("H")
 SIZES = {"N": 3, "H": 7}
@@ -330,7 +331,7 @@ def convolution(
     strides: Sequence[int], dilations: Sequence[int], before: Sequence[int], after: Sequence[int], groups: int = 1
 ) -> Callable[..., Tensor]:
     return lambda x, w, b=None: g.conv(
-        x, w, b, strides=strides, dilations=dilations, before=before, after=after, groups=groups
+        x, w, b, Windows.of(w.shape[2:], strides, dilations, before, after), groups=groups
     )
 
 
@@ -342,24 +343,11 @@ def transposed(
     extra: Sequence[int],
     groups: int = 1,
 ) -> Callable[..., Tensor]:
-    def apply(x: Tensor, w: Tensor) -> Tensor:
-        spatial = [
-            (n - 1) * s + (k - 1) * d + 1 - b - a + e
-            for n, k, s, d, b, a, e in zip(
-                x.shape[2:], w.shape[2:], strides, dilations, before, after, extra, strict=True
-            )
-        ]
-        return g.conv_transpose(
-            x,
-            w,
-            strides=strides,
-            dilations=dilations,
-            before=before,
-            after=after,
-            output_padding=extra,
-            groups=groups,
-            shape=(x.shape[0], w.shape[1] * groups, *spatial),
-        )
+    def apply(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+        windows = Windows.of(w.shape[2:], strides, dilations, before, after)
+        spatial = [n + e for n, e in zip(windows.covered(x.shape[2:]), extra, strict=True)]
+        shape = (x.shape[0], w.shape[1] * groups, *spatial)
+        return g.conv_transpose(x, w, b, windows, output_padding=extra, groups=groups, shape=shape)
 
     return apply
 
@@ -370,9 +358,11 @@ def pool(
     strides: Sequence[int],
     before: Sequence[int],
     after: Sequence[int],
+    *,
+    dilations: Sequence[int] = (),
     **more: bool,
 ) -> Callable[[Tensor], Tensor]:
-    return lambda x: kind(x, size, strides=strides, before=before, after=after, **more)
+    return lambda x: kind(x, Windows.of(size, strides, dilations, before, after), **more)
 
 
 WINDOWS = [
@@ -413,6 +403,8 @@ WINDOWS = [
         (transposed([1, 3], [2, 1], [1, 0], [0, 1], [0, 2], 2), [(2, 4, 3, 3), (4, 2, 2, 3)]),
         (transposed([2, 2], [1, 1], [0, 0], [0, 0], [0, 0]), [(N, 2, H, H), (2, 3, 2, 2)]),
         (transposed([1], [3], [0], [0], [2]), [(2, 2, 4), (2, 3, 3)]),
+        (transposed([2, 1], [1, 2], [1, 0], [0, 1], [1, 0], 2), [(N, 4, H, 3), (4, 3, 3, 2), (6,)]),
+        (transposed([3, 1, 2], [1, 1, 1], [0, 0, 1], [1, 0, 1], [2, 0, 1]), [(1, 2, 2, 3, 2), (2, 2, 2, 1, 3), (2,)]),
     ),
     *on(
         "MaxPool",
@@ -429,6 +421,9 @@ WINDOWS = [
         (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(N, 2, H, H + 1)]),
         (pool(g.max_pool, [3, 3], [2, 2], [1, 1], [1, 1]), [(N, 2, H, H + 1)]),
         (pool(g.max_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(0, 2, 4, 4)]),
+        (pool(g.max_pool, [3, 2], [1, 2], [1, 0], [1, 0], dilations=[2, 3]), [(2, 2, 7, 8)]),
+        (pool(g.max_pool, [2, 2], [2, 1], [2, 1], [3, 1], dilations=[5, 2]), [(N, 2, H, 5)]),
+        (pool(g.max_pool, [3, 3], [2, 2], [0, 0], [1, 1]), [(2, 2, 6, 6)]),
     ),
     *on(
         "AveragePool",
@@ -438,6 +433,7 @@ WINDOWS = [
         (pool(g.average_pool, [3, 2], [2, 1], [1, 1], [1, 0], count_include_pad=False), [(2, 3, 6, 4)]),
         (pool(g.average_pool, [3, 3], [1, 1], [1, 1], [1, 1], count_include_pad=False), [(N, 2, H, 5)]),
         (pool(g.average_pool, [2, 2], [2, 2], [0, 0], [0, 0]), [(N, 2, H, 6)]),
+        (pool(g.average_pool, [3, 3], [2, 2], [0, 1], [1, 2], count_include_pad=False), [(2, 2, 6, 5)]),
         (pool(g.average_pool, [2, 2, 2], [2, 2, 1], [0, 0, 0], [0, 0, 0]), [(1, 2, 4, 3, 5)]),
     ),
 ]

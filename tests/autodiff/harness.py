@@ -74,7 +74,8 @@ class ConvTranspose(OpRun):
             y[_taken(place, sizes, dilations, strides)] += np.einsum("ngm...,gmc->ngc...", x, weights)
         y = y.reshape(x.shape[0], -1, *whole)
         inside = (slice(before, n - after) for before, after, n in zip(pads[:rank], pads[rank:], whole, strict=True))
-        return (y[at(*inside)],)
+        y = y[at(*inside)]
+        return (y if b is None else y + b.reshape(-1, *[1] * rank),)
 
 
 def at(*places: int | slice) -> Index:

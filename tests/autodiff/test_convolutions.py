@@ -14,10 +14,10 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.autodiff.rules.stacks import is_worth_summing, stacked_input_gradient, stacked_weight_gradient
 from dslc.autodiff.rules.weights import convolved_weight_gradient, windowed_weight_gradient
-from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Builder, type_of
 from dslc.rewrite.passes import simplify
 from dslc.types import FLOAT32, TensorType, symbol
+from dslc.windows import Windows
 from tests.autodiff.harness import at
 
 
@@ -98,7 +98,7 @@ def test_by_the_input_without_padding(kernel: tuple[int, ...], dilation: int) ->
     given = builder.input("dy", TensorType(FLOAT32, (symbol("N"), *dy.shape[1:])))
     weights = builder.input("w", TensorType(FLOAT32, w.shape))
     rank = len(kernel)
-    windows = Windows(kernel, (1,) * rank, (dilation,) * rank, (0,) * rank, (0,) * rank)
+    windows = Windows.of(kernel, dilations=(dilation,) * rank)
     assert is_worth_summing(x, given, windows)
     assert not is_worth_summing(x, given, replace(windows, before=(1,) * rank))
     builder.output("dx", stacked_input_gradient(x, given, weights, windows))
@@ -128,8 +128,7 @@ def test_the_shape_chooses(
     builder = Builder("rule")
     x = builder.input("x", TensorType(FLOAT32, (symbol("N"), channels, size, size)))
     w = builder.input("w", TensorType(FLOAT32, (outputs, channels // groups, kernel, kernel)))
-    same = [kernel // 2] * 2
-    y = g.conv(x, w, None, strides=[stride] * 2, dilations=[1, 1], before=same, after=same, groups=groups)
+    y = g.conv(x, w, None, windows_of((kernel, kernel), kernel // 2, stride), groups=groups)
     gradients(g.reduce_sum(y), [w])
     operators = Counter(node.op_type for node in builder.graph)
     if operators["Conv"] == 2:
@@ -143,7 +142,7 @@ def test_a_factor_by_channel_is_taken_into_the_weights() -> None:
     x = builder.input("x", TensorType(FLOAT32, (symbol("N"), 4, 8, 8)))
     w = builder.input("w", TensorType(FLOAT32, (6, 4, 3, 3)))
     factor = builder.input("factor", TensorType(FLOAT32, (1, 6, 1, 1)))
-    y = g.conv(x, w, None, strides=[1, 1], dilations=[1, 1], before=[1, 1], after=[1, 1]) * factor
+    y = g.conv(x, w, None, windows_of((3, 3), 1)) * factor
     dx, dw = gradients(g.reduce_sum(y * y), [x, w])
     assert dx is not None
     assert dw is not None

@@ -14,6 +14,7 @@ from dslc.autodiff import gradients
 from dslc.diagnostics import Problem
 from dslc.graph import Builder, Tensor
 from dslc.types import FLOAT32, FLOAT64, TensorType, symbol
+from dslc.windows import Windows
 from tests.autodiff.harness import finish, run, runner
 
 
@@ -138,7 +139,7 @@ PIECES: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": lambda x: g.leaky_relu(x, 0.0),
     "maximum": lambda x: g.maximum(x, 0.0),
     "absolute": g.absolute,
-    "max_pool": lambda x: g.max_pool(g.reshape(x, (1, 1, 4)), [2], strides=[1], before=[0], after=[0]),
+    "max_pool": lambda x: g.max_pool(g.reshape(x, (1, 1, 4)), Windows.of([2])),
 }
 
 

@@ -12,6 +12,7 @@ from dslc import graph as g
 from dslc.autodiff import gradients
 from dslc.graph import Builder, Tensor
 from dslc.types import FLOAT32, TensorType, symbol
+from dslc.windows import Windows
 from tests.autodiff.harness import run
 
 STORED = np.load(Path(__file__).parent / "data" / "gradients.npz")
@@ -64,9 +65,8 @@ def test_kinks(case: str) -> None:
 @pytest.mark.parametrize("case", POOLS)
 def test_the_first_maximum_of_a_window_takes_its_gradient(case: str, symbolic: bool) -> None:
     kernel, strides, padding = STORED[f"{case}/window"].tolist()
-    differentiate(
-        case, lambda x: g.max_pool(x, kernel, strides=strides, before=padding, after=padding), symbolic=symbolic
-    )
+    windows = Windows.of(kernel, strides, before=padding, after=padding)
+    differentiate(case, lambda x: g.max_pool(x, windows), symbolic=symbolic)
 
 
 @pytest.mark.parametrize(("function", "winner"), [(g.maximum, [0.5, 0.0]), (g.minimum, [0.5, 1.0])])

@@ -11,16 +11,18 @@ from dslc import graph as g
 from dslc.autodiff.table import INSIDE, RULES
 from dslc.graph import Builder, Tensor
 from dslc.graph import builder as core
-from dslc.graph.ops import contraction, elementwise, linear, reductions, shaping, whole
+from dslc.graph.ops import contraction, elementwise, linear, pools, reductions, shaping, whole, windows
 from dslc.types import BOOL, FLOAT32, INT32, INT64, ElementType, Shape, TensorType, symbol
+from dslc.windows import Windows
 from tests.graph.verifying import verify
 
 N, T = symbol("N"), symbol("T")
-WINDOW = {"strides": [2, 1], "dilations": [1, 2], "before": [1, 2], "after": [0, 2]}
+WINDOWS = Windows.of((3, 2), (2, 1), (1, 2), (1, 2), (0, 2))
+GAPS = Windows.of((2, 2), (1, 2), (5, 2), (2, 1), (3, 1))
 
 
 def pooled(pool: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
-    return lambda x: pool(x, [3, 2], strides=[2, 2], before=[1, 0], after=[1, 0])
+    return lambda x: pool(x, Windows.of((3, 2), (2, 2), before=(1, 0), after=(1, 0)))
 
 
 UNARY = (
@@ -58,12 +60,21 @@ CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
         ((2, 3), (3, 4)), ((3,), (3,)), ((N, 3), (3,)), ((3,), (N, 3, 4)), ((N, T, 3), (3, 4)),
         ((N, 1, 2, 3), (5, 3, T)))),
     ("einsum", lambda a, b: g.einsum("bid, bjd -> bij", a, b), ((2, 3, 4), (2, 5, 4))),
-    ("conv", lambda x, w, b: g.conv(x, w, b, **WINDOW, groups=2), ((N, 4, 9, 8), (6, 2, 3, 2), (6,))),
+    ("conv", lambda x, w, b: g.conv(x, w, b, WINDOWS, groups=2), ((N, 4, 9, 8), (6, 2, 3, 2), (6,))),
     ("conv_transpose",
-     lambda x, w: g.conv_transpose(x, w, **WINDOW, output_padding=[1, 0], groups=2, shape=(N, 6, 7, 3)),
+     lambda x, w: g.conv_transpose(x, w, None, WINDOWS, output_padding=[1, 0], groups=2, shape=(N, 6, 7, 3)),
      ((N, 4, 3, 5), (4, 3, 3, 2))),
     ("max_pool", pooled(g.max_pool), ((N, 3, 8, 7),)),
     ("average_pool", pooled(g.average_pool), ((N, 3, 8, 7),)),
+    ("max_pool", lambda x: g.max_pool(x, GAPS), ((N, 3, 8, 7),)),
+    ("max_pool_indices", pooled(g.max_pool_indices), ((N, 3, 8, 7),)),
+    ("max_pool_indices", lambda x: g.max_pool_indices(x, GAPS), ((N, 3, 8, T),)),
+    *(("elements", lambda x: list(g.elements(x, WINDOWS, WINDOWS.counts(x.shape[2:]))), (shape,))
+      for shape in ((N, 2, 9, 8), (N, 2, 9, T))),
+    *((name, lambda x, name=name: list(getattr(g, name)(x, WINDOWS, WINDOWS.counts(x.shape[2:]), 0.0)),
+       ((N, 2, 9, 8),)) for name in ("elements_by_steps", "elements_of_grids")),
+    ("assemble", lambda x, *parts: g.assemble(parts, WINDOWS, x), ((N, 2, 9, 8), *[(N, 2, 4, 10)] * 6)),
+    ("cut", lambda x: g.cut(x, [1, 2], (N, 2, 9, 4)), ((N, 2, 9, 8),)),
     *((name, lambda x, name=name, a=a, k=k: getattr(g, name)(x, a, k), ((N, 2, 3),))
       for name in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")
       for a in (None, [1], [-1, 0]) for k in (True, False)),
@@ -99,7 +110,7 @@ CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
     ("full", lambda x: g.full(x, 2.0, TensorType(FLOAT32, (N, T, 3))), ((N, T),)),
 ]  # fmt: skip
 
-NO_NODE = {"constant_of", "dimensions_of", "joined", "normal_axis", "normal_axes"}
+NO_NODE = {"constant_of", "dimensions_of", "joined", "normal_axis", "normal_axes", "window_attributes"}
 
 
 def build(function: Callable[..., Tensor | Sequence[Tensor]], operands: Operands) -> Builder:
@@ -129,7 +140,7 @@ def test_types_are_those_that_onnx_derives(
 def test_every_function_has_a_case() -> None:
     public = {
         name
-        for module in (core, contraction, elementwise, linear, reductions, shaping, whole)
+        for module in (core, contraction, elementwise, linear, pools, reductions, shaping, whole, windows)
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -7,21 +7,22 @@ x is (N, C, *spatial), dy (N, M, *points), and weights are (M, C / groups, *kern
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from dslc import graph as g
 from dslc.autodiff.rules.stacks import is_worth_stacking, is_worth_summing, stacked_input_gradient
 from dslc.autodiff.rules.weights import weight_gradient
-from dslc.autodiff.rules.windows import Windows, cut
 from dslc.autodiff.table import vjp
 from dslc.graph import Tensor
 from dslc.types import Shape, Symbolic
+from dslc.windows import Windows
 
 
 def _conv_input(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
 ) -> Tensor:
-    windows = Windows.of(**attributes)
+    windows = Windows.read(**attributes)
     dy, factor = _without_factor(dy)
     w = w if factor is None else w * factor
     if is_worth_stacking(x, dy, windows, group) and is_worth_summing(x, dy, windows):
@@ -30,10 +31,8 @@ def _conv_input(
     before = [r - b for r, b in zip(reach, windows.before, strict=True)]
     after = [r - a for r, a in zip(reach, windows.after, strict=True)]
     if all(s == 1 for s in windows.strides) and min(before + after) >= 0:
-        return g.conv(
-            dy, _turned(w, group), None, strides=windows.strides, dilations=windows.dilations,
-            before=before, after=after, groups=group,
-        )  # fmt: skip
+        around = replace(windows, before=tuple(before), after=tuple(after))
+        return g.conv(dy, _turned(w, group), None, around, groups=group)
     return _conv_transposed(dy, w, windows, group, x.shape)
 
 
@@ -51,28 +50,20 @@ def _turned(w: Tensor, groups: int) -> Tensor:
 
 def _conv_transposed(dy: Tensor, w: Tensor, windows: Windows, groups: int, shape: Shape) -> Tensor:
     """The transpose of a convolution, to a result of the given shape."""
-    least = [
-        (n - 1) * s + e - b - a
-        for n, s, e, b, a in zip(
-            dy.shape[2:], windows.strides, windows.extent, windows.before, windows.after, strict=True
-        )
-    ]
+    least = windows.covered(dy.shape[2:])
     missing = [size - known for size, known in zip(shape[2:], least, strict=True)]
     # what a stride skipped at the end: known in numbers, or else made full and cropped
     extra = [s - 1 if isinstance(m, Symbolic) else m for m, s in zip(missing, windows.strides, strict=True)]
     whole = (*shape[:2], *(known + e for known, e in zip(least, extra, strict=True)))
-    result = g.conv_transpose(
-        dy, w, strides=windows.strides, dilations=windows.dilations, before=windows.before, after=windows.after,
-        output_padding=extra, groups=groups, shape=whole,
-    )  # fmt: skip
-    return cut(result, [0] * len(extra), shape)
+    result = g.conv_transpose(dy, w, None, windows, output_padding=extra, groups=groups, shape=whole)
+    return g.cut(result, [0] * len(extra), shape)
 
 
 def _conv_weight(
     dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1, **attributes: Sequence[int]
 ) -> Tensor:
     dy, factor = _without_factor(dy)
-    by_weight = weight_gradient(x, dy, Windows.of(**attributes), group)
+    by_weight = weight_gradient(x, dy, Windows.read(**attributes), group)
     return by_weight if factor is None else by_weight * factor
 
 
@@ -99,22 +90,19 @@ vjp("Conv", _conv_input, _conv_weight, _conv_bias)
 
 
 def _conv_transpose_input(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, *, group: int = 1, output_padding: Sequence[int] = (),
-    **attributes: Sequence[int],
+    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1,
+    output_padding: Sequence[int] = (), **attributes: Sequence[int],
 ) -> Tensor:  # fmt: skip
-    windows = Windows.of(**attributes)
-    result = g.conv(
-        dy, w, None, strides=windows.strides, dilations=windows.dilations, before=windows.before,
-        after=windows.after, groups=group,
-    )  # fmt: skip
-    return cut(result, [0] * len(windows.kernel), x.shape)
+    windows = Windows.read(**attributes)
+    result = g.conv(dy, w, None, windows, groups=group)
+    return g.cut(result, [0] * len(windows.kernel), x.shape)
 
 
 def _conv_transpose_weight(
-    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, *, group: int = 1, output_padding: Sequence[int] = (),
-    **attributes: Sequence[int],
+    dy: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None, *, group: int = 1,
+    output_padding: Sequence[int] = (), **attributes: Sequence[int],
 ) -> Tensor:  # fmt: skip
-    return weight_gradient(dy, x, Windows.of(**attributes), group)
+    return weight_gradient(dy, x, Windows.read(**attributes), group)
 
 
-vjp("ConvTranspose", _conv_transpose_input, _conv_transpose_weight)
+vjp("ConvTranspose", _conv_transpose_input, _conv_transpose_weight, _conv_bias)

@@ -15,9 +15,9 @@ from math import prod
 import numpy as np
 
 from dslc import graph as g
-from dslc.autodiff.rules.windows import Windows
 from dslc.graph import Tensor
 from dslc.types import Shape, element_count
+from dslc.windows import Windows
 
 
 def is_worth_stacking(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> bool:

@@ -10,9 +10,9 @@ from math import prod
 
 from dslc import graph as g
 from dslc.autodiff.rules.stacks import is_worth_stacking, stacked_weight_gradient
-from dslc.autodiff.rules.windows import Windows, cut, elements
 from dslc.graph import Tensor
 from dslc.types import element_count
+from dslc.windows import Windows
 
 
 def weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: int) -> Tensor:
@@ -30,7 +30,7 @@ def windowed_weight_gradient(x: Tensor, dy: Tensor, windows: Windows, groups: in
     batch, coarse = dy.shape[0], dy.shape[2:]
     points = element_count(coarse)
     outputs, inputs = int(dy.shape[1]) // groups, int(x.shape[1]) // groups
-    columns = [g.reshape(element, (batch, groups, inputs, points)) for element in elements(x, windows, coarse)]
+    columns = [g.reshape(element, (batch, groups, inputs, points)) for element in g.elements(x, windows, coarse)]
     cotangents = g.reshape(dy, (batch, groups, outputs, points))
     if inputs >= x.builder.target.separate_products:
         total = g.concat([g.reduce_sum(cotangents @ column.mT, [0]) for column in columns], 2)
@@ -69,11 +69,11 @@ def convolved_weight_gradient(x: Tensor, dy: Tensor, windows: Windows) -> Tensor
     def widened(steps: Sequence[int]) -> list[int]:
         return [*steps[:-1], steps[-1] * int(channels)]
 
-    by_place = g.conv(
-        image, kernels, None, strides=windows.dilations, dilations=widened(windows.strides),
-        before=widened(windows.before), after=widened(windows.after),
-    )  # fmt: skip
+    exchanged = Windows.of(
+        kernels.shape[2:], windows.dilations, widened(windows.strides), widened(windows.before), widened(windows.after)
+    )
+    by_place = g.conv(image, kernels, None, exchanged)
     # what a stride skipped at the end makes further places
-    by_place = cut(by_place, [0] * (rank - 2), (1, outputs, *widened(windows.kernel)))
+    by_place = g.cut(by_place, [0] * (rank - 2), (1, outputs, *widened(windows.kernel)))
     by_place = g.reshape(by_place, (outputs, *windows.kernel, channels))
     return g.transpose(by_place, (0, rank - 1, *range(1, rank - 1)))

@@ -1,63 +1,24 @@
-"""What operators over sliding windows take from where, along any number of axes; the gradients of pools.
+"""What operators over sliding windows take from where, along any number of axes, and the way back.
 
 Operands are (N, C, *spatial). "Coarse" means the grid of windows, one point per window.
 """
-# ruff: noqa: ARG001 - all rules have the same parameters
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
-from math import prod
 
-import numpy as np
-
-from dslc import graph as g
-from dslc.autodiff.table import vjp
-from dslc.graph import Tensor
+from dslc.graph.builder import Tensor
+from dslc.graph.ops.elementwise import total
+from dslc.graph.ops.shaping import concat, full, pad, reshape, slice_, split, unsqueeze
 from dslc.types import Dimension, Shape, Symbolic
+from dslc.windows import Windows
 
-
-@dataclass(frozen=True)
-class Windows:
-    """How windows lie on the spatial axes; one number per axis."""
-
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    @classmethod
-    def of(
-        cls, kernel_shape: Sequence[int], strides: Sequence[int], pads: Sequence[int],
-        dilations: Sequence[int] | None = None,
-    ) -> Windows:  # fmt: skip
-        """Read ONNX's attributes."""
-        rank = len(kernel_shape)
-        return cls(
-            tuple(kernel_shape), tuple(strides), tuple(dilations or [1] * rank), tuple(pads[:rank]), tuple(pads[rank:])
-        )
-
-    @property
-    def extent(self) -> tuple[int, ...]:
-        """How many elements a window reaches over, gaps included."""
-        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, self.kernel, strict=True))
-
-    @property
-    def moves(self) -> list[list[int]]:
-        """For each axis, how far from its window's point each place of the kernel lies in what it slides over."""
-        axes = zip(self.kernel, self.dilations, self.before, strict=True)
-        return [[place * dilation - before for place in range(size)] for size, dilation, before in axes]
-
-    def offsets(self) -> Iterator[tuple[int, ...]]:
-        """The places in a window, in row-major order."""
-        return product(*(range(0, d * k, d) for d, k in zip(self.dilations, self.kernel, strict=True)))
+__all__ = ["assemble", "cut", "elements", "elements_by_steps", "elements_of_grids"]
 
 
 def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimension], value: float = 0.0) -> Tensor:
-    return g.pad(x, [0, 0, *before], [0, 0, *after], value)
+    return pad(x, [0, 0, *before], [0, 0, *after], value)
 
 
 def elements(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float = 0.0) -> Iterator[Tensor]:
@@ -76,7 +37,7 @@ def elements_by_steps(x: Tensor, windows: Windows, coarse: Sequence[Dimension], 
         if not any(offset) and tuple(ends) == padded.shape[2:] and set(windows.strides) == {1}:
             yield padded
         else:
-            yield g.slice_(padded, offset, ends, axes, windows.strides, (*padded.shape[:2], *coarse))
+            yield slice_(padded, offset, ends, axes, windows.strides, (*padded.shape[:2], *coarse))
 
 
 def elements_of_grids(x: Tensor, windows: Windows, coarse: Sequence[Dimension], fill: float) -> Iterator[Tensor]:
@@ -97,14 +58,14 @@ def _deinterleave(x: Tensor, strides: Sequence[int]) -> dict[tuple[int, ...], Te
         finer, grids = grids, {}
         for residues, grid in finer.items():
             before, after = grid.shape[:axis], grid.shape[axis + 1 :]
-            split = g.reshape(grid, (*before, grid.shape[axis] // stride, stride, *after))
-            parts = g.split(split, [1] * stride, axis + 1)
+            apart = reshape(grid, (*before, grid.shape[axis] // stride, stride, *after))
+            parts = split(apart, [1] * stride, axis + 1)
             shape = (*before, grid.shape[axis] // stride, *after)
-            grids |= {(*residues, residue): g.reshape(part, shape) for residue, part in enumerate(parts)}
+            grids |= {(*residues, residue): reshape(part, shape) for residue, part in enumerate(parts)}
     return grids
 
 
-def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
+def assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
     """The transpose of :func:`elements`: add each part where its elements were taken from.
 
     An element ``q * stride + r`` of the padded axis belongs to residue r. Parts of one residue are shifted
@@ -122,9 +83,9 @@ def _assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
         shifted = _pad_spatial(part, shift, [r - q for r, q in zip(reach, shift, strict=True)])
         classes.setdefault(residue, []).append(shifted)
     length = [n + r for n, r in zip(coarse, reach, strict=True)]
-    zero = g.full(x, 0.0, x.type.with_shape((*x.shape[:2], *length)))
+    zero = full(x, 0.0, x.type.with_shape((*x.shape[:2], *length)))
     grids = [
-        g.total(*classes[residue]) if residue in classes else zero for residue in product(*map(range, windows.strides))
+        total(*classes[residue]) if residue in classes else zero for residue in product(*map(range, windows.strides))
     ]
     return cut(_interleave(grids, windows.strides), windows.before, x.shape)
 
@@ -135,10 +96,10 @@ def _interleave(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
         stride = strides[axis - 2]
         if stride > 1:
             rows = [
-                g.concat([g.unsqueeze(grid, [axis + 1]) for grid in grids[i : i + stride]], axis + 1)
+                concat([unsqueeze(grid, [axis + 1]) for grid in grids[i : i + stride]], axis + 1)
                 for i in range(0, len(grids), stride)
             ]
-            grids = [g.reshape(r, (*r.shape[:axis], r.shape[axis] * stride, *r.shape[axis + 2 :])) for r in rows]
+            grids = [reshape(r, (*r.shape[:axis], r.shape[axis] * stride, *r.shape[axis + 2 :])) for r in rows]
     return grids[0]
 
 
@@ -147,44 +108,4 @@ def cut(x: Tensor, starts: Sequence[int], shape: Shape) -> Tensor:
     ends = [start + size for start, size in zip(starts, shape[2:], strict=True)]
     missing = [end - size for end, size in zip(ends, x.shape[2:], strict=True)]
     x = _pad_spatial(x, [0] * len(ends), [n if isinstance(n, int) and n > 0 else 0 for n in missing])
-    return x if x.shape == shape else g.slice_(x, starts, ends, range(2, x.rank), [1] * len(ends))
-
-
-# --- pools ---------------------------------------------------------------------------------------
-
-
-def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> Tensor:
-    """The first maximum of a window takes its gradient, as in PyTorch; later equal ones get nothing.
-
-    What is not yet given away is handed from place to place; the last one takes the rest, since one of them
-    must be the maximum.
-    """
-    windows = Windows.of(**attributes)
-    lowest = float(np.finfo(x.element.value).min)
-    *places, _ = elements(x, windows, y.shape[2:], lowest)
-    parts = []
-    for element in places:
-        left = dy * g.positive(y - element)  # nothing at the maximum, all below it
-        parts.append(dy - left)
-        dy = left
-    return _assemble([*parts, dy], windows, x)
-
-
-def _average_pool(
-    dy: Tensor, y: Tensor, x: Tensor, *, count_include_pad: int = 0, **attributes: Sequence[int]
-) -> Tensor:
-    windows = Windows.of(**attributes)
-    size = prod(windows.kernel)
-    if count_include_pad or not any(windows.before + windows.after):
-        share = dy * (1 / size)
-    else:
-        ones = g.full(x, 1.0, x.type.with_shape((1, 1, *x.shape[2:])))
-        counts = g.average_pool(
-            ones, windows.kernel, strides=windows.strides, before=windows.before, after=windows.after
-        )
-        share = dy / (counts * float(size))
-    return _assemble([share] * size, windows, x)
-
-
-vjp("MaxPool", _max_pool)
-vjp("AveragePool", _average_pool)
+    return x if x.shape == shape else slice_(x, starts, ends, range(2, x.rank), [1] * len(ends))

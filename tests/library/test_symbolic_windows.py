@@ -1,0 +1,61 @@
+"""Spatial axes whose size is a symbol: what layers give is what they give where it is a number, gradients included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dslc import graph as g
+from dslc.autodiff import gradients
+from dslc.dimensions import evaluate
+from dslc.graph import Builder, Tensor
+from dslc.library.operation import Context
+from dslc.library.word import FUNCTIONS, LAYERS
+from dslc.types import FLOAT32, Dimension, TensorType, symbol
+from tests.library.graphs import compiled
+
+T = symbol("T")
+ROWS: list[tuple[str, dict[str, Any], tuple[Dimension, ...]]] = [
+    ("ConvTranspose", {"channels": 3, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}, (2, 4, T, 3)),
+    ("ConvTranspose", {"channels": 2, "kernel": 2, "stride": 3, "padding": "same", "groups": 2}, (2, 4, T)),
+    ("DepthwiseConv", {"kernel": 3, "stride": 2}, (2, 4, T, T)),
+    ("SeparableConv", {"channels": 3, "kernel": 3}, (2, 4, T, 2)),
+    ("MaxPool", {"size": 2, "ceil": True}, (2, 3, T, 5)),
+    ("MaxPool", {"size": 3, "stride": 2, "padding": 1, "ceil": True}, (2, 3, T)),
+    ("MaxPool", {"size": 2, "dilation": 3, "padding": "same"}, (2, 3, T, T)),
+    ("AveragePool", {"size": 3, "stride": 2, "padding": 1, "ceil": True}, (2, 3, T, T)),
+    ("AveragePool", {"size": 2, "ceil": True, "count_include_pad": False}, (2, 3, T)),
+    ("LpPool", {"power": 2.0, "size": 2, "ceil": True}, (2, 3, T)),
+]
+
+
+def results(name: str, options: dict[str, Any], type: TensorType, x: np.ndarray) -> list[np.ndarray]:
+    """What the word gives, and the gradient of the sum of its squares."""
+    word = (LAYERS.get(name) or FUNCTIONS[name])(**options)
+
+    def build(builder: Builder, operand: Tensor) -> Sequence[Tensor]:
+        random = np.random.default_rng(0)
+        owned = word.variables(operand.type)
+        weights = {v.name: builder.parameter(v.name, random.normal(size=v.shape).astype(np.float32)) for v in owned}
+        y = word.emit(Context(builder, variables=weights), operand)
+        assert y.type == word.type(operand.type)
+        slopes = gradients(g.reduce_sum(y * y), [operand, *weights.values()])
+        return [y, *(slope for slope in slopes if slope is not None)]
+
+    return compiled(build, [type])(x)
+
+
+@pytest.mark.parametrize(("name", "options", "shape"), ROWS, ids=[f"{n}-{row[0]}" for n, row in enumerate(ROWS)])
+def test_a_symbol_gives_what_a_number_gives(name: str, options: dict[str, Any], shape: tuple[Dimension, ...]) -> None:
+    for size in (4, 5, 6, 7, 9):
+        numbers = tuple(evaluate(d, {"T": size}) for d in shape)
+        x = np.random.default_rng(size).normal(size=numbers).astype(np.float32)
+        known = results(name, options, TensorType(FLOAT32, numbers), x)
+        open_ = results(name, options, TensorType(FLOAT32, shape), x)
+        assert len(known) == len(open_)
+        for one, other in zip(open_, known, strict=True):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
