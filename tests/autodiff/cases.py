@@ -34,6 +34,16 @@ def index(limit: int, least: int = 0) -> Draw:
     return lambda random, shape: random.integers(least, limit, shape)
 
 
+def order(axis: int, limit: Dimension) -> Draw:
+    """Along an axis, indices of which none repeats."""
+
+    def draw(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        whole = [int(limit) if number == axis else size for number, size in enumerate(shape)]
+        return np.take(random.random(whole).argsort(axis), range(shape[axis]), axis)
+
+    return draw
+
+
 def coin(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return random.integers(0, 2, shape).astype(bool)
 
@@ -268,6 +278,13 @@ SHAPING = [
         (lambda x: g.pad(x, [1, 0], [0, 2]), [(2, 3)]),
         (lambda x: g.pad(x, [1], [2], value=5.0), [(3,)]),
         (lambda x: g.pad(x, [0, 1], [0, H]), [(N, 2)]),
+        (lambda x: g.pad(x, [0, 1, 2], [0, 2, 0], mode="reflect"), [(2, 3, 4)]),
+        (lambda x: g.pad(x, [0, 3], [0, 2], mode="reflect"), [(N, H)]),
+        (lambda x: g.pad(x, [0, 1], [0, 1], mode="reflect"), [(2, 2)]),
+        (lambda x: g.pad(x, [0, 1, 2], [0, 2, 0], mode="edge"), [(2, 3, 4)]),
+        (lambda x: g.pad(x, [0, 3], [0, 2], mode="edge"), [(N, H)]),
+        (lambda x: g.pad(x, [2, 5], [0, 1], mode="edge"), [(N, 1)]),
+        (lambda x: g.pad(g.pad_around(x, [0, 1, 2], [0, 3, 0]), [1, 0, 0], [0, 0, 1]), [(2, 3, 4)]),
     ),
     *(
         Case("Gather", lambda x, i, axis=axis: g.gather(x, i, axis), (shape,), others=((indices, index(3, -3)),))
@@ -323,6 +340,15 @@ SHAPING = [
             others=((indices, index(3)),),
         )
         for shape, axis, indices in (((3, 2), 0, (5, 2)), ((2, 3), 1, (2, 1)), ((N, 3), 1, (N, 4)))
+    ),
+    *(
+        Case(
+            "ScatterElements",
+            lambda x, u, i, axis=axis: g.scatter_elements(x, i, u, axis),
+            (shape, indices),
+            others=((indices, order(axis, shape[axis])),),
+        )
+        for shape, axis, indices in (((4, 2), 0, (3, 2)), ((2, 3), 1, (2, 3)), ((N, 5), 1, (N, 2)))
     ),
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 
 from dslc import graph as g
@@ -73,7 +74,12 @@ CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
       for shape in ((N, 2, 9, 8), (N, 2, 9, T))),
     *((name, lambda x, name=name: list(getattr(g, name)(x, WINDOWS, WINDOWS.counts(x.shape[2:]), 0.0)),
        ((N, 2, 9, 8),)) for name in ("elements_by_steps", "elements_of_grids")),
-    ("assemble", lambda x, *parts: g.assemble(parts, WINDOWS, x), ((N, 2, 9, 8), *[(N, 2, 4, 10)] * 6)),
+    ("assemble", lambda *parts: g.assemble(parts, WINDOWS, (N, 2, 9, 8)), ((N, 2, 4, 10),) * 6),
+    ("unfold", lambda x: g.unfold(x, WINDOWS), ((N, 2, 9, 8),)),
+    ("fold", lambda x: g.fold(x, WINDOWS, (N, 2, 9, 8)), ((N, 12, 40),)),
+    ("scatter_elements", lambda x, i, u: g.scatter_elements(x, i, u, 1),
+     ((N, 9), TensorType(INT64, (N, 2)), (N, 2))),
+    *(("along_axis", lambda x, a=a: g.along_axis(x, np.ones((5, 3)), a), ((N, 3, 3, 3),)) for a in (1, 2, -1)),
     ("cut", lambda x: g.cut(x, [1, 2], (N, 2, 9, 4)), ((N, 2, 9, 8),)),
     *((name, lambda x, name=name, a=a, k=k: getattr(g, name)(x, a, k), ((N, 2, 3),))
       for name in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")
@@ -100,6 +106,8 @@ CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
     ("slice_", lambda x: g.slice_(x, [T - 1], [T], [1], [1]), ((N, T),)),
     ("pad", lambda x: g.pad(x, [0, 1, T], [0, 2, 0], -1.0), ((N, T, 7),)),
     ("pad", lambda x: g.pad(x, [-1], [-2]), ((7,),)),
+    *(("pad", lambda x, m=m: g.pad(x, [0, 1, 2], [0, 2, 0], mode=m), ((N, T, 7),)) for m in ("reflect", "edge")),
+    ("pad_around", lambda x: g.pad_around(x, [0, 1, 2], [0, 2, 0]), ((N, T, 7),)),
     ("gather", lambda x, i: g.gather(x, i, 1), ((2, 9, 3), TensorType(INT64, (N, T)))),
     ("gather", lambda x: g.gather(x, x.builder.constant(1, INT64)), ((9, 3),)),
     ("gather_elements", lambda x, i: g.gather_elements(x, i, 1), ((N, 9), TensorType(INT64, (N, 2)))),

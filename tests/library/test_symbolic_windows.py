@@ -29,14 +29,26 @@ ROWS: list[tuple[str, dict[str, Any], tuple[Dimension, ...]]] = [
     ("AveragePool", {"size": 3, "stride": 2, "padding": 1, "ceil": True}, (2, 3, T, T)),
     ("AveragePool", {"size": 2, "ceil": True, "count_include_pad": False}, (2, 3, T)),
     ("LpPool", {"power": 2.0, "size": 2, "ceil": True}, (2, 3, T)),
+    ("Unfold", {"kernel": 2, "stride": 2, "padding": 1}, (2, 3, T, 4)),
+    ("Fold", {"output_size": (T, 4), "kernel": 2}, (2, 12, 3 * T - 3)),
+    ("PixelShuffle", {"factor": 2}, (2, 8, T, 3)),
+    ("PixelUnshuffle", {"factor": 2}, (2, 3, 2 * T)),
+    ("ChannelShuffle", {"groups": 2}, (2, 4, T)),
+    ("Pad", {"padding": (2, 1)}, (2, 3, T)),
+    ("Pad", {"padding": (3, 1), "mode": "replicate"}, (2, 3, T)),
+    ("Pad", {"padding": (3, 2), "mode": "reflect"}, (2, 3, 4 * T)),
+    ("Pad", {"padding": (3, 2), "mode": "circular"}, (2, 3, 3 * T)),
+    ("Crop", {"cropping": (1, 2)}, (2, 3, T)),
 ]
 
 
-def results(name: str, options: dict[str, Any], type: TensorType, x: np.ndarray) -> list[np.ndarray]:
-    """What the word gives, and the gradient of the sum of its squares."""
+def results(
+    name: str, options: dict[str, Any], type: TensorType, size: Dimension, length: int, x: np.ndarray
+) -> list[np.ndarray]:
+    """What the word gives, and the gradient of the sum of its squares; ``size`` is what is known of the length."""
     word = (LAYERS.get(name) or FUNCTIONS[name])(**options)
 
-    def build(builder: Builder, operand: Tensor) -> Sequence[Tensor]:
+    def build(builder: Builder, _: Tensor, operand: Tensor) -> Sequence[Tensor]:
         random = np.random.default_rng(0)
         owned = word.variables(operand.type)
         weights = {v.name: builder.parameter(v.name, random.normal(size=v.shape).astype(np.float32)) for v in owned}
@@ -45,7 +57,7 @@ def results(name: str, options: dict[str, Any], type: TensorType, x: np.ndarray)
         slopes = gradients(g.reduce_sum(y * y), [operand, *weights.values()])
         return [y, *(slope for slope in slopes if slope is not None)]
 
-    return compiled(build, [type])(x)
+    return compiled(build, [TensorType(FLOAT32, (size,)), type])(np.zeros(length, np.float32), x)
 
 
 @pytest.mark.parametrize(("name", "options", "shape"), ROWS, ids=[f"{n}-{row[0]}" for n, row in enumerate(ROWS)])
@@ -53,8 +65,12 @@ def test_a_symbol_gives_what_a_number_gives(name: str, options: dict[str, Any], 
     for size in (4, 5, 6, 7, 9):
         numbers = tuple(evaluate(d, {"T": size}) for d in shape)
         x = np.random.default_rng(size).normal(size=numbers).astype(np.float32)
-        known = results(name, options, TensorType(FLOAT32, numbers), x)
-        open_ = results(name, options, TensorType(FLOAT32, shape), x)
+        given = {
+            key: tuple(evaluate(d, {"T": size}) for d in value) if isinstance(value, tuple) else value
+            for key, value in options.items()
+        }
+        known = results(name, given, TensorType(FLOAT32, numbers), size, size, x)
+        open_ = results(name, options, TensorType(FLOAT32, shape), T, size, x)
         assert len(known) == len(open_)
         for one, other in zip(open_, known, strict=True):
             assert one.shape == other.shape

@@ -28,7 +28,7 @@ def _max_pool(dy: Tensor, y: Tensor, x: Tensor, **attributes: Sequence[int]) -> 
         left = dy * g.positive(y - element)  # nothing at the maximum, all below it
         parts.append(dy - left)
         dy = left
-    return g.assemble([*parts, dy], windows, x)
+    return g.assemble([*parts, dy], windows, x.shape)
 
 
 def _average_pool(
@@ -41,7 +41,7 @@ def _average_pool(
     else:
         ones = g.full(x, 1.0, x.type.with_shape((1, 1, *x.shape[2:])))
         share = dy / (g.average_pool(ones, windows) * float(size))
-    return g.assemble([share] * size, windows, x)
+    return g.assemble([share] * size, windows, x.shape)
 
 
 vjp("MaxPool", _max_pool)

@@ -72,15 +72,39 @@ def _spread(x: Tensor, axis: int, step: int, start: Dimension, whole: Dimension)
     return g.slice_(joined, [0], [size - step + 1], [axis], [1])
 
 
-def _pad(dy: Tensor, y: Tensor, x: Tensor, pads: Tensor, value: Tensor | None = None) -> Tensor:
+def _pad(
+    dy: Tensor, y: Tensor, x: Tensor, pads: Tensor, value: Tensor | None = None, *, mode: str = "constant"
+) -> Tensor:
     sizes = dimensions_of(pads)
     before, after = sizes[: x.rank], sizes[x.rank :]
+    if mode != "constant":
+        for axis in range(x.rank):
+            dy = _folded_back(dy, axis, int(before[axis]), int(after[axis]), mirrored=mode == "reflect")
+        return dy
     if any(isinstance(n, int) and n < 0 for n in sizes):
         return g.pad(dy, [-n for n in before], [-n for n in after])
     axes = [axis for axis in range(x.rank) if (before[axis], after[axis]) != (0, 0)]
     starts = [before[axis] for axis in axes]
     ends = [start + x.shape[axis] for start, axis in zip(starts, axes, strict=True)]
     return g.slice_(dy, starts, ends, axes, [1] * len(axes), x.shape)
+
+
+def _folded_back(dy: Tensor, axis: int, before: int, after: int, *, mirrored: bool) -> Tensor:
+    """Add what lies around to what it was taken from: to each its mirror image, or all of a side to the edge."""
+    size = dy.shape[axis] - before - after
+    inner = g.slice_(dy, [before], [before + size], [axis], [1]) if before or after else dy
+    for start, length, is_behind in ((0, before, False), (before + size, after, True)):
+        if not length:
+            continue
+        piece = g.slice_(dy, [start], [start + length], [axis], [1])
+        if mirrored:
+            piece = g.slice_(piece, [length - 1], [-length - 1], [axis], [-1], piece.shape)
+        else:
+            piece = g.reduce_sum(piece, [axis], keepdims=True)
+        near = _on_axis(dy.rank, axis, 1 if mirrored else 0)
+        far = _on_axis(dy.rank, axis, size - piece.shape[axis] - near[axis])
+        inner = inner + (g.pad(piece, far, near) if is_behind else g.pad(piece, near, far))
+    return inner
 
 
 vjp_each("Concat", _concat)
@@ -124,19 +148,19 @@ def _gather_elements(dy: Tensor, y: Tensor, x: Tensor, indices: Tensor, *, axis:
 def _scatter_base(
     dy: Tensor, y: Tensor, x: Tensor, indices: Tensor, updates: Tensor, *, axis: int = 0, reduction: str = "none"
 ) -> Tensor:
-    _require_sum(reduction)
-    return dy
+    _require_known(reduction)
+    return dy if reduction == "add" else g.scatter_elements(dy, indices, g.full(updates, 0.0, updates.type), axis)
 
 
 def _scatter_updates(
     dy: Tensor, y: Tensor, x: Tensor, indices: Tensor, updates: Tensor, *, axis: int = 0, reduction: str = "none"
 ) -> Tensor:
-    _require_sum(reduction)
+    _require_known(reduction)
     return g.gather_elements(dy, indices, axis)
 
 
-def _require_sum(reduction: str) -> None:
-    if reduction != "add":
+def _require_known(reduction: str) -> None:
+    if reduction not in ("add", "none"):
         raise NO_GRADIENT(f"ScatterElements with reduction '{reduction}' has no gradient")
 
 

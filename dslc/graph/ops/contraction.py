@@ -1,4 +1,4 @@
-"""Einstein's summation, made of matrix products.
+"""Sums of products along axes, made of matrix products: Einstein's summation, and maps of one axis.
 
 Runtimes fuse transposes and factors into MatMul but not into Einsum, which not all of them have; and gradients follow
 from those of the parts.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dslc.graph.builder import Tensor, matmul, transpose
+import numpy as np
+
+from dslc.graph.builder import Tensor, matmul, normal_axis, transpose
 from dslc.graph.ops.reductions import reduce_sum
 from dslc.graph.ops.shaping import reshape, unsqueeze
 from dslc.types import Dimension, element_count
 
-__all__ = ["einsum"]
+__all__ = ["along_axis", "einsum"]
 
 
 def einsum(equation: str, *operands: Tensor) -> Tensor:
@@ -30,6 +32,16 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
         kept = "".join(dict.fromkeys(c for c in letters + term if c in needed)) if later else output
         result, letters = _contracted(result, letters, operand, term, kept), kept
     return _arranged(*_summed(result, letters, output), output)
+
+
+def along_axis(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
+    """Multiply the matrix with each vector along an axis."""
+    axis, rows = normal_axis(axis, x.rank), matrix.shape[0]
+    if axis == x.rank - 1:
+        return matmul(x, x.builder.constant(matrix.T, x.element))
+    before, behind = x.shape[:axis], x.shape[axis + 1 :]
+    x = reshape(x, (*before, x.shape[axis], element_count(behind)))
+    return reshape(matmul(x.builder.constant(matrix, x.element), x), (*before, rows, *behind))
 
 
 def _contracted(a: Tensor, a_letters: str, b: Tensor, b_letters: str, output: str) -> Tensor:

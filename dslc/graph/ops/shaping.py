@@ -12,6 +12,7 @@ import numpy as np
 from dslc.dimensions import range_size
 from dslc.graph.builder import Tensor, normal_axis
 from dslc.graph.ops.elementwise import cast, equal
+from dslc.graph.values import Attribute
 from dslc.types import FLOAT32, INT64, Dimension, Shape, Symbolic, TensorType, element_count
 
 
@@ -104,14 +105,30 @@ def slice_(
     return builder.node("Slice", [x, *operands], [x.type.with_shape(shape)])
 
 
-def pad(x: Tensor, before: Sequence[Dimension], after: Sequence[Dimension], value: float = 0.0) -> Tensor:
-    """Put constant elements around x: ``before[i]`` and ``after[i]`` on axis i; negative ones crop."""
+def pad(
+    x: Tensor, before: Sequence[Dimension], after: Sequence[Dimension], value: float = 0.0, mode: str = "constant"
+) -> Tensor:
+    """Put elements around x: ``before[i]`` and ``after[i]`` on axis i; negative ones crop.
+
+    They are ``value``; with mode "reflect" those inside, mirrored, with "edge" the outermost one.
+    """
     if all(isinstance(n, int) and n == 0 for n in (*before, *after)):
         return x
     shape = [d + b + a for d, b, a in zip(x.shape, before, after, strict=True)]
     fill = [x.builder.constant(value, x.element)] if value else []
     widths = x.builder.shape([*before, *after], signed=True)
-    return x.builder.node("Pad", [x, widths, *fill], [x.type.with_shape(shape)])
+    attributes: dict[str, Attribute] = {"mode": mode} if mode != "constant" else {}
+    return x.builder.node("Pad", [x, widths, *fill], [x.type.with_shape(shape)], attributes)
+
+
+def pad_around(x: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
+    """Go on around x as if it were a ring along each axis: before it lies its end."""
+    for axis, (left, right) in enumerate(zip(before, after, strict=True)):
+        size = x.shape[axis]
+        head = [slice_(x, [size - left], [size], [axis], [1])] if left > 0 else []
+        tail = [slice_(x, [0], [right], [axis], [1])] if right > 0 else []
+        x = concat([*head, x, *tail], axis)
+    return x
 
 
 def gather(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
@@ -125,6 +142,12 @@ def gather_elements(x: Tensor, indices: Tensor, axis: int) -> Tensor:
     """Pick single elements along an axis; the result has the indices' shape."""
     axis = normal_axis(axis, x.rank)
     return x.builder.node("GatherElements", [x, indices], [x.type.with_shape(indices.shape)], {"axis": axis})
+
+
+def scatter_elements(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
+    """Put single elements at indices along an axis; where indices repeat, they should hold one value."""
+    axis = normal_axis(axis, x.rank)
+    return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis})
 
 
 def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from math import prod
 
 from dslc.graph.builder import Tensor
-from dslc.graph.ops.elementwise import total
-from dslc.graph.ops.shaping import concat, full, pad, reshape, slice_, split, unsqueeze
-from dslc.types import Dimension, Shape, Symbolic
+from dslc.graph.ops.elementwise import total, with_gradients
+from dslc.graph.ops.shaping import concat, full, pad, reshape, slice_, split, squeeze, unsqueeze
+from dslc.types import Dimension, Shape, Symbolic, element_count
 from dslc.windows import Windows
 
-__all__ = ["assemble", "cut", "elements", "elements_by_steps", "elements_of_grids"]
+__all__ = ["assemble", "cut", "elements", "elements_by_steps", "elements_of_grids", "fold", "unfold"]
 
 
 def _pad_spatial(x: Tensor, before: Iterable[Dimension], after: Iterable[Dimension], value: float = 0.0) -> Tensor:
@@ -65,8 +66,8 @@ def _deinterleave(x: Tensor, strides: Sequence[int]) -> dict[tuple[int, ...], Te
     return grids
 
 
-def assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
-    """The transpose of :func:`elements`: add each part where its elements were taken from.
+def assemble(parts: Sequence[Tensor], windows: Windows, shape: Shape) -> Tensor:
+    """The transpose of :func:`elements`, to a result of the given shape: add each part where it was taken from.
 
     An element ``q * stride + r`` of the padded axis belongs to residue r. Parts of one residue are shifted
     by q and added on the coarse grid; then the residues are interleaved.
@@ -75,7 +76,7 @@ def assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
     # at a size unknown before run time, one more than a window reaches covers what the last stride skipped
     reach = [
         (e - 1) // s + isinstance(size, Symbolic)
-        for e, s, size in zip(windows.extent, windows.strides, x.shape[2:], strict=True)
+        for e, s, size in zip(windows.extent, windows.strides, shape[2:], strict=True)
     ]
     classes: dict[tuple[int, ...], list[Tensor]] = {}
     for offset, part in zip(windows.offsets(), parts, strict=True):
@@ -83,11 +84,11 @@ def assemble(parts: Sequence[Tensor], windows: Windows, x: Tensor) -> Tensor:
         shifted = _pad_spatial(part, shift, [r - q for r, q in zip(reach, shift, strict=True)])
         classes.setdefault(residue, []).append(shifted)
     length = [n + r for n, r in zip(coarse, reach, strict=True)]
-    zero = full(x, 0.0, x.type.with_shape((*x.shape[:2], *length)))
+    zero = full(parts[0], 0.0, parts[0].type.with_shape((*shape[:2], *length)))
     grids = [
         total(*classes[residue]) if residue in classes else zero for residue in product(*map(range, windows.strides))
     ]
-    return cut(_interleave(grids, windows.strides), windows.before, x.shape)
+    return cut(_interleave(grids, windows.strides), windows.before, shape)
 
 
 def _interleave(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
@@ -109,3 +110,19 @@ def cut(x: Tensor, starts: Sequence[int], shape: Shape) -> Tensor:
     missing = [end - size for end, size in zip(ends, x.shape[2:], strict=True)]
     x = _pad_spatial(x, [0] * len(ends), [n if isinstance(n, int) and n > 0 else 0 for n in missing])
     return x if x.shape == shape else slice_(x, starts, ends, range(2, x.rank), [1] * len(ends))
+
+
+def unfold(x: Tensor, windows: Windows) -> Tensor:
+    """Lay what each window holds side by side: (N, C * places, points); zeros around x."""
+    coarse = windows.counts(x.shape[2:])
+    places = concat([unsqueeze(element, [2]) for element in elements(x, windows, coarse)], 2)
+    columns = reshape(places, (x.shape[0], x.shape[1] * prod(windows.kernel), element_count(coarse)))
+    return with_gradients(columns, [(x, lambda dy: fold(dy, windows, x.shape))])
+
+
+def fold(columns: Tensor, windows: Windows, shape: Shape) -> Tensor:
+    """The transpose of :func:`unfold`: sums of (N, C * places, points) in a result of the given shape (N, C, ...)."""
+    coarse, places = windows.counts(shape[2:]), prod(windows.kernel)
+    by_place = reshape(columns, (*shape[:2], places, *coarse))
+    parts = [squeeze(part, [2]) for part in split(by_place, [1] * places, 2)]
+    return with_gradients(assemble(parts, windows, shape), [(columns, lambda dy: unfold(dy, windows))])

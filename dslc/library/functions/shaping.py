@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dslc import graph as g
-from dslc.dimensions import bounds, same_value
+from dslc.dimensions import same_value
 from dslc.errors.types import COMBINATION, RANK, RESHAPE, SIZE, UNDECIDED
 from dslc.library.checks import (
     Axes,
@@ -270,47 +270,6 @@ class split(Function):
 
     def emit(self, context: Context, x: g.Tensor) -> tuple[g.Tensor, ...]:
         return g.split(x, self._sizes(x.type), self.axis)
-
-
-@function
-class pad(Function):
-    """x with constant elements around it.
-
-    ``padding`` holds two numbers for each padded axis, before and after, beginning with the last axis, as in PyTorch:
-    ``pad(x, [1, 1])`` pads the last axis, ``pad(x, [left, right, top, bottom])`` the last two. Negative ones crop.
-    """
-
-    local = True
-    wraps = False
-    padding: tuple[int, ...] = option("Before and after the last axis, before and after the one before it, ...")
-    value: float | int = option("What is put around x.", default=0.0)
-
-    def _widths(self, x: TensorType) -> tuple[list[int], list[int]]:
-        if len(self.padding) % 2 or len(self.padding) > 2 * x.rank:
-            raise COMBINATION(
-                f"pad takes two numbers for each padded axis, at most {2 * x.rank} for {x}, but {list(self.padding)} "
-                f"has {len(self.padding)}"
-            )
-        untouched = [0] * (x.rank - len(self.padding) // 2)
-        return untouched + list(self.padding[-2::-2]), untouched + list(self.padding[::-2])
-
-    def type(self, x: TensorType) -> TensorType:
-        before, after = self._widths(x)
-        for axis, (size, b, a) in enumerate(zip(x.shape, before, after, strict=True)):
-            least, most = bounds(size + min(b, 0) + min(a, 0))
-            if most < 0 or size + b + a == 0:
-                raise SIZE(f"pad: cropping {list(self.padding)} leaves nothing of axis {axis} of {x}")
-            if least < 0:
-                raise UNDECIDED(
-                    f"pad: whether axis {axis} of {x} has as many entries as cropping {list(self.padding)} takes is "
-                    "not known before run time",
-                    hint="crop an axis whose size is a number",
-                )
-        return x.with_shape(d + b + a for d, b, a in zip(x.shape, before, after, strict=True))
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        before, after = self._widths(x.type)
-        return g.pad(x, before, after, self.value)
 
 
 @function

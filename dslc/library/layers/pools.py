@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 from dslc import graph as g
-from dslc.errors.types import COMBINATION
-from dslc.library.checks import Sizes, need_float, need_rank
+from dslc.errors.types import COMBINATION, RANK, WINDOW
+from dslc.library.checks import Sizes, agree, need_integer
 from dslc.library.layers.windows import PADDING, Padding, fitting, need_spatial, reaching_over, windows_of
-from dslc.library.operation import Context, Layer, layer, option
-from dslc.types import INT64, TensorType
+from dslc.library.operation import Context, IndexUse, Layer, layer, option
+from dslc.types import INT64, Dimension, TensorType, element_count
 from dslc.windows import Windows
 
 _SIZE = "Size of the window: a number, or one for each axis."
@@ -144,37 +144,56 @@ class LpPool(_Pool):
         return g.with_gradients(total ** (1 / p), [(total, by_total)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _GlobalPool(Layer):
-    """What the global pools share."""
-
-    carries = True
-    local = True
-
-    keepdims: bool = option("Keep the spatial axes, with size 1?", default=False)
-
-    def type(self, x: TensorType) -> TensorType:
-        need_float(self.name, x)
-        need_rank(self.name, x, 3)
-        return x.with_shape((*x.shape[:2], *([1] * (x.rank - 2) if self.keepdims else [])))
-
-
 @layer
-class GlobalAveragePool(_GlobalPool):
-    """The mean over all spatial axes: [N, C, *spatial] to [N, C]."""
+class MaxUnpool(_Pool):
+    """What `MaxPool` leaves, back in its place, and 0 elsewhere: `(pooled, indices) -> MaxUnpool(2)`.
 
-    aliases = {"globalaveragepooling": "", "globalavgpool": ""}
+    From [N, C, *spatial] and the indices that `MaxPool(..., indices = true)` returns to [N, C, *larger], each axis
+    (n - 1) * stride + size - 2 * padding unless ``output_size`` says otherwise, as it must where a `MaxPool` left
+    something at the end. Where windows overlap, so that an index repeats, its numbers should be equal.
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        return g.reduce_mean(x, range(2, x.rank), self.keepdims)
+    Zeiler et al., Adaptive Deconvolutional Networks for Mid and High Level Feature Learning, 2011.
+    """
 
+    aliases = {"maxunpooling": ""}
+    size: Sizes = option("Size of the window that was pooled: a number, or one for each axis.", minimum=1)
+    stride: int | tuple[int, ...] | None = option(_STRIDE, default=None, minimum=1)
+    padding: Sizes = option("How much was padded on both sides: a number, or one for each axis.", default=0, minimum=0)
+    output_size: tuple[Dimension, ...] | None = option("The spatial axes of the result.", default=None)
 
-@layer
-class GlobalMaxPool(_GlobalPool):
-    """The maximum over all spatial axes: [N, C, *spatial] to [N, C]."""
+    def _spatial(self, x: TensorType) -> Sequence[Dimension]:
+        windows = self._windows(x, self.padding)
+        if self.output_size is None:
+            return windows.covered(x.shape[2:])
+        if len(self.output_size) != x.rank - 2:
+            raise COMBINATION(
+                f"{self.name}: output_size = {list(self.output_size)} has {len(self.output_size)} entries, but the "
+                f"input has {x.rank - 2} spatial axes"
+            )
+        return self.output_size
 
-    aliases = {"globalmaxpooling": ""}
+    def type(self, x: TensorType, indices: TensorType) -> TensorType:
+        need_spatial(self.name, x)
+        need_integer(self.name, indices)
+        if indices.rank != x.rank:
+            raise RANK(f"{self.name} takes as many indices as numbers, but these are {x} and {indices}")
+        for axis, (own, other) in enumerate(zip(x.shape, indices.shape, strict=True)):
+            agree(self.name, own, other, f"sizes of numbers and indices on axis {axis}")
+        spatial = self._spatial(x)
+        if any(isinstance(size, int) and size < 1 for size in spatial):
+            raise WINDOW(f"{self.name}: {x} would become {list(spatial)} points")
+        return x.with_shape((*x.shape[:2], *spatial))
 
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        axes = range(2, x.rank)
-        return g.with_nan(g.reduce_max(x, axes, self.keepdims), x, axes, self.keepdims)
+    def joined_axes(self, x: TensorType, indices: TensorType) -> Sequence[int]:
+        return range(2, x.rank)
+
+    def indexes(self, x: TensorType, indices: TensorType) -> Sequence[IndexUse]:
+        count = element_count(self._spatial(x))
+        return [IndexUse(1, count, f"makes channels of {count} points")]
+
+    def emit(self, context: Context, x: g.Tensor, indices: g.Tensor) -> g.Tensor:
+        result = self.type(x.type, indices.type)
+        flat = result.with_shape((*result.shape[:2], element_count(result.shape[2:])))
+        rows = (*x.shape[:2], element_count(x.shape[2:]))
+        places = g.reshape(g.cast(indices, INT64), rows)
+        return g.reshape(g.scatter_elements(g.full(x, 0.0, flat), places, g.reshape(x, rows), 2), result.shape)
