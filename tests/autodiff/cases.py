@@ -13,7 +13,7 @@ import numpy as np
 
 from dslc import graph as g
 from dslc.graph import Tensor
-from dslc.types import FLOAT32, Dimension, symbol
+from dslc.types import FLOAT32, INT64, Dimension, symbol
 from dslc.windows import Windows
 
 N, H = symbol("N"), symbol("H")
@@ -182,6 +182,15 @@ REDUCTIONS = [
     *(
         Case("TopK", lambda x, k=k: g.top_k(x, k)[0], (shape,))
         for shape, k in (((5,), 2), ((2, 4), 4), ((N, 4), 1), ((2, 3, 4), 3))
+    ),
+    *(
+        Case("CumSum", lambda x, axis=axis: g.cumulative_sum(x, axis), (shape,))
+        for shape, axis in (((5,), 0), ((2, 1), 1), ((N, H), 1), ((2, 3, 4), -2), ((0, 3), 1))
+    ),
+    Case(
+        "CumSum",
+        lambda x: x.builder.node("CumSum", [x, x.builder.constant(1, INT64)], [x.type], {"exclusive": 1, "reverse": 1}),
+        ((2, 4),),
     ),
 ]
 

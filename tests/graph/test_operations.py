@@ -52,6 +52,8 @@ CASES: list[tuple[str, Callable[..., Tensor | Sequence[Tensor]], Operands]] = [
     ("elu", lambda x: g.elu(x, 0.5), ((N, 3),)),
     *(("cast", lambda x, e=e: g.cast(x, e), ((N, 3),))
       for e in (INT64, BOOL, ElementType.FLOAT64, ElementType.FLOAT16)),
+    ("hard_sigmoid", lambda x: g.hard_sigmoid(x, 0.5, 0.25), ((N, 3),)),
+    ("cumulative_sum", lambda x: g.cumulative_sum(x, -2), ((N, 3),)),
     ("clip", lambda x: g.clip(x, None, 1.0), ((N, 3),)),
     ("where", g.where, (TensorType(BOOL, (N, 1)), (3,), ())),
     ("where", lambda c: g.where(c, 1.0, 0.0), (TensorType(BOOL, (N, 1)),)),

@@ -58,4 +58,12 @@ def _top_k(
 
 vjp("TopK", _top_k)
 
+
+def _cumulative_sum(dy: Tensor, y: Tensor, x: Tensor, axis: Tensor, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
+    """An element is part of all sums from its own on: these are added up the other way."""
+    return dy.builder.node("CumSum", [dy, axis], [dy.type], {"exclusive": exclusive, "reverse": 1 - reverse})
+
+
+vjp("CumSum", _cumulative_sum)
+
 no_gradient("ArgMax", "Shape", "Range")
