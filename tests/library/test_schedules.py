@@ -1,4 +1,4 @@
-"""Schedules against PyTorch's (tools/oracles/optimizers.py), in the graph against NumPy, and joined with ``then``."""
+"""Schedules against PyTorch's (tools/oracles/schedules.py), in the graph against NumPy, and joined with ``then``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dslc.library.schedules.chains import Chain, as_schedule, chain, check_compl
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import SCHEDULES
 from dslc.types import FLOAT32, INT64, TensorType
-from tests.library.graphs import compiled, stored
+from tests.library.graphs import compiled, listless, stored
 
 STORED = stored("schedules.json")
 
@@ -25,7 +25,7 @@ def made(word: str, **options: object) -> Schedule:
 
 
 def of_row(row: dict[str, Any]) -> Schedule:
-    options = dict(row["options"])
+    options = listless(row["options"])
     then = options.pop("then", None)
     schedule = made(row["word"], **options)
     return schedule if then is None else chain(schedule, then)
@@ -116,6 +116,57 @@ def test_what_is_followed_needs_a_length(first: Schedule) -> None:
     with pytest.raises(Problem) as caught:
         chain(first, 0.1)
     assert caught.value.diagnostic.code.id == "E0361"
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        made("one_cycle", peak=0.4), made("cosine_restarts", start=0.4, every=3, factor=2),
+        made("polynomial", start=0.4), made("cyclic", start=0.1, peak=0.4, up=3),
+        made("inverse_sqrt", start=0.4, timescale=5), made("piecewise", values=(0.4, 0.2), boundaries=(7,)),
+    ],
+    ids=lambda curve: curve.name,
+)  # fmt: skip
+def test_a_warmup_rises_to_where_a_curve_begins(curve: Schedule) -> None:
+    schedule = chain(made("warmup", steps=5), curve)
+    values = schedule.at(np.arange(40), 40)
+    first = float(curve.at(0, 35))
+    np.testing.assert_allclose(values[:6], first * np.arange(6) / 5, rtol=1e-12)
+    np.testing.assert_allclose(values[5:], curve.at(np.arange(35), 35), rtol=1e-12)
+    np.testing.assert_allclose(in_graph(schedule, range(40), 40), values, rtol=5e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 10])
+def test_each_wave_begins_where_it_should_however_late(factor: int) -> None:
+    """The wave's number is a logarithm, which is not left to rounding."""
+    schedule = made("cosine_restarts", start=1.0, every=3, factor=factor)
+    ends = [3 * (factor**n - 1) // (factor - 1) for n in range(1, 24) if factor**n < 2**21]
+    np.testing.assert_array_equal(in_graph(schedule, ends, 2**25), np.ones(len(ends)))
+    np.testing.assert_allclose(in_graph(schedule, [end - 1 for end in ends[2:]], 2**25), 0, atol=0.02)
+    np.testing.assert_array_equal(schedule.at(ends, 2**25), np.ones(len(ends)))
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "code"),
+    [
+        ("piecewise", {"values": (0.1, 0.2), "boundaries": (1, 2)}, "E0363"),
+        ("piecewise", {"values": (0.1, 0.2, 0.3), "boundaries": (2, 2)}, "E0360"),
+        ("one_cycle", {"peak": 0.1, "pct_start": 0.6, "three_phase": True}, "E0360"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(word: str, options: dict[str, Any], code: str) -> None:
+    with pytest.raises(Problem) as caught:
+        made(word, **options)
+    assert caught.value.diagnostic.code.id == code
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 5])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_one_cycle_of_few_updates_has_a_value_at_each(total: int, three_phase: bool) -> None:
+    schedule = made("one_cycle", peak=1.0, three_phase=three_phase)
+    values = in_graph(schedule, range(total + 2), total)
+    assert ((values > 0) & (values <= 1)).all()
+    np.testing.assert_allclose(values, schedule.at(np.arange(total + 2), total), rtol=1e-5)
 
 
 def test_warmup_needs_a_successor() -> None:

@@ -72,7 +72,8 @@ class Schedule(Word):
 
     def first(self, moment: Moment) -> Number:
         """Return the value before any update."""
-        return self.formula(replace(moment, step=0.0))
+        value = self.formula(replace(moment, step=0.0))
+        return value if isinstance(value, g.Tensor) else float(value)
 
     def host_values(self) -> dict[FigureSchedule, float]:
         """Return the schedules in it that the host drives, each with the number it starts from."""
