@@ -24,6 +24,7 @@ from dslc.cli.commands import GROUPS, Command, command_named
 from dslc.diagnostics import CODES, Code
 from dslc.library.fits.step import FittedStep
 from dslc.library.operation import Function, Initializer, Layer, Operation, operands_of
+from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.sources.source import DataSource
 from dslc.library.word import (
@@ -60,7 +61,7 @@ KINDS: dict[Any, str] = {
     int: "whole number", float: "number", bool: "true or false", str: "text", tuple: "list", NoneType: "`none`",
     Texts: "text or list", Symbolic: "dimension",
     ElementType: "element type", Initializer: "[initializer](initializers.md)",
-    Schedule: "[schedule](schedules.md)",
+    Schedule: "[schedule](schedules.md)", Optimizer: "optimizer",
 }  # fmt: skip
 
 

@@ -22,9 +22,8 @@ from dslc.compile.state import (
     counter,
 )
 from dslc.graph import Tensor
-from dslc.library.optimizers.optimizer import Update
+from dslc.library.optimizers.optimizer import Member, Slot, Update, common
 from dslc.library.schedules.schedule import FigureSchedule, Schedule
-from dslc.library.word import options_of
 from dslc.plan.terms import varying_sites
 from dslc.plan.training import Group, Objective, TrainPlan
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType
@@ -95,42 +94,52 @@ def update_parameters(
     if any(schedule.needs_total for schedule in schedules):
         total = state.read(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
     updates: dict[ElementType, Update] = {}
-    for group in objective.groups:
-        for path in group.paths:
-            element = gradients[path].element
-            if element not in updates:
-                updates[element] = Update(state.builder, state[COUNTER_STEP], total, host, element)
-            _update_parameter(updates[element], group, state, path, gradients[path], is_update)
+    for element in dict.fromkeys(gradient.element for gradient in gradients.values()):
+        updates[element] = Update(state.builder, state[COUNTER_STEP], total, host, element)
+    for number, group in enumerate(objective.groups, 1):
+        _update_group(updates, group, f"{group.optimizer.name}_{number}", state, gradients, is_update)
     return driven
 
 
-def _update_parameter(
-    update: Update, group: Group, state: StepState, path: str, gradient: Tensor, is_update: Tensor | None
-) -> None:
-    weight = state[path]
-    names: dict[str, str] = {}
-    before: dict[str, Tensor] = {}
-    for slot, kept in group.optimizer.slots(weight.type).items():
-        names[slot] = state.label("moment", f"{path}/{slot}")
-        of = path if kept.first is None else None
-        before[slot] = state.read(StateTensor(names[slot], kept.type(weight.type), StateRole.MOMENT, kept.first, of))
-    with state.builder.scope(f"{path}/{group.optimizer.name}"):
-        after, moments = group.optimizer.update(update, weight, gradient, before)
-        state.next[path] = chosen(is_update, after, weight)
-        for slot, name in names.items():
-            if moments[slot].type != before[slot].type:
-                raise TypeError(f"{group.optimizer.name} makes {moments[slot].type} of {slot}, a {before[slot].type}")
-            state.next[name] = chosen(is_update, moments[slot], before[slot])
+def _update_group(
+    updates: Mapping[ElementType, Update], group: Group, name: str, state: StepState,
+    gradients: Mapping[str, Tensor], is_update: Tensor | None,
+) -> None:  # fmt: skip
+    """Let an optimizer update the parameters of its group; ``name`` is that of the group."""
+    optimizer = group.optimizer
+    names: dict[str, dict[str, str]] = {}
+    members = []
+    for path in group.paths:
+        weight, gradient = state[path], gradients[path]
+        slots = optimizer.slots(weight.type)
+        names[path] = {
+            slot: average_name(path) if slot == optimizer.evaluated else state.label("moment", f"{path}/{slot}")
+            for slot in slots
+        }
+        before = {slot: _kept(state, names[path][slot], kept, weight.type, path) for slot, kept in slots.items()}
+        members.append(Member(path, updates[gradient.element], weight, gradient, before))
+    common_type = TensorType(common(members).element)
+    labels = {slot: state.label("moment", f"{name}/{slot}") for slot in optimizer.shared()}
+    shared = {slot: _kept(state, labels[slot], kept, common_type) for slot, kept in optimizer.shared().items()}
+    for (after, moments), member in zip(optimizer.updates(members, shared), members, strict=True):
+        state.next[member.path] = chosen(is_update, after, member.weight)
+        for slot, label in names[member.path].items():
+            if moments[slot].type != member.slots[slot].type:
+                raise TypeError(f"{optimizer.name} makes {moments[slot].type} of {slot}, a {member.slots[slot].type}")
+            state.next[label] = chosen(is_update, moments[slot], member.slots[slot])
+    for slot, label in labels.items():
+        state.next[label] = chosen(is_update, shared[slot], state[label])
+
+
+def _kept(state: StepState, name: str, slot: Slot, like: TensorType, path: str | None = None) -> Tensor:
+    """Return what an optimizer keeps, as it is before the step; ``path`` is the parameter that it is kept for."""
+    role = StateRole.AVERAGE if path is not None and name == average_name(path) else StateRole.MOMENT
+    return state.read(StateTensor(name, slot.type(like), role, slot.first, path if slot.first is None else None))
 
 
 def schedules_of(objective: Objective) -> list[tuple[Group, str, Schedule]]:
     """Return the schedules among the groups' hyper-parameters, with the names of these, in the order of the text."""
-    return [
-        (group, option.name, value)
-        for group in objective.groups
-        for option in options_of(type(group.optimizer))
-        if isinstance(value := getattr(group.optimizer, option.name), Schedule)
-    ]
+    return [(group, name, value) for group in objective.groups for name, value in group.optimizer.schedules()]
 
 
 # --- counters and averages -----------------------------------------------------------------------------

@@ -226,6 +226,14 @@ NOT_APART = register(
     "nothing that differs from batch to batch: neither on a size of the data nor on random numbers.",
     exit_code=2,
 )
+AVERAGED_TWICE = register(
+    "E0527", "two things say which weights are evaluated",
+    "ScheduleFreeSGD, ScheduleFreeAdamW and ASGD keep an average of the weights that they train, and Lookahead those that "
+    "it draws back to: these are evaluated and ship. So no `average` can stand beside them, and no other objective may "
+    "train the same weights.",
+    wrong=_train("minimize mse(Net(x), y) using ScheduleFreeAdamW()\n  average ema(0.999)"),
+    right=_train("minimize mse(Net(x), y) using ScheduleFreeAdamW()"),
+)  # fmt: skip
 NOTHING_TO_LEARN = register(
     "E0524", "there is nothing to learn from",
     "Every target of the training split is ignored, or has a weight of 0, so no batch has a gradient. Batches with "

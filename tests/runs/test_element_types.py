@@ -14,6 +14,7 @@ from dslc.library.word import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
 from tests.conftest import mostly_slow
 from tests.equality.stepping import compiled_text, train_step
 from tests.runs.driving import trained
+from tests.runs.optimizers import OPTIMIZERS as WRITTEN
 
 SPEC = """\
 data d {{
@@ -124,6 +125,8 @@ CASES = [
             "SGD(lr = linear(0.1, 0.01), momentum = linear(0.5, 0.9))",
             "Adam(lr = step(0.1, every = 3, factor = 0.5), eps = exponential(1e-6, 0.9))",
             "AdamW(lr = plateau(0.1, patience = 1), weight_decay = cosine(0.1))",
+            "Lookahead(SGD(lr = plateau(0.1, patience = 1)), k = 2)",
+            *(written for name, written in WRITTEN.items() if name not in ("SGD", "Adam", "AdamW", "RMSprop")),
         )
     ),
     *(

@@ -9,7 +9,7 @@ from dslc.check.train.conditions import conditions_of, directions_of
 from dslc.check.train.declaring import check_shadowing, data_of, declare
 from dslc.check.train.evaluation import TrainEvaluation
 from dslc.check.train.groups import files_to_load, frozen_by, frozen_paths
-from dslc.check.train.objectives import check_accumulation, objective_of
+from dslc.check.train.objectives import check_accumulation, check_averages, objective_of
 from dslc.check.train.readings import check_readings
 from dslc.check.train.scales import check_scales
 from dslc.check.train.settings import settings_of
@@ -58,6 +58,7 @@ def check_train(node: tree.Train, file: FileScope, elaboration: Elaboration, fac
         train.report(problem, None)
     if settings["accumulate"] > 1:
         check_accumulation(train, found, train.of(tree.Accumulate)[0].span)
+    check_averages(train, found)
     check_readings([*losses, *(m.value for m in metrics if m)], diagnostics)
     stop, keep = conditions_of(train, directions_of(train, metrics))
     check_names(train, models)

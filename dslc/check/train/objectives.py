@@ -17,8 +17,7 @@ from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
-from dslc.library.schedules.schedule import Schedule
-from dslc.library.word import OPTIMIZERS, options_of
+from dslc.library.word import OPTIMIZERS
 from dslc.plan.examples import BATCH
 from dslc.plan.measures import applications_of, variables_of
 from dslc.plan.samples import normalizing
@@ -120,6 +119,30 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
             )
 
 
+def check_averages(train: TrainEvaluation, found: Sequence[Objective | None]) -> None:
+    """Refuse optimizers that say which weights are evaluated, where something else says so or moves these weights."""
+    averages = train.of(tree.Average)
+    for m, objective in zip(train.of(tree.Minimize), found, strict=True):
+        if objective is None:
+            continue
+        for written, group in zip(m.groups, objective.groups, strict=True):
+            if group.optimizer.evaluated is None:
+                continue
+            name = group.optimizer.name
+            if averages:
+                message = f"{name} evaluates and ships weights of its own, and so would 'average'"
+                problem = objectives.AVERAGED_TWICE(message, hint="leave 'average' out, or take another optimizer")
+                train.report(problem, written.optimizer.span, Label(averages[0].span, "the other average"))
+            for other in found:
+                if other is None or other is objective:
+                    continue
+                both = next((p for g in other.groups for p in g.paths if p in group.paths), None)
+                if both is not None:
+                    message = f"{name} evaluates and ships weights of its own, and '{other.name}' moves '{both}', too"
+                    problem = objectives.AVERAGED_TWICE(message, hint="take another optimizer for one of them")
+                    train.report(problem, written.optimizer.span, Label(other.span, "the other objective"))
+
+
 _USING = "for example: using Adam(lr = 1e-3)"
 
 
@@ -154,8 +177,7 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
     """Refuse a schedule that looks at a figure which is not there."""
     if train.data is None:
         return
-    values = [getattr(optimizer, option.name) for option in options_of(type(optimizer))]
-    driven = {s.watch: s.name for value in values if isinstance(value, Schedule) for s in value.host_values()}
+    driven = {s.watch: s.name for _, schedule in optimizer.schedules() for s in schedule.host_values()}
     figures = [*(m.name or "loss" for m in train.of(tree.Minimize)), *(m.name for m in train.of(tree.Metric))]
     for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:

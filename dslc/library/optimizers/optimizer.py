@@ -7,18 +7,20 @@ element-wise passes over parameters and state are as few as the formula allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from dslc import graph as g
+from dslc.errors import losses as errors
 from dslc.library.schedules.chains import check_complete
 from dslc.library.schedules.curves import constant
 from dslc.library.schedules.schedule import FigureSchedule, Moment, Schedule
 from dslc.library.word import OPTIMIZERS, Word, word_decorator
-from dslc.types import FLOAT32, ElementType, Shape, TensorType
+from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType
 
-__all__ = ["Kept", "Optimizer", "Scalar", "Slot", "Update", "Updated", "optimizer"]
+__all__ = ["Kept", "Member", "Optimizer", "Scalar", "Slot", "Update", "Updated", "check_betas", "common", "optimizer"]
 
 Scalar: TypeAlias = "float | g.Tensor"
 Kept: TypeAlias = "Mapping[str, g.Tensor]"
@@ -93,11 +95,36 @@ class Slot:
         return TensorType(self.element or weight.element, weight.shape if self.shape is None else self.shape)
 
 
+@dataclass(frozen=True)
+class Member:
+    """A parameter of a group, as one update finds it."""
+
+    path: str
+    u: Update
+    """The update of parameters of its element type."""
+    weight: g.Tensor
+    gradient: g.Tensor
+    slots: Kept
+
+    def scope(self, optimizer: Optimizer) -> AbstractContextManager[None]:
+        """Name what is built inside after the parameter and its optimizer."""
+        return self.u.builder.scope(f"{self.path}/{optimizer.name}")
+
+
+def common(members: Sequence[Member]) -> Update:
+    """Return the update in whose type a group computes what its members share: float64 where one of them has it."""
+    return next((member.u for member in members if member.u.element is FLOAT64), members[0].u)
+
+
 class Optimizer(Word):
     """An update rule. Gradients have the parameter's element type and shape."""
 
     lr: float | Schedule
     weight_decay: float | Schedule
+    evaluated: ClassVar[str | None] = None
+    """The slot that is evaluated and ships in the place of the parameter, None: the parameter itself is."""
+    alone: ClassVar[bool] = False
+    """Whether it keeps how far parameters have come by its steps, so that nothing else may move them."""
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -108,15 +135,53 @@ class Optimizer(Word):
         """Return the state tensors that are kept for a parameter of this type, by name."""
         return {}
 
+    def shared(self) -> Mapping[str, Slot]:
+        """Return the state tensors that a group's parameters have in common, by name; each says its shape."""
+        return {}
+
     def update(self, u: Update, weight: g.Tensor, gradient: g.Tensor, slots: Kept) -> Updated:
         """Return the parameter after the update, and its state: a tensor of the same type for each slot."""
         raise NotImplementedError
+
+    def updates(self, members: Sequence[Member], shared: dict[str, g.Tensor]) -> Iterator[Updated]:
+        """Yield what :meth:`update` returns, of all members of a group in turn.
+
+        To be overridden where they have something in common. ``shared`` holds that state, in the type of
+        :func:`common`, and by the end its successors.
+        """
+        for member in members:
+            with member.scope(self):
+                yield self.update(member.u, member.weight, member.gradient, member.slots)
+
+    def schedules(self) -> Iterator[tuple[str, Schedule]]:
+        """Yield the schedules among its hyper-parameters and those of optimizers within, each with its name."""
+        for name, value in vars(self).items():
+            if isinstance(value, Schedule):
+                yield name, value
+            elif isinstance(value, Optimizer):
+                yield from value.schedules()
 
     def decayed(self, u: Update, weight: g.Tensor, gradient: g.Tensor) -> g.Tensor:
         """Return the gradient of the objective plus ``weight_decay / 2 * sum(weight ** 2)``."""
         if self.weight_decay == 0.0:
             return gradient
         return gradient + weight * u.value(self.weight_decay)
+
+    def shrunk(self, u: Update, weight: g.Tensor) -> g.Tensor:
+        """Return the weight after a decay apart from the gradient, ``weight * (1 - lr * weight_decay)``."""
+        if self.weight_decay == 0.0:
+            return weight
+        return weight * u.once((self, "kept"), lambda: 1.0 - u.value(self.lr) * u.value(self.weight_decay))
+
+
+def check_betas(word: Optimizer, betas: tuple[float, ...], example: str = "[0.9, 0.999]") -> None:
+    """Refuse decays of moments that are not as many as in the example, or no decays."""
+    count = example.count(",") + 1
+    if len(betas) != count or not all(0 <= beta < 1 for beta in betas):
+        number = {2: "two", 3: "three"}[count]
+        raise errors.WRONG_COUNT(
+            f"'betas' takes {number} numbers, each at least 0 and below 1", hint=f"{word.name}(betas = {example})"
+        )
 
 
 optimizer = word_decorator("optimizer", OPTIMIZERS)
