@@ -78,7 +78,7 @@ def _take_before(outside: Outside) -> bool:
             operands = [value if value is None else wholes.get(value, value) for value in node.inputs]
             results = stack(node, operands, varying, length_of(outside.node), place)
             wholes.update(zip(node.outputs, results, strict=True))
-    for node in taken:
+    for node in [one for one in able if one in taken]:
         for value in node.outputs:
             readers = [use for use in value.uses() if use.node not in taken]
             if readers or value.is_graph_output():
