@@ -7,14 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from dslc.graph import Builder, Tensor, cast, from_0_up, in_range, reshape
+from dslc.graph import Builder, Tensor, cast, expand, from_0_up, full, in_range, reshape
 from dslc.graph.random import Randomness
 from dslc.library.operation import Context
+from dslc.library.recurrence import recur
 from dslc.plan.indices import indexes_of, weight_of
 from dslc.plan.measures import applications_of
+from dslc.plan.recurrence import Recurrence
 from dslc.plan.values import Application, DimensionOf, FittedConstants, Literal, ParameterOf, Placeholder, Value
 from dslc.source import Span
-from dslc.types import INT64, TensorType
+from dslc.types import INT32, INT64, Dimension, TensorType
 
 __all__ = ["Lowering", "origin_of"]
 
@@ -160,7 +162,10 @@ class Lowering:
                 return (cast(reshape(self.builder.dimension(dimension), ()), operation.given.element),)
         context = self.context(application)
         with self._scope(application):
-            result = operation.emit(context, *operands)
+            if isinstance(operation, Recurrence):
+                result = self._recurrence(application, operation, operands)
+            else:
+                result = operation.emit(context, *operands)
         for own, tensor in context.updates.items():
             self.updates[application.variables[own]] = tensor
         tensors = (result,) if isinstance(result, Tensor) else result
@@ -168,3 +173,44 @@ class Lowering:
         if [t.type for t in tensors] != expected:
             raise AssertionError(f"{operation.name} promised {expected} and emitted {[t.type for t in tensors]}")
         return tuple(tensors)
+
+    def _recurrence(
+        self, application: Application, cell: Recurrence, operands: Sequence[Tensor]
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Emit a cell: a loop over the steps, whose body is lowered as a part of its own."""
+        for path in application.variables.values():
+            self.parameters(path)  # a variable of the whole graph, be it first asked for in the loop
+        left = list(operands)
+        lengths = left.pop() if cell.ragged else None
+        sequences, firsts = left[: len(cell.inputs)], iter(left[len(cell.inputs) :])
+        states = [
+            expand(next(firsts), s.before.type.shape) if s.first is None else full(left[0], s.first, s.before.type)
+            for s in cell.states
+        ]
+        keys = [value.application.operation.key for value in (*cell.inputs, *(s.before for s in cell.states))]  # type: ignore[attr-defined]
+
+        draws = cell.draws(application.training)
+        if draws:  # the numbers of the steps, (1, steps)
+            sequences.append(self._numbers(sequences[0].shape[1]))
+
+        def step(before: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+            known = dict(zip(keys, (*given[: len(cell.inputs)], *before), strict=True))
+            randomness = self.randomness
+            if draws:
+                assert randomness is not None
+                randomness = randomness.within(given[-1])
+            inner = Lowering(
+                self.builder, known.__getitem__, self.parameters, randomness, self.site_prefix, checked=cell.is_input
+            )
+            found = inner.emit(*(s.after for s in cell.states), *cell.results)
+            return found[: len(cell.states)], found[len(cell.states) :]
+
+        last = [value.type for value in cell.results] if cell.last else None
+        outputs, ends = recur(step, sequences, states, reverse=cell.reverse, lengths=lengths, last=last)
+        return (*outputs, *ends) if cell.return_state else tuple(outputs)
+
+    def _numbers(self, count: Dimension) -> Tensor:
+        """Return 0, 1, 2, ... as int32 (1, count)."""
+        ends = [self.builder.constant(0, INT32), cast(reshape(self.builder.dimension(count), ()), INT32)]
+        limits = [*ends, self.builder.constant(1, INT32)]
+        return reshape(self.builder.node("Range", limits, [TensorType(INT32, (count,))]), (1, count))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dslc.diagnostics import Basis, register
 
+_CELL = (
+    "cell Sum {{\n  input  x: [N, D]\n  state  h: [N, D] = zeros\n  {}\n  output h\n}}\n"
+    "model Net {{\n  input  x: float32[N, T, 4]\n  output y = x -> Sum\n}}"
+)
 _NET = "model Net {{\n  input  x: float32[N, 4]\n  output y = {}\n}}"
 
 UNKNOWN_NAME = register(
@@ -139,7 +143,7 @@ BAD_UNPACKING = register(
 )  # fmt: skip
 MISSING_STATEMENT = register(
     "E0221", "a statement is missing",
-    "A model and a block need at least one `input` and one `output`; `data` needs a `source` and a `field`; `train` "
+    "A model, a block and a cell need at least one `input` and one `output`, a cell a `state` as well; `data` needs a `source` and a `field`; `train` "
     "needs `data`, `minimize` and one of `epochs` and `steps`.",
     wrong="model Net {\n  input x: float32[N, 4]\n}", right=_NET.format("x -> Relu"),
 )  # fmt: skip
@@ -151,8 +155,8 @@ REPEATED_STATEMENT = register(
 )  # fmt: skip
 MISPLACED_STATEMENT = register(
     "E0223", "a statement stands in the wrong place",
-    "Inputs, outputs, `layer` and `parameter` have their places: inputs stand at the top level of a block; an "
-    "unnamed output is the only output of a block, and models name theirs.",
+    "Inputs, outputs, `layer` and `parameter` have their places: inputs, and the states of a cell, stand at the top level "
+    "of a block; an unnamed output is the only output of a block, and models name theirs.",
     wrong="model Net {\n  input x: float32[N, 4]\n  output x -> Relu\n}", right=_NET.format("x -> Relu"),
 )  # fmt: skip
 UNKNOWN_DECLARATION = register(
@@ -165,6 +169,15 @@ NOT_AVAILABLE = register(
     "The form is part of the language and is checked as far as that goes, but what it asks for is not built in this "
     "version of dslc.",
     wrong="model Net {\n  input x: float32[N, 4] = none\n  output y = x -> Relu\n}",
+)  # fmt: skip
+BAD_CELL = register(
+    "E0231", "a cell that cannot go along a sequence",
+    "A cell is applied to every step of a sequence, and what a state is bound to last is what the next step finds there. "
+    "So each state is bound again, to a tensor of its own type; its shape follows from the inputs above it, with the "
+    "examples on the first axis; and it starts from a number, `zeros`, `ones`, or from a tensor that is the same at every "
+    "step. Running statistics have no place in a cell. `reverse`, `lengths`, `last` and `return_state` are options of "
+    "every cell.",
+    wrong=_CELL.format("y = x + h"), right=_CELL.format("h = x + h"),
 )  # fmt: skip
 TOO_MANY = register(
     "E0228", "too many mistakes",

@@ -16,8 +16,8 @@ UNKNOWN_STATEMENT = register(
     "E0102",
     "unknown statement",
     "Each kind of block has statements of its own: 'source', 'field' in 'data'; 'input', 'output', 'name = ...' in "
-    "'model' and 'block'; 'minimize', 'epochs' in 'train'. A file itself holds declarations only: 'import', "
-    "'param', 'data', 'block', 'model', 'train'. The word found here starts none of those.",
+    "'model' and 'block', 'state' in 'cell'; 'minimize', 'epochs' in 'train'. A file itself holds declarations only: "
+    "'import', 'param', 'data', 'block', 'cell', 'model', 'train'. The word found here starts none of those.",
     wrong="model M {\n  input x: float32[N, 4]\n  outputs y = x -> Relu\n}",
     right="model M {\n  input x: float32[N, 4]\n  output y = x -> Relu\n}",
 )

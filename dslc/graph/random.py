@@ -86,6 +86,10 @@ class Randomness:
     def _shaped(self, draw: Tensor, type: TensorType) -> Tensor:
         return reshape(cast(draw, type.element), type.shape)
 
+    def within(self, number: Tensor) -> Randomness:
+        """Return what draws anew in each round of a loop, told by the round's number, int32 (1)."""
+        return _Round(self, number)
+
     # --- hashing ---------------------------------------------------------------------------------------
 
     def _bits(self, count: Dimension, site: str) -> Tensor:
@@ -98,12 +102,15 @@ class Randomness:
             return x
 
     def _keys(self, site: str) -> tuple[Tensor, ...]:
-        state = self.builder.once((self, "state"), self._absorbed)
-        x = self._rounds(state + self.builder.constant(_noise(f"site {site}", _KEYS)), "site")
+        x = self._rounds(self.state() + self.builder.constant(_noise(f"site {site}", _KEYS)), "site")
         parity = np.array([1, 0, 0, 1, 0, 1], np.int32)  # 1 for odd keys; the summand may be anything
         scale = np.array([2, 1, 2, 2, 2, 2], np.int32)
         keys = x * self.builder.constant(scale) + self.builder.constant(parity)
         return split(keys, [1] * _KEYS, 0)
+
+    def state(self) -> Tensor:
+        """Return what all keys follow from, int32 (6)."""
+        return self.builder.once((self, "state"), self._absorbed)
 
     def _absorbed(self) -> Tensor:
         """Hash seed and step into six int32, once for all sites."""
@@ -138,3 +145,18 @@ class Randomness:
             return builder.node("Range", limits, [TensorType(INT32, (count,))])
 
         return builder.once((self, count), counted)
+
+
+class _Round(Randomness):
+    """Draws in one round of a loop."""
+
+    def __init__(self, outside: Randomness, number: Tensor) -> None:
+        super().__init__(outside.builder, outside.seed, outside.step)
+        self.outside = outside
+        self.number = number
+
+    def _absorbed(self) -> Tensor:
+        """Hash the round's number into what seed and step have been hashed into."""
+        with self.builder.scope("random"):
+            factors = self.builder.constant(_noise("round factors", _KEYS) * np.int32(2) + np.int32(1))
+            return self._rounds(self.outside.state() + self.number * factors, "round")

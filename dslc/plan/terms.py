@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from dslc.library.statistic import EXAMPLES, SUM, Statistic
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of
+from dslc.plan.recurrence import Recurrence
 from dslc.plan.values import Application, ParameterOf, Value
 
 __all__ = [
@@ -156,9 +157,12 @@ def reached_paths(*values: Value) -> set[str]:
         if application in seen or not value.type.element.is_float or not application.operation.differentiable:
             continue
         seen.add(application)
-        if isinstance(application.operation, ParameterOf):
+        if isinstance(application.operation, Recurrence):
+            open_ += (*application.operation.results, *(state.after for state in application.operation.states))
+        elif isinstance(application.operation, ParameterOf):
             found.add(application.operation.path)
-        found.update(application.variables.values())
+        else:
+            found.update(application.variables.values())
         open_.extend(application.operands)
     return found
 

@@ -12,6 +12,7 @@ from dslc.graph.model import load_model
 from dslc.limits import Limits
 from dslc.plan.coding import written
 from dslc.plan.measures import applications_of
+from dslc.plan.recurrence import Recurrence
 from dslc.plan.training import TrainPlan
 from dslc.plan.values import Application, Value
 from dslc.report.spelling import spelled
@@ -62,13 +63,22 @@ def plan_text(train: TrainPlan) -> str:
 
 def _applied(title: str, results: Mapping[str, Value]) -> Iterator[str]:
     yield f"{title}:"
-    names: dict[int, str] = {}
+    yield from _lines(results, {}, "  ")
+
+
+def _lines(results: Mapping[str, Value], names: dict[int, str], indent: str) -> Iterator[str]:
+    """Yield what is applied for results; what a cell applies in a step stands below it."""
     for application in applications_of(*results.values()):
         for value in application.outputs:
             names[id(value)] = f"%{len(names)}"
-        yield f"  {_application(application, names)}"
+        yield f"{indent}{_application(application, names)}"
+        cell = application.operation
+        if isinstance(cell, Recurrence):
+            after = {f"next {state.before.application.operation.key}": state.after for state in cell.states}  # type: ignore[attr-defined]
+            given = {f"result {number}": value for number, value in enumerate(cell.results, 1)}
+            yield from _lines({**after, **given}, names, indent + "  ")
     for name, value in results.items():
-        yield f"  {name} = {names[id(value)]}"
+        yield f"{indent}{name} = {names[id(value)]}"
 
 
 def _application(application: Application, names: Mapping[int, str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from dslc.library.schedules.chains import Chain
 from dslc.library.word import Word
+from dslc.plan.recurrence import Recurrence
 
 __all__ = ["spelled"]
 
@@ -14,6 +15,8 @@ def spelled(value: Any) -> str:
     """Return a compile-time value in the language: ``Conv(channels = 8, kernel = 3, padding = "same", ...)``."""
     if isinstance(value, Chain):
         return f"{spelled(value.before)} then {spelled(value.after)}"
+    if isinstance(value, Recurrence):
+        return value.said
     if isinstance(value, Word):
         options = ", ".join(f"{name} = {spelled(option)}" for name, option in vars(value).items())
         return f"{value.name}({options})" if options else value.name

@@ -129,7 +129,7 @@ class TreeBuilder(Transformer[Token, Any]):
 
     ellipsis = _parts(tree.Ellipsis_)
 
-    # --- Blocks and models --------------------------------------------------------------------------
+    # --- Blocks, cells and models --------------------------------------------------------------------------
 
     body_braces = _several(_Braces)
     input_plain = _named(tree.Input, 3)
@@ -147,6 +147,7 @@ class TreeBuilder(Transformer[Token, Any]):
         targets, _, value = children
         return tree.Bind(targets[0].span | value.span, targets, value)
 
+    state = _named(tree.State, 3, 5)
     layer = _named(tree.LayerDeclaration, 3)
     parameter = _named(tree.ParameterDeclaration, 3, 5)
 

@@ -24,11 +24,13 @@ FORMS: dict[Level, dict[str, str]] = {
         "param": "param hidden: int = 128 in {64, 128}",
         "data": "data digits { ... }",
         "block": "block Residual(channels, stride = 1) { ... }",
+        "cell": "cell Memory(units) { ... }",
         "model": "model Net(hidden = 128) { ... }",
         "train": "train run { ... }",
     },
     Level.BODY: {
         "input": "input image: float32[N, 64]",
+        "state": "state h: [N, units] = zeros",
         "output": "output logits = h -> Dense(10)",
         "layer": "layer embed = Embedding(1000, 64)",
         "parameter": "parameter cls: float32[1, 1, 64] = normal(0.02)",
@@ -74,7 +76,8 @@ def begins_declaration(words: list[Token], at: int) -> bool:
     second, third = words[at + 1], words[at + 2]
     if kind == "IMPORT":
         return second.type == "STRING"
-    follow = {"PARAM": {"COLON"}, "BLOCK": {"LBRACE", "LPAR"}, "MODEL": {"LBRACE", "LPAR"}}.get(kind, {"LBRACE"})
+    is_block = kind in {"BLOCK", "CELL", "MODEL"}
+    follow = {"LBRACE", "LPAR"} if is_block else {"COLON"} if kind == "PARAM" else {"LBRACE"}
     return second.is_wordlike and third.type in follow
 
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 WORDS = [
     "x", "image", "N", "隐藏层", "_", "étape", "data", "input", "output", "batch", "label", "step", "steps", "epochs",
     "source", "norm", "best", "in", "log", "as", "over", "using", "model", "train", "layer", "for", "value", "seed",
+    "cell", "state",
 ]  # fmt: skip
 PLAIN = ["a", "Net", "teacher"]
 NUMBERS = [0, 1, 64, 2**63, 0.7, 1e-3, 2.5, 1e300, 5e-324]
@@ -117,6 +118,7 @@ class Maker:
 
         simple: list[Callable[[], Any]] = [
             lambda: tree.Input(AT, self.name(), AT, self.type(), self.maybe(self.expression), self.doc()),
+            lambda: tree.State(AT, self.name(), AT, self.type(), self.expression()),
             lambda: self.output(named=False),
             lambda: tree.Bind(AT, self.some(self.target, 1), self.expression()),
             lambda: tree.LayerDeclaration(AT, self.name(), AT, self.expression()),
@@ -179,7 +181,7 @@ class Maker:
 
     def declaration(self) -> Any:
         name = self.name()
-        kind: Literal["block", "model"] = self.one(["block", "model"])
+        kind: Literal["block", "cell", "model"] = self.one(["block", "cell", "model"])
         declarations: list[Callable[[], Any]] = [
             lambda: tree.Import(AT, self.string(), self.maybe(self.name)),
             lambda: tree.Param(AT, name, AT, self.type(), self.expression(), self.maybe(self.domain), self.doc()),
@@ -272,6 +274,7 @@ _WRITERS: dict[type, Any] = {
     tree.Interval: lambda n: f"{'log ' if n.log else ''}{text_of(n.low)} .. {text_of(n.high)}",
     tree.Input: _input,
     tree.Output: _output,
+    tree.State: lambda n: f"state {n.name}: {_type(n.type)} = {text_of(n.value)}",
     tree.Target: lambda n: n.name,
     tree.Bind: lambda n: f"{_all(n.targets)} = {text_of(n.value)}",
     tree.LayerDeclaration: lambda n: f"layer {n.name} = {text_of(n.value)}",

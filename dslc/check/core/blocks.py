@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -44,12 +44,17 @@ class Block(Applicable):
         return elaborate(site.evaluator, self.declaration, arguments, list(operands), site.span, path, network)
 
 
-def bind_formals(outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span) -> Any:
-    """Return the values of a block's arguments by name, POISON where they do not fit."""
+def bind_formals(
+    outer: Evaluator, block: BlockDeclaration, given: Sequence[Given], span: Span, *, more: Sequence[str] = ()
+) -> Any:
+    """Return the values of a block's arguments by name, POISON where they do not fit.
+
+    ``more`` names others that may be given by name beside them.
+    """
     if block.damaged:
         return POISON
     formals = [f.name for f in block.node.formals]
-    bound = bind(given, formals, (), of=block.node.name, report=outer.elaboration.report)
+    bound = bind(given, formals, more, of=block.node.name, report=outer.elaboration.report)
     failed = bound.failed
     scope = Scope(block.file)
     inner = replace(outer, scope=scope, bound=(), components={})
@@ -80,14 +85,15 @@ def elaborate(
     span: Span,
     path: tuple[str, ...],
     network: str,
+    kind: Callable[..., Body] = Body,
 ) -> Any:
     """Elaborate a body for operands (by position or by input name; None: for its declared types).
 
-    Returns its output, an :class:`Outputs` if it has several, or POISON.
+    Returns its output, an :class:`Outputs` if it has several, or POISON; another ``kind`` of body what it runs to.
     """
     outer.elaboration.elaborated.add(id(block))
     scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
-    body = Body(
+    body = kind(
         evaluator=replace(outer, scope=scope, network=network, prefix=path, bound=(), components=block.components),
         block=block,
         operands=operands,

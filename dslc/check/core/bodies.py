@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from dslc.check.core.applicable import Evaluator, LayerInstance
 from dslc.check.core.builtins import count_of
@@ -25,6 +25,9 @@ __all__ = ["Body", "unpacked"]
 @dataclass
 class Body:
     """One elaboration of a block's body."""
+
+    described_input: ClassVar[str] = "the input"
+    """How messages call what flows in."""
 
     evaluator: Evaluator
     block: BlockDeclaration
@@ -106,7 +109,7 @@ class Body:
             case tree.Bind(targets=targets):
                 for target in targets:
                     scope.bind(target.name, POISON)
-            case tree.Input(name=name) | tree.ParameterDeclaration(name=name):
+            case tree.Input(name=name) | tree.State(name=name) | tree.ParameterDeclaration(name=name):
                 scope.bind(name, POISON)
             case tree.LayerDeclaration(name=name):
                 scope.callables.setdefault(name, POISON)
@@ -132,6 +135,8 @@ class Body:
         match s:
             case tree.Input():
                 self._input(s, evaluator, top)
+            case tree.State():
+                self.state(s, evaluator, top)
             case tree.Output():
                 self._output(s, replace(evaluator, bound=(s.name or "output", *indices)))
             case tree.Bind():
@@ -170,9 +175,21 @@ class Body:
         else:
             value = self.inputs.get(s.name, POISON)
             if isinstance(value, Value):
-                what = f"the input '{s.name}' of {self.block.node.name}"
-                match_type(s.type, value.type, scope, evaluator.evaluate, what=what, span=self.span, origin=value.span)
+                what = f"{self.described_input} '{s.name}' of {self.block.node.name}"
+                origin = value.span if value.span != s.name_span else None
+                match_type(s.type, value.type, scope, evaluator.evaluate, what=what, span=self.span, origin=origin)
         scope.values[s.name] = value
+
+    def state(self, s: tree.State, evaluator: Evaluator, top: bool) -> None:  # noqa: ARG002 - cells need both
+        """Declare what a cell carries from step to step.
+
+        Raises:
+            Problem: it is no cell, or the state does not fit.
+        """
+        hint = "what goes along a sequence is declared as a cell: cell Name(units) { ... }"
+        raise names.MISPLACED_STATEMENT(f"{self.block.described} has no steps to carry a state along", hint=hint).at(
+            s.span
+        )
 
     def _output(self, s: tree.Output, evaluator: Evaluator) -> None:
         node = self.block.node
@@ -193,7 +210,7 @@ class Body:
                 raise names.DUPLICATE(f"{what} given in each turn of the loop", hint=hint).at(s.name_span)
             labels = [] if first is None else [Label(first, "first given here")]
             raise names.DUPLICATE(f"{what} given twice", hint=hint, labels=labels).at(s.name_span)
-        if node.kind == "block" and self.outputs and (s.name is None) != (None in self.outputs):
+        if node.kind != "model" and self.outputs and (s.name is None) != (None in self.outputs):
             raise names.MISPLACED_STATEMENT(
                 "an unnamed output is the only one of its block", hint="name the outputs"
             ).at(s.span)

@@ -9,20 +9,39 @@ from dslc.errors import names
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["bound_in", "problem_of_form"]
+__all__ = ["CELL_OPTIONS", "bound_in", "problem_of_form"]
+
+CELL_OPTIONS = ("reverse", "lengths", "last", "return_state")
+"""What every application of a cell can be told, beside the arguments of its own and the first values of its states."""
 
 
 def problem_of_form(block: tree.Block) -> Problem | None:
     """Return what is wrong with a block without an input or without an output."""
     kinds = {type(statement) for statement in tree.flat(block.body)}
     missing = [f"no {kind.__name__.lower()}" for kind in (tree.Input, tree.Output) if kind not in kinds]
+    if block.kind == "cell":
+        missing += ["no state"] * (tree.State not in kinds)
     if not missing:
-        return None
+        return _taken_name(block) if block.kind == "cell" else None
     hint = "add: input x: float32[N, 4], in its true shape"
     if tree.Input in kinds:
         hint = "add: output y = ..." if block.kind == "model" else "add: output ..."
+        if tree.Output in kinds:
+            hint = "add: state h: [N, units] = zeros; what carries nothing from step to step is a block"
     message = f"{block.kind} {block.name} has {' and '.join(missing)}"
     return names.MISSING_STATEMENT(message, hint=hint).at(block.name_span)
+
+
+def _taken_name(cell: tree.Block) -> Problem | None:
+    """Return what is wrong with a cell of which an argument or a state is named like what all cells can be told."""
+    states = [s for s in tree.flat(cell.body) if isinstance(s, tree.State)]
+    named = [(formal.name, formal.span, "an argument") for formal in cell.formals]
+    named += [(state.name, state.name_span, "a state") for state in states]
+    for name, span, what in named:
+        if name in CELL_OPTIONS:
+            message = f"'{name}' is an option that every cell has, and no name of {what} of {cell.name}"
+            return names.BAD_CELL(message, hint="choose another name").at(span)
+    return None
 
 
 def bound_in(body: Sequence[tree.BodyStatement]) -> dict[str, Span]:
@@ -33,8 +52,8 @@ def bound_in(body: Sequence[tree.BodyStatement]) -> dict[str, Span]:
             case tree.Bind(targets=targets):
                 for target in targets:
                     found.setdefault(target.name, target.span)
-            case tree.Input(name=name, name_span=span) | tree.ParameterDeclaration(name=name, name_span=span):
-                found.setdefault(name, span)
+            case tree.Input() | tree.State() | tree.ParameterDeclaration():
+                found.setdefault(statement.name, statement.name_span)
             case tree.Output(name=str() as name, name_span=span):
                 found.setdefault(name, span)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from dslc.check.core.applicable import Applicable, Evaluator
 from dslc.check.core.blocks import Block
 from dslc.check.core.builtins import BUILTINS
+from dslc.check.core.cells import Cell
 from dslc.check.core.scope import MISSING, BlockDeclaration, FileScope, Scope
 from dslc.check.core.values import POISON, Silent, kind_of
 from dslc.check.core.words import ELEMENT_TYPES, REGISTRIES, unknown_word, word_to_apply
@@ -64,7 +65,9 @@ def _to_apply(found: Any, evaluator: Evaluator, span: Span) -> Applicable:
         assert isinstance(found, Applicable)
         return found
     make = evaluator.scope.default_network
-    return make(found, span) if make is not None and found.node.kind == "model" else Block(found)
+    if make is not None and found.node.kind == "model":
+        return make(found, span)  # type: ignore[no-any-return]
+    return Cell(found) if found.node.kind == "cell" else Block(found)
 
 
 def resolve(evaluator: Evaluator, target: tree.Expression, role: str) -> Applicable:

@@ -102,8 +102,8 @@ def _declarations(statements: Sequence[tree.BodyStatement], end: int) -> Iterato
             case tree.Bind(targets=targets):
                 for target in targets:
                     yield _Declaration(target.name, target.span, statement.span.end, end)
-            case tree.Input(name=name, name_span=span) | tree.ParameterDeclaration(name=name, name_span=span):
-                yield _Declaration(name, span, statement.span.end, end)
+            case tree.Input() | tree.State() | tree.ParameterDeclaration():
+                yield _Declaration(statement.name, statement.name_span, statement.span.end, end)
             case tree.For(variable=variable, body=body):
                 start = body[0].span.start if body else statement.span.end
                 yield _Declaration(variable.name, variable.span, start, statement.span.end)

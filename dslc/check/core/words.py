@@ -28,7 +28,7 @@ __all__ = ["ELEMENT_TYPES", "REGISTRIES", "LibraryWord", "unknown_word", "word_t
 
 ELEMENT_TYPES = frozenset(e.value for e in ElementType)
 REGISTRIES: tuple[dict[str, type[Any]], ...] = (LAYERS, FUNCTIONS, SCHEDULES, INITIALIZERS, OPTIMIZERS, SOURCES)
-_STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter"})
+_STATEMENTS = frozenset({"if", "input", "layer", "output", "parameter", "state"})
 
 
 def unknown_word(name: str, own: set[str], role: str) -> Problem:

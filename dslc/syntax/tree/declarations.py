@@ -44,9 +44,9 @@ class Data(Named):
 
 @dataclass(frozen=True)
 class Block(Node):
-    """A ``block`` or a ``model``."""
+    """A ``block``, a ``cell`` or a ``model``."""
 
-    kind: OneOf["block", "model"]
+    kind: OneOf["block", "cell", "model"]
     name: str
     name_span: Span = field(compare=False, repr=False)
     formals: tuple[Formal, ...]

@@ -1,4 +1,4 @@
-"""The statements of blocks and models, of ``data``, and of ``train``."""
+"""The statements of blocks, cells and models, of ``data``, and of ``train``."""
 # ruff: noqa: D101 - a form whose name says all has no docstring
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal as OneOf
 from dslc.source import Span
 from dslc.syntax.tree.expressions import Argument, Call, Expression, Member, Name, Named, Node, String, TypeOf
 
-# --- Blocks and models -------------------------------------------------------------------------
+# --- Blocks, cells and models -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class Input(Named):
     type: TypeOf
     default: Expression | None = None
     doc: str | None = None
+
+
+@dataclass(frozen=True)
+class State(Named):
+    """``state name: type = value``: what a cell carries from step to step, and what it is at first."""
+
+    type: TypeOf
+    value: Expression
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class If(Node):
     otherwise: tuple[BodyStatement, ...]
 
 
-BodyStatement = Input | Output | Bind | LayerDeclaration | ParameterDeclaration | For | If
+BodyStatement = Input | State | Output | Bind | LayerDeclaration | ParameterDeclaration | For | If
 
 # --- Data --------------------------------------------------------------------------------------
 
