@@ -29,8 +29,8 @@ WORDS: dict[str, tuple[str, str]] = {
         ("inputlayer", "an input is a statement of the model: input x: float32[N, 4]"),
         ("lstm gru rnn simplernn bidirectional lstmcell grucell", "recurrent layers are not part of this version"),
         (
-            "multiheadattention scaleddotproductattention transformerencoder attention",
-            "attention is not part of this version as a layer: it can be written with '@' and softmax",
+            "transformerencoder transformerencoderlayer transformerdecoder transformerdecoderlayer",
+            "it is written of MultiHeadAttention, LayerNorm and Dense",
         ),
         ("std", "write sqrt(var(x))"),
         ("square", "write x ** 2"), ("standardscaler zscore scale", "write standardize(x)"),

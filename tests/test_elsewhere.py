@@ -126,7 +126,7 @@ def test_slips_of_the_hand(name: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "Attention", "Encoder", "Residual", "gradient_penalty", "perplexity", "hidden", "contrastive_loss", "foo", "x",
+    "Encoder", "Residual", "gradient_penalty", "perplexity", "hidden", "contrastive_loss", "foo", "x",
     "self_attention_block", "VariationalAutoencoder", "focal_loss", "normalization_layer", "q",
 ])  # fmt: skip
 def test_far_words_are_not_suggested(name: str) -> None:

@@ -188,7 +188,7 @@ class Operation(Word):
     """Whether its result follows from the operands' shapes alone, whatever they hold."""
     carries: ClassVar[bool] = False
     """Whether its results are its operands' numbers, or lie between them: chosen, placed or shaped anew, averaged."""
-    scale: ClassVar[Scale | None] = None
+    result_scale: ClassVar[Scale | None] = None
     """What its results say of classes, if that is known."""
     elementwise: ClassVar[bool] = False
     """Whether each element of a result hangs on nothing but those at its place, smaller operands repeated."""

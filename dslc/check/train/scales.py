@@ -22,7 +22,7 @@ def check_scales(figure: Value, diagnostics: Diagnostics) -> None:
             continue
         taken = word.takes(*(operand.type for operand in application.operands))
         flow = flow_of(application.operands[0]) if taken else None
-        if flow is None or (given := flow.source.operation.scale) is taken or not _surely(word, given, flow):
+        if flow is None or (given := flow.source.operation.result_scale) is taken or not _surely(word, given, flow):
             continue
         source = flow.source
         what = source.operation.name
@@ -98,7 +98,7 @@ def flow_of(value: Value) -> Flow | None:
             open_.append((operand, factor * times, shift + factor * plus))
         elif not isinstance(application.operation, Literal):
             found.append(Flow(application, factor, shift))
-    scales = {flow.source.operation.scale for flow in found}
+    scales = {flow.source.operation.result_scale for flow in found}
     if len(scales) != 1 or None in scales:
         return None
     widest, furthest = max(found, key=lambda flow: abs(flow.factor)), max(found, key=lambda flow: abs(flow.shift))

@@ -148,7 +148,7 @@ class Mish(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
-    scale = Scale.PROBABILITY
+    result_scale = Scale.PROBABILITY
     formula = lambda x: g.sigmoid(x)
 
 
@@ -170,7 +170,7 @@ class Softplus(Activation):
 class LogSigmoid(Activation):
     """The logarithm of Sigmoid, without its loss of precision."""
 
-    scale = Scale.LOGARITHM
+    result_scale = Scale.LOGARITHM
     formula = lambda x: -g.softplus(-x)
 
 

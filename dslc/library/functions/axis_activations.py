@@ -31,7 +31,7 @@ class _OfAxis(Activation):
 class Softmax(_OfAxis):
     """exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1."""
 
-    scale = Scale.PROBABILITY
+    result_scale = Scale.PROBABILITY
     axis: int = option("The axis along which the results add up to 1.", default=-1)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
@@ -42,7 +42,7 @@ class Softmax(_OfAxis):
 class Softmin(_OfAxis):
     """The Softmax of -x: the smallest element gets the largest share."""
 
-    scale = Scale.PROBABILITY
+    result_scale = Scale.PROBABILITY
     axis: int = option("The axis along which the results add up to 1.", default=-1)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
@@ -53,7 +53,7 @@ class Softmin(_OfAxis):
 class LogSoftmax(_OfAxis):
     """The logarithm of Softmax, without its loss of precision."""
 
-    scale = Scale.LOGARITHM
+    result_scale = Scale.LOGARITHM
     axis: int = option("The axis along which the exponentials of the results add up to 1.", default=-1)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
@@ -67,7 +67,7 @@ class Sparsemax(_OfAxis):
     Martins and Astudillo, From Softmax to Sparsemax, 2016.
     """
 
-    scale = Scale.PROBABILITY
+    result_scale = Scale.PROBABILITY
     axis: int = option("The axis along which the results add up to 1.", default=-1)
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
