@@ -23,12 +23,16 @@ def stored(name: str) -> Any:
 
 
 def loss_rows() -> list[dict[str, Any]]:
-    """The rows of all losses, each with the gradients by the operands that have one, by their places."""
+    """The rows of all losses, each with the gradients by the operands that have one, by their places.
+
+    Operands at the places ``tables`` have no entry for each example.
+    """
     files = sorted((DATA / "losses").glob("*.json"))
     rows = [*stored("losses.json"), *(row for file in files for row in stored(f"losses/{file.name}"))]
     for row in rows:
         found = row.get("gradients", {"0": row.get("gradient")})
         row["gradients"] = {int(place): gradient for place, gradient in found.items()}
+        row.setdefault("tables", [])
     return rows
 
 

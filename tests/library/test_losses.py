@@ -25,6 +25,12 @@ def word_of(name: str, **options: object) -> Function:
     return FUNCTIONS[name](**options)
 
 
+def types_of(row: dict[str, Any], *, symbolic: bool) -> list[TensorType]:
+    """The types of a row's operands, with N for the number of examples if asked for."""
+    arrays = map(array_of, row["operands"])
+    return [type_of_array(a, symbolic=symbolic and place not in row["tables"]) for place, a in enumerate(arrays)]
+
+
 def with_gradients(word: Function, places: Iterable[int], builder: Builder, *inputs: Tensor) -> list[Tensor]:
     """The loss, and its gradients by some inputs."""
     value = word.emit(Context(builder), *inputs)
@@ -47,7 +53,7 @@ def test_every_loss_has_a_row() -> None:
 def test_value_and_gradient_are_pytorch_s(row: dict[str, Any], symbolic: bool) -> None:
     word = word_of(row["word"], **listless(row["options"]))
     arrays = [array_of(operand) for operand in row["operands"]]
-    types = [type_of_array(array, symbolic=symbolic and isinstance(word, Statistic)) for array in arrays]
+    types = types_of(row, symbolic=symbolic and isinstance(word, Statistic))
 
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
         value, *found = with_gradients(word, row["gradients"], builder, *inputs)
@@ -84,16 +90,17 @@ OVER_EXAMPLES = [row for row in ROWS if issubclass(FUNCTIONS[row["word"]], Stati
 def test_a_split_in_uneven_batches_gives_the_whole_value(row: dict[str, Any]) -> None:
     word = word_of(row["word"], **listless(row["options"]))
     assert isinstance(word, Statistic)
-    arrays = [array_of(operand) for operand in row["operands"]]
-    types = [type_of_array(array, symbolic=True) for array in arrays]
-    cut = 1
+    arrays, types = [array_of(operand) for operand in row["operands"]], types_of(row, symbolic=True)
 
     def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
-        parts = [word.accumulate(*inputs[: len(arrays)]), word.accumulate(*inputs[len(arrays) :])]
-        return [word.finish(word.merge(*parts), FLOAT32)]
+        first, second = list(inputs[: len(arrays)]), list(inputs[len(arrays) :])
+        for place in row["tables"]:
+            second[place] = first[place]
+        return [word.finish(word.merge(word.accumulate(*first), word.accumulate(*second)), FLOAT32)]
 
-    second = [type.substitute({"N": symbol("M")}) for type in types]
-    (value,) = compiled(build, [*types, *second])(*(a[:cut] for a in arrays), *(a[cut:] for a in arrays))
+    others = [type.substitute({"N": symbol("M")}) for type in types]
+    parts = [(array, array) if place in row["tables"] else (array[:1], array[1:]) for place, array in enumerate(arrays)]
+    (value,) = compiled(build, [*types, *others])(*(one for one, _ in parts), *(other for _, other in parts))
     np.testing.assert_allclose(value, row["value"], rtol=3e-6, atol=1e-6)
 
 
@@ -181,6 +188,19 @@ def i64(*shape: Dimension) -> TensorType:
         (word_of("categorical_hinge"), [f32(N, 3), f32(N)], "E0342", "int64"),
         (word_of("multi_label_margin"), [f32(N), f32(N)], "E0342", None),
         (word_of("multi_label_soft_margin", class_weight=(1.0,)), [f32(N, 3), f32(N, 3)], "E0343", None),
+        (word_of("cosine_embedding"), [f32(N, 2), f32(N, 3), f32(N)], "E0340", None),
+        (word_of("cosine_embedding"), [f32(N), f32(N), f32()], "E0304", None),
+        (word_of("contrastive"), [f32(N, 2), f32(N, 2), f32(N, 2)], "E0340", None),
+        (word_of("contrastive"), [f32(N, 2), f32(N, 2), i64(N)], "E0341", "cast(y, float32)"),
+        (word_of("triplet"), [f32(N, 2), f32(N, 2), f32(N, 3)], "E0340", None),
+        (word_of("triplet"), [f32(N), f32(N), f32(N)], "E0304", None),
+        (word_of("triplet", distance="cosine", p=1.0), [f32(N, 2)] * 3, "E0360", None),
+        (word_of("center"), [f32(N, 2), i64(N), f32(5, 3)], "E0340", "[K, 2]"),
+        (word_of("center"), [f32(N, 2), f32(N), f32(5, 2)], "E0342", None),
+        (word_of("arcface"), [f32(N, 2), i64(N, 1), f32(5, 2)], "E0342", None),
+        (word_of("arcface"), [f32(N, 2), i64(N), f32(2)], "E0340", None),
+        (word_of("orthogonality"), [f32(3)], "E0345", None),
+        (word_of("elastic"), [], "E0345", None),
         (word_of("l2"), [], "E0345", None),
         (word_of("l1"), [i64(3)], "E0345", None),
     ],

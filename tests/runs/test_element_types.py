@@ -29,6 +29,11 @@ model Net {{
   input x: {element}[N, 3]
   output z = x -> Dense(3)
 }}
+model Table {{
+  input x: {element}[N, 3]
+  parameter table: {element}[3, 3] = glorot_uniform
+  output centers = table
+}}
 train t {{
   data d
   let z = Net(x)
@@ -151,6 +156,8 @@ CASES = [
             ("mixture_nll(z, x * u[:, none], softplus(z) + 0.1, y, weight = w)", "nll(log_softmax(z), k)"),
             ("focal(z, k)", "binary_focal(u, y)", "distillation(z, x)"),
             ("hinge(u, 2 * y - 1)", "squared_hinge(u, 2 * y - 1)", "soft_margin(u, 2 * y - 1)", "wasserstein(u, 1)"),
+            ("cosine_embedding(z, x, 2 * y - 1)", "contrastive(z, x, y)", "triplet(z, x, -x, swap = true)"),
+            ("arcface(z, k, Table(x))", "center(z, k, Table(x), weight = w)", "elastic(Net)", "orthogonality(Net)"),
             ("hinge_embedding(u, 2 * y - 1)", "margin_ranking(u, z[:, 1], 2 * y - 1, margin = 0.1)"),
             ("multi_margin(z, k)", "categorical_hinge(z, k)", "multi_label_margin(z, cast(x > 0, ELEMENT))"),
             (

@@ -29,12 +29,13 @@ class Rows:
 
     def add(
         self, word: str, options: Mapping[str, Any], loss: Loss, *operands: Array, weight: Array | None = None,
-        constant: tuple[int, ...] = (),
+        constant: tuple[int, ...] = (), tables: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         """Store one case.
 
         ``loss`` maps tensors to each position's loss where there is a weight, or to any tensor, whose mean is taken.
-        No gradient is taken by integers, and by the operands at the places ``constant``.
+        No gradient is taken by integers, and by the operands at the places ``constant``. Those at the places ``tables``
+        have no entry for each example.
         """
         tensors = [torch.tensor(o, dtype=torch.float64 if o.dtype.kind == "f" else torch.int64) for o in operands]
         wanted = [i for i, o in enumerate(operands) if o.dtype.kind == "f" and i not in constant]
@@ -49,7 +50,7 @@ class Rows:
         stored = [*operands] if weight is None else [*operands, weight]
         gradients = {place: tensors[place].grad for place in wanted}
         self.rows.append({
-            "word": word, "options": dict(options),
+            "word": word, "options": dict(options), **({"tables": tables} if tables else {}),
             "operands": [{"element": o.dtype.name, "shape": o.shape, "values": o.ravel().tolist()} for o in stored],
             "value": value.item(),
             "gradients": {str(i): grad.ravel().tolist() for i, grad in gradients.items() if grad is not None},

@@ -62,6 +62,7 @@ for margin in (0.0, 0.5):
                  rows.signs(*shape), constant=(2,))  # fmt: skip
     rows.add("margin_ranking", {"margin": margin}, ranking, rows.normal(4, 3), rows.normal(4, 3), rows.signs(4, 3),
              weight=rows.positive(4), constant=(2,))  # fmt: skip
+    rows.add("margin_ranking", {"margin": margin}, ranking, *np.zeros((2, 3), np.float32), rows.signs(3), constant=(2,))
 
 # --- classes ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,11 @@ from dslc.types import TensorType
 SIGNS = "takes targets of -1 and 1"
 
 
+def lacking(x: g.Tensor) -> g.Tensor:
+    """Return x where it is above 0, and 0 elsewhere; at 0 it has a slope, as PyTorch's, where equal scores begin."""
+    return g.clip(x, 0.0, None)
+
+
 class Sided(ElementwiseLoss):
     """The mean over elements of what a score costs, given the side, -1 or 1, that it should be on."""
 
@@ -40,8 +45,8 @@ class squared_hinge(Sided):
     aliases = {"squaredhinge": ""}
 
     def value(self, score: g.Tensor, target: g.Tensor) -> g.Tensor:
-        lacking = g.relu(1.0 - target * score)
-        return lacking * lacking
+        missing = g.relu(1.0 - target * score)
+        return missing * missing
 
 
 @loss
@@ -65,7 +70,7 @@ class hinge_embedding(Sided):
     margin: float = option("How far apart is far enough.", default=1.0)
 
     def value(self, distance: g.Tensor, target: g.Tensor) -> g.Tensor:
-        return g.where(g.greater(target, 0.0), distance, g.relu(self.margin - distance))
+        return g.where(g.greater(target, 0.0), distance, lacking(self.margin - distance))
 
 
 @loss
@@ -106,4 +111,4 @@ class margin_ranking(Mean):
     def accumulate(
         self, first: g.Tensor, second: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None
     ) -> Accumulators:
-        return weighted_mean(g.relu(target * (second - first) + self.margin), weight)
+        return weighted_mean(lacking(target * (second - first) + self.margin), weight)
