@@ -113,7 +113,8 @@ def pages() -> dict[str, Page]:
         "schedules.md": Page(
             "Schedules",
             "A schedule is a value that changes with the number of updates done. `a then b` runs one after the "
-            "other: `Adam(lr = warmup(500) then cosine(1e-3, 1e-5))`; all but the last need `steps`.",
+            "other: `Adam(lr = warmup(500) then cosine(1e-3, 1e-5))`; all but the last need `steps`. They stand in "
+            "arithmetic, with `step` and `epoch`: `SGD(lr = 0.1 * 0.5 ** (epoch // 10))`.",
             SCHEDULES,
         ),
         "initializers.md": Page(

@@ -116,13 +116,13 @@ class Course:
         self._drive_schedules()
 
     def _drive_schedules(self) -> None:
-        """Set what the host decides: the factors of schedules that look at figures once per epoch."""
+        """Set what the host decides: epochs that schedules count, and factors of those that look at figures."""
         progress = self.progress
         for graph in self.artifacts.steps:
             for host in graph.host_schedules:
                 watched = host.schedule
                 figures = [
-                    progress.history[i].get(f"validation.{watched.watch}", float("nan")) for i in progress.per_epoch
+                    progress.history[i].get(f"validation.{watched.figure}", float("nan")) for i in progress.per_epoch
                 ]
                 factor = np.asarray(watched.observe(figures), self.step.value(host.state).dtype)
                 self.step.set_state(host.state, factor)

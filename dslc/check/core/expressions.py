@@ -10,7 +10,7 @@ from dslc.check.core.arguments import Given
 from dslc.check.core.arithmetic import compute, work_of
 from dslc.check.core.resolving import find, resolve, unknown_value
 from dslc.check.core.scope import MISSING, FileScope
-from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, is_number, kind_of, whole_number
+from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, is_number, is_scheduled, kind_of, whole_number
 from dslc.check.core.words import ELEMENT_TYPES
 from dslc.diagnostics import Edit, Problem, Repair, did_you_mean
 from dslc.dimensions import Undecided
@@ -19,6 +19,7 @@ from dslc.errors import names
 from dslc.library.functions.indexing import Mark, Slice
 from dslc.library.operation import word_of_symbol
 from dslc.library.schedules.chains import chain
+from dslc.library.schedules.expressions import SIGNS, calculation
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import FUNCTIONS
 from dslc.plan.values import Value
@@ -145,6 +146,8 @@ class ExpressionEvaluator(Evaluator):
             operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
             return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span, sign=e.operator)
         self.elaboration.budget.count_work(e.span, work_of(left) + work_of(right))
+        if e.operator in SIGNS and is_scheduled([left, right]):
+            return calculation(e.operator, [left, right])
         return compute(e.operator, left, right)
 
     def _unary(self, e: tree.Unary) -> Any:
@@ -153,6 +156,8 @@ class ExpressionEvaluator(Evaluator):
             return not value
         if e.operator == "-" and is_number(value):
             return -value
+        if e.operator == "-" and isinstance(value, Schedule):
+            return calculation("*", [value, -1.0])
         if value is POISON:
             return POISON
         if isinstance(value, RawColumn):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dslc.library.schedules.schedule import Schedule
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.types import Dimension, Symbolic
 
-__all__ = ["POISON", "Outputs", "RawColumn", "Silent", "is_number", "kind_of", "whole_number"]
+__all__ = ["POISON", "Outputs", "RawColumn", "Silent", "is_number", "is_scheduled", "kind_of", "whole_number"]
 
 
 class Poison:
@@ -60,6 +61,12 @@ class RawColumn:
 def is_number(value: object) -> bool:
     """Return whether it is a compile-time number (a dimension included, a boolean not)."""
     return isinstance(value, (int, float, Symbolic)) and not isinstance(value, bool)
+
+
+def is_scheduled(values: Sequence[object]) -> bool:
+    """Return whether these are schedules and numbers that have a value, and one is a schedule at least."""
+    numbers = all(isinstance(v, Schedule) or (is_number(v) and not isinstance(v, Symbolic)) for v in values)
+    return numbers and any(isinstance(v, Schedule) for v in values)
 
 
 def whole_number(value: object) -> Dimension | None:

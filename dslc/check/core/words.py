@@ -12,12 +12,14 @@ from dslc.check.core.arguments import Given, bind_word
 from dslc.check.core.arithmetic import COMPUTED, bounded, compute
 from dslc.check.core.blocks import Network
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.values import POISON, is_number, kind_of
+from dslc.check.core.values import POISON, is_number, is_scheduled, kind_of
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
 from dslc.library.operation import Function, Layer, Operation, operands_of
+from dslc.library.schedules.expressions import FUNCTIONS as SCHEDULED
+from dslc.library.schedules.expressions import calculation
 from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
 from dslc.plan.values import ParameterOf, Value
 from dslc.source import Span
@@ -134,6 +136,8 @@ class FunctionWord(LibraryWord):
         numeric = values and all(is_number(v) or isinstance(v, bool) for v in values)
         if numeric and len(values) == 2 and word.symbol in COMPUTED:
             return compute(str(word.symbol), *values)
+        if word.name in SCHEDULED and is_scheduled(values):
+            return calculation(word.name, values)
         if numeric and word.of_numbers is not None:
             return bounded(lambda: word.number(*values))
         if not values:

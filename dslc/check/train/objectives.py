@@ -17,6 +17,7 @@ from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names, objectives
 from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
+from dslc.library.schedules.expressions import StepCount, epoch
 from dslc.library.word import OPTIMIZERS
 from dslc.plan.examples import BATCH
 from dslc.plan.measures import applications_of, variables_of
@@ -149,6 +150,8 @@ _USING = "for example: using Adam(lr = 1e-3)"
 def optimizer_of(train: TrainEvaluation, group: tree.Group) -> Any:
     """Return a group's optimizer, POISON (reported) where it is none."""
     evaluator = train.evaluator()
+    counts = {"step": StepCount(), "epoch": epoch()}
+    evaluator.scope.values.update({name: count for name, count in counts.items() if name not in evaluator.scope})
     written = group.optimizer
     callee = written.function if isinstance(written, tree.Call) else written
     if isinstance(callee, tree.Name) and callee.id not in OPTIMIZERS and callee.id not in evaluator.scope:
@@ -177,7 +180,8 @@ def check_watched(train: TrainEvaluation, optimizer: Optimizer, span: Span) -> N
     """Refuse a schedule that looks at a figure which is not there."""
     if train.data is None:
         return
-    driven = {s.watch: s.name for _, schedule in optimizer.schedules() for s in schedule.host_values()}
+    parts = [part for _, schedule in optimizer.schedules() for part in schedule.host_values()]
+    driven = {part.figure: part.name for part in parts if part.figure is not None}
     figures = [*(m.name or "loss" for m in train.of(tree.Minimize)), *(m.name for m in train.of(tree.Metric))]
     for name, word in sorted(driven.items()):
         if "validation" not in train.data.split_names:

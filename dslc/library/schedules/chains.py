@@ -58,7 +58,12 @@ class Chain(Schedule):
         remaining = moment.remaining
         if self.after.needs_total:
             remaining = mathematics(remaining).maximum(remaining - float(self.ends), 1.0)
-        after = replace(moment, step=m.maximum(moment.step - float(self.ends), 0.0), remaining=remaining)
+        after = replace(
+            moment,
+            step=m.maximum(moment.step - float(self.ends), 0.0),
+            remaining=remaining,
+            began=moment.began + self.ends,
+        )
         return replace(moment, target=self.after.first(after)), after
 
     def first(self, moment: Moment) -> Number:

@@ -29,6 +29,10 @@ class plateau(FigureSchedule):
     min_lr: float = option("The value never falls below this.", default=0.0, minimum=0)
     steps: int | None = option("How many updates it lasts, where another schedule follows.", default=None, minimum=1)
 
+    @property
+    def figure(self) -> str:
+        return self.watch
+
     def formula(self, moment: Moment) -> Number:
         return moment.host[self] * self.start
 

@@ -39,6 +39,8 @@ class Moment:
     """What the host has set for those that it drives."""
     target: Number = 0.0
     """The value with which the next schedule begins."""
+    began: int = 0
+    """Updates in the whole training until the schedule began."""
 
 
 class Schedule(Word):
@@ -91,16 +93,18 @@ class Schedule(Word):
 
 
 class FigureSchedule(Schedule):
-    """A schedule that follows a validation figure: the host looks at that once per epoch, and drives it."""
+    """A schedule that follows epochs, or a validation figure: the host looks at that once per epoch, and drives it."""
 
-    watch: str
-    """The figure's name."""
+    @property
+    def figure(self) -> str | None:
+        """The name of the figure that it looks at; None: it counts epochs, whatever they gave."""
+        return None
 
     def host_values(self) -> dict[FigureSchedule, float]:
         return {self: 1.0}
 
     def observe(self, history: Sequence[float]) -> float:
-        """Return the factor after these figures, one per epoch; the host gives it to the training graph."""
+        """Return the number after these figures, one per epoch; the host gives it to the training graph."""
         raise NotImplementedError
 
 
