@@ -157,7 +157,7 @@ def test_random_words_draw_the_same(name: str) -> None:
     seed = builder.input("seed", TensorType(INT64))
     randomness = Randomness(builder, seed, builder.constant(0, INT64))
     context = Context(builder, training=True, variables={}, site="here", randomness=randomness)
-    word = (FUNCTIONS.get(name) or LAYERS[name])()
+    word = (FUNCTIONS.get(name) or LAYERS[name])(**RANDOM[name])
     builder.output("y", word.emit(context, x))
     check_sets(save_model(builder.model()), {"x": np.ones((90, 5), np.float32), "seed": np.array(7)}, LATEST_CHANGES)
 
@@ -251,6 +251,9 @@ def test_shapes_known_at_run_time_only(size: int) -> None:
         "one hot": g.one_hot(g.argmax(x, 1), 4, x),
         "pad": g.pad(x, [0, 1], [0, 2], 3.5),
         "best": g.top_k(x, 2)[0],
+        "sums": g.cumulative_sum(x, 1),
+        "sums behind": x.builder.node("CumSum", [x, x.builder.constant(-1, INT64)], [x.type],
+                                      {"reverse": 1, "exclusive": 1}),
         "scatter": g.scatter_elements_add(
             g.full(x, 0.5, x.type), g.cast(g.absolute(x), INT64), x, 1),
     }  # fmt: skip

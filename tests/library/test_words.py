@@ -136,14 +136,14 @@ def test_results_gradients_and_types_are_pytorchs(row: Row, symbolic: bool) -> N
 
 def test_every_layer_and_function_has_a_row() -> None:
     here = {name for name in {**LAYERS, **FUNCTIONS} if name not in ELSEWHERE}
-    assert {row.word for row in ROWS} | RANDOM == here
+    assert {row.word for row in ROWS} | set(RANDOM) == here
 
 
 def test_every_option_of_every_layer_and_function_is_set_in_a_row() -> None:
     unset = {
         (name, option.name)
         for name, word in {**LAYERS, **FUNCTIONS}.items()
-        if name not in ELSEWHERE | RANDOM
+        if name not in ELSEWHERE | set(RANDOM)
         for option in options_of(word)
         if not any(row.word == name and option.name in row.options for row in ROWS)
     }

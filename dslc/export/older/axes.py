@@ -84,6 +84,30 @@ def pad(place: Place) -> None:
     node.attributes["value"] = ir.AttrFloat32("value", float(fill.reshape(())))
 
 
+def cumulative_sum(place: Place) -> None:
+    """Sums of twice as many neighbours each time; what is not there counts as zero."""
+    x, axis = place.operand(0), (place.ints(1) or [0])[0]
+    size = x.shape[axis] if x.shape is not None else None
+    if not isinstance(size, int) or not element_of(x).is_floating_point():
+        raise Inexpressible
+    backwards, rank = place.attribute("reverse", 0), rank_of(x)
+    axis %= rank
+
+    def moved(value: ir.Value, by: int) -> ir.Value:
+        ends = ([by], [size]) if backwards else ([0], [size - by])
+        rest = place.emit("Slice", [value, *map(place.constant, (*ends, [axis]))], element_of(x))
+        rest.shape = ir.Shape([size - by if i == axis else d for i, d in enumerate(x.shape or ())])
+        pads = [0] * (2 * rank)
+        pads[axis + rank if backwards else axis] = by
+        return place.emit("Pad", [rest, place.constant(pads)], element_of(x), x.shape)
+
+    total, reach = moved(x, 1) if place.attribute("exclusive", 0) else x, 1
+    while reach < size:
+        total = place.emit("Add", [total, moved(total, reach)], element_of(x), x.shape)
+        reach *= 2
+    place.become("Identity", [total])
+
+
 def reshape(place: Place) -> None:
     """A 0 meant the size that was there; what has no elements is made anew."""
     empty = place.attribute("allowzero", 0)
@@ -132,6 +156,7 @@ AXES: Rules = {
     **{operator: [(13, softmax)] for operator in ("Softmax", "LogSoftmax")},
     "Split": [(18, split), (11, axis_from_front())],
     "Pad": [(18, pad)],
+    "CumSum": [(11, cumulative_sum)],
     "Reshape": [(14, reshape)],
     "Shape": [(15, shape)],
     "MaxPool": [(10, pool)],

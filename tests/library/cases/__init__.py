@@ -22,11 +22,14 @@ FAMILIES: dict[str, list[Row]] = {
     if name != "rows"
 }
 ROWS = [row for rows in FAMILIES.values() for row in rows]
-RANDOM = {
-    "AlphaDropout", "DropPath", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout", "normal_like",
-    "uniform_like",
+RANDOM: dict[str, dict[str, float]] = {
+    "AlphaDropout": {}, "DropPath": {"rate": 0.5}, "Dropout": {}, "GaussianDropout": {"rate": 0.5},
+    "GaussianNoise": {"std": 1.0}, "SpatialDropout": {}, "normal_like": {}, "uniform_like": {},
 }  # fmt: skip
-"""Words that have no one value; ``test_random_words.py`` and ``test_noise.py`` look at their distributions."""
+"""Words that have no one value, with options that they need.
+
+``test_random_words.py`` and ``test_noise.py`` look at their distributions.
+"""
 
 
 def stored_results(folder: str) -> dict[str, np.ndarray]:
