@@ -15,6 +15,7 @@ from dslc.diagnostics import did_you_mean
 from dslc.errors.data import FILE_MISSING
 from dslc.errors.names import IMPORT_FAILED
 from dslc.errors.syntax import TOO_LARGE
+from dslc.library.std import FOLDER, standard_files, standard_source
 from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import format_source
@@ -129,7 +130,10 @@ def _text(data: bytes, name: str) -> str:
 
 
 def source_loader(root: Path, limits: Limits, read: Callable[[Path, Limits], Source] = read_source) -> Loader:
-    """Return what reads imported files, by their path from the first file's folder."""
+    """Return what reads imported files, by their path from the first file's folder.
+
+    A file that lies there goes before one that comes with dslc, so that a run's copy of those stays what it was.
+    """
     resolved = root.resolve()
 
     def load(path: str, span: Span) -> Source:
@@ -140,10 +144,15 @@ def source_loader(root: Path, limits: Limits, read: Callable[[Path, Limits], Sou
             raise IMPORT_FAILED(f"'{path}' is not the path of a file").at(span) from None
         if not inside:
             raise IMPORT_FAILED(f"'{path}' leaves the folder of the first file").at(span)
+        if not found and (shipped := standard_source(path)):
+            return shipped
         if not found:
             folder = target.parent
             near = [each.relative_to(root).as_posix() for each in folder.glob("*.dl")] if folder.is_dir() else []
-            hint = did_you_mean(path, near) or "imported files are looked for beside the importing one"
+            others = "imported files are looked for beside the importing one"
+            if path.startswith(FOLDER):
+                others = f"with dslc come {', '.join(standard_files())}"
+            hint = did_you_mean(path, [*near, *standard_files()]) or others
             raise IMPORT_FAILED(f"there is no file '{path}'", hint=hint).at(span)
         return read(target, limits)
 

@@ -54,9 +54,10 @@ class _State:
 
     @property
     def paths(self) -> dict[int, str]:
-        """The path of each source, by its identity."""
+        """The path of each source that can be mended, by its identity."""
         program = self.checked.program
-        return {id(source): path for source, path in zip(program.sources, program.paths, strict=True)}
+        named = zip(program.sources, program.paths, strict=True)
+        return {id(source): path for source, path in named if not source.shipped}
 
     def counts(self, findings: Iterable[Diagnostic]) -> Counter[Key]:
         """Count findings by what they say, wherever in a file they stand."""

@@ -18,6 +18,8 @@ class Source:
 
     name: str
     text: str = field(repr=False)
+    shipped: bool = False
+    """Whether it comes with dslc, so that whoever is told of it can't mend it."""
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -21,12 +21,13 @@ from typing import Any
 import dslc.errors
 import dslc.library
 from dslc.cli.commands import GROUPS, Command, command_named
-from dslc.diagnostics import CODES, Code
+from dslc.diagnostics import CODES, Code, Diagnostics
 from dslc.library.fits.step import FittedStep
 from dslc.library.operation import Function, Initializer, Layer, Operation, operands_of
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.sources.source import DataSource
+from dslc.library.std import standard_files, standard_source
 from dslc.library.word import (
     FITS,
     FUNCTIONS,
@@ -44,6 +45,7 @@ from dslc.library.word import (
     options_of,
 )
 from dslc.rewrite.passes import PASSES
+from dslc.syntax import parse, tree
 from dslc.types import ElementType, Symbolic
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -257,6 +259,32 @@ def anchor(word: type[Word]) -> str:
     return re.sub(r"[^\w -]", "", heading(word)).replace(" ", "-").lower()
 
 
+# --- Blocks ----------------------------------------------------------------------------------------
+
+
+def blocks_page() -> Iterator[str]:
+    """Yield the page of the blocks that come with dslc, file by file."""
+    yield f"{GENERATED}\n\n# Blocks\n"
+    yield (
+        'These are written in the language itself, in the file of each heading: `import "std/vision.dl"`, or `import '
+        '"std/vision.dl" as vision` and `x -> vision.Residual(64)`. A file of that path beside the spec goes before '
+        "that of dslc, and a run keeps a copy of what its spec imports.\n"
+    )
+    for path in standard_files():
+        source = standard_source(path)
+        assert source is not None
+        yield f"## {path}\n\n{source.text.partition(chr(10))[0].removeprefix('# ')}\n"
+        for block in parse(source, Diagnostics()).declarations:
+            if isinstance(block, tree.Block):
+                inputs = [statement for statement in block.body if isinstance(statement, tree.Input)]
+                flow = ", ".join(statement.name for statement in inputs)
+                formals = ", ".join(re.sub(r"\s*,\s*}", "}", " ".join(f.span.text.split())) for f in block.formals)
+                formals = formals.replace("{ ", "{")
+                call = f"{f'({flow})' if len(inputs) > 1 else flow} -> {block.name}" + f"({formals})" * bool(formals)
+                types = ", ".join(f"`{statement.span.text}`" for statement in inputs)
+                yield f"### {block.name}\n\n```text\n{call}\n```\n\n{block.doc}\n\n{types}\n"
+
+
 # --- Errors ----------------------------------------------------------------------------------------
 
 
@@ -380,6 +408,7 @@ def command_section(name: str, command: Command) -> Iterator[str]:
 def generated() -> dict[Path, str]:
     """Return the text of every generated page."""
     found = {DOCS / "reference" / name: reference(page) for name, page in pages().items()}
+    found[DOCS / "reference" / "blocks.md"] = blocks_page()
     found |= {DOCS / "errors.md": errors_page(), DOCS / "cli.md": command_line()}
     return {path: joined(blocks) for path, blocks in found.items()}
 

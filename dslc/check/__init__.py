@@ -92,7 +92,8 @@ def check_program(
     except Exhausted as exhausted:
         diagnostics.add(exhausted.problem)
     applied |= elaboration.elaborated
-    unused = [block for block in program.scope.blocks.values() if id(block) not in applied and not block.damaged]
+    own = [block for block in program.scope.blocks.values() if not block.node.span.source.shipped]
+    unused = [block for block in own if id(block) not in applied and not block.damaged]
     diagnostics.extend(block.problem.diagnostic for block in unused if block.problem is not None)
     if not diagnostics.has_errors:  # what is wrong may well be the application
         for block in unused:

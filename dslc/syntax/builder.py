@@ -109,9 +109,10 @@ class TreeBuilder(Transformer[Token, Any]):
     block_formals = block_plain
 
     def formal(self, children: Children) -> tree.Formal:
-        return tree.Formal(_span(children), name_of(children[0]), *children[2:])
+        following = {str(sign): part for sign, part in zip(children[1::2], children[2::2], strict=True)}
+        return tree.Formal(_span(children), name_of(children[0]), following.get("="), following.get("in"))
 
-    formal_default = formal
+    formal_default = formal_domain = formal_default_domain = formal
 
     def train(self, children: Children) -> tree.Train:
         keyword, name = children[:2]

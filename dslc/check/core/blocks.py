@@ -10,6 +10,7 @@ from typing import Any
 from dslc.check.core.applicable import Applicable, CallSite, Configured, Evaluator
 from dslc.check.core.arguments import Given, bind
 from dslc.check.core.bodies import Body
+from dslc.check.core.domains import check_domain, domain_of
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.scope import BlockDeclaration, Scope
 from dslc.check.core.values import POISON, kind_of
@@ -72,6 +73,8 @@ def bind_formals(
             hint = f"tensors flow in: (a, b) -> {block.node.name}"
             problem = names.NOT_KNOWN_YET(message, hint=hint)
             value = outer.elaboration.report(problem, bound.by_name[formal.name].span)
+        given_at = bound.by_name[formal.name].span if formal.name in bound.by_name else span
+        value = check_domain(formal, domain_of(formal, inner), value, outer.elaboration, given_at)
         failed |= value is POISON
         scope.values[formal.name] = value
     return POISON if failed else dict(scope.values)

@@ -11,7 +11,7 @@ import numpy as np
 
 from dslc.check.core.budget import Budget, Exhausted
 from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, kind_of
-from dslc.diagnostics import Basis, Diagnostics, Label, Problem
+from dslc.diagnostics import Basis, Diagnostics, Label, Problem, Repair
 from dslc.dimensions import Undecided, bounds, is_class_count, same_value, symbols_of
 from dslc.errors import matching, names, objectives, types
 from dslc.errors.types import NOT_COMPUTABLE
@@ -77,6 +77,7 @@ class Elaboration:
 
     def report(self, problem: Problem, span: Span | None, *labels: Label) -> Any:
         """Record a problem at a place; the poison it leaves is the expression's value."""
+        problem = self._outside(problem, span)
         shown = {span, problem.diagnostic.span, *(label.span for label in problem.diagnostic.labels)}
         if self.calls and problem.diagnostic.code.basis and self.calls[-1] not in shown:
             labels = (*labels, Label(self.calls[-1], "in what is applied here"))
@@ -84,6 +85,16 @@ class Elaboration:
         if len(self.diagnostics) >= MOST_FINDINGS:
             raise Exhausted(names.TOO_MANY(f"{MOST_FINDINGS} mistakes were found, and no more are looked for").at(span))
         return POISON
+
+    def _outside(self, problem: Problem, span: Span | None) -> Problem:
+        """Move a finding inside of a block that comes with dslc to where the spec applies that."""
+        found = problem.diagnostic
+        place, calls = found.span or span, [call for call in self.calls if not call.source.shipped]
+        if place is None or not place.source.shipped or not calls:
+            return problem
+        labels = (Label(place, "inside of it, here"), *found.labels)
+        hint = None if isinstance(found.hint, Repair) else found.hint  # which speaks of what can't be mended
+        return Problem(replace(found, span=calls[-1], labels=labels, hint=hint))
 
     def attempt(self, check: Callable[[], T], span: Span) -> T | None:
         """Return what a check gives; None where it raises, which is reported."""

@@ -9,12 +9,13 @@ from typing import Any
 
 from dslc.check.core.applicable import Evaluator
 from dslc.check.core.budget import Exhausted
+from dslc.check.core.domains import check_domain, domain_of
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.expressions import ExpressionEvaluator
 from dslc.check.core.matching import names_in
 from dslc.check.core.scope import FileScope, Scope
 from dslc.check.core.values import POISON, is_number, kind_of
-from dslc.diagnostics import Code, Label, did_you_mean
+from dslc.diagnostics import Label, did_you_mean
 from dslc.errors import names as errors
 from dslc.source import Span
 from dslc.syntax import tree
@@ -89,11 +90,10 @@ class Params:
             hint = f"write: param {param.name}: int = ..."
             return self.elaboration.report(errors.BAD_PARAM(message, hint=hint), param.type.span)
         value = evaluator.evaluate(param.default)
-        domain = self.domain(param, evaluator)
+        domain = domain_of(param, evaluator)
         if value is not POISON:
             value = self.fit(param, kind, value, param.default.span)
-        if value is not POISON:
-            self.check_domain(param, domain, value, param.default.span)
+        check_domain(param, domain, value, self.elaboration, param.default.span)
         if param.name in self.settings:
             self.used.add(param.name)
             text = self.settings[param.name]
@@ -104,7 +104,7 @@ class Params:
                 self.elaboration.diagnostics.add(errors.BAD_SETTING(message, hint=hint).at(param.name_span))
             else:
                 value = given
-                self.check_domain(param, domain, value, param.name_span, errors.BAD_SETTING)
+                check_domain(param, domain, value, self.elaboration, param.name_span, errors.BAD_SETTING)
         return value
 
     def fit(self, param: tree.Param, kind: str, value: Any, span: Span) -> Any:
@@ -119,34 +119,6 @@ class Params:
             message = f"the default of '{param.name}' must be of type {kind}, not {kind_of(value)}"
             return self.elaboration.report(errors.BAD_PARAM(message), span)
         return float(value) if _TYPES[kind] == "float" else value
-
-    def domain(self, param: tree.Param, evaluator: Evaluator) -> Any:
-        """Return a list of choices, the two ends of a range, None without a domain, or POISON."""
-        if isinstance(param.domain, tree.Choice):
-            return [evaluator.evaluate(item) for item in param.domain.items]
-        if isinstance(param.domain, tree.Interval):
-            low, high = evaluator.evaluate(param.domain.low), evaluator.evaluate(param.domain.high)
-            if POISON in (low, high):
-                return POISON
-            if not is_number(low) or not is_number(high) or low > high or (param.domain.log and low <= 0):
-                least = "above zero and " if param.domain.log else ""
-                message = f"the ends of a range are numbers, {least}the lower one first"
-                return self.elaboration.report(errors.BAD_PARAM(message), param.domain.span)
-            return (low, high)
-        return None
-
-    def check_domain(
-        self, param: tree.Param, domain: Any, value: Any, span: Span, code: Code = errors.OUT_OF_RANGE
-    ) -> None:
-        """Report a value outside of its param's domain."""
-        if domain is None or domain is POISON or (isinstance(domain, list) and POISON in domain):
-            return
-        inside = value in domain if isinstance(domain, list) else is_number(value) and domain[0] <= value <= domain[1]
-        if not inside:
-            assert param.domain is not None
-            shown = f"{value:g}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else value
-            message = f"{shown} is outside of the domain of '{param.name}', {param.domain.span.text}"
-            self.elaboration.diagnostics.add(code(message).at(span, Label(param.domain.span, "the domain")))
 
 
 def _parse_setting(kind: str, text: str) -> Any:

@@ -15,6 +15,7 @@ from dslc.check.core.values import POISON
 from dslc.diagnostics import Diagnostics, Label, Problem
 from dslc.errors import names as errors
 from dslc.interpreter import deep_recursion
+from dslc.library.std import FOLDER
 from dslc.limits import Limits
 from dslc.source import Source, Span
 from dslc.syntax import parse, tree
@@ -129,10 +130,7 @@ class _Resolver:
                 )
             scope.aliases[declaration.alias] = FileScope(incomplete=True)  # if reading it fails, no more is said
             scope.spans[declaration.alias] = declaration.alias_span or declaration.span
-        if written.startswith("std/"):
-            message = f"the library of blocks, '{written}', does not come with this version"
-            raise errors.NOT_AVAILABLE(message, hint="write the block in the spec")
-        path = _join(importer, written)
+        path = _join("" if written.startswith(FOLDER) else importer, written)
         if path in self.open_:
             round_trip = " -> ".join([*self.open_[self.open_.index(path) :], path])
             message = f"the files import each other: {round_trip}" if path != importer else "the file imports itself"

@@ -30,10 +30,11 @@ class Param(Named):
 
 @dataclass(frozen=True)
 class Formal(Node):
-    """An argument that a block or model declares: ``name`` or ``name = default``."""
+    """An argument that a block or model declares: ``name = default in domain``, where both may be left away."""
 
     name: str
     default: Expression | None = None
+    domain: Choice | Interval | None = None
 
 
 @dataclass(frozen=True)
