@@ -11,6 +11,7 @@ from dslc.library.losses.mean import ElementwiseLoss, Mean, constant_like, match
 from dslc.library.losses.targets import (
     TWO_CLASSES,
     along_axis,
+    at_classes,
     axis_option,
     class_weight_option,
     match_class_weight,
@@ -58,7 +59,7 @@ class multi_margin(Mean):
         axis = self.class_axis % scores.rank
         index = g.unsqueeze(g.cast(target, INT64), [axis])
         lacking = g.relu(scores - g.gather_elements(scores, index, axis) + self.margin)
-        others = 1.0 - _among(scores, target, axis)
+        others = 1.0 - at_classes(scores, target, axis)
         costs = (lacking * lacking if self.p == 2 else lacking) * others
         values = g.reduce_sum(costs, [axis]) * (1 / float(scores.type.shape[axis]))
         if self.class_weight is not None:
@@ -96,7 +97,7 @@ class categorical_hinge(Mean):
 
     def accumulate(self, scores: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         axis = self.class_axis % scores.rank
-        right = target if target.shape == scores.shape else _among(scores, target, axis)
+        right = target if target.shape == scores.shape else at_classes(scores, target, axis)
         own = g.reduce_sum(right * scores, [axis])
         best = g.reduce_max((1.0 - right) * scores, [axis])
         return weighted_mean(g.relu(best - own + 1.0), weight)
@@ -161,11 +162,3 @@ class multi_label_margin(Mean):
         lacking = g.relu(g.unsqueeze(scores, [-2]) - g.unsqueeze(scores, [-1]) + 1.0)
         over_absent = g.reduce_sum(lacking * g.unsqueeze(1.0 - target, [-2]), [-1])
         return weighted_mean(g.reduce_sum(over_absent * target, [-1]) / labels, weight)
-
-
-def _among(scores: g.Tensor, target: g.Tensor, axis: int) -> g.Tensor:
-    """Return 1 at each position's class and 0 elsewhere, of the scores' shape."""
-    classes = g.one_hot(g.cast(target, INT64), int(scores.type.shape[axis]), scores)
-    order = list(range(target.rank))
-    order.insert(axis, target.rank)
-    return g.transpose(classes, order)

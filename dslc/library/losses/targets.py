@@ -23,8 +23,9 @@ from dslc.library.statistic import Accumulators, Alike, T, Typed
 from dslc.types import INT64, Dimension, ElementType, Shape, TensorType, shape_text
 
 __all__ = [
-    "TWO_CLASSES", "OfClasses", "along_axis", "axis_option", "class_axis", "class_targets", "class_weight_option",
-    "ignore_option", "log_sum_exp", "match_class_weight", "match_classes", "match_goal", "surprise",
+    "TWO_CLASSES", "OfClasses", "along_axis", "at_classes", "axis_option", "class_axis", "class_targets",
+    "class_weight_option", "ignore_option", "log_sum_exp", "match_class_weight", "match_classes", "match_goal",
+    "surprise",
 ]  # fmt: skip
 
 
@@ -221,6 +222,14 @@ class OfClasses(Mean):
 def along_axis(x: g.Tensor, values: Sequence[float], axis: int) -> g.Tensor:
     """Return a number for each position on an axis of x, which multiplies it."""
     return constant_like(x, np.reshape(values, [-1 if i == axis else 1 for i in range(x.rank)]))
+
+
+def at_classes(scores: g.Tensor, target: g.Tensor, axis: int) -> g.Tensor:
+    """Return 1 at each position's class and 0 elsewhere, of the scores' shape."""
+    classes = g.one_hot(g.cast(target, INT64), int(scores.type.shape[axis]), scores)
+    order = list(range(target.rank))
+    order.insert(axis, target.rank)
+    return g.transpose(classes, order)
 
 
 def log_sum_exp(x: g.Tensor, axis: int) -> g.Tensor:
