@@ -182,6 +182,13 @@ def check_sums(objective: Objective) -> None:
     Raises:
         Problem: E0526.
     """
+    twice = next((group.optimizer.name for group in objective.groups if group.optimizer.perturbs), None)
+    if twice is not None:
+        raise NOT_APART(
+            f"{twice} takes the gradients of '{objective.name}' a second time, at weights that follow from the first",
+            hint="leave --apart out: train.onnx makes gradient and update of one batch",
+            span=objective.span,
+        )
     if terms_of(objective.loss) is not None:
         return
     trained = {id(site) for site in statistics_of(objective.loss)}

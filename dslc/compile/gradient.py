@@ -75,5 +75,22 @@ def gradient_of(
     else:
         decides = len(train.objectives) > 1 or not known_by_fields(objective.loss)
         is_update = learns = has_weight(lowering, objective.loss) if decides else None
-        by_path = batch_gradients(loss, parameters)
+        by_path = _taken_again(objective, lowering, parameters, batch_gradients(loss, parameters))
     return Gradient(by_path, is_update, complete, learns, lowering.updates, len(terms))
+
+
+def _taken_again(
+    objective: Objective, lowering: Lowering, parameters: Mapping[str, Tensor], by_path: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """Return the gradients where the groups' optimizers want them, given those at the parameters."""
+    moved: dict[str, Tensor] = {}
+    for group in objective.groups:
+        if group.optimizer.perturbs:
+            weights, slopes = ([named[path] for path in group.paths] for named in (parameters, by_path))
+            with lowering.builder.scope(group.optimizer.name):
+                moved |= zip(group.paths, group.optimizer.perturbed(weights, slopes), strict=True)
+    if not moved:
+        return by_path
+    again = lowering.again(lambda path: moved[path] if path in moved else lowering.parameters(path))
+    (loss,) = again.emit(objective.loss)
+    return {**by_path, **batch_gradients(loss, moved)}

@@ -135,6 +135,10 @@ class Lowering:
         kept = {known: tensors for known, tensors in self._emitted.items() if known not in applications}
         return replace(self, updates={}, _emitted=kept)
 
+    def again(self, parameters: Callable[[str], Tensor]) -> Lowering:
+        """Return one that emits everything anew, of the same data and random numbers and of other variables."""
+        return replace(self, parameters=parameters, updates={}, _emitted={})
+
     def context(self, application: Application) -> Context:
         """Return what an application has at hand while it emits itself.
 

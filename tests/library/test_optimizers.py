@@ -127,6 +127,9 @@ def test_plain_sgd_is_two_nodes() -> None:
         ("Lookahead", {"inner": OPTIMIZERS["ScheduleFreeSGD"]()}, "E0360"),
         ("Lookahead", {"inner": OPTIMIZERS["Lookahead"](inner=OPTIMIZERS["SGD"]())}, "E0360"),
         ("Lookahead", {"inner": OPTIMIZERS["Prodigy"]()}, "E0360"),
+        ("Lookahead", {"inner": OPTIMIZERS["SAM"](inner=OPTIMIZERS["SGD"]())}, "E0360"),
+        ("SAM", {"inner": OPTIMIZERS["SAM"](inner=OPTIMIZERS["SGD"]())}, "E0360"),
+        ("Muon", {"others": OPTIMIZERS["SAM"](inner=OPTIMIZERS["SGD"]())}, "E0360"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(name: str, options: dict[str, Any], code: str) -> None:

@@ -130,7 +130,7 @@ def test_every_number_may_be_a_schedule(word: str) -> None:
     row = max((row for row in ROWS if row.word == word), key=lambda row: len(row.options))
     plain = optimizer_of(row.word, row.options)
     varying = [o.name for o in options_of(type(plain)) if Schedule in o.kinds]
-    assert varying or word in ("Rprop", "Lookahead")
+    assert varying or word in ("Rprop", "Lookahead", "SAM")
     fields = {name: getattr(plain, name) for name in varying if getattr(plain, name) != 0.0}
     schedules = {name: SCHEDULES["linear"](start=value, end=value) for name, value in fields.items()}
     one, its = run_word(plain, row, FLOAT64)

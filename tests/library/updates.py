@@ -134,6 +134,7 @@ ROWS = [
     ),
     Row("Lookahead", {"inner": ("SGD", {"lr": 0.1, "momentum": 0.9})}),
     Row("Lookahead", {"inner": ("Adam", {"lr": 0.1}), "k": 3, "alpha": 0.8}),
+    Row("SAM", {"inner": ("Adam", {"lr": 0.1}), "rho": 0.1, "adaptive": True}),
     Row("Lookahead", {"inner": ("NAdam", {"lr": 0.1})}),
     Row("Lookahead", {"inner": ("Muon", {"lr": 0.1}), "k": 1}),
 ]

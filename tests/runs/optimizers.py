@@ -24,5 +24,8 @@ OPTIMIZERS = {
     "ScheduleFreeSGD": "ScheduleFreeSGD(lr = 0.5, warmup_steps = 5)",
     "ScheduleFreeAdamW": "ScheduleFreeAdamW(lr = 0.05)",
     "Prodigy": "Prodigy(d0 = 1e-3, lr = linear(1.0, 0.5))",
+    "SAM": "SAM(Adam(lr = 0.05), rho = 0.1)",
     "Lookahead": "Lookahead(SGD(lr = cosine(0.4), momentum = 0.9), k = 3)",
 }
+EVALUATED = ["ASGD", "ScheduleFreeSGD", "ScheduleFreeAdamW", "Lookahead"]
+"""Those that say which weights are evaluated."""

@@ -116,6 +116,9 @@ def made(word: str, options: Mapping[str, Any], parameters: Parameters) -> Any:
     if word == "Lookahead":
         inner, inner_options = options.pop("inner")
         return Lookahead(parameters, made(inner, inner_options, parameters), **options)
+    if word == "SAM":  # given gradients, whatever place they are of, it is what is in it
+        inner, inner_options = options["inner"]
+        return made(inner, inner_options, parameters)
     if word == "Muon":
         others, other_options = options.pop("others", ("AdamW", {}))
         rest = {name: p for name, p in parameters.items() if p.ndim != 2}
@@ -141,6 +144,8 @@ def kept(word: str, optimizer: Any, parameters: Parameters) -> State:
     if word == "Muon":
         turned = {name: optimizer.muon.state[p]["momentum_buffer"].T for name, p in optimizer.turned.items()}
         return {f"{name}/momentum": value for name, value in turned.items()}
+    if word == "SAM":
+        word = "Adam"
     found: State = {}
     betas = optimizer.param_groups[0].get("betas", ())
     for name, parameter in parameters.items():

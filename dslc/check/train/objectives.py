@@ -99,6 +99,14 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
             problem = objectives.OBJECTIVES_IN_TURN(message, hint=_AT_ONCE)
             train.elaboration.diagnostics.add(problem.at(span, Label(objective.span, "this objective")))
         trained |= {path: objective.name for group in objective.groups for path in group.paths}
+        twice = next((group.optimizer.name for group in objective.groups if group.optimizer.perturbs), None)
+        if twice is not None:
+            message = (
+                f"'accumulate' can't make one large batch of several here: {twice} takes gradients a second time, at "
+                "weights that follow from those of all examples"
+            )
+            labels = [Label(objective.span, "the objective")]
+            train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
         if terms_of(objective.loss) is None:
             for site in statistics_of(objective.loss):
                 if not joins_batches(site):

@@ -61,12 +61,15 @@ class ASGD(Optimizer):
     B. T. Polyak, A. B. Juditsky, Acceleration of stochastic approximation by averaging, 1992, in PyTorch's form.
     """
 
-    evaluated = "average"
     lr: float | Schedule = option("Learning rate at the beginning.", default=1e-2, minimum=0)
     lambd: float | Schedule = option("Strength of the decay, and of the fall of the rate.", default=1e-4, minimum=0)
     alpha: float | Schedule = option("The power by which the rate falls.", default=0.75, minimum=0)
     t0: float = option("After how many updates the average begins.", default=1e6, minimum=0)
     weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.0, minimum=0)
+
+    @property
+    def evaluated(self) -> str:
+        return "average"
 
     def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         return {"average": Slot(first=None)}

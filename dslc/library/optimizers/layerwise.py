@@ -11,7 +11,16 @@ from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.optimizers.adaptive import AdamW, Moments, share
 from dslc.library.optimizers.descent import SGD
-from dslc.library.optimizers.optimizer import Kept, Member, Optimizer, Slot, Update, Updated, optimizer
+from dslc.library.optimizers.optimizer import (
+    Kept,
+    Member,
+    Optimizer,
+    Slot,
+    Update,
+    Updated,
+    optimizer,
+    refuse_perturbing,
+)
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import option
 from dslc.types import TensorType
@@ -148,6 +157,7 @@ class Muon(Optimizer):
             raise errors.WRONG_COUNT(
                 "'ns_coefficients' takes three numbers", hint="Muon(ns_coefficients = [3.4445, -4.775, 2.0315])"
             )
+        refuse_perturbing(self, self.others)
         if self.others.evaluated is not None:
             raise errors.CONTRADICTION(
                 f"{self.others.name} evaluates averages of its own, and matrices have none",

@@ -20,7 +20,10 @@ from dslc.library.schedules.schedule import FigureSchedule, Moment, Schedule
 from dslc.library.word import OPTIMIZERS, Word, word_decorator
 from dslc.types import FLOAT32, FLOAT64, ElementType, Shape, TensorType
 
-__all__ = ["Kept", "Member", "Optimizer", "Scalar", "Slot", "Update", "Updated", "check_betas", "common", "optimizer"]
+__all__ = [
+    "Kept", "Member", "Optimizer", "Scalar", "Slot", "Update", "Updated", "check_betas", "common", "optimizer",
+    "refuse_perturbing",
+]  # fmt: skip
 
 Scalar: TypeAlias = "float | g.Tensor"
 Kept: TypeAlias = "Mapping[str, g.Tensor]"
@@ -121,8 +124,8 @@ class Optimizer(Word):
 
     lr: float | Schedule
     weight_decay: float | Schedule
-    evaluated: ClassVar[str | None] = None
-    """The slot that is evaluated and ships in the place of the parameter, None: the parameter itself is."""
+    perturbs: ClassVar[bool] = False
+    """Whether gradients are taken a second time, away from the parameters: where :meth:`perturbed` says."""
     alone: ClassVar[bool] = False
     """Whether it keeps how far parameters have come by its steps, so that nothing else may move them."""
 
@@ -130,6 +133,11 @@ class Optimizer(Word):
         for value in vars(self).values():
             if isinstance(value, Schedule):
                 check_complete(value)
+
+    @property
+    def evaluated(self) -> str | None:
+        """The slot that is evaluated and ships in the place of the parameter, None: the parameter itself is."""
+        return None
 
     def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         """Return the state tensors that are kept for a parameter of this type, by name."""
@@ -152,6 +160,10 @@ class Optimizer(Word):
         for member in members:
             with member.scope(self):
                 yield self.update(member.u, member.weight, member.gradient, member.slots)
+
+    def perturbed(self, weights: Sequence[g.Tensor], gradients: Sequence[g.Tensor]) -> list[g.Tensor]:
+        """Return where the gradients of a group's update are taken, given those at the parameters."""
+        raise NotImplementedError
 
     def schedules(self) -> Iterator[tuple[str, Schedule]]:
         """Yield the schedules among its hyper-parameters and those of optimizers within, each with its name."""
@@ -181,6 +193,15 @@ def check_betas(word: Optimizer, betas: tuple[float, ...], example: str = "[0.9,
         number = {2: "two", 3: "three"}[count]
         raise errors.WRONG_COUNT(
             f"'betas' takes {number} numbers, each at least 0 and below 1", hint=f"{word.name}(betas = {example})"
+        )
+
+
+def refuse_perturbing(word: Optimizer, inner: Optimizer) -> None:
+    """Refuse an optimizer within another one that has gradients taken away from the parameters."""
+    if inner.perturbs:
+        raise errors.CONTRADICTION(
+            f"{inner.name} says where gradients are taken, and {word.name} around it would not know",
+            hint=f"put it outside: {inner.name}({word.name}(...))",
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -35,12 +34,14 @@ class _ScheduleFree(Optimizer):
     is evaluated and ships. Later z count for more where the rate is higher.
     """
 
-    evaluated: ClassVar[str | None] = "average"
-
     weight_decay: float | Schedule = option("Strength of the pull to 0, over the whole group.", default=0.0, minimum=0)
     warmup_steps: int = option("In how many updates the rate rises from 0.", default=0, minimum=0)
     r: float = option("The power of the number of an update by which it counts for more.", default=0.0, minimum=0)
     weight_lr_power: float = option("The power of the highest rate so far by which it does.", default=2.0, minimum=0)
+
+    @property
+    def evaluated(self) -> str:
+        return "average"
 
     def slots(self, weight: TensorType) -> Mapping[str, Slot]:
         return {"leading": Slot(first=None), "average": Slot(first=None)}
