@@ -21,6 +21,7 @@ CPU = Target(
         "Conv": _FLOAT64,
         "ConvTranspose": _FLOAT64,
         "Erf": _FLOAT64,
+        "Where": frozenset({ElementType.INT16, ElementType.UINT16, ElementType.UINT64}),
         # what follows is said in other operators where it is emitted
         "Clip": _FLOAT64,  # fails behind a Relu
         "Cos": _FLOAT64,

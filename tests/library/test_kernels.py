@@ -16,7 +16,7 @@ from dslc.library.kernels import need_kernels
 from dslc.library.operation import Context, Operation, Role
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
-from dslc.types import FLOAT64, ElementType
+from dslc.types import BOOL, FLOAT64, ElementType, TensorType
 from tests.conftest import mostly_slow
 from tests.library.cases import ROWS
 from tests.library.cases.rows import Given, Real, Row
@@ -83,3 +83,20 @@ def test_other_types_give_float32s_results_or_are_refused(row: Row, element: Ele
 def test_every_operator_of_a_word_is_in_the_table() -> None:
     words = [instance_of(row) for row in ROWS if row.word in {**LAYERS, **FUNCTIONS}]
     assert {operator for word in words for operator in word.operators} <= set(CPU.missing)
+
+
+@pytest.mark.parametrize("element", ElementType, ids=str)
+def test_where_chooses_or_is_refused(element: ElementType) -> None:
+    if element is ElementType.STRING:
+        return
+    types = [TensorType(BOOL, (2,)), TensorType(element, (2,)), TensorType(element, (2,))]
+    arrays = np.array([True, False]), np.ones(2, element.numpy), np.zeros(2, element.numpy)
+    if CPU.lacks("Where", element):
+        with pytest.raises(Problem, match="E0556"):
+            need_kernels(FUNCTIONS["where"](), *types)
+        with pytest.raises(Exception, match="Could not find an implementation"):
+            compiled(lambda _, c, x, y: [g.where(c, x, y)], types)
+        return
+    np.testing.assert_array_equal(
+        compiled(lambda _, c, x, y: [g.where(c, x, y)], types)(*arrays)[0], arrays[1] * [1, 0]
+    )

@@ -147,6 +147,8 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
         if isinstance(a, Tensor) or isinstance(b, Tensor)
         else (condition.builder, [condition, *(condition.builder.as_tensor(v, FLOAT32) for v in (a, b))])
     )
+    if a.element is BOOL:  # Where has no kernel of booleans
+        return logical_or(logical_and(condition, a), logical_and(logical_not(condition), b))
     shape = broadcast_types(condition.type, a.type, b.type)
     return builder.node("Where", [condition, a, b], [shape.with_element(a.element)])
 

@@ -26,15 +26,13 @@ class where(Function):
     carries = True
     elementwise = True
     selects = True
+    operators = ("Where",)
 
     def type(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
         need_bool(f"the condition of {self.name}", condition)
         return TensorType(same_elements(self.name, a, b), broadcast_shapes(self.name, condition, a, b))
 
-    def emit(self, context: Context, condition: g.Tensor, a: g.Tensor, b: g.Tensor) -> g.Tensor:
-        if a.element is BOOL:  # Where has no kernel of booleans
-            return g.logical_or(g.logical_and(condition, a), g.logical_and(g.logical_not(condition), b))
-        return g.where(condition, a, b)
+    formula = lambda condition, a, b: g.where(condition, a, b)
 
 
 @function
