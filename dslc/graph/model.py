@@ -8,6 +8,8 @@ from typing import Any
 
 import onnx_ir as ir
 
+from dslc.graph.values import detach
+
 __all__ = [
     "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "rename", "save_model",
     "with_outputs",
@@ -80,6 +82,10 @@ def with_outputs(model: Model, names: Sequence[str]) -> Model:
     graph = model.graph
     for value in [v for v in graph.outputs if v.name not in names]:
         graph.outputs.remove(value)
+    for node in reversed(graph):
+        if not any(value.uses() or value.is_graph_output() for value in node.outputs):
+            detach(node)  # also what graphs inside of it take, which the pass would leave as used
+            graph.remove(node)
     RemoveUnusedNodesPass()(model)
     passed_on = {id(v) for v in graph.outputs}
     for value in [v for v in graph.inputs if not v.uses() and id(v) not in passed_on]:
