@@ -61,6 +61,10 @@ class Recurrence(Layer):
         """Return what a step applies, in order."""
         return applications_of(*self.results, *(state.after for state in self.states))
 
+    def of_step(self, result: int) -> Value:
+        """Return what the body computes of a result of the whole, by its place."""
+        return (*self.results, *(state.after for state in self.states))[result]
+
     def type(self, *operands: TensorType) -> Types:
         """Return the results' types."""
         steps = operands[0].shape[1]

@@ -17,7 +17,7 @@ from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator", "LayerInstance"]
+__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator", "LayerInstance", "Refinable"]
 
 
 @dataclass
@@ -121,6 +121,22 @@ class CallSite:
 
 Configured = Callable[[CallSite, Sequence[Value], tuple[str, ...]], Any]
 """A layer or block with its arguments: applied at a place to tensors, with its parameters under a path."""
+
+
+class Refinable(ABC):
+    """A :data:`Configured` that may be told more where it is applied, be it shared or not."""
+
+    @abstractmethod
+    def __call__(self, site: CallSite, operands: Sequence[Value], path: tuple[str, ...]) -> Any:
+        """Apply it."""
+
+    @abstractmethod
+    def refined(self, site: CallSite) -> Configured | Any:
+        """Return it with the arguments of a place, POISON (reported) if these fail.
+
+        Raises:
+            Problem: they do not fit.
+        """
 
 
 class Applicable(ABC):
@@ -238,8 +254,12 @@ class LayerInstance(Applicable):
         return f"the layer '{self.name}'"
 
     def apply(self, site: CallSite, flows: Sequence[Given]) -> Any:
-        self.refuse_arguments(site)
-        return self.run(site, site.tensors(flows), self.path)
+        run = self.run
+        if isinstance(run, Refinable):
+            run = run.refined(site)
+        else:
+            self.refuse_arguments(site)
+        return POISON if run is POISON else run(site, site.tensors(flows), self.path)
 
     def member(self, evaluator: Evaluator, e: tree.Member) -> Value:
         """Read one of its parameters."""

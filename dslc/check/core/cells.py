@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from dslc.check.core.applicable import Applicable, CallSite, Configured
-from dslc.check.core.arguments import Given
+from dslc.check.core.applicable import Applicable, CallSite, Configured, Refinable
+from dslc.check.core.arguments import Given, bind
 from dslc.check.core.blocks import bind_formals, elaborate
 from dslc.check.core.elaboration import Elaboration
 from dslc.check.core.forms import CELL_OPTIONS
@@ -18,29 +18,17 @@ from dslc.check.core.values import POISON, Outputs, kind_of
 from dslc.diagnostics import Label
 from dslc.dimensions import same_value
 from dslc.errors import matching, names
+from dslc.errors.objectives import NO_KERNEL
 from dslc.library.operation import Role
 from dslc.library.word import shown
 from dslc.plan.recurrence import Carried, Recurrence
 from dslc.plan.values import Application, ParameterOf, Value
 from dslc.source import Span
 from dslc.syntax import tree
+from dslc.targets.cpu import CPU
 from dslc.types import INT64, Dimension, TensorType
 
 __all__ = ["Cell"]
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What an application says beside the cell's own arguments."""
-
-    states: Mapping[str, Given]
-    """First values."""
-    lengths: Given | None
-    reverse: bool
-    last: bool
-    return_state: bool
-    said: str
-    """The whole of it."""
 
 
 @dataclass(frozen=True)
@@ -53,46 +41,58 @@ class Cell(Applicable):
     def described(self) -> str:
         return self.declaration.described
 
+    def configured(self, site: CallSite) -> Configured | Any:
+        own = {formal.name for formal in self.declaration.node.formals}
+        more = [name for name in _options_of(self.declaration) if name not in own]
+        arguments = bind_formals(site.evaluator, self.declaration, site.arguments, site.span, more=more)
+        if arguments is POISON:
+            return POISON
+        return _Configured(self.declaration, arguments, {}).with_options(
+            {one.name: one for one in site.arguments if one.name in more}
+        )
+
+
+def _options_of(cell: BlockDeclaration) -> list[str]:
+    """Return what an application may say beside a cell's own arguments: first values of states, by name, among it."""
+    return [*CELL_OPTIONS, *(s.name for s in cell.node.body if isinstance(s, tree.State))]
+
+
+@dataclass(frozen=True)
+class _Configured(Refinable):
+    """A cell with its arguments, and with what is said of its application."""
+
+    declaration: BlockDeclaration
+    arguments: Mapping[str, Any]
+    options: Mapping[str, Given]
+
     @property
     def _name(self) -> str:
         return self.declaration.node.name
 
-    def configured(self, site: CallSite) -> Configured | Any:
-        node = self.declaration.node
-        own = {formal.name for formal in node.formals}
-        states = [s.name for s in node.body if isinstance(s, tree.State) and s.name not in own]
-        more = [*(name for name in CELL_OPTIONS if name not in own), *states]
-        arguments = bind_formals(site.evaluator, self.declaration, site.arguments, site.span, more=more)
-        if arguments is POISON:
-            return POISON
-        given = {one.name: one for one in site.arguments if one.name in more}
-        switches = {name: self._switch(name, given.get(name)) for name in ("reverse", "last", "return_state")}
-        said = [f"{name} = {shown(value)}" for name, value in arguments.items()]
-        said += [f"{name} = true" for name, value in switches.items() if value]
-        options = _Options(
-            {name: given[name] for name in states if name in given}, given.get("lengths"), **switches,
-            said=f"{self._name}({', '.join(said)})",
-        )  # fmt: skip
-        return partial(self._run, arguments, options)
+    def refined(self, site: CallSite) -> Configured | Any:
+        bound = bind(site.arguments, (), _options_of(self.declaration), of=site.name, report=site.elaboration.report)
+        for name, given in bound.by_name.items():
+            if name in self.options:
+                before = Label(self.options[name].span, "given here already")
+                raise names.GIVEN_TWICE(f"{site.name} is given '{name}' twice").at(given.span, before)
+        return POISON if bound.failed else self.with_options(bound.by_name)
 
-    def _switch(self, name: str, given: Given | None) -> bool:
-        """Return whether an option is on.
+    def with_options(self, given: Mapping[str | None, Given] | Mapping[str, Given]) -> _Configured:
+        """Return it with further options.
 
         Raises:
-            Problem: it is neither on nor off.
+            Problem: one is of the wrong kind.
         """
-        if given is None:
-            return False
-        if not isinstance(given.value, bool):
-            raise names.WRONG_KIND(f"'{name}' of {self._name} is true or false, not {kind_of(given.value)}").at(
-                given.span
-            )
-        return given.value
+        for name in ("reverse", "last", "return_state"):
+            if name in given and not isinstance(given[name].value, bool):
+                message = f"'{name}' of {self._name} is true or false, not {kind_of(given[name].value)}"
+                raise names.WRONG_KIND(message).at(given[name].span)
+        return replace(self, options={**self.options, **{str(name): one for name, one in given.items()}})
 
-    def _run(
-        self, arguments: Mapping[str, Any], options: _Options, site: CallSite, operands: Sequence[Value],
-        path: tuple[str, ...],
-    ) -> Any:  # fmt: skip
+    def _is_on(self, option: str) -> bool:
+        return option in self.options and bool(self.options[option].value)
+
+    def __call__(self, site: CallSite, operands: Sequence[Value], path: tuple[str, ...]) -> Any:
         """Apply it to sequences.
 
         Raises:
@@ -101,17 +101,18 @@ class Cell(Applicable):
         if self.declaration.problem is not None:
             site.elaboration.diagnostics.add(self.declaration.problem)
             return POISON
+        if site.elaboration.widening is not None:
+            message = f"{self._name} is a cell, and this version goes along no sequence in a field"
+            raise names.NOT_AVAILABLE(message, hint="apply it in the model").at(site.span)
         declared = [s for s in self.declaration.node.body if isinstance(s, tree.Input)]
         steps = [self._step(sequence, one, site) for sequence, one in zip(operands, declared, strict=False)]
         self._refuse_unlike(operands[: len(steps)], site)
-        lengths = self._lengths(options.lengths, operands[0].type.shape[0])
+        lengths = self._lengths(self.options.get("lengths"), operands[0].type.shape[0])
         step = elaborate(
-            site.evaluator, self.declaration, arguments, [*steps, *operands[len(steps) :]], site.span, path,
-            site.evaluator.network, kind=partial(StepBody, given=options.states),
+            site.evaluator, self.declaration, self.arguments, [*steps, *operands[len(steps) :]], site.span, path,
+            site.evaluator.network, kind=partial(StepBody, given=self.options),
         )  # fmt: skip
-        if step is POISON:
-            return POISON
-        return self._applied(step, options, site, operands, lengths, steps, path)
+        return POISON if step is POISON else self._applied(step, site, operands, lengths, steps, path)
 
     def _step(self, sequence: Value, declared: tree.Input, site: CallSite) -> Value:
         """Return one step of what flows into an input, as a tensor of the body.
@@ -159,7 +160,7 @@ class Cell(Applicable):
         return [value]
 
     def _applied(
-        self, step: Step, options: _Options, site: CallSite, sequences: Sequence[Value], lengths: Sequence[Value],
+        self, step: Step, site: CallSite, sequences: Sequence[Value], lengths: Sequence[Value],
         inputs: Sequence[Value], path: tuple[str, ...],
     ) -> Any:  # fmt: skip
         """Return what the cell gives for whole sequences."""
@@ -175,19 +176,39 @@ class Cell(Applicable):
                 )
                 raise problem.at(step.states[name].node.name_span)
         states = step.states.values()
+        self._need_choice([*results.values(), *(state.before for state in states)], site.span)
         firsts = [state.first for state in states if isinstance(state.first, Value)]
         word = Recurrence(
-            name=self._name, said=options.said, inputs=tuple(inputs), results=tuple(results.values()),
+            name=self._name, said=self._said(), inputs=tuple(inputs), results=tuple(results.values()),
             states=tuple(
                 Carried(s.before, s.after, None if isinstance(s.first, Value) else s.first) for s in states
             ),
-            reverse=options.reverse, ragged=bool(lengths), last=options.last, return_state=options.return_state,
+            reverse=self._is_on("reverse"), ragged=bool(lengths), last=self._is_on("last"),
+            return_state=self._is_on("return_state"),
         )  # fmt: skip
         _refuse_statistics(word, site.elaboration, site.span)
         found = _application(word, [*sequences, *firsts, *lengths], site, ".".join(path)).outputs
         if several:
             return Outputs(dict(zip([*results, *step.states], found, strict=False)), self._name)
         return found[0] if len(found) == 1 else found
+
+    def _need_choice(self, values: Sequence[Value], span: Span) -> None:
+        """Refuse element types that can't be kept from step to step beyond the length of a row.
+
+        Raises:
+            Problem: E0556.
+        """
+        for value in values:
+            if "lengths" in self.options and CPU.lacks("Where", value.type.element):
+                raise NO_KERNEL(f"{self._name} with lengths: {CPU.name} can't choose between tensors {value.type}").at(
+                    span
+                )
+
+    def _said(self) -> str:
+        """Return it as a spec would write it, but for tensors."""
+        said = [f"{name} = {shown(value)}" for name, value in self.arguments.items()]
+        said += [f"{name} = true" for name in CELL_OPTIONS if name != "lengths" and self._is_on(name)]
+        return f"{self._name}({', '.join(said)})" if said else self._name
 
 
 def _application(word: Recurrence, operands: Sequence[Value], site: CallSite, path: str) -> Application:

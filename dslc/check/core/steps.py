@@ -85,6 +85,8 @@ class StepBody(Body):
     def _type(self, s: tree.State, evaluator: Evaluator) -> TensorType:
         """Return the type that a state declares; without an element type it has that of the inputs."""
         given = [value for value in self.inputs.values() if isinstance(value, Value)]
+        if any(evaluator.scope.values.get(name) is POISON for name in self.input_statements):
+            raise Silent  # what its sizes follow from
         for dimension in s.type.dims or ():
             free = [name for name in names_in(dimension) if is_symbol(name) and name not in evaluator.scope]
             if free or isinstance(dimension, (tree.Wildcard, tree.Ellipsis_)):

@@ -9,6 +9,7 @@ from dslc.errors import losses as errors
 from dslc.library.operation import Scale
 from dslc.library.statistic import Statistic
 from dslc.plan.measures import applications_of
+from dslc.plan.recurrence import Recurrence
 from dslc.plan.values import Application, Literal, Value
 
 __all__ = ["check_scales"]
@@ -93,6 +94,8 @@ def flow_of(value: Value) -> Flow | None:
         operands = [operand for operand in reversed(application.operands) if operand.type.element.is_float]
         if application.operation.carries:
             open_ += [(operand, factor, shift) for operand in operands]
+        elif isinstance(application.operation, Recurrence):
+            open_.append((application.operation.of_step(application.outputs.index(value)), factor, shift))
         elif (step := _arithmetic(application)) is not None:
             operand, times, plus = step
             open_.append((operand, factor * times, shift + factor * plus))
