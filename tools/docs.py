@@ -95,14 +95,16 @@ def pages() -> dict[str, Page]:
         ),
         "losses.md": Page(
             "Losses",
-            "A loss is a function; it can be part of any expression that is minimized, and is a metric too. The "
+            "A loss is a function; it can be part of any expression that is minimized, and is a metric too, except "
+            "for those that compare the examples of a batch. The "
             "prediction and the target never broadcast against each other. `weight` is a number for each example.",
             LOSSES,
         ),
         "metrics.md": Page(
             "Metrics",
             "A metric is measured over a whole split, and is exact whatever the batches are. Every "
-            "[loss](losses.md) is a metric too, and so is arithmetic over them. Logits of two classes may be one "
+            "[loss](losses.md) that looks at each example by itself is a metric too, and so is arithmetic over them. "
+            "Logits of two classes may be one "
             "number per example, with 0 as the threshold.",
             METRICS,
         ),

@@ -26,7 +26,7 @@ from dslc.graph import Tensor
 from dslc.library.losses.mean import nonzero
 from dslc.library.statistic import SUM, Statistic
 from dslc.plan.examples import BATCH
-from dslc.plan.measures import formula_of
+from dslc.plan.measures import compares, formula_of
 from dslc.plan.terms import Addend, Term, joins_batches, statistics_of, terms_of, varying_sites
 from dslc.plan.training import Objective
 from dslc.plan.values import Application, Value
@@ -189,12 +189,12 @@ def check_sums(objective: Objective) -> None:
             hint="leave --apart out: train.onnx makes gradient and update of one batch",
             span=objective.span,
         )
-    if terms_of(objective.loss) is not None:
-        return
+    added_up = terms_of(objective.loss) is not None
     trained = {id(site) for site in statistics_of(objective.loss)}
     for site in formula_of(objective.loss).sites:
         assert isinstance(site.operation, Statistic)
-        if not (site.operation.adds_up and (id(site) not in trained or joins_batches(site))):
+        joins = added_up or (site.operation.adds_up and (id(site) not in trained or joins_batches(site)))
+        if compares(site) or not joins:
             raise NOT_APART(
                 f"the gradient of '{objective.name}' does not add up from batches: '{site.operation.name}' over all "
                 "examples does not follow from sums over each batch",

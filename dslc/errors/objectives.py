@@ -64,7 +64,8 @@ NOT_EXACT = register(
     "E0501", "this cannot be measured exactly over a split",
     "Losses and metrics are computed over a whole split, batch by batch, and come out the same whatever the batches "
     "are. That works for sums finished by a formula: means, sums, minima, maxima and variances over the examples, the "
-    "losses and metrics of the library, and arithmetic over the finished values.",
+    "losses and metrics of the library, and arithmetic over the finished values. Losses that compare the examples of a "
+    "batch, as `circle` does, can be minimized: their figure is the mean over batches.",
 )  # fmt: skip
 NOT_SCALAR = register(
     "E0502", "an objective is one number",
@@ -211,7 +212,8 @@ NOT_ACCUMULATED = register(
     "With `accumulate k` the update of k batches is the one that a batch of all their examples would make. That holds "
     "for sums of losses, means and sums over the examples, whatever their weights, for penalties on the weights, and "
     "for formulas of such numbers, a root of a mean say. A variance, a minimum or a maximum over the examples, and a "
-    "formula of means of which each is more than one number, would need all examples at once.",
+    "formula of means of which each is more than one number, would need all examples at once, and so would losses that "
+    "compare the examples of a batch with one another.",
     wrong=_train("let e = Net(x) - y\n  minimize var(e) + mean(e) ** 2 using Adam()\n  accumulate 4"),
     right=_train("minimize mse(Net(x), y) using Adam()\n  accumulate 4"),
 )  # fmt: skip
@@ -222,8 +224,8 @@ NOT_APART = register(
     "batches, made on several machines or in turn, are joined outside: by adding up what the gradient's graph puts out. "
     "That holds for sums of losses, means and sums over the examples, whatever their weights, for penalties on the "
     "weights, and for formulas of such numbers, a root of a mean say. A variance, a minimum or a maximum over the "
-    "examples would need all of them at once, and what the update computes again (a penalty, a formula) can hang on "
-    "nothing that differs from batch to batch: neither on a size of the data nor on random numbers.",
+    "examples, and losses that compare these, would need all of them at once, and what the update computes again (a "
+    "penalty, a formula) can hang on nothing that differs from batch to batch: neither on a size of the data nor on random numbers.",
     exit_code=2,
 )
 AVERAGED_TWICE = register(

@@ -74,6 +74,14 @@ class Statistic(Function):
         """Return whether its accumulators have several columns each, and its value is a number all the same."""
         return False
 
+    def compares(self, *operands: TensorType) -> bool:
+        """Return whether what an example adds hangs on the others of its batch: over several it is a mean of batches'.
+
+        Such a one can be minimized, and its figure over a split is that mean, of these batches. It is no metric, and
+        does not add up to one large batch.
+        """
+        return False
+
     def accumulate(self, *operands: g.Tensor) -> Accumulators:
         """Return the accumulators of one batch, whose operands are float32 or float64 where they are floats."""
         raise NotImplementedError

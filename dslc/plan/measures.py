@@ -7,7 +7,7 @@ the weights, say) does not depend on the batch, and is carried along as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +20,7 @@ from dslc.plan.training import Measure
 from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, Value
 from dslc.source import Span
 
-__all__ = ["Formula", "applications_of", "formula_of", "measure", "variables_of"]
+__all__ = ["Formula", "applications_of", "compares", "formula_of", "measure", "variables_of"]
 
 
 class _Kind(Enum):
@@ -48,13 +48,15 @@ def variables_of(*values: Value) -> set[str]:
     return found.union(*(a.variables.values() for a in applications))
 
 
-def measure(name: str, value: Value, span: Span) -> Measure:
-    """Take a loss or metric apart.
+def measure(name: str, value: Value, span: Span, *, per_batch: bool = False) -> Measure:
+    """Take a loss or metric apart; ``per_batch`` allows what is a mean over batches, and hangs on these.
 
     Raises:
         Problem: it reduces over the examples in a way that batches can't be joined in.
     """
     kinds = _kinds_of(value, span)
+    if not per_batch:
+        _refuse_comparing(kinds, span)
     formula = _formula(kinds)
     if kinds[value.application] is _Kind.BATCH:
         raise errors.NOT_EXACT(
@@ -67,6 +69,23 @@ def measure(name: str, value: Value, span: Span) -> Measure:
     operation = value.application.operation
     direction = operation.direction if isinstance(operation, Statistic) else None
     return Measure(name, value, tuple(formula.sites), tuple(carried), direction, span)
+
+
+def _refuse_comparing(applications: Iterable[Application], span: Span) -> None:
+    """Refuse statistics that compare the examples of a batch with one another."""
+    for application in applications:
+        if compares(application):
+            raise errors.NOT_EXACT(
+                f"'{application.operation.name}' compares the examples of a batch with one another, and its value over "
+                "a whole split hangs on which batches it comes in",
+                hint="it can be minimized; metrics look at each example by itself, then reduce",
+            ).at(application.span or span)
+
+
+def compares(application: Application) -> bool:
+    """Return whether it is a statistic that compares the examples of a batch with one another."""
+    operation = application.operation
+    return isinstance(operation, Statistic) and operation.compares(*(o.type for o in application.operands))
 
 
 def _kinds_of(value: Value, span: Span | None = None) -> dict[Application, _Kind]:

@@ -329,6 +329,7 @@ REFUSED = {
     "a_maximum_without_gradient": SPEC.format(objective="mse(out, y) / detach(max(out))", more="", optimizer="Adam()"),
     "roots_of_columns": SPEC.format(objective="rmse(out, y)", more="", optimizer="Adam()"),
     "a_random_penalty": NOISY,
+    "what_compares_examples": SPEC.format(objective="info_nce(out, y)", more="", optimizer="Adam()"),
 }
 
 

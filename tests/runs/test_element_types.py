@@ -146,6 +146,7 @@ CASES = [
             "cross_entropy(z, softmax(x))",
             "kl_divergence(log_softmax(z), softmax(x))",
             "mse(u, y) + 0.01 * l2(Net) + 0.01 * l1(Net)",
+            "info_nce(z, x, symmetric = true) + 0.01 * circle(z, k, gamma = 16)",
         )
     ),
     *(

@@ -158,9 +158,13 @@ class TrainEvaluation:
         hint = f"read one of them: {', '.join(value.values)}" if isinstance(value, Outputs) else None
         return self.report(matching.NOT_A_TENSOR(f"{what} is a tensor, and this is {kind_of(value)}", hint=hint), span)
 
-    def measured(self, name: str, value: Value, span: Span) -> Measure | None:
+    def measured(self, name: str, value: Value, span: Span, *, per_batch: bool = False) -> Measure | None:
         """Take a figure apart into what is summed up over batches; None (reported) where it can't be."""
-        return self.elaboration.attempt(lambda: measure(name, self.elaboration.over_examples(value, span), span), span)
+
+        def found() -> Measure:
+            return measure(name, self.elaboration.over_examples(value, span), span, per_batch=per_batch)
+
+        return self.elaboration.attempt(found, span)
 
     def _original(self, call: CallSite) -> Any:
         """``original(y, price)``: y with the fitted steps of the field price undone."""

@@ -20,7 +20,7 @@ from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.expressions import StepCount, epoch
 from dslc.library.word import OPTIMIZERS
 from dslc.plan.examples import BATCH
-from dslc.plan.measures import applications_of, variables_of
+from dslc.plan.measures import applications_of, compares, variables_of
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
@@ -62,7 +62,7 @@ def objective_of(train: TrainEvaluation, m: tree.Minimize, value: Any) -> Object
     evaluated = train.figure(name, m.value, training=False, what="an objective")
     if evaluated is POISON or groups is None:
         return None
-    taken_apart = train.measured(name, evaluated, m.value.span)
+    taken_apart = train.measured(name, evaluated, m.value.span, per_batch=True)
     if taken_apart is None:
         return None
     if taken_apart.direction is None:
@@ -107,15 +107,15 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
             )
             labels = [Label(objective.span, "the objective")]
             train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
-        if terms_of(objective.loss) is None:
-            for site in statistics_of(objective.loss):
-                if not joins_batches(site):
-                    message = (
-                        f"'accumulate' can't make one large batch of several here: the gradient of "
-                        f"'{site.operation.name}' over all examples does not follow from those over each batch"
-                    )
-                    labels = [Label(site.span, "this looks at all examples together")] if site.span else []
-                    train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
+        added_up = terms_of(objective.loss) is not None
+        for site in statistics_of(objective.loss):
+            if compares(site) or not (added_up or joins_batches(site)):
+                message = (
+                    f"'accumulate' can't make one large batch of several here: the gradient of "
+                    f"'{site.operation.name}' over all examples does not follow from those over each batch"
+                )
+                labels = [Label(site.span, "this looks at all examples together")] if site.span else []
+                train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
         layers = normalizing([objective.loss])
         if layers:
             train.elaboration.diagnostics.add(
