@@ -39,6 +39,11 @@ ROWS: list[tuple[str, dict[str, Any], tuple[Dimension, ...]]] = [
     ("Pad", {"padding": (3, 2), "mode": "reflect"}, (2, 3, 4 * T)),
     ("Pad", {"padding": (3, 2), "mode": "circular"}, (2, 3, 3 * T)),
     ("Crop", {"cropping": (1, 2)}, (2, 3, T)),
+    ("Upsample", {"factor": (2.0, 3.0)}, (2, 3, T, 4)),
+    ("Upsample", {"factor": 2.0, "mode": "linear"}, (2, 3, T, 4)),
+    ("Upsample", {"factor": 3.0, "mode": "linear", "align_corners": True}, (2, 3, T)),
+    ("resize", {"size": (5, 3), "mode": "linear"}, (2, 3, T, T)),
+    ("resize", {"size": (2 * T + 1, 3), "mode": "linear", "align_corners": True}, (2, 3, 4, T)),
 ]
 
 
@@ -66,7 +71,9 @@ def test_a_symbol_gives_what_a_number_gives(name: str, options: dict[str, Any], 
         numbers = tuple(evaluate(d, {"T": size}) for d in shape)
         x = np.random.default_rng(size).normal(size=numbers).astype(np.float32)
         given = {
-            key: tuple(evaluate(d, {"T": size}) for d in value) if isinstance(value, tuple) else value
+            key: tuple(evaluate(d, {"T": size}) for d in value)
+            if isinstance(value, tuple) and key != "factor"
+            else value
             for key, value in options.items()
         }
         known = results(name, given, TensorType(FLOAT32, numbers), size, size, x)

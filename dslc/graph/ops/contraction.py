@@ -34,14 +34,15 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     return _arranged(*_summed(result, letters, output), output)
 
 
-def along_axis(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
+def along_axis(x: Tensor, matrix: np.ndarray | Tensor, axis: int) -> Tensor:
     """Multiply the matrix with each vector along an axis."""
     axis, rows = normal_axis(axis, x.rank), matrix.shape[0]
     if axis == x.rank - 1:
-        return matmul(x, x.builder.constant(matrix.T, x.element))
+        return matmul(x, matrix.mT if isinstance(matrix, Tensor) else x.builder.constant(matrix.T, x.element))
     before, behind = x.shape[:axis], x.shape[axis + 1 :]
     x = reshape(x, (*before, x.shape[axis], element_count(behind)))
-    return reshape(matmul(x.builder.constant(matrix, x.element), x), (*before, rows, *behind))
+    matrix = matrix if isinstance(matrix, Tensor) else x.builder.constant(matrix, x.element)
+    return reshape(matmul(matrix, x), (*before, rows, *behind))
 
 
 def _contracted(a: Tensor, a_letters: str, b: Tensor, b_letters: str, output: str) -> Tensor:
