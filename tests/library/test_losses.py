@@ -155,6 +155,21 @@ def test_a_class_that_is_ruled_out_by_an_infinite_logit_leaves_the_loss_finite()
     np.testing.assert_allclose(gradient, [[-0.5, 0, 0.5]], rtol=1e-6)
 
 
+def test_ctc_of_steps_that_are_too_few_is_infinite_and_sizes_may_be_symbols() -> None:
+    types = [TensorType(FLOAT32, (N, T, 3)), TensorType(INT64, (N, symbol("S"))), TensorType(INT64, (N,))]
+
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        return with_gradient(word_of("ctc"), builder, *inputs)
+
+    run = compiled(build, types)
+    logits, labels = np.zeros((2, 3, 3), np.float32), np.array([[1, 1], [1, 2]])  # equal labels have a blank between
+    value, gradient = run(logits, labels, np.array([2, 3]))
+    assert np.isinf(value)
+    assert np.isfinite(gradient).all()
+    value, _ = run(logits, labels, np.array([3, 3]))
+    np.testing.assert_allclose(value, np.mean([np.log(27) / 2, np.log(27 / 5) / 2]), rtol=1e-6)
+
+
 def f32(*shape: Dimension) -> TensorType:
     return TensorType(FLOAT32, shape)
 
@@ -237,6 +252,12 @@ def i64(*shape: Dimension) -> TensorType:
         (word_of("info_nce", symmetric=True), [f32(N, 2), f32(N, 4, 2)], "E0360", None),
         (word_of("circle"), [f32(N, 2), f32(N)], "E0342", None),
         (word_of("circle"), [f32(N), i64(N)], "E0304", None),
+        (word_of("ctc"), [f32(N, 3), i64(N, 2), i64(N)], "E0304", None),
+        (word_of("ctc"), [i64(N, T, 3), i64(N, 2), i64(N)], "E0341", None),
+        (word_of("ctc"), [f32(N, T, 3), i64(N), i64(N)], "E0342", None),
+        (word_of("ctc"), [f32(N, T, 3), i64(N, 2), f32(N)], "E0342", None),
+        (word_of("ctc"), [f32(N, 5, T), i64(N, 2), i64(N)], "E0343", None),
+        (word_of("ctc", blank=3), [f32(N, T, 3), i64(N, 2), i64(N)], "E0343", None),
         (word_of("l2"), [], "E0345", None),
         (word_of("l1"), [i64(3)], "E0345", None),
     ],

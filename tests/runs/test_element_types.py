@@ -161,6 +161,7 @@ CASES = [
             ("dice(z, cast(x > 0, ELEMENT))", "jaccard(z, k)", "tversky(z, k, beta = 0.7, weight = w)"),
             ("lovasz_hinge(z, cast(x > 0, ELEMENT))", "lovasz_softmax(z, k, weight = w)"),
             ("dice(z, cast(x > 0, ELEMENT), per_example = false)", "lovasz_hinge(z, cast(x > 0, ELEMENT))"),
+            ("ctc(z[:, none] * x[:, :, none], k[:, none] % 2 + 1, k * 0 + 3)", "distillation(z, x, weight = w)"),
             ("arcface(z, k, Table(x))", "center(z, k, Table(x), weight = w)", "elastic(Net)", "orthogonality(Net)"),
             ("hinge_embedding(u, 2 * y - 1)", "margin_ranking(u, z[:, 1], 2 * y - 1, margin = 0.1)"),
             ("multi_margin(z, k)", "categorical_hinge(z, k)", "multi_label_margin(z, cast(x > 0, ELEMENT))"),
