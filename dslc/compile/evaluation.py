@@ -1,6 +1,7 @@
 """``eval.onnx`` and ``metrics.onnx``: losses and metrics, exact over a split whatever the batches.
 
-The first maps parameters, a batch and accumulators to accumulators; the second accumulators to values.
+The first maps parameters, a batch and accumulators to accumulators; the second accumulators to values. Rows that a
+statistic collects are results of the first, which whoever runs it joins for the second.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dslc.plan.training import Measure, TrainPlan
 from dslc.plan.values import Application, FittedConstants, Literal, Placeholder, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
-from dslc.types import TensorType
+from dslc.types import TensorType, symbol
 
 __all__ = ["evaluation_graphs", "measures_of", "values_of"]
 
@@ -70,8 +71,14 @@ def _accumulation(train: TrainPlan, constants: FittedConstants, target: Target) 
         statistic = site.operation
         assert isinstance(statistic, Statistic)
         with builder.scope(name, origin_of(site.span)):
-            batch = {k: _widened(v) for k, v in statistic.of_batch(*lowering.operands(site)).items()}
-            total = {}
+            found = statistic.of_batch(*lowering.operands(site))
+            if statistic.collects:
+                rows = symbol(f"rows_{len(accumulators)}")  # as many as all batches have together
+                for key, tensor in found.items():
+                    accumulators[f"{name}/{key}"] = tensor.type.with_shape((rows, *tensor.shape[1:]))
+                    builder.output(f"{name}/{key}", tensor)
+                continue
+            batch, total = {key: _widened(tensor) for key, tensor in found.items()}, {}
             for key, tensor in batch.items():
                 accumulators[f"{name}/{key}"] = tensor.type
                 total[key] = builder.input(f"{name}/{key}", tensor.type)

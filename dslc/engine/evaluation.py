@@ -23,7 +23,7 @@ class MetricRunner:
     Args:
         eval_model: accumulators (``NAME`` in, ``NAME.next`` out), state and fields to accumulators; any other
             output is collected over the batches and joined along its first axis.
-        metrics_model: accumulators to values.
+        metrics_model: accumulators, and what was collected under the names of its other inputs, to values.
         engine: what runs them.
 
     Raises:
@@ -37,6 +37,10 @@ class MetricRunner:
         names = [name.removesuffix(NEXT) for name in self._graph.outputs if name.endswith(NEXT)]
         self._zeros = {name: self._graph.inputs[name].zeros() for name in names}
         self._collects = len(names) < len(self._graph.outputs)
+        self._rows = {
+            name: np.zeros([size if isinstance(size, int) else 0 for size in port.shape], port.dtype)
+            for name, port in self._metrics.inputs.items() if name not in self._zeros
+        }  # fmt: skip
         self.unmeasured: Sequence[str] = ()
         """What the last split had nothing to measure of: all of its targets are ignored, or all weights 0."""
 
@@ -48,7 +52,7 @@ class MetricRunner:
     def run(
         self, batches: Iterable[Mapping[str, np.ndarray]], state: Mapping[str, Any], seed: int = 0
     ) -> dict[str, np.ndarray]:
-        """Return the metrics over all batches, and what was collected.
+        """Return the metrics over all batches, and what was collected for nothing else.
 
         A figure that there is nothing to measure of is not a number; ``unmeasured`` names it.
 
@@ -76,7 +80,7 @@ class MetricRunner:
                 for name, array in loop.results().items():
                     collected.setdefault(name, []).append(np.atleast_1d(array))
         joined = {name: np.concatenate(parts) for name, parts in collected.items()}
-        totals = loop.state()
+        totals = {**loop.state(), **{name: joined.pop(name, none) for name, none in self._rows.items()}}
         found = self._metrics.run(totals)
         numbers = [name for name, value in found.items() if value.ndim == 0 and value.dtype.kind == "f"]
         self.unmeasured = [name for name in numbers if _is_empty(name, totals)]

@@ -44,7 +44,8 @@ class Statistic(Function):
 
     ``value = finish(merge(accumulate(batch 1), accumulate(batch 2), ...))``; in a single batch it is
     ``finish(accumulate(batch))``. Counts are int64, everything else float32 inside a batch; the compiler
-    carries float accumulators in float64 across batches.
+    carries float accumulators in float64 across batches. Of one that :attr:`collects`, merging is joining rows, which
+    stay as they are.
     """
 
     local = True
@@ -52,6 +53,13 @@ class Statistic(Function):
     """``"highest"`` or ``"lowest"`` is better; what ``keep best`` goes by."""
     averages: ClassVar[bool] = False
     """Whether it is a mean of which the accumulator "weight" is the divisor, see :meth:`example_weights`."""
+    collects: ClassVar[bool] = False
+    """Whether its accumulators are rows, which batches are joined along the first axis of; ``finish`` is given all.
+
+    For what no tensor of a bounded size stands for, a median or a rank. They lie in memory until then.
+    """
+    undefined: ClassVar[str | None] = None
+    """When its value is not a number though all that it is given is finite, in words."""
     thresholds: ClassVar[bool] = False
     """Whether it looks at nothing of its first operand's numbers but their signs, or which is the greatest."""
     shift_free: ClassVar[bool] = False
@@ -115,7 +123,7 @@ class Statistic(Function):
     @property
     def adds_up(self) -> bool:
         """Whether its accumulators of several batches are the sums of those of each, see :meth:`merge`."""
-        return type(self).merge is Statistic.merge
+        return type(self).merge is Statistic.merge and not self.collects
 
     @property
     def ignored(self) -> int | None:
@@ -130,7 +138,10 @@ class Statistic(Function):
         raise NotImplementedError
 
     def merge(self, total: Accumulators, batch: Accumulators) -> Accumulators:
-        """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral."""
+        """Join two sets of accumulators; the sums of both unless overridden. All-zero ones are neutral.
+
+        One that :attr:`collects` is not asked.
+        """
         return {name: total[name] + batch[name] for name in total}
 
     def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:

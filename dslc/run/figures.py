@@ -11,6 +11,7 @@ from dslc.diagnostics import Diagnostic, Problem
 from dslc.engine.finite import is_finite
 from dslc.engine.protocol import NEXT, Engine
 from dslc.errors.objectives import FIGURE_NOT_FINITE, NOTHING_KEPT
+from dslc.library.statistic import Statistic
 from dslc.plan.training import TrainPlan
 from dslc.run.explaining.causes import Cause, cause_of
 from dslc.run.explaining.tracing import Birth, LaidOpen, span_of
@@ -20,6 +21,7 @@ from dslc.run.progress import Progress
 __all__ = ["FigureWarnings", "check_kept"]
 
 Arrays = Mapping[str, np.ndarray]
+UNDEFINED = "is the split large enough, and mixed?"
 
 
 class FigureWarnings:
@@ -74,17 +76,30 @@ class FigureWarnings:
 
     def _traced(self, name: str, feeds: Iterable[Arrays]) -> tuple[Birth, Cause] | None:
         """Measure once more, with all values laid open, until the figure is not finite."""
-        graph = LaidOpen(self._models["eval.onnx"], self._engine)
+        graph, finish = (LaidOpen(self._models[file], self._engine) for file in ("eval.onnx", "metrics.onnx"))
         totals: dict[str, np.ndarray] = {}
+        collected: dict[str, list[np.ndarray]] = {}
         for batch in feeds:
             values = graph.run({**graph.zeros, **batch, **totals})
             totals = {key.removesuffix(NEXT): values[key] for key in graph.outputs if key.endswith(NEXT)}
-            for key, total in totals.items():
-                if key.startswith(f"accumulator/{name}/") and not is_finite(total):
-                    return cause_of(graph.probes, values, key + NEXT)
-        finish = LaidOpen(self._models["metrics.onnx"], self._engine)
-        values = finish.run(totals)
-        return None if is_finite(values[name]) else cause_of(finish.probes, values, name)
+            rows = [key for key in finish.zeros if key not in totals]
+            for key in (*(key + NEXT for key in totals), *rows):
+                if key.startswith(f"accumulator/{name}/") and not is_finite(values[key]):
+                    return cause_of(graph.probes, values, key)
+            for key in rows:
+                collected.setdefault(key, []).append(values[key])
+        values = finish.run({**totals, **{key: np.concatenate(parts) for key, parts in collected.items()}})
+        return None if is_finite(values[name]) else self._explained(name, *cause_of(finish.probes, values, name))
+
+    def _explained(self, name: str, birth: Birth, cause: Cause) -> tuple[Birth, Cause]:
+        """Say of a statistic that has no value what that means, in place of the operator that found it."""
+        measure = next(measure for measure in measures_of(self._train) if measure.name == name)
+        for number, site in enumerate(measure.sites):
+            text = site.operation.undefined if isinstance(site.operation, Statistic) else None
+            inside = birth.node is not None and birth.node.name.startswith(f"accumulator/{name}/{number}/")
+            if inside and text is not None:
+                return birth, Cause(f"{text} in '{site.operation.name}'", UNDEFINED)
+        return birth, cause
 
 
 def _unmeasured(split: str, name: str) -> Diagnostic:

@@ -109,7 +109,7 @@ class RunReader:
         collected = {name for name in taken.outputs if not name.endswith(NEXT)}
         known = {SEED, *sums, *self.weights, *self.manifest.contract.of_fields}
         self._require({*taken.inputs, *sums}, known & {*taken.inputs}, "eval.onnx")
-        self._require(made.inputs, sums, "metrics.onnx")
+        self._require(made.inputs, {*sums, *collected}, "metrics.onnx")
         self._require({*self.result.losses, *self.result.metrics}, {*made.outputs, *collected}, "metrics.onnx")
         return accumulate, finish
 

@@ -194,8 +194,10 @@ def said(folder: Path, text: str) -> Diagnostics:
 
 
 @pytest.mark.parametrize(
-    "objective", ["var(out)", "mse(out, y) - max(out)", "min(out) ** 2", "sum(mean(out, axis = 0) ** 2)"]
-)
+    "objective",
+    ["var(out)", "mse(out, y) - max(out)", "min(out) ** 2", "sum(mean(out, axis = 0) ** 2)",
+     "mse(out, y) * (1 - roc_auc(out, label))"],
+)  # fmt: skip
 def test_what_cannot_add_up_is_refused(objective: str, tmp_path: Path) -> None:
     text = SPEC.format(objective=objective, more="accumulate 2", optimizer="Adam()")
     assert {found.code.id for found in said(tmp_path, text)} == {"E0523"}

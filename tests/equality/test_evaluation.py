@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from dslc.compile.artifacts import Artifacts
 from dslc.diagnostics import Failure
@@ -54,6 +55,9 @@ train all {
   metric r2 = r2(found.logit, y)
   metric huber = huber(found.logit, y)
   metric two = binary_cross_entropy(found.logit, binary, weight = weight)
+  metric area = roc_auc(found.logit, binary)
+  metric areas = roc_auc(found.logits, label, weight = weight)
+  metric half = 1 - 2 * average_precision(found.logit, binary)
   metric mean = mean(found.logits)
   metric sum = sum(found.logit)
   metric variance = var(found.logit)
@@ -64,8 +68,9 @@ train all {
   epochs 1
 }
 """
-INTEGERS = {"accuracy", "top", "of_two", "precision", "recall", "f1", "micro", "binary_f1", "confusion"}
-"""Figures of counts: every batching gives the same bits."""
+INTEGERS = {"accuracy", "top", "of_two", "precision", "recall", "f1", "micro", "binary_f1", "confusion",
+            "area", "areas", "half"}  # fmt: skip
+"""Figures of counts, and of rows that are kept: every batching gives the same bits."""
 
 
 def rows() -> dict[str, np.ndarray]:
@@ -150,6 +155,9 @@ def test_values_are_those_of_the_definitions(
         "r2": 1 - square / data["y"].var(),
         "huber": (np.abs(logit - data["y"]) - 0.5).mean(),
         "two": ((np.logaddexp(0, logit) - logit * binary) * data["weight"]).sum() / data["weight"].sum(),
+        "area": roc_auc_score(binary, logit),
+        "areas": roc_auc_score(label, np.exp(log_p), multi_class="ovr", sample_weight=data["weight"]),
+        "half": 1 - 2 * average_precision_score(binary, logit),
         "mean": logits.mean(), "sum": logit.sum(), "variance": logit.var(ddof=1),
         "least": logit.min(), "most": logit.max(),
         "penalty": penalty, "ratio": 1 - square / data["y"].var(),

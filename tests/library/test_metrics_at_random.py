@@ -14,7 +14,7 @@ import pytest
 from sklearn import metrics as sk
 
 from tests.conftest import mostly_slow
-from tests.library.test_metrics import in_batches, made, whole
+from tests.library.metric_cases.rows import in_batches, made, whole
 
 IGNORED = (-100, -1, 0, 255)
 REAL = {

@@ -58,7 +58,7 @@ IGNORED = [-100] * 4
     "metric",
     [
         "m = accuracy(logits, y)", "m = f1(logits, y)", 'm = f1(logits, y, average = "micro")',
-        "m = mean(cross_entropy(logits, y))", "m = cross_entropy(logits, y) + 0.1 * l2(Net)",
+        "m = roc_auc(logits, y)", "m = mean(cross_entropy(logits, y))", "m = cross_entropy(logits, y) + 0.1 * l2(Net)",
     ],
 )  # fmt: skip
 def test_a_split_of_which_all_is_ignored_has_no_figures(metric: str, tmp_path: Path) -> None:
@@ -107,6 +107,31 @@ FIGURES = {
     "root-below-0": "m = sqrt(mean(logits) - 1000)",
     "exp-overflow": "m = exp(1000 + mean(logits))",
 }
+
+
+def test_what_is_said_of_a_statistic_without_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = run(Path(), "m = 1 - roc_auc(logits, y)", "", [1, 1, 1, 1])
+    (warning,) = seen.warnings
+    golden(render(warning), HERE / "not_finite" / "figure-undefined.txt")
+
+
+def test_scores_that_are_no_numbers_are_what_is_said_of_a_metric_of_all_of_them(tmp_path: Path) -> None:
+    seen = run(tmp_path, "m = roc_auc(sqrt(logits[:, 1] - 1000), y)", "", [1, 0, 1, 0])
+    assert "sqrt of -999.48 is not a number" in seen.warnings[0].message
+
+
+def test_the_best_by_a_metric_of_rows_is_kept_and_measured_again(tmp_path: Path) -> None:
+    """It falls as the weights learn what is the other way round here; batches are of two, and it is over all four."""
+    seen = run(
+        tmp_path, "m = roc_auc(logits, y)", "stop when validation.m < 0.5\n  keep best validation.m", [1, 0, 0, 0]
+    )
+    figures = [record["validation.m"] for record in seen.records]
+    assert figures[0] == pytest.approx(2 / 3)
+    assert opened(tmp_path / "run").evaluate("validation")["metrics"]["m"] == pytest.approx(max(figures))
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["result"]["metrics"]["m"] == max(figures)
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -18,9 +18,10 @@ from dslc.errors import names, objectives
 from dslc.library.operation import Role
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.library.schedules.expressions import StepCount, epoch
+from dslc.library.statistic import Statistic
 from dslc.library.word import OPTIMIZERS
 from dslc.plan.examples import BATCH
-from dslc.plan.measures import applications_of, compares, variables_of
+from dslc.plan.measures import applications_of, compares, formula_of, variables_of
 from dslc.plan.samples import normalizing
 from dslc.plan.terms import joins_batches, reached_paths, statistics_of, terms_of
 from dslc.plan.training import Group, Objective
@@ -107,12 +108,15 @@ def check_accumulation(train: TrainEvaluation, found: Sequence[Objective | None]
             )
             labels = [Label(objective.span, "the objective")]
             train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)
-        added_up = terms_of(objective.loss) is not None
-        for site in statistics_of(objective.loss):
-            if compares(site) or not (added_up or joins_batches(site)):
+        added_up, differentiated = terms_of(objective.loss) is not None, statistics_of(objective.loss)
+        for site in formula_of(objective.loss).sites:
+            collects = isinstance(site.operation, Statistic) and site.operation.collects
+            apart = compares(site) or not (added_up or joins_batches(site))
+            if collects or (apart and site in differentiated):
                 message = (
-                    f"'accumulate' can't make one large batch of several here: the gradient of "
-                    f"'{site.operation.name}' over all examples does not follow from those over each batch"
+                    f"'accumulate' can't make one large batch of several here: the "
+                    f"{'value' if collects else 'gradient'} of '{site.operation.name}' over all examples does not "
+                    "follow from those over each batch"
                 )
                 labels = [Label(site.span, "this looks at all examples together")] if site.span else []
                 train.report(objectives.NOT_ACCUMULATED(message, hint=_AT_ONCE, labels=labels), span)

@@ -23,7 +23,7 @@ from dslc.library.losses.mean import Mean, match_weight, weights_of
 from dslc.library.losses.targets import TWO_CLASSES, class_axis, class_targets, ignore_option, match_classes
 from dslc.library.operation import IndexUse, Scale, option
 from dslc.library.statistic import Accumulators, Alike, Statistic, Typed, metric
-from dslc.types import BOOL, FLOAT32, INT64, TensorType
+from dslc.types import BOOL, FLOAT32, INT64, TensorType, element_count, shape_text
 
 
 def axis_option() -> Any:
@@ -96,6 +96,51 @@ class ClassMetric(Statistic):
         else:
             predicted = g.argmax(logits, self.class_axis)
         return predicted, *class_targets(target, self.ignore_index)
+
+
+class Averaged(ClassMetric):
+    """A metric that has a score for each class or label, which become one."""
+
+    average: str | None
+
+    def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        classes, axis = self.check(logits, target, weight), self.label_axis(logits, target)
+        if self.average == "binary" and (axis is not None or classes != 2):
+            raise errors.CONTRADICTION(
+                f"'{self.name}' with average = \"binary\" is of two classes: one or two logits for each target, and "
+                f"the logits are {logits}",
+                hint='average = "macro" is the mean over the classes' if axis is None else
+                'average = "micro" counts all labels together, average = "macro" is the mean over the labels',
+            )  # fmt: skip
+        if axis is not None and self.averaging(logits, target) in ("macro", "weighted"):
+            self.label_count(logits, axis)
+        several = element_count(logits.shape[1:]) != 1
+        undecided = logits.shape == target.shape and self.axis is None and logits.rank > 2 and several
+        if undecided and self.average != "binary":
+            raise errors.UNDECIDED_LABELS(
+                f"'{self.name}' is given logits and a target that are both {shape_text(logits.shape)}: are these "
+                "positions of two classes, or on which axis are the labels?",
+                hint='average = "binary" counts positions; axis = 1, or axis = -1, says where labels are',
+            )
+        return TensorType(FLOAT32)
+
+    def averaging(self, logits: TensorType, target: TensorType) -> str:
+        """Return how the classes' or labels' scores become one."""
+        two = logits.shape == target.shape and self.label_axis(logits, target) is None
+        return self.average or ("binary" if two else "macro")
+
+
+def moved(x: g.Tensor, axis: int, to: int) -> g.Tensor:
+    """Return a tensor with one axis at another place, the others in their order."""
+    order = [i for i in range(x.rank) if i != axis]
+    order.insert(to % x.rank, axis)
+    return g.transpose(x, order)
+
+
+def columns(x: g.Tensor, axis: int) -> g.Tensor:
+    """Return [N, ..., L, ...], the labels on some axis, as [positions, L]."""
+    last = moved(x, axis, -1)
+    return g.reshape(last, (element_count(last.shape[:-1]), last.shape[-1]))
 
 
 # --- Shares of positions or examples -----------------------------------------------------------------------

@@ -9,10 +9,10 @@ from dslc import graph as g
 from dslc.errors import losses as errors
 from dslc.library.losses.mean import match_weight, nonzero, weights_of
 from dslc.library.losses.targets import ignore_option
-from dslc.library.metrics.classes import ClassMetric, axis_option
+from dslc.library.metrics.classes import Averaged, ClassMetric, axis_option, columns, moved
 from dslc.library.operation import option
 from dslc.library.statistic import Accumulators, metric
-from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType, element_count, shape_text
+from dslc.types import FLOAT64, INT64, ElementType, TensorType
 
 
 @metric
@@ -35,25 +35,19 @@ class confusion(ClassMetric):
         classes, axis = self.check(logits.type, target.type, None), self.label_axis(logits.type, target.type)
         merged = 0 if axis is None else 1
         predicted, true, valid = (
-            g.flatten(x if axis is None else _moved(x, axis, 0), merged) for x in self.classes(logits, target)
+            g.flatten(x if axis is None else moved(x, axis, 0), merged) for x in self.classes(logits, target)
         )
-        like = predicted.builder.constant(0, FLOAT32)  # a product of float32: counts of one batch are below 2 ** 24
-        of_true = g.one_hot(true, classes, like) * g.unsqueeze(g.cast(valid, FLOAT32), [-1])
-        return {"counts": g.cast(of_true.mT @ g.one_hot(predicted, classes, like), INT64)}
+        table = (*true.shape[:-1], classes, classes)
+        cells = (*true.shape[:-1], classes * classes)
+        none = g.full(valid, 0, TensorType(INT64, cells))
+        return {"counts": g.reshape(g.scatter_elements_add(none, true * classes + predicted, valid, -1), table)}
 
     def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         return g.cast(accumulators["counts"], element)
 
 
-def _moved(x: g.Tensor, axis: int, to: int) -> g.Tensor:
-    """Return a tensor with one axis at another place, the others in their order."""
-    order = [i for i in range(x.rank) if i != axis]
-    order.insert(to % x.rank, axis)
-    return g.transpose(x, order)
-
-
 @dataclass(frozen=True, kw_only=True)
-class FromCounts(ClassMetric):
+class FromCounts(Averaged):
     """A metric of how many positions of each class or label are right (hits), predicted and true.
 
     As in scikit-learn, a class that is neither true nor predicted anywhere does not count in a mean over the classes,
@@ -71,39 +65,16 @@ class FromCounts(ClassMetric):
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()
 
-    def type(self, logits: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
-        classes, axis = self.check(logits, target, weight), self.label_axis(logits, target)
+    def check(self, logits: TensorType, target: TensorType, weight: TensorType | None) -> int:
         if self.average == "samples":
-            if axis is None:
+            if self.label_axis(logits, target) is None:
                 raise errors.CONTRADICTION(
                     f"'{self.name}' with average = \"samples\" is of several labels for each example: logits and "
                     f"target are both [N, L], and these are {logits} and {target}",
                     hint='average = "macro" is the mean over classes',
                 )
             match_weight(self.name, weight, target.shape[:1], logits.element)
-        if self.average == "binary" and (axis is not None or classes != 2):
-            raise errors.CONTRADICTION(
-                f"'{self.name}' with average = \"binary\" is of two classes: one or two logits for each target, and "
-                f"the logits are {logits}",
-                hint='average = "macro" is the mean over the classes' if axis is None else
-                'average = "micro" counts all labels together, average = "macro" is the mean over the labels',
-            )  # fmt: skip
-        if axis is not None and self.averaging(logits, target) in ("macro", "weighted"):
-            self.label_count(logits, axis)
-        several = element_count(logits.shape[1:]) != 1
-        undecided = logits.shape == target.shape and self.axis is None and logits.rank > 2 and several
-        if undecided and self.average != "binary":
-            raise errors.UNDECIDED_LABELS(
-                f"'{self.name}' is given logits and a target that are both {shape_text(logits.shape)}: are these "
-                "positions of two classes, or on which axis are the labels?",
-                hint='average = "binary" counts positions; axis = 1, or axis = -1, says where labels are',
-            )
-        return TensorType(FLOAT32)
-
-    def averaging(self, logits: TensorType, target: TensorType) -> str:
-        """Return how the classes' or labels' scores become one."""
-        two = logits.shape == target.shape and self.label_axis(logits, target) is None
-        return self.average or ("binary" if two else "macro")
+        return super().check(logits, target, weight)
 
     def accumulate(self, logits: g.Tensor, target: g.Tensor, weight: g.Tensor | None = None) -> Accumulators:
         predicted, true, each = self.classes(logits, target)
@@ -118,7 +89,7 @@ class FromCounts(ClassMetric):
         if axis is None or average == "micro":  # of all together
             predicted, true, each = (g.reshape(x, (x.type.count, 1)) for x in (predicted, true, each))
         else:
-            predicted, true, each = (_columns(x, axis) for x in (predicted, true, each))
+            predicted, true, each = (columns(x, axis) for x in (predicted, true, each))
         true = g.cast(true, each.element) * each
         predicted = g.cast(predicted, each.element)
         return {
@@ -153,12 +124,6 @@ class FromCounts(ClassMetric):
     def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
         """Return each class's score, 0 where nothing can be divided by."""
         raise NotImplementedError
-
-
-def _columns(x: g.Tensor, axis: int) -> g.Tensor:
-    """Return [N, ..., L, ...], the labels on some axis, as [positions, L]."""
-    moved = _moved(x, axis, -1)
-    return g.reshape(moved, (element_count(moved.shape[:-1]), moved.shape[-1]))
 
 
 def _counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> Accumulators:
