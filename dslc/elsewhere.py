@@ -24,7 +24,7 @@ def _write(word: str) -> Repair:
 WORDS: dict[str, tuple[str, str]] = {
     name: ("", difference)
     for names, difference in (
-        ("identity", "leave it away"), ("activation", "an activation is a layer of its own: x -> Relu"),
+        ("activation", "an activation is a layer of its own: x -> Relu"),
         ("sequential", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
         ("inputlayer", "an input is a statement of the model: input x: float32[N, 4]"),
         ("lstm gru rnn simplernn bidirectional lstmcell grucell", "recurrent layers are not part of this version"),
@@ -74,6 +74,10 @@ ARGUMENTS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("normalizedshape", "axes", "which axes are normalized: the last one unless said otherwise"),
         ("negativeslope", "slope", ""), ("lambd", "threshold", ""), ("minval", "min", ""), ("maxval", "max", ""),
         ("targetshape", "shape", "without the batch axis"),
+        ("paddingidx", "padding_index", ""), ("depthmultiplier", "multiplier", ""), ("normtype", "power", ""),
+        ("upscalefactor downscalefactor scalefactor", "factor", ""), ("ceilmode", "ceil", ""),
+        ("returnindices", "indices", ""), ("paddingmode", "mode padding", ""), ("numpieces", "pieces", ""),
+        ("maxnorm", "", "a look-up changes no weights: normalize the rows that it gives, normalize(x)"),
         ("classweights", "class_weight", ""), ("posweight", "pos_weight", ""), ("sampleweight", "weight", ""),
         ("elementwiseaffine center scale", "affine", ""), ("labelsmoothing", "label_smoothing", ""),
         ("ignoreindex", "ignore_index", ""),
