@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[str, str]] = {
         ("activation", "an activation is a layer of its own: x -> Relu"),
         ("sequential", "layers are joined by arrows: x -> Dense(8) -> Relu -> Dense(2)"),
         ("inputlayer", "an input is a statement of the model: input x: float32[N, 4]"),
-        ("lstm gru rnn simplernn bidirectional lstmcell grucell", "recurrent layers are not part of this version"),
+        ("bidirectional", "an option of the layer says so: LSTM(64, bidirectional = true)"),
         (
             "transformerencoder transformerencoderlayer transformerdecoder transformerdecoderlayer",
             "it is written of MultiHeadAttention, LayerNorm and Dense",

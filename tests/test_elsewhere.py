@@ -104,7 +104,7 @@ def test_words(name: str, here: str) -> None:
     ({"body": "x.view(3)"}, "a tensor has no methods; functions take it: reshape(x)"),
     ({"body": "x.mean()"}, "a tensor has no methods; functions take it: mean(x)"),
     ({"body": "x * x.shape"}, "dimensions are named where a tensor is declared: input x: float32[N, T]"),
-    ({"body": "x -> LSTM(3)"}, "recurrent layers are not part of this version"),
+    ({"body": "x[:, none] -> Bidirectional(3)"}, "an option of the layer says so: LSTM(64, bidirectional = true)"),
     ({"body": "x * True"}, "write true"),
     ({"more": "batch_size 3"}, "write: batch 64"),
     ({"more": "learning_rate 0.1"}, "it belongs to the optimizer: minimize ... using Adam(lr = 1e-3)"),

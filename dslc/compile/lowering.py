@@ -53,6 +53,7 @@ class Lowering:
     site_prefix: str = ""
     updates: dict[str, Tensor] = field(default_factory=dict)
     checked: Callable[[Value], bool] = _is_unchecked
+    differentiated: bool = False
     _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -61,7 +62,7 @@ class Lowering:
         docs: Mapping[str, str | None] | None = None, constants: FittedConstants | None = None,
         parameters: Callable[[str], Tensor] = _no_parameter, declared: Iterable[str] = (),
         batches: Callable[[], Tensor] | None = None, site_prefix: str = "",
-        checked: Callable[[Value], bool] = _is_unchecked,
+        checked: Callable[[Value], bool] = _is_unchecked, differentiated: bool = False,
     ) -> Lowering:  # fmt: skip
         """Declare what a graph of values is given: data, then parameters, then a seed where random numbers are drawn.
 
@@ -76,6 +77,7 @@ class Lowering:
             batches: returns the number of batches that random numbers follow from; 0 where it is left out.
             site_prefix: tells the places where one graph draws random numbers from those of others.
             checked: is the range of indices or weights known to be right?
+            differentiated: will gradients be taken of what is emitted?
         """
         applications = applications_of(*values)
         operations = (application.operation for application in applications)
@@ -91,7 +93,7 @@ class Lowering:
         def found(key: str) -> Tensor:
             return known[key] if key in known else builder.constant((constants or {})[key])
 
-        return cls(builder, found, parameters, randomness, site_prefix, checked=checked)
+        return cls(builder, found, parameters, randomness, site_prefix, checked=checked, differentiated=differentiated)
 
     def emit(self, *values: Value) -> list[Tensor]:
         """Return the tensors of values."""
@@ -149,8 +151,8 @@ class Lowering:
             for name, path in application.variables.items()
         }
         return Context(
-            self.builder, application.training, variables, site=self.site_prefix + application.site,
-            randomness=self.randomness,
+            self.builder, application.training, self.differentiated, variables,
+            site=self.site_prefix + application.site, randomness=self.randomness,
         )  # fmt: skip
 
     def _emit(self, application: Application, operands: list[Tensor]) -> tuple[Tensor, ...]:

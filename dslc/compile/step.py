@@ -153,7 +153,7 @@ def _open_graph(train: TrainPlan, objective: Objective, constants: FittedConstan
     lowering = Lowering.open(
         state.builder, [objective.loss], inputs=train.data.fields, docs=train.data.docs, constants=constants,
         parameters=lambda path: state.read(tensors[path]), declared=tensors, batches=batches,
-        site_prefix=state.owner, checked=is_checked,
+        site_prefix=state.owner, checked=is_checked, differentiated=True,
     )  # fmt: skip
     batches()
     return lowering

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dslc.graph.ops.indices import *
     from dslc.graph.ops.linear import *
     from dslc.graph.ops.pools import *
+    from dslc.graph.ops.recurrent import *
     from dslc.graph.ops.reductions import *
     from dslc.graph.ops.shaping import *
     from dslc.graph.ops.whole import *
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _VOCABULARY = (
     "builder", "ops.contraction", "ops.control", "ops.elementwise", "ops.indices", "ops.linear", "ops.pools",
-    "ops.reductions", "ops.shaping", "ops.whole", "ops.windows",
+    "ops.recurrent", "ops.reductions", "ops.shaping", "ops.whole", "ops.windows",
 )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def need_rank(word: str, x: TensorType, least: int, most: int | None = None, axe
     if most is None:
         expected = f"at least {least} axes" if least != 1 else "at least one axis"
     else:
-        expected = f"{least} axes" if least == most else f"{least} to {most} axes"
+        expected = f"{least} ax{'is' if most == 1 else 'es'}" if least == most else f"{least} to {most} axes"
     named = f", {axes}" if axes else ""
     hint = None
     if x.rank < least:

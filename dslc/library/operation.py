@@ -136,6 +136,8 @@ class Context:
 
     builder: Builder
     training: bool = False
+    differentiated: bool = True
+    """Whether gradients may be taken of what it emits, also of a frozen layer; if not, any operator will do."""
     variables: Mapping[str, Tensor] = field(default_factory=dict)
     updates: dict[str, Tensor] = field(default_factory=dict)
     """New values of running statistics, by variable name; filled by the emission."""

@@ -25,9 +25,12 @@ CPU = Target(
         # what follows is said in other operators where it is emitted
         "Clip": _FLOAT64,  # fails behind a Relu
         "Cos": _FLOAT64,
-        "Elu": _FLOAT64,  # it and the next two: in most operator sets
+        "Elu": _FLOAT64,  # it, HardSigmoid and LeakyRelu: in most operator sets
+        "GRU": _FLOAT64 | _FLOAT16,
         "HardSigmoid": _FLOAT64 | _FLOAT16,
+        "LSTM": _FLOAT64 | _FLOAT16,
         "LeakyRelu": _FLOAT64,
+        "RNN": _FLOAT64 | _FLOAT16,
         "ScatterElements": _FLOAT16,
         "Sign": _FLOAT16,  # makes NaN 0
         "Softplus": _FLOAT64,  # overflows in exp(x)

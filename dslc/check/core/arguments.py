@@ -10,7 +10,7 @@ from dslc.check.core.values import POISON, is_number, kind_of, whole_number
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import argument_hint, known_as
 from dslc.errors import names as errors
-from dslc.library.operation import Operation, operands_of
+from dslc.library.operation import Layer, Operation, operands_of
 from dslc.library.word import ACTIVATIONS, LAYERS, Option, Texts, Word, options_of, refusal, shown
 from dslc.source import Span
 from dslc.types import ElementType, Symbolic, symbols_in
@@ -148,9 +148,11 @@ def bind_word(
 ) -> tuple[Any, list[Given]]:
     """Configure a word from written arguments; return it (or POISON) and the arguments that are its operands.
 
-    Positional order: ``leading`` options, operands, the other options, and what ``rest`` takes.
+    Positional order: ``leading`` options, operands, the other options, and what ``rest`` takes. Of a layer, whose
+    operands flow in, those that may be missing can be given by name.
     """
     specs = operands_of(word) if operands and issubclass(word, Operation) else ()
+    by_name_only = [spec.name for spec in operands_of(word) if not spec.required] if issubclass(word, Layer) else []
     variadic = any(spec.variadic for spec in specs)
     leading: tuple[str, ...] = getattr(word, "leading", ())
     rest: str | None = getattr(word, "rest", None)
@@ -159,7 +161,8 @@ def bind_word(
     named = [spec.name for spec in specs if not spec.variadic]
     others = [o for o in options if o not in leading and o != rest]
     positional = [*leading, *named, *([] if variadic or rest else others)]
-    keyword_only = [*(others if variadic or rest else ()), *([rest] if rest else ())]
+    keyword_only = [*(others if variadic or rest else ()), *([rest] if rest else ()), *by_name_only]
+    named += by_name_only
     bound = bind(
         given, positional, keyword_only, of=word.name, report=report, variadic=variadic or rest is not None,
         takes_extra=keywords is not None,

@@ -75,17 +75,27 @@ class LayerWord(LibraryWord):
     word: type[Layer]
 
     def configured(self, site: CallSite) -> Configured | Any:
-        operation = bind_word(self.word, site.arguments, site.span, site.elaboration.report)[0]
-        return POISON if operation is POISON else partial(_run, operation)
+        operation, named = bind_word(self.word, site.arguments, site.span, site.elaboration.report)
+        failed = operation is POISON or any(one.value is POISON for one in named)
+        return POISON if failed else partial(_run, operation, named)
 
 
-def _run(operation: Operation, site: CallSite, operands: Sequence[Value], path: tuple[str, ...]) -> Any:
-    """Apply a layer to as many tensors as it takes.
+def _run(
+    operation: Operation, named: Sequence[Given], site: CallSite, flows: Sequence[Value], path: tuple[str, ...]
+) -> Any:
+    """Apply a layer to as many tensors as it takes, and to those that are given by name in its parentheses.
 
     Raises:
         Problem: these are more or fewer, or do not fit.
     """
     specs = operands_of(type(operation))
+    for one in named:
+        if one.name in [spec.name for spec in specs[: len(flows)]]:
+            raise names.GIVEN_TWICE(f"{operation.name} is given '{one.name}' twice").at(one.span)
+        if is_number(one.value):
+            message = f"'{one.name}' of {operation.name} must be a tensor, not {kind_of(one.value)}"
+            raise names.WRONG_KIND(message).at(one.span)
+    operands = [*flows, *site.tensors(named)]
     least = sum(spec.required for spec in specs)
     if not any(spec.variadic for spec in specs) and not least <= len(operands) <= len(specs):
         takes = f"{least}" if least == len(specs) else f"{least} to {len(specs)}"
