@@ -63,7 +63,7 @@ KINDS: dict[Any, str] = {
     int: "whole number", float: "number", bool: "true or false", str: "text", tuple: "list", NoneType: "`none`",
     Texts: "text or list", Symbolic: "dimension",
     ElementType: "element type", Initializer: "[initializer](initializers.md)",
-    Schedule: "[schedule](schedules.md)", Optimizer: "optimizer",
+    Schedule: "[schedule](schedules.md)", Optimizer: "optimizer", Layer: "layer",
 }  # fmt: skip
 
 

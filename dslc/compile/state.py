@@ -71,6 +71,11 @@ def initial_parameters(records: Mapping[str, ParameterRecord], seed: int) -> dic
 
 def _sample(variable: Variable, path: str, seed: int) -> np.ndarray:
     shape = tuple(evaluate(d, {}) for d in variable.shape)
+    if variable.norm_of is not None:
+        owner = path.removesuffix(variable.name)
+        whole = _sample(variable.norm_of, owner + variable.norm_of.name, seed)
+        over = tuple(axis for axis, size in enumerate(shape) if size == 1)
+        return np.asarray(np.sqrt(np.square(whole).sum(over, keepdims=True)), whole.dtype)
     fan_in = variable.fan_in if variable.fan_in is not None else (prod(shape[:-1]) if len(shape) > 1 else prod(shape))
     fan_out = variable.fan_out if variable.fan_out is not None else (shape[-1] if shape else 1)
     generator = np.random.default_rng([seed, crc32(path.encode())])

@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 Types = TensorType | tuple[TensorType, ...]
+T = TypeVar("T")
 
 
 class Initializer(Word):
@@ -103,6 +104,8 @@ class Variable:
     fan_in: Dimension | None = None
     fan_out: Dimension | None = None
     element: ElementType = ElementType.FLOAT32
+    norm_of: Variable | None = None
+    """The variable of the same layer that it starts as the norms of, over the axes where it has size one."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,14 @@ class OfFloats(Operation):
 
 class Layer(Operation):
     """An operation that is configured on the right of ``->``."""
+
+    @classmethod
+    def filled(cls, given: dict[str, T]) -> list[T]:
+        """Return its operands, in order, where some are given by name: what is left out in between may be filled in."""
+        return list(given.values())
+
+    outputs_axis: ClassVar[int | None] = None
+    """The axis of its variable ``weight`` that its outputs lie along; None: it has none, or that is not one axis."""
 
 
 class Function(Operation):

@@ -71,6 +71,9 @@ def instance_of(row: Row) -> Operation:
     """The word with the row's options, as the compiler would give them."""
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in row.options.items()}
     options.pop("exponent", None)
+    if "layer" in options:
+        name, inner = options["layer"]
+        options["layer"] = LAYERS[name](**inner)
     if "element" in options:
         options["element"] = ElementType(options["element"])
     if "items" in options:

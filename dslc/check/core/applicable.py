@@ -64,14 +64,19 @@ class Evaluator(ABC):
             problem = names.BAD_ARITHMETIC(f"{of} needs true or false, not {kind_of(value)}")
         return self.elaboration.report(problem, expression.span)
 
-    def given(self, arguments: Sequence[tree.Argument]) -> list[Given]:
-        """Evaluate arguments."""
-        return [Given(a.name, self.evaluate(a.value), a.span) for a in arguments]
+    def given(self, arguments: Sequence[tree.Argument], layer: tree.Expression | None = None) -> list[Given]:
+        """Evaluate arguments, those of a layer if it is given."""
+        evaluate = self.evaluate if layer is None else self.evaluator_within(layer)
+        return [Given(a.name, evaluate(a.value), a.span) for a in arguments]
+
+    def evaluator_within(self, layer: tree.Expression) -> Callable[[tree.Expression], Any]:
+        """Return what evaluates the arguments of a layer: one may be a layer itself, with its own in parentheses."""
+        return self.evaluate
 
     def site(self, target: tree.Expression) -> CallSite:
         """Return where something is applied, with arguments or without: ``Dense(10)``, ``Relu``; evaluate these."""
         if isinstance(target, tree.Call):
-            return CallSite(self, target.function, target, self.given(target.arguments))
+            return CallSite(self, target.function, target, self.given(target.arguments, target.function))
         return CallSite(self, target, target, [])
 
 
@@ -160,6 +165,15 @@ class Applicable(ABC):
         """
         hint = self.usage.format(site.name)
         raise names.NOT_APPLICABLE(f"'{site.name}' is {self.described}, not a value", hint=hint)
+
+    @property
+    def takes_layer(self) -> bool:
+        """Whether a layer may be among its arguments."""
+        return False
+
+    def as_argument(self, site: CallSite) -> Any:
+        """Return the layer that it is among the arguments of another one; MISSING if it is none."""
+        return MISSING
 
     def configured(self, site: CallSite) -> Configured | Any:
         """Return what ``layer name = callee(arguments)`` makes, POISON (reported) if it fails; None: nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dslc.check.core.applicable import Applicable, CallSite, Evaluator
@@ -21,7 +21,7 @@ from dslc.library.operation import word_of_symbol
 from dslc.library.schedules.chains import chain
 from dslc.library.schedules.expressions import SIGNS, calculation
 from dslc.library.schedules.schedule import Schedule
-from dslc.library.word import FUNCTIONS
+from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
@@ -176,6 +176,21 @@ class ExpressionEvaluator(Evaluator):
         return chain(first, second)
 
     # --- application -----------------------------------------------------------------------------
+
+    def evaluator_within(self, layer: tree.Expression) -> Callable[[tree.Expression], Any]:
+        """Return what evaluates the arguments of a layer: of one that takes a layer, what may be one."""
+        outer = find(self, layer) if isinstance(layer, tree.Name) and layer.id in LAYERS else None
+        return self._argument if outer is not None and outer.takes_layer else self.evaluate
+
+    def _argument(self, e: tree.Expression) -> Any:
+        """Return the value of an argument that may be a layer."""
+        callee = e.function if isinstance(e, tree.Call) else e
+        inner = find(self, callee) if isinstance(callee, tree.Name) and callee.id in LAYERS else None
+        if inner is None:
+            return self.evaluate(e)
+        site = self.site(e)
+        found = POISON if site.failed else inner.as_argument(site)
+        return self.evaluate(e) if found is MISSING else found
 
     def _pipe(self, flow: Any, flow_span: Span, e: tree.Pipe) -> Any:
         site = self.site(e.layer)

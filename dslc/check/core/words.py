@@ -17,10 +17,10 @@ from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import losses as loss_errors
 from dslc.errors import matching, names
-from dslc.library.operation import Function, Layer, Operation, operands_of
+from dslc.library.operation import Function, Layer, operands_of
 from dslc.library.schedules.expressions import FUNCTIONS as SCHEDULED
 from dslc.library.schedules.expressions import calculation
-from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word
+from dslc.library.word import FUNCTIONS, INITIALIZERS, LAYERS, OPTIMIZERS, SCHEDULES, SOURCES, Word, options_of
 from dslc.plan.values import ParameterOf, Value
 from dslc.source import Span
 from dslc.types import ElementType
@@ -74,6 +74,17 @@ class LayerWord(LibraryWord):
 
     word: type[Layer]
 
+    @property
+    def takes_layer(self) -> bool:
+        return any(kind is Layer for option in options_of(self.word) for kind in option.kinds)
+
+    def as_argument(self, site: CallSite) -> Any:
+        operation, named = bind_word(self.word, site.arguments, site.span, site.elaboration.report)
+        for one in named:
+            problem = names.WRONG_KIND(f"a layer inside of another one takes no tensors, as '{one.name}' is")
+            site.elaboration.report(problem, one.span)
+        return POISON if named else operation
+
     def configured(self, site: CallSite) -> Configured | Any:
         operation, named = bind_word(self.word, site.arguments, site.span, site.elaboration.report)
         failed = operation is POISON or any(one.value is POISON for one in named)
@@ -81,7 +92,7 @@ class LayerWord(LibraryWord):
 
 
 def _run(
-    operation: Operation, named: Sequence[Given], site: CallSite, flows: Sequence[Value], path: tuple[str, ...]
+    operation: Layer, named: Sequence[Given], site: CallSite, flows: Sequence[Value], path: tuple[str, ...]
 ) -> Any:
     """Apply a layer to as many tensors as it takes, and to those that are given by name in its parentheses.
 
@@ -95,7 +106,11 @@ def _run(
         if is_number(one.value):
             message = f"'{one.name}' of {operation.name} must be a tensor, not {kind_of(one.value)}"
             raise names.WRONG_KIND(message).at(one.span)
-    operands = [*flows, *site.tensors(named)]
+    operands = [*flows]
+    if named:
+        given = dict(zip((spec.name for spec in specs), flows, strict=False))
+        given.update(zip((str(one.name) for one in named), site.tensors(named), strict=True))
+        operands = operation.filled(given)
     least = sum(spec.required for spec in specs)
     if not any(spec.variadic for spec in specs) and not least <= len(operands) <= len(specs):
         takes = f"{least}" if least == len(specs) else f"{least} to {len(specs)}"

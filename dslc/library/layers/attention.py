@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dslc import graph as g
 from dslc.library.checks import agree, divides, need_float, need_rank, same_elements, weight_size
@@ -23,8 +23,8 @@ class MultiHeadAttention(Layer):
     """Attention in several heads: projections of what flows in, `attention` in each head, and a projection of it all.
 
     ``x -> MultiHeadAttention(heads = 8)`` looks at x itself, ``(x, memory) -> ...`` at another sequence, and
-    ``(x, keys, values) -> ...`` takes keys and values from two. A mask stands behind these: of booleans also behind
-    fewer, as in ``(x, mask) -> ...``. It broadcasts to [..., heads, L, S]; see the function `attention`.
+    ``(x, keys, values) -> ...`` takes keys and values from two. A mask is given by name, as in
+    ``x -> MultiHeadAttention(heads = 8, mask = seen)``, and broadcasts to [..., heads, L, S]; see `attention`.
 
     From [..., L, C] to [..., L, units]. The weight of the projections to queries, keys and values is one,
     ``in_weight``, if all come from sequences of one width, as in PyTorch; its columns are those of the queries' heads,
@@ -53,6 +53,13 @@ class MultiHeadAttention(Layer):
         default=None, above=0,
     )  # fmt: skip
     init: Initializer = option("How the weights start; biases start at zero.", default=glorot_uniform())
+
+    @classmethod
+    def filled(cls, given: dict[str, Any]) -> list[Any]:
+        if "mask" in given or "value" in given:
+            given.setdefault("key", given["query"])
+            given.setdefault("value", given["key"])
+        return [given[name] for name in (*NAMES, "mask") if name in given]
 
     def _sizes(self, query: TensorType) -> tuple[list[Dimension], Dimension, Dimension]:
         """Return the heads of queries, keys and values, and the sizes of keys and values in a head."""

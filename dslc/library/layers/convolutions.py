@@ -28,6 +28,7 @@ class _Convolution(Layer):
     """What convolutions have in common; each declares these options in its own order."""
 
     operators = ("Conv",)
+    outputs_axis = 0
     kernel: Sizes
     stride: Sizes
     padding: Padding
@@ -189,6 +190,7 @@ class ConvTranspose(_Convolution):
 
     aliases = {"deconvolution": "", "deconv": "", "convolutiontranspose": ""}
     operators = ("ConvTranspose",)
+    outputs_axis = 1
     channels: Dimension = option(_CHANNELS, minimum=1)
     kernel: Sizes = option(_KERNEL, minimum=1)
     stride: Sizes = option("Distance between the kernels of neighbouring points.", default=1, minimum=1)

@@ -29,6 +29,7 @@ class Dense(Layer):
         "innerproduct": "",
     }
     local = True
+    outputs_axis = -1
     units: Dimension = option("Size of the last axis of the result.", minimum=1)
     bias: bool = option("Add a bias?", default=True)
     init: Initializer = option(_INIT, default=glorot_uniform())

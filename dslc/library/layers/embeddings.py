@@ -22,6 +22,7 @@ class _Table(Layer):
     """What owns a table."""
 
     local = True
+    outputs_axis = 0
     entries: Dimension
     size: Dimension
     padding_index: int | None
