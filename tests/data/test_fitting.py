@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dslc.data import table
-from dslc.data.checks import check_range, where_in
+from dslc.data.checks import check_range, check_signs, where_in
 from dslc.data.conversion import Conversion
 from dslc.data.convert import Origin
 from dslc.library.fits.statistics import fit_mean, fit_median, fit_minmax, fit_standardize
@@ -105,6 +105,9 @@ def test_checks_of_fields(findings: Findings) -> None:
             'fill it with impute(..., "mean"), or mend the data; is_missing(...) tells a model of it'
         ),
         "E0423: field 'x' is infinite (t.csv, line 252, column 'c0')",
+    ]
+    assert findings(lambda: check_signs("side", np.array([-1, 1.0, 0, 1]), where)) == [
+        "E0420: field 'side' is 0.0, and should be -1 or 1 (t.csv, line 4, column 'c0')"
     ]
     labels = np.array([0, 3, 10, 9, -1])
     assert findings(lambda: check_range("label", labels, 0, 9, where)) == [

@@ -15,6 +15,7 @@ from dslc.library.operation import Context, Function
 from dslc.library.statistic import Statistic
 from dslc.library.word import FUNCTIONS, LOSSES, options_of
 from dslc.types import FLOAT32, INT64, Dimension, TensorType, symbol
+from tests.conftest import mostly_slow
 from tests.library.graphs import array_of, compiled, listless, loss_rows, type_of_array
 
 ROWS = loss_rows()
@@ -48,8 +49,18 @@ def test_every_loss_has_a_row() -> None:
     assert set(LOSSES) == {row["word"] for row in ROWS}
 
 
-@pytest.mark.parametrize("symbolic", [True, False], ids=["N", "fixed"])
-@pytest.mark.parametrize("row", ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(ROWS)])
+def sized() -> list[Any]:
+    """Every row with N examples; with their number, as in float64, the first of each word, and the others slowly."""
+    seen: set[str] = set()
+    cases = [pytest.param(row, True, id=f"{row['word']}-{i}-N") for i, row in enumerate(ROWS)]
+    for i, row in enumerate(ROWS):
+        marks = [pytest.mark.slow] if row["word"] in seen else []
+        cases.append(pytest.param(row, False, id=f"{row['word']}-{i}-fixed", marks=marks))
+        seen.add(row["word"])
+    return cases
+
+
+@pytest.mark.parametrize(("row", "symbolic"), sized())
 def test_value_and_gradient_are_pytorch_s(row: dict[str, Any], symbolic: bool) -> None:
     word = word_of(row["word"], **listless(row["options"]))
     arrays = [array_of(operand) for operand in row["operands"]]
@@ -94,7 +105,7 @@ def compares(row: dict[str, Any]) -> bool:
 EXACT = [row for row in OVER_EXAMPLES if not compares(row)]
 
 
-@pytest.mark.parametrize("row", EXACT, ids=lambda row: row["word"])
+@pytest.mark.parametrize("row", mostly_slow(EXACT, every=3), ids=lambda row: row["word"])
 def test_a_split_in_uneven_batches_gives_the_whole_value(row: dict[str, Any]) -> None:
     word = word_of(row["word"], **listless(row["options"]))
     assert isinstance(word, Statistic)

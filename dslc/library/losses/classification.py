@@ -130,6 +130,9 @@ class nll(OfClasses):
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGARITHM
 
+    def type(self, log_prediction: TensorType, target: TensorType, weight: TensorType | None = None) -> TensorType:
+        return super().type(log_prediction, target, weight)
+
     def log_probability(self, logits: g.Tensor, axis: int) -> g.Tensor:
         return logits
 

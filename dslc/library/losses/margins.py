@@ -35,7 +35,8 @@ class multi_margin(Mean):
     """
 
     aliases = {"multimarginloss": ""}
-    p: int = option("The power, 1 or 2.", default=1, minimum=1, maximum=2)
+    reads = Alike.SHARES  # though it takes no target of its scores' shape
+    p: int = option("The power.", default=1, minimum=1)
     margin: float = option("By how much the right class is to lead.", default=1.0)
     axis: int | None = axis_option()
     class_weight: tuple[float, ...] | None = class_weight_option()
@@ -60,7 +61,7 @@ class multi_margin(Mean):
         index = g.unsqueeze(g.cast(target, INT64), [axis])
         lacking = g.relu(scores - g.gather_elements(scores, index, axis) + self.margin)
         others = 1.0 - at_classes(scores, target, axis)
-        costs = (lacking * lacking if self.p == 2 else lacking) * others
+        costs = (lacking if self.p == 1 else lacking**self.p) * others
         values = g.reduce_sum(costs, [axis]) * (1 / float(scores.type.shape[axis]))
         if self.class_weight is not None:
             values = values * g.gather(constant_like(scores, self.class_weight), g.cast(target, INT64))
