@@ -41,7 +41,11 @@ def test_every_metric_has_a_row() -> None:
 
 
 IDS = [f"{case[0]}-{i}" for i, case in enumerate(CASES)]
-OF_COUNTS = [case for case in CASES if len(case[2]) == 2 and case[0] not in ("mse", "mae", "rmse", "r2")]
+REAL = {
+    "mse", "mae", "rmse", "r2", "mape", "smape", "rmsle", "explained_variance", "median_absolute_error", "pearson",
+    "spearman",
+}  # fmt: skip
+OF_COUNTS = [case for case in CASES if len(case[2]) == 2 and case[0] not in REAL]
 
 
 @pytest.mark.parametrize(("name", "options", "arrays", "expected"), CASES, ids=IDS)
@@ -52,6 +56,13 @@ def test_value_is_scikit_learn_s(
     truth = expected(arrays)
     np.testing.assert_allclose(whole(word, arrays), truth, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(in_batches(word, arrays, [7, 1, 13, 2]), truth, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] in REAL], ids=lambda case: case[0])
+def test_real_values_keep_the_digits_of_float64(case: Case) -> None:
+    name, options, arrays, expected = case
+    wide = [array.astype(np.float64) for array in arrays]
+    assert whole(made(name, **options), wide) == pytest.approx(expected(wide), rel=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +101,27 @@ def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed: in
         assert whole(made("r2"), arrays) == score
         assert in_batches(made("r2"), arrays, [1] * size) == score
         assert in_batches(made("r2"), arrays, [size - 1, 1]) == score
+
+
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+@pytest.mark.parametrize("value", [3.0, 0.1, 1 / 3, -7e9])
+def test_what_is_constant_has_no_correlation(name: str, value: float) -> None:
+    constant, varied = np.full(23, value, np.float32), f32(23)
+    for arrays in ([constant, varied], [varied, constant]):
+        assert np.isnan(whole(made(name), arrays))
+        assert np.isnan(in_batches(made(name), arrays, [1, 2, 20]))
+
+
+@pytest.mark.parametrize("name", ["spearman", "median_absolute_error"])
+def test_a_number_that_is_none_leaves_no_value(name: str) -> None:
+    prediction = f32(23)
+    prediction[5] = np.nan
+    assert np.isnan(whole(made(name), [prediction, f32(23)]))
+
+
+def test_numbers_of_which_no_logarithm_is_leave_no_value() -> None:
+    for wrong in (-1.0, -2.0):
+        assert np.isnan(whole(made("rmsle"), [np.array([wrong, 1], np.float32), np.ones(2, np.float32)]))
 
 
 def test_ignored_positions_count_nowhere() -> None:
@@ -139,6 +171,13 @@ def typed(element: ElementType, *shape: Dimension) -> TensorType:
         (made("r2"), [typed(FLOAT32, N, 1), typed(FLOAT32, N)], "E0340"),
         (made("rmse"), [typed(FLOAT32, N), typed(INT64, N)], "E0341"),
         (made("accuracy"), [typed(FLOAT32, N, 3), typed(INT64, N), typed(FLOAT32, N, 3)], "E0344"),
+        (made("matthews"), [typed(FLOAT32, N, 3), typed(INT64, N, 3)], "E0342"),
+        (made("precision", threshold=0.7), [typed(FLOAT32, N, 3), typed(INT64, N)], "E0360"),
+        (made("roc_auc", multi_class="ovo"), [typed(FLOAT32, N), typed(INT64, N)], "E0360"),
+        (made("roc_auc", multi_class="ovo", average="micro"), [typed(FLOAT32, N, 3), typed(INT64, N)], "E0360"),
+        (made("roc_auc"), [typed(FLOAT32, N, T), typed(INT64, N, T)], "E0343"),
+        (made("average_precision"), [typed(FLOAT32, N, 8, 8), typed(BOOL, N, 8, 8)], "E0541"),
+        (made("spearman"), [typed(FLOAT32, N, T), typed(FLOAT32, N, T)], "E0343"),
     ],
     ids=str,
 )

@@ -18,9 +18,21 @@ from tests.library.metric_cases.rows import in_batches, made, whole
 
 IGNORED = (-100, -1, 0, 255)
 REAL = {
-    "mse": sk.mean_squared_error, "mae": sk.mean_absolute_error, "rmse": sk.root_mean_squared_error, "r2": sk.r2_score
+    "mse": sk.mean_squared_error, "mae": sk.mean_absolute_error, "rmse": sk.root_mean_squared_error, "r2": sk.r2_score,
+    "explained_variance": sk.explained_variance_score, "median_absolute_error": sk.median_absolute_error,
+    "mape": sk.mean_absolute_percentage_error,
 }  # fmt: skip
-SCORES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score}
+SCORES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score, "iou": sk.jaccard_score}
+
+
+def balanced_accuracy(true: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarray | None) -> Any:
+    """The mean recall of the classes that occur; scikit-learn's warns of the others."""
+    return sk.recall_score(true, predicted, labels=np.unique(true), average="macro", sample_weight=sample_weight)
+
+
+AGREEMENT = {
+    "balanced_accuracy": balanced_accuracy, "matthews": sk.matthews_corrcoef, "cohen_kappa": sk.cohen_kappa_score
+}  # fmt: skip
 
 
 @dataclass
@@ -80,12 +92,14 @@ def of_classes(random: np.random.Generator) -> Case:
     true, predicted = target[counts], best[counts]
     each = None if weight is None else np.broadcast_to(weight.reshape(-1, *[1] * bool(places)), positions)[counts]
     options: dict[str, Any] = {} if ignore == -100 else {"ignore_index": ignore}
-    word = str(random.choice([*SCORES, "accuracy", "subset_accuracy", "top_k", "confusion"]))
+    word = str(random.choice([*SCORES, *AGREEMENT, "accuracy", "subset_accuracy", "top_k", "confusion"]))
     if word in SCORES:
         average = [None, "macro", "micro", "weighted"][random.integers(4)]
         average = "binary" if classes == 2 and random.random() < 0.7 else average
         options |= {"average": average}
         expected = SCORES[word](true, predicted, average=average or "macro", sample_weight=each, zero_division=0)
+    elif word in AGREEMENT:
+        expected = AGREEMENT[word](true, predicted, sample_weight=each)
     elif word == "accuracy":
         expected = sk.accuracy_score(true, predicted, sample_weight=each)
     elif word == "subset_accuracy":
@@ -206,7 +220,7 @@ def check(seed: int) -> None:
     made_case = case(seed)
     word, arrays = made(made_case.word, **made_case.options), made_case.arrays
     said = f"case {seed}: {made_case.word} {made_case.options} of {[array.shape for array in arrays]}"
-    rtol, atol = (2e-5, 2e-6) if made_case.word == "r2" else (2e-6, 1e-7)
+    rtol, atol = (2e-5, 2e-6) if made_case.word in ("r2", "explained_variance") else (2e-6, 1e-7)
     np.testing.assert_allclose(whole(word, arrays), made_case.expected, rtol=rtol, atol=atol, err_msg=said)
     random = np.random.default_rng([seed, 78])
     size = len(arrays[0])

@@ -120,10 +120,13 @@ def softplus(x: Tensor) -> Tensor:
         return cast(softplus(cast(x, FLOAT32)), x.element)
     if not x.builder.target.lacks("Softplus", x.element):
         return unary("Softplus", x)
-    e = exp(-absolute(x))
-    rounded = e + 1.0
-    log1p = log(rounded) - ((rounded - 1.0) - e) / rounded
-    return with_gradients(log1p + relu(x), [(x, lambda dy: dy * sigmoid(x))])
+    return with_gradients(log1p(exp(-absolute(x))) + relu(x), [(x, lambda dy: dy * sigmoid(x))])
+
+
+def log1p(x: Tensor) -> Tensor:
+    """Return log(1 + x), of small numbers to the last bit but few: what rounding took off 1 + x is made good."""
+    rounded = x + 1.0
+    return log(rounded) - ((rounded - 1.0) - x) / rounded
 
 
 def clip(x: Tensor, low: float | None, high: float | None) -> Tensor:

@@ -58,6 +58,11 @@ class ClassMetric(Statistic):
         return classes
 
     @property
+    def limit(self) -> float:
+        """The logit above which something is predicted, where there is one for each target."""
+        return 0.0
+
+    @property
     def class_axis(self) -> int:
         """Where the classes are, if the target holds class indices."""
         return 1 if self.axis is None else self.axis
@@ -89,7 +94,7 @@ class ClassMetric(Statistic):
     def classes(self, logits: g.Tensor, target: g.Tensor) -> tuple[g.Tensor, g.Tensor, g.Tensor]:
         """Return of every position the predicted class, the true one, and whether it counts (int64 0 or 1)."""
         if logits.shape == target.shape:
-            predicted = g.cast(g.greater(logits, 0.0), INT64)
+            predicted = g.cast(g.greater(logits, self.limit), INT64)
             if not target.element.is_integer:
                 true = g.cast(target if target.element is BOOL else g.greater(target, 0.5), INT64)
                 return predicted, true, g.full(true, 1, true.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,6 +51,8 @@ class confusion(ClassMetric):
 class FromCounts(Averaged):
     """A metric of how many positions of each class or label are right (hits), predicted and true.
 
+    With one logit for each target, what is more likely than ``threshold`` is predicted.
+
     As in scikit-learn, a class that is neither true nor predicted anywhere does not count in a mean over the classes,
     a label does, with 0.
     """
@@ -64,8 +67,22 @@ class FromCounts(Averaged):
     )
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()
+    threshold: float = option(
+        "The probability above which it is predicted, where there is one logit for each target.", default=0.5,
+        above=0, below=1,
+    )  # fmt: skip
+
+    @property
+    def limit(self) -> float:
+        return math.log(self.threshold / (1 - self.threshold))
 
     def check(self, logits: TensorType, target: TensorType, weight: TensorType | None) -> int:
+        if self.threshold != 0.5 and logits.shape != target.shape:
+            raise errors.CONTRADICTION(
+                f"'{self.name}' with threshold = {self.threshold:g} takes one logit for each target, and the "
+                f"logits are {logits}: of several classes the most likely one is predicted",
+                hint="leave 'threshold' out",
+            )
         if self.average == "samples":
             if self.label_axis(logits, target) is None:
                 raise errors.CONTRADICTION(
@@ -83,9 +100,9 @@ class FromCounts(Averaged):
             assert axis is not None
             return self.by_example(predicted, true, each, weight, axis)
         if weight is not None:
-            each = g.cast(each, weight.element) * weights_of(weight, each.rank)
+            each = g.cast(each, FLOAT64) * weights_of(g.cast(weight, FLOAT64), each.rank)  # differences are taken
         if axis is None and average != "binary":
-            return _counts_of_classes(predicted, true, each, self.check(logits.type, target.type, None))
+            return counts_of_classes(predicted, true, each, self.check(logits.type, target.type, None))
         if axis is None or average == "micro":  # of all together
             predicted, true, each = (g.reshape(x, (x.type.count, 1)) for x in (predicted, true, each))
         else:
@@ -103,7 +120,8 @@ class FromCounts(Averaged):
         self, predicted: g.Tensor, true: g.Tensor, valid: g.Tensor, weight: g.Tensor | None, axis: int
     ) -> Accumulators:
         """Accumulate the mean of each example's score over its labels."""
-        counts = (g.reduce_sum(x * valid, [axis]) for x in (predicted * true, true, predicted))
+        counts = [g.reduce_sum(x * valid, [axis]) for x in (predicted * true, true, predicted)]
+        counts.append(g.reduce_sum(valid, [axis]))
         scores = self.score(*(g.cast(count, FLOAT64) for count in counts))
         each = g.cast(g.reduce_max(valid, [axis]), FLOAT64)
         if weight is not None:
@@ -114,28 +132,30 @@ class FromCounts(Averaged):
         found = {name: g.cast(count, FLOAT64) for name, count in accumulators.items()}
         if self.average == "samples":
             return g.cast(found["sum"] / nonzero(found["weight"]), element)
+        if "present" not in found:
+            found["every"] = g.expand(g.reduce_sum(found["true"], [0], keepdims=True), found["true"].shape)
         if self.average == "micro":
             found = {name: g.reduce_sum(count, [0], keepdims=True) for name, count in found.items()}
-        scores = self.score(found["hits"], found["true"], found["predicted"])
+        every = found["every"] if "every" in found else found["present"]
+        scores = self.score(found["hits"], found["true"], found["predicted"], every)
         present = found["present"] if "present" in found else found["true"] + found["predicted"]
         shares = found["true"] if self.average == "weighted" else g.cast(g.greater(present, 0.0), FLOAT64)
         return g.cast(g.reduce_sum(scores * shares) / nonzero(g.reduce_sum(shares)), element)
 
-    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
-        """Return each class's score, 0 where nothing can be divided by."""
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
+        """Return each class's score, 0 where nothing can be divided by, from how many positions are right, and all."""
         raise NotImplementedError
 
 
-def _counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> Accumulators:
+def counts_of_classes(predicted: g.Tensor, true: g.Tensor, each: g.Tensor, classes: int) -> Accumulators:
     """Count for each class how often it is right, true and predicted."""
-    each = g.flatten(each, 0)
-    of_true, of_predicted = (g.one_hot(g.flatten(c, 0), classes, each) for c in (true, predicted))
-    each = g.unsqueeze(each, [-1])
-    weighted = of_true * each
+    predicted, true, each = (g.flatten(x, 0) for x in (predicted, true, each))
+    none = g.full(each, 0, TensorType(each.element, (classes,)))
+    right = each * g.cast(g.equal(predicted, true), each.element)
     return {
-        "hits": g.reduce_sum(weighted * of_predicted, [0]),
-        "true": g.reduce_sum(weighted, [0]),
-        "predicted": g.reduce_sum(of_predicted * each, [0]),
+        "hits": g.scatter_elements_add(none, true, right, 0),
+        "true": g.scatter_elements_add(none, true, each, 0),
+        "predicted": g.scatter_elements_add(none, predicted, each, 0),
     }
 
 
@@ -145,7 +165,7 @@ class precision(FromCounts):
 
     aliases = {"precisionscore": "and takes logits"}
 
-    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
         return hits / nonzero(predicted)
 
 
@@ -155,15 +175,38 @@ class recall(FromCounts):
 
     aliases = {"recallscore": "and takes logits"}
 
-    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
         return hits / nonzero(true)
 
 
 @metric
 class f1(FromCounts):
-    """The harmonic mean of precision and recall."""
+    """The harmonic mean of precision and recall: the overlap of what is predicted and true over their mean size."""
 
-    aliases = {"f1score": "and takes logits"}
+    aliases = {"f1score": "and takes logits", "dicescore": "and takes logits", "dicecoefficient": "and takes logits"}
 
-    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor) -> g.Tensor:
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
         return hits * 2.0 / nonzero(true + predicted)
+
+
+@metric
+class specificity(FromCounts):
+    """The share of the positions that are not of a class, or have not a label, that are not predicted to."""
+
+    aliases = {"truenegativerate": "and takes logits", "specificityscore": "and takes logits"}
+
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
+        return (every - true - predicted + hits) / nonzero(every - true)
+
+
+@metric
+class iou(FromCounts):
+    """The positions both predicted to be of a class and of it, over those that are either (Jaccard's index)."""
+
+    aliases = {
+        "jaccardscore": "and takes logits", "jaccardindex": "and takes logits", "meaniou": "and takes logits",
+        "binaryiou": "and takes logits", "intersectionoverunion": "and takes logits",
+    }  # fmt: skip
+
+    def score(self, hits: g.Tensor, true: g.Tensor, predicted: g.Tensor, every: g.Tensor) -> g.Tensor:
+        return hits / nonzero(true + predicted - hits)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from dslc import graph as g
-from dslc.library.losses.mean import match_shapes, match_weight, nonzero, weights_of
+from dslc.library.losses.mean import ElementwiseLoss, match_shapes, match_weight, nonzero, weights_of
 from dslc.library.losses.regression import mse
 from dslc.library.statistic import Accumulators, Statistic, Typed, metric
 from dslc.types import FLOAT64, ElementType, TensorType
@@ -37,6 +39,53 @@ class rmse(mse):
 
     def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         return g.reduce_mean(g.sqrt(super().finish(accumulators, element)))
+
+
+@metric
+class rmsle(rmse):
+    """Root of the mean squared difference of ``log(1 + x)``; of targets with several columns, the columns' mean root.
+
+    Numbers of -1 and below have no value.
+    """
+
+    aliases = {
+        "rootmeansquaredlogerror": "which is given the prediction first",
+        "rootmeansquaredlogarithmicerror": "which is given the prediction first",
+    }  # fmt: skip
+
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
+        return super().value(g.log1p(prediction), g.log1p(target))
+
+
+@metric
+class mape(ElementwiseLoss):
+    """Mean absolute percentage error, as a share: the mean of ``abs(prediction - target) / abs(target)``.
+
+    A target below 2.2e-16 in size divides as that, as in scikit-learn.
+    """
+
+    aliases = {
+        "meanabsolutepercentageerror": "which is a share, not times 100",
+        "meanabspercentageerror": "which is a share, not times 100",
+    }
+
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
+        smallest = float(np.finfo(np.float64).eps)
+        return g.absolute(prediction - target) / g.maximum(g.absolute(target), smallest)
+
+
+@metric
+class smape(ElementwiseLoss):
+    """Symmetric mean absolute percentage error, from 0 to 2: the mean of the error over the mean size of both numbers.
+
+    The size of a number is its absolute value; where both are 0 there is no error. S. Makridakis, Accuracy measures:
+    theoretical and practical concerns, 1993.
+    """
+
+    aliases = {"symmetricmeanabsolutepercentageerror": "which is a share, not times 100"}
+
+    def value(self, prediction: g.Tensor, target: g.Tensor) -> g.Tensor:
+        return g.absolute(prediction - target) * 2.0 / nonzero(g.absolute(prediction) + g.absolute(target))
 
 
 @metric
@@ -87,7 +136,11 @@ class r2(Statistic):
 
     def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
         variation, residual = accumulators["variation"], accumulators["residual"]
-        varied = g.cast(g.greater(variation, 0.0), variation.element)
-        exact = g.cast(g.equal(residual, 0.0), variation.element)
-        score = varied * (1.0 - residual / nonzero(variation)) + (1.0 - varied) * exact
-        return g.cast(g.reduce_mean(score), element)
+        return g.cast(g.reduce_mean(explained(residual, variation)), element)
+
+
+def explained(residual: g.Tensor, variation: g.Tensor) -> g.Tensor:
+    """Return the share of a variation that is no residual; where there is none, whether there is no residual either."""
+    varied = g.cast(g.greater(variation, 0.0), variation.element)
+    exact = g.cast(g.equal(residual, 0.0), variation.element)
+    return varied * (1.0 - residual / nonzero(variation)) + (1.0 - varied) * exact
