@@ -147,7 +147,12 @@ def test_words_in_all_sets() -> None:
 
 def test_all_words_of_the_table_are_expressed_in_the_oldest_set() -> None:
     for row in ROWS:
-        converted(model_of(row, symbolic=True)[0], OLDEST)
+        model = model_of(row, symbolic=True)[0]
+        if row.word == "MaxPool" and "dilation" in row.options:  # pools had no gaps
+            with pytest.raises(Problem, match="'MaxPool'"):
+                converted(model, OLDEST)
+            continue
+        converted(model, OLDEST)
 
 
 @pytest.mark.parametrize("name", sorted(RANDOM))

@@ -125,12 +125,14 @@ def gather_elements(place: Place) -> None:
 
 
 def scatter_elements(place: Place) -> None:
-    """For every place of the axis, add up what has its index, and zeros."""
+    """For every place of the axis, add up what has its index, and zeros; what is put in place was another operator."""
     x, indices, updates = (place.operand(number) for number in range(3))
+    axis = place.attribute("axis", 0) % rank_of(x)
     if place.attribute("reduction", "none") != "add":
         place.drop("reduction", "none")
+        if place.opset < 11:
+            place.become("Scatter", [x, indices, updates], axis=axis)
         return
-    axis = place.attribute("axis", 0) % rank_of(x)
     chosen = _chosen(place, x, indices, axis)
     kept = _where(place, chosen, updates, axis + 1)
     added = place.emit("ReduceSum", [kept, place.constant([axis])], element_of(x), x.shape, keepdims=0)
