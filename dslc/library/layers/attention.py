@@ -31,7 +31,11 @@ class MultiHeadAttention(Layer):
     then the keys' and the values'. Vaswani et al., Attention Is All You Need, 2017.
     """
 
-    aliases = {"multiheadedattention": "", "selfattention": "of one sequence", "groupqueryattention": "with key_heads"}
+    aliases = {
+        "multiheadedattention": "",
+        "selfattention": "of one sequence",
+        "groupedqueryattention": "with key_heads",
+    }
     random = True
     heads: Dimension = option("How many heads there are.", minimum=1)
     key_heads: Dimension | None = option(

@@ -84,6 +84,7 @@ class RMSNorm(_OverLast):
     Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
     """
 
+    aliases = {"rmsnormalization": ""}
     bias = False
     axes: Sizes = option("The axes that are normalized together: the last one, or a list of the last ones.", default=-1)
     eps: float | None = option(

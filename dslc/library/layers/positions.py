@@ -61,7 +61,7 @@ class PositionalEncoding(OfFloats, Layer):
     those behind them; ``"learned"`` adds a row of a table. Vaswani et al., Attention Is All You Need, 2017.
     """
 
-    aliases = {"positionembedding": 'with kind = "learned"', "positionalembedding": ""}
+    aliases = {"positionembedding": 'with kind = "learned"', "positionalembedding": "", "sinepositionencoding": ""}
     elementwise = False
     local = True
     kind: str = option("How the vectors are made.", default="sinusoidal", choices=("sinusoidal", "learned"))
