@@ -48,6 +48,9 @@ model Net {{
 PLAIN = "x -> Dense(1, bias = false, init = ones)"
 WITH_BIAS = "x -> Dense(1, init = zeros)"
 OTHER = "model Other {\n  input  x: float32[N, 1]\n  output y = x -> Dense(1, bias = false, init = ones)\n}\n"
+STEPWISE = "stack(x, x, x, axis = 1) -> Growing(last = true) -> Dense(1, bias = false, init = ones)"
+BEFORE_STEPS = "stack(x, x, x, axis = 1) -> Dense(1, bias = false, init = ones) -> Growing(last = true)"
+GROWING = "cell Growing {{\n  input x: [N, D]\n  state h: [N, D] = zeros\n  h = {}\n  output h\n}}\n"
 SGD = "using SGD(lr = 1e-9)"
 
 
@@ -117,6 +120,8 @@ CASES = {
         f"let q = Other(x)\n  minimize a = mean(p) over Net {SGD}\n"
         f"  minimize b = mean(log(abs(q))) over Other {SGD}", more=OTHER, kept="b",
     ),
+    "state-of-a-cell": Case(f"minimize mean(p) {SGD}", 812, STEPWISE, more=GROWING.format("exp(h) + x")),
+    "gradient-of-a-cell": Case(f"minimize mean(p) {SGD}", 0, BEFORE_STEPS, more=GROWING.format("sqrt(h + x)")),
 }  # fmt: skip
 
 

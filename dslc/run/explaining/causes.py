@@ -19,6 +19,7 @@ POWERS = {"Sqrt": 0.5, "Reciprocal": -1.0}
 """Operators that powers are computed by, and their exponents."""
 
 SCALE = "bring what comes in to the size of 1, with standardize for example"
+STEPS = "bound what a step leaves to the next, with tanh for example"
 INSIDE = "add a small number inside"
 DIVISOR = "add a small number to what divides, or keep it away from 0 with clip"
 
@@ -117,8 +118,7 @@ def _made_by(node: ProbedNode, birth: Birth) -> Cause:
         case "MatMul" | "Gemm" | "Conv" | "ConvTranspose" | "Einsum", [x, y, *_]:
             return _overflow(f"a sum of products, of numbers up to {n(abs(x))} and {n(abs(y))},", element)
         case operator, operands:
-            what = f"{operator.lower()} of {', '.join(map(n, operands))}" if operands else operator
-            return Cause(f"{what} is {'not a number' if np.isnan(birth.result) else 'infinite'}", SCALE)
+            return _other(operator, operands, "not a number" if np.isnan(birth.result) else "infinite")
 
 
 def _slope_of(node: ProbedNode, operands: Sequence[float]) -> Cause | None:
@@ -148,6 +148,14 @@ def _as_written(node: ProbedNode, operands: Sequence[float]) -> tuple[str, Seque
     if node.name.startswith("pow/") and node.operator in POWERS and operands:
         return "Pow", (operands[0], POWERS[node.operator])
     return node.operator, operands
+
+
+def _other(operator: str, operands: Sequence[float], becomes: str) -> Cause:
+    """Return why the result of an operator that is not known more of is not finite."""
+    if operator in ("Scan", "Loop"):
+        return Cause(f"what is computed from step to step becomes {becomes}", STEPS)
+    what = f"{operator.lower()} of {', '.join(map(n, operands))}" if operands else operator
+    return Cause(f"{what} is {becomes}", SCALE)
 
 
 def _overflow(text: str, element: str, hint: str = SCALE) -> Cause:
