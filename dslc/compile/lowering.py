@@ -187,7 +187,7 @@ class Lowering:
         for path in application.variables.values():
             self.parameters(path)  # a variable of the whole graph, be it first asked for in the loop
         left = list(operands)
-        lengths = left.pop() if cell.ragged else None
+        lengths = cast(left.pop(), INT64) if cell.ragged else None
         sequences, firsts = left[: len(cell.inputs)], iter(left[len(cell.inputs) :])
         states = [
             expand(next(firsts), s.before.type.shape) if s.first is None else full(left[0], s.first, s.before.type)
@@ -205,8 +205,8 @@ class Lowering:
             if draws:
                 assert randomness is not None
                 randomness = randomness.within(given[-1])
-            inner = Lowering(
-                self.builder, known.__getitem__, self.parameters, randomness, self.site_prefix, checked=cell.is_input
+            inner = replace(
+                self, given=known.__getitem__, randomness=randomness, checked=cell.is_input, updates={}, _emitted={}
             )
             found = inner.emit(*(s.after for s in cell.states), *cell.results)
             return found[: len(cell.states)], found[len(cell.states) :]

@@ -142,7 +142,7 @@ cell Dropped {
     assert 0.02 < np.std(losses) < 0.15  # of 750 masks; of 150 that all steps share it would be 0.16
 
 
-TOLD = ["reverse = true", "lengths = n", "lengths = n, reverse = true", "h = s[:, 0]"]
+TOLD = ["reverse = true", "lengths = cast(n, uint8)", "lengths = n", "lengths = n, reverse = true", "h = s[:, 0]"]
 
 
 @pytest.mark.parametrize("told", TOLD)

@@ -21,6 +21,11 @@ FILE = Path(__file__).parents[2] / "tests" / "equality" / "data" / "cells.npz"
 STEPS, EXAMPLES = 12, 6
 UNITS = 4
 
+GRU = {
+    "weight_ih_l0": (3 * UNITS, 3), "weight_hh_l0": (3 * UNITS, UNITS),
+    "bias_ih_l0": (3 * UNITS,), "bias_hh_l0": (3 * UNITS,),
+}  # fmt: skip
+
 Parameters = dict[str, Tensor]
 Batch = Mapping[str, Tensor]
 random = np.random.default_rng(11)
@@ -106,6 +111,17 @@ def of_deep(p: Parameters, b: Batch) -> dict[str, Tensor]:
     return {"y": torch.stack(outputs, 1)}
 
 
+def of_layered(p: Parameters, b: Batch) -> dict[str, Tensor]:
+    layer, x = torch.nn.GRU(3, UNITS, batch_first=True), b["sentences"]
+    weights = {name: p[f"Layered.y.standard.h.gru.{name}"] for name in GRU}
+    h, outputs = torch.zeros(len(x), UNITS), []
+    for t in range(x.shape[1]):
+        _, code = torch.func.functional_call(layer, weights, x[:, t])
+        h = torch.tanh(code[0] + 0.5 * h)
+        outputs.append(h)
+    return {"y": torch.stack(outputs, 1)}
+
+
 def of_counting(p: Parameters, b: Batch) -> dict[str, Tensor]:
     h, outputs = torch.zeros(len(b["n"]), UNITS), []
     for t in range(b["tokens"].shape[1]):
@@ -131,6 +147,9 @@ RUNS: dict[str, tuple[Forward, dict[str, np.ndarray], float]] = {
     }, 0.2),
     "deep": (of_deep, {
         **gated_start("Deep.y.nested.code.gated_unit", 3), **dense_start("Deep.y.nested.h.dense", UNITS),
+    }, 0.2),
+    "layered": (of_layered, {
+        f"Layered.y.standard.h.gru.{name}": random.normal(0, 0.5, shape) for name, shape in GRU.items()
     }, 0.2),
     "counting": (of_counting, dense_start("Counting.y.dense", UNITS), 0.02),
 }  # fmt: skip

@@ -153,10 +153,11 @@ class _Configured(Refinable):
             raise names.WRONG_KIND(f"'lengths' of {self._name} is a tensor {wanted}, not {kind_of(value)}").at(
                 given.span
             )
-        if not same_type(value.type, wanted):
-            hint = "convert it: cast(..., int64)" if same_type(value.type.with_element(INT64), wanted) else None
-            message = f"'lengths' of {self._name} is {wanted}, a number for each example, and this is {value.type}"
-            raise matching.WRONG_TYPE(message, hint=hint).at(given.span)
+        if not (value.type.element.is_integer and same_type(value.type.with_element(INT64), wanted)):
+            message = (
+                f"'lengths' of {self._name} is {wanted}, a whole number for each example, and this is {value.type}"
+            )
+            raise matching.WRONG_TYPE(message).at(given.span)
         return [value]
 
     def _applied(
