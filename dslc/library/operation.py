@@ -165,6 +165,14 @@ class Context:
         assert self.randomness is not None
         return self.randomness.chance(type, self.site, probability)
 
+    def dropped(self, x: Tensor, rate: float, parts: Shape | None = None) -> Tensor:
+        """Return x with elements at zero with that probability and others larger by as much, so that the mean stays.
+
+        ``parts`` is a shape that broadcasts to x, where all of a part become zero, or none.
+        """
+        kept = self.chance(x.type if parts is None else x.type.with_shape(parts), 1 - rate)
+        return x * (kept * (1 / (1 - rate)))
+
 
 class Scale(Enum):
     """What numbers say of classes; losses and metrics take one of them."""

@@ -100,8 +100,7 @@ def attend(
     else:
         weights = g.softmax(scores)
     if dropout:
-        keep = 1 - dropout
-        weights = weights * (context.chance(weights.type, keep) * (1 / keep))
+        weights = context.dropped(weights, dropout)
     result = weights @ v
     result = g.reshape(result, (*scores_shape[:-2], *rows[-1:], v.shape[-1])) if shared else result
     return result if alive is None else result * alive

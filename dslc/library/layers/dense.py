@@ -1,4 +1,4 @@
-"""Layers for vectors: Dense and its relatives, Dropout."""
+"""Layers for vectors: Dense and its relatives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dslc import graph as g
 from dslc.errors.types import BAD_PATTERN, RANK
 from dslc.library.checks import agree, need_float, need_rank, same_elements, weight_size
 from dslc.library.initializers import glorot_uniform, zeros
-from dslc.library.operation import Context, Initializer, Layer, OfFloats, Role, Variable, layer, option
+from dslc.library.operation import Context, Initializer, Layer, Role, Variable, layer, option
 from dslc.types import Dimension, TensorType, element_count
 
 _INIT = "How the weight starts; the bias starts at zero."
@@ -214,24 +214,3 @@ class Maxout(Layer):
 
     def multiply_adds(self, x: TensorType) -> Dimension:
         return x.count * self.units * self.pieces
-
-
-@layer
-class Dropout(OfFloats, Layer):
-    """In training, sets elements to zero at random and scales the others by 1 / (1 - rate); otherwise nothing.
-
-    Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
-    """
-
-    carries = True
-    random = True
-    rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)
-
-    def draws(self, training: bool) -> bool:
-        return training and self.rate > 0
-
-    def emit(self, context: Context, x: g.Tensor) -> g.Tensor:
-        if not self.draws(context.training):
-            return x
-        keep = 1 - self.rate
-        return x * (context.chance(x.type, keep) * (1 / keep))

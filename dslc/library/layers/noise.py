@@ -29,7 +29,7 @@ class _Noise(OfFloats, Layer):
 
 
 class _Dropping(_Noise):
-    """Sets whole parts of each example to zero, and scales the others by 1 / (1 - rate)."""
+    """Sets parts to zero, and scales the others by 1 / (1 - rate)."""
 
     carries = True
 
@@ -38,8 +38,20 @@ class _Dropping(_Noise):
         raise NotImplementedError
 
     def noisy(self, context: Context, x: g.Tensor) -> g.Tensor:
-        keep = 1 - self.rate
-        return x * (context.chance(x.type.with_shape(self.parts(x.type)), keep) * (1 / keep))
+        return context.dropped(x, self.rate, self.parts(x.type))
+
+
+@layer
+class Dropout(_Dropping):
+    """In training, sets elements to zero at random and scales the others by 1 / (1 - rate); otherwise nothing.
+
+    Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
+    """
+
+    rate: float = option("Probability that an element becomes zero.", default=0.5, minimum=0, below=1)
+
+    def parts(self, x: TensorType) -> Shape:
+        return x.shape
 
 
 @layer
