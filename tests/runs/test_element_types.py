@@ -306,6 +306,13 @@ IN_FLOAT16 = [
         "binary_cross_entropy(u, cast(y, float16))", "cross_entropy(z, k, weight = cast(w, float16))",
         "cross_entropy(z, cast(softmax(x), float16))", "kl_divergence(log_softmax(z), cast(softmax(x), float16))",
         "cast(l2(Net), float16) + mse(u, cast(y, float16))", "cast(l1(Net), float16) + mse(u, cast(y, float16))",
+        "log_cosh(u, cast(y, float16)) + quantile(z, cast(y, float16), q = [0.1, 0.5, 0.9])",
+        "mixture_nll(z, -z, softplus(z) + 0.1, cast(y, float16)) + focal(z, k) + distillation(z, cast(x, float16))",
+        "soft_margin(u, cast(2 * y - 1, float16)) + multi_margin(z, k) + tweedie(u, cast(y, float16))",
+        "triplet(z, cast(x, float16), cast(-x, float16))",
+        "lovasz_softmax(z, k) + dice(z, k) + info_nce(z, cast(x, float16)) + 0.01 * circle(z, k, gamma = 16)",
+        "arcface(z, k, cast(Table(x), float16), radius = 4) + center(z, k, cast(Table(x), float16))",
+        "ctc(z[:, none] * cast(x, float16)[:, :, none], k[:, none] % 2 + 1, k * 0 + 3)",
     )),
 ]  # fmt: skip
 
