@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -26,14 +26,6 @@ from dslc.library.losses.targets import (
 from dslc.library.operation import IndexUse, Scale, option
 from dslc.library.statistic import Accumulators, Alike, Typed, loss
 from dslc.types import ElementType, TensorType
-
-
-def smooth_option() -> Any:
-    """Return the option of what keeps empty regions from dividing by 0."""
-    return option(
-        "Added to the overlap and to what it is divided by, so that a region that is neither there nor predicted costs "
-        "nothing.", default=1e-5, minimum=0,
-    )  # fmt: skip
 
 
 class OfRegions(Mean):
@@ -106,8 +98,13 @@ class Overlap(OfRegions):
         "Is it taken of each example, and averaged over them? Else of all examples as one, exact over a split as well.",
         default=True,
     )
-    smooth: float = smooth_option()
-    axis: int | None = axis_option()
+    smooth: float = option(
+        "Added to the overlap and to what it is divided by, so that a region that is neither there nor predicted costs "
+        "nothing.", default=1e-5, minimum=0,
+    )  # fmt: skip
+    axis: int | None = option(
+        "Where classes or labels are; unless said, classes are on axis 1, and there are no labels.", default=None
+    )
     ignore_index: int = ignore_option()
 
     def score(self, both: g.Tensor, predicted: g.Tensor, true: g.Tensor) -> tuple[g.Tensor, g.Tensor]:
@@ -146,8 +143,10 @@ class Overlap(OfRegions):
 class dice(Overlap):
     """1 less Dice's coefficient, ``(2 * both + smooth) / (predicted + true + smooth)``, of sizes of regions.
 
-    ``predicted`` is the sum of the probabilities, ``true`` that of the target, and ``both`` that of their products.
-    Milletari, Navab and Ahmadi, V-Net, 2016.
+    ``predicted`` is the sum of the probabilities, ``true`` that of the target, and ``both`` that of their products. Of
+    a target of class indices, which lacks the logits' axis of classes, each class is a region, of their softmax. A
+    target of the logits' own shape, from 0 to 1, is one region of their sigmoid, or one for each label where ``axis``
+    says on which these are. The result is the mean over regions. Milletari, Navab and Ahmadi, V-Net, 2016.
     """
 
     aliases = {"diceloss": "which takes logits", "softdice": "which takes logits", "f1loss": "which takes logits"}
@@ -173,8 +172,9 @@ class jaccard(Overlap):
 class tversky(Overlap):
     """``dice`` with weights of its errors: ``(both + smooth) / (both + alpha * excess + beta * missing + smooth)``.
 
-    ``excess`` is ``predicted - both``, and ``missing`` is ``true - both``; with one half each it is ``dice``, with 1
-    each ``jaccard``. Salehi, Erdogmus and Gholipour, Tversky Loss Function for Image Segmentation, 2017.
+    ``excess`` is ``predicted - both``, and ``missing`` is ``true - both``; with 1 each it is ``jaccard``, with one
+    half each ``dice`` of twice the ``smooth``.
+    Salehi, Erdogmus and Gholipour, Tversky Loss Function for Image Segmentation, 2017.
     """
 
     aliases = {"tverskyloss": "which takes logits"}
@@ -208,7 +208,7 @@ def lovasz(errors: g.Tensor, true: g.Tensor) -> g.Tensor:
 
 @loss
 class lovasz_softmax(OfRegions):
-    """The intersection over the union of classes, by its convex extension: the mean over classes, and over examples.
+    """1 less the intersection over the union of classes, by its convex extension; the mean over them, and examples.
 
     Logits and class indices are those of ``cross_entropy``. Of each example the classes count that are there, unless
     ``classes = "all"``; each is taken by itself, as the paper's code does with ``per_image``.
@@ -240,7 +240,7 @@ class lovasz_softmax(OfRegions):
 
 @loss
 class lovasz_hinge(OfRegions):
-    """The intersection over the union of one region, or of labels, by its convex extension; the mean over examples.
+    """1 less the intersection over the union of one region, or of labels, by its convex extension; the mean of them.
 
     Logits and a target of 0 and 1 are of one shape; the errors are ``max(1 - (2 * target - 1) * logits, 0)``.
     Berman, Triki and Blaschko, The Lovasz-Softmax Loss, 2018.
