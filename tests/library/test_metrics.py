@@ -43,7 +43,7 @@ def test_every_metric_has_a_row() -> None:
 IDS = [f"{case[0]}-{i}" for i, case in enumerate(CASES)]
 REAL = {
     "mse", "mae", "rmse", "r2", "mape", "smape", "rmsle", "explained_variance", "median_absolute_error", "pearson",
-    "spearman",
+    "spearman", "ndcg", "mrr", "brier", "calibration_error", "perplexity",
 }  # fmt: skip
 OF_COUNTS = [case for case in CASES if len(case[2]) == 2 and case[0] not in REAL]
 
@@ -61,7 +61,7 @@ def test_value_is_scikit_learn_s(
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] in REAL], ids=lambda case: case[0])
 def test_real_values_keep_the_digits_of_float64(case: Case) -> None:
     name, options, arrays, expected = case
-    wide = [array.astype(np.float64) for array in arrays]
+    wide = [array.astype(np.float64) if array.dtype == np.float32 else array for array in arrays]
     assert whole(made(name, **options), wide) == pytest.approx(expected(wide), rel=1e-10)
 
 
@@ -178,6 +178,11 @@ def typed(element: ElementType, *shape: Dimension) -> TensorType:
         (made("roc_auc"), [typed(FLOAT32, N, T), typed(INT64, N, T)], "E0343"),
         (made("average_precision"), [typed(FLOAT32, N, 8, 8), typed(BOOL, N, 8, 8)], "E0541"),
         (made("spearman"), [typed(FLOAT32, N, T), typed(FLOAT32, N, T)], "E0343"),
+        (made("ndcg"), [typed(FLOAT32, N), typed(FLOAT32, N)], "E0341"),
+        (made("ndcg"), [typed(FLOAT32, N, 5), typed(INT64, N)], "E0340"),
+        (made("mrr"), [typed(FLOAT32, N, 5), typed(FLOAT32, N)], "E0340"),
+        (made("hit_rate", k=1), [typed(FLOAT32, N, 5), typed(INT64, N), typed(FLOAT32, N, 5)], "E0344"),
+        (made("brier"), [typed(FLOAT32, N, 5), typed(FLOAT32, N)], "E0342"),
     ],
     ids=str,
 )
