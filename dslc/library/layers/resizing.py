@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, prod
+from math import floor
 
 import numpy as np
 
@@ -111,13 +111,18 @@ class _Resizing(Operation):
                 x = g.gather(x, x.builder.constant(np.minimum(places, int(before) - 1)), axis)
                 whole = 1
             repeats.append(whole)
-        if prod(repeats) == 1:
-            return x
-        shape = x.shape
-        apart = [d for size in shape[2:] for d in (size, 1)]
-        spread = [d for size, times in zip(shape[2:], repeats, strict=True) for d in (size, times)]
-        repeated = g.expand(g.reshape(x, (*shape[:2], *apart)), (*shape[:2], *spread))
-        return g.reshape(repeated, (*shape[:2], *(n * k for n, k in zip(shape[2:], repeats, strict=True))))
+        return x if max(repeats) == 1 else _repeated(x, repeats)
+
+
+def _repeated(x: g.Tensor, times: Sequence[int]) -> g.Tensor:
+    """Repeat each point along the spatial axes. Joining copies is several times as fast as an Expand."""
+    y, points = x, x.shape[2:]
+    for axis, count in reversed([*enumerate(times, start=2)]):
+        shape = (*y.shape[:axis], y.shape[axis] * count, *y.shape[axis + 1 :])
+        y = g.reshape(g.concat([g.unsqueeze(y, [axis + 1])] * count, axis + 1), shape) if count > 1 else y
+    apart = [size for pair in zip(points, times, strict=True) for size in pair]
+    copies = range(3, 2 * x.rank - 2, 2)
+    return g.with_gradients(y, [(x, lambda dy: g.reduce_sum(g.reshape(dy, (*x.shape[:2], *apart)), copies))])
 
 
 def _times(word: str, size: Dimension, factor: float) -> Dimension:
