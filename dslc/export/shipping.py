@@ -11,7 +11,7 @@ from onnx import compose
 from dslc.errors.environment import FIELDS_NOT_SHIPPED
 from dslc.export.columns import Marks, put_columns_in_front, put_label_behind, with_checked_conversions
 from dslc.export.external import attached, detached
-from dslc.graph.model import Model, load_model, rename, save_model, with_outputs
+from dslc.graph.model import Model, load_model, put_in_front, rename, save_model, with_outputs
 from dslc.plan.contract import Contract
 
 __all__ = ["only_outputs", "with_fields"]
@@ -37,18 +37,18 @@ def with_fields(
         Problem: E0617, an input of the model is no field.
     """
     model = onnx.load_model_from_string(data)
-    front = with_checked_conversions(fields, sorted(set(fed_by.values())))
     weights = detached(model)
     apart = {weight.name for weight in weights}
     names = [value.name for value in model.graph.input if value.name != SEED and value.name not in apart]
     strange = [name for name in names if name not in fed_by]
     if strange:
         raise FIELDS_NOT_SHIPPED(f"the model's input '{strange[0]}' is not a data field as it stands")
+    front = with_checked_conversions(fields, sorted({fed_by[name] for name in names}))
     said = {value.name: value.doc_string for value in front.graph.output if value.doc_string}
     doc, metadata = model.doc_string, {entry.key: entry.value for entry in model.metadata_props}
-    front = compose.add_prefix(front, FRONT)
-    back = compose.add_prefix(model, BACK, rename_outputs=False)
-    merged = compose.merge_models(front, back, io_map=[(FRONT + fed_by[name], BACK + name) for name in names])
+    put_in_front(front.graph, FRONT)
+    put_in_front(model.graph, BACK, {value.name for value in model.graph.output})
+    merged = compose.merge_models(front, model, io_map=[(FRONT + fed_by[name], BACK + name) for name in names])
     merged.ir_version = model.ir_version
     merged.producer_name, merged.doc_string = "dslc", doc
     merged.graph.doc_string = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
@@ -11,7 +11,8 @@ import onnx_ir as ir
 from dslc.graph.values import detach
 
 __all__ = [
-    "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "rename", "save_model",
+    "Model", "Port", "cut_at", "gathered", "is_ours", "load_model", "ports_of", "proto_nodes", "put_in_front",
+    "rename", "save_model",
     "with_outputs",
 ]  # fmt: skip
 
@@ -52,6 +53,22 @@ def rename(graph: Any, old: str, new: str) -> None:
     for node in proto_nodes(graph):
         for names in (node.input, node.output):
             names[:] = [new if name == old else name for name in names]
+
+
+def put_in_front(graph: Any, prefix: str, kept: Collection[str] = ()) -> None:
+    """Put a prefix in front of all names in a graph as the package onnx has it, but for those that are kept.
+
+    Graphs inside of nodes take values from outside: their names change as well.
+    """
+    for node in graph.node:
+        node.name = prefix + node.name
+        for names in (node.input, node.output):
+            names[:] = [prefix + name if name and name not in kept else name for name in names]
+        for attribute in node.attribute:
+            put_in_front(attribute.g, prefix, kept)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        if value.name not in kept:
+            value.name = prefix + value.name
 
 
 def is_ours(data: bytes) -> bool:

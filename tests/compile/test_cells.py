@@ -10,6 +10,9 @@ import onnxruntime
 import pytest
 
 from dslc.diagnostics import Failure, Problem
+from dslc.export.columns import Marks
+from dslc.export.shipping import with_fields
+from dslc.graph.model import save_model
 from dslc.pipeline import Compilation, Options
 from dslc.render import render_all
 from tests.conftest import compile_spec
@@ -218,3 +221,14 @@ def test_data_that_lies_outside_is_named(options: str, rows: int, said: str, tmp
 
 def test_data_within_is_taken(tmp_path: Path) -> None:
     assert compiled(tmp_path, "mean(ids -> Words(lengths = n), axis = 2)[..., none]").bound.dataset
+
+
+def test_raw_columns_in_front(tmp_path: Path) -> None:
+    compilation = compiled(tmp_path, "s -> Dense(3) -> Sum(lengths = n)")
+    (model,) = compilation.inference(compilation.artifacts.initial)
+    data, fields = compilation.serialized(model.model), compilation.artifacts.models["fields.onnx"]
+    marks = {name: Marks((), ()) for name in ("s", "ids", "n")}
+    joined = save_model(with_fields(data, fields, model.fields, {}, compilation.bound.contract, marks))
+    raw = dict(np.load(tmp_path / "d.npz"))
+    found = run(onnxruntime.InferenceSession(joined), **raw)
+    np.testing.assert_allclose(found, run(shipped(compilation), **raw), rtol=1e-5, atol=1e-6)
