@@ -11,12 +11,22 @@ from dslc.graph import Builder, Tensor, cast, expand, from_0_up, full, in_range,
 from dslc.graph.random import Randomness
 from dslc.library.operation import Context
 from dslc.library.recurrence import recur
+from dslc.library.schedules.schedule import Schedule
 from dslc.plan.indices import indexes_of, weight_of
 from dslc.plan.measures import applications_of
 from dslc.plan.recurrence import Recurrence
-from dslc.plan.values import Application, DimensionOf, FittedConstants, Literal, ParameterOf, Placeholder, Value
+from dslc.plan.values import (
+    Application,
+    DimensionOf,
+    FittedConstants,
+    Literal,
+    ParameterOf,
+    Placeholder,
+    Scheduled,
+    Value,
+)
 from dslc.source import Span
-from dslc.types import INT32, INT64, Dimension, TensorType
+from dslc.types import INT32, INT64, Dimension, ElementType, TensorType
 
 __all__ = ["Lowering", "origin_of"]
 
@@ -37,13 +47,17 @@ def _is_unchecked(value: Value) -> bool:  # noqa: ARG001 - of every value
     return False
 
 
+def _no_update(schedule: Schedule, element: ElementType) -> Tensor:
+    raise AssertionError(f"{schedule} of {element} stands where there are no updates")
+
+
 @dataclass
 class Lowering:
     """Emits values into one graph, each application once.
 
     ``given`` finds what placeholders stand for, ``parameters`` the variables by path. New values of running
     statistics gather in ``updates``, by path. ``checked`` tells indices and weights whose range has been checked
-    already; all others are by the graph.
+    already; all others are by the graph. ``scheduled`` finds the value of a schedule in the update.
     """
 
     builder: Builder
@@ -54,6 +68,7 @@ class Lowering:
     updates: dict[str, Tensor] = field(default_factory=dict)
     checked: Callable[[Value], bool] = _is_unchecked
     differentiated: bool = False
+    scheduled: Callable[[Schedule, ElementType], Tensor] = _no_update
     _emitted: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -63,6 +78,7 @@ class Lowering:
         parameters: Callable[[str], Tensor] = _no_parameter, declared: Iterable[str] = (),
         batches: Callable[[], Tensor] | None = None, site_prefix: str = "",
         checked: Callable[[Value], bool] = _is_unchecked, differentiated: bool = False,
+        scheduled: Callable[[Schedule, ElementType], Tensor] = _no_update,
     ) -> Lowering:  # fmt: skip
         """Declare what a graph of values is given: data, then parameters, then a seed where random numbers are drawn.
 
@@ -78,6 +94,7 @@ class Lowering:
             site_prefix: tells the places where one graph draws random numbers from those of others.
             checked: is the range of indices or weights known to be right?
             differentiated: will gradients be taken of what is emitted?
+            scheduled: returns the value of a schedule in the update, a scalar of a type.
         """
         applications = applications_of(*values)
         operations = (application.operation for application in applications)
@@ -93,7 +110,10 @@ class Lowering:
         def found(key: str) -> Tensor:
             return known[key] if key in known else builder.constant((constants or {})[key])
 
-        return cls(builder, found, parameters, randomness, site_prefix, checked=checked, differentiated=differentiated)
+        return cls(
+            builder, found, parameters, randomness, site_prefix, checked=checked, differentiated=differentiated,
+            scheduled=scheduled,
+        )  # fmt: skip
 
     def emit(self, *values: Value) -> list[Tensor]:
         """Return the tensors of values."""
@@ -162,6 +182,8 @@ class Lowering:
                 return (self.given(key),)
             case ParameterOf(path=path):
                 return (self.parameters(path),)
+            case Scheduled(schedule=schedule, given=given):
+                return (self.scheduled(schedule, given.element),)
             case Literal(array=array):
                 return (self.builder.constant(array),)
             case DimensionOf(dimension=dimension):

@@ -33,17 +33,22 @@ from dslc.compile.update import (
     count_update,
     has_moved,
     move_averages,
+    total_of,
     update_parameters,
 )
 from dslc.errors.objectives import NOT_APART
 from dslc.graph import Builder, Tensor
 from dslc.graph.model import Model, ports_of, with_outputs
+from dslc.library.optimizers.optimizer import Update
+from dslc.library.schedules.schedule import Schedule
 from dslc.plan.indices import field_of, follows_from_examples
 from dslc.plan.measures import variables_of
+from dslc.plan.terms import scheduled_in
 from dslc.plan.training import Objective, TrainPlan
 from dslc.plan.values import FittedConstants, Value
 from dslc.targets import Target
 from dslc.targets.cpu import CPU
+from dslc.types import ElementType
 
 __all__ = ["StepGraph", "step_graphs"]
 
@@ -150,10 +155,22 @@ def _open_graph(train: TrainPlan, objective: Objective, constants: FittedConstan
         is_weight = value.type.element.is_float
         return field_of(value) in train.data.fields or (is_weight and follows_from_examples(value))
 
+    updates: dict[ElementType, Update] = {}
+
+    def scheduled(schedule: Schedule, element: ElementType) -> Tensor:
+        """Return the value of a schedule in the objective."""
+        if element not in updates:
+            updates[element] = Update(state.builder, state.read(counter(COUNTER_STEP)), element=element)
+        if schedule.needs_total:
+            updates[element].total = total_of(state)
+        return state.builder.as_tensor(updates[element].value(schedule), element)
+
     lowering = Lowering.open(
         state.builder, [objective.loss], inputs=train.data.fields, docs=train.data.docs, constants=constants,
         parameters=lambda path: state.read(tensors[path]), declared=tensors, batches=batches,
-        site_prefix=state.owner, checked=is_checked, differentiated=True,
+        site_prefix=state.owner, checked=is_checked, differentiated=True, scheduled=scheduled,
     )  # fmt: skip
     batches()
+    for application in scheduled_in(objective.loss):  # first of all, since loops take them from outside
+        lowering.emit(*application.outputs)
     return lowering

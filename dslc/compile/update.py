@@ -30,7 +30,7 @@ from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType
 
 __all__ = [
     "HostSchedule", "averaged_paths", "clipped", "count_update", "has_moved", "move_averages", "schedules_of",
-    "update_parameters",
+    "total_of", "update_parameters",
 ]  # fmt: skip
 
 CLIP_EPSILON = 1e-6
@@ -92,13 +92,18 @@ def update_parameters(
     }
     total = None
     if any(schedule.needs_total for schedule in schedules):
-        total = state.read(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
+        total = total_of(state)
     updates: dict[ElementType, Update] = {}
     for element in dict.fromkeys(gradient.element for gradient in gradients.values()):
         updates[element] = Update(state.builder, state[COUNTER_STEP], total, host, element)
     for number, group in enumerate(objective.groups, 1):
         _update_group(updates, group, f"{group.optimizer.name}_{number}", state, gradients, is_update)
     return driven
+
+
+def total_of(state: StepState) -> Tensor:
+    """Return how many updates there are in the whole training."""
+    return state.read(StateTensor(TOTAL, TensorType(INT64), StateRole.HOST, 0))
 
 
 def _update_group(

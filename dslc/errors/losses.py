@@ -116,6 +116,16 @@ NEEDS_SUCCESSOR = register(
     wrong=_train("mse(M(x), t) using Adam(lr = warmup(500))"),
     right=_train("mse(M(x), t) using Adam(lr = warmup(500) then 1e-3)"),
 )
+NEEDS_END = register(
+    "E0364",
+    "a schedule of an objective needs a last value",
+    "A number of an objective may be a schedule. Training sees its value at each update; evaluation, and what ships, "
+    "see the value that it keeps in the end, so that figures can be compared. 'warmup', 'linear', 'cosine', 'polynomial', "
+    "'piecewise' and 'one_cycle' have one, and so has arithmetic with them; any other one is followed by it: "
+    "'exponential(1.0, 0.9, steps = 100) then 0'.",
+    wrong=_train("exponential(1.0, 0.9) * mse(M(x), t) using Adam"),
+    right=_train("(exponential(1.0, 0.9, steps = 100) then 0) * mse(M(x), t) using Adam"),
+)
 WRONG_COUNT = register(
     "E0363",
     "a list has the wrong number of items, or an item outside its range",

@@ -14,11 +14,11 @@ from dslc.library.statistic import EXAMPLES, SUM, Statistic
 from dslc.plan.indices import weight_of
 from dslc.plan.measures import applications_of, formula_of
 from dslc.plan.recurrence import Recurrence
-from dslc.plan.values import Application, ParameterOf, Value
+from dslc.plan.values import Application, ParameterOf, Scheduled, Value
 
 __all__ = [
     "Addend", "Term", "Terms", "fields_only", "gradient_flows", "joins_batches", "known_by_fields", "reached_paths",
-    "statistics_of", "terms_of", "varying_sites",
+    "scheduled_in", "statistics_of", "terms_of", "varying_sites",
 ]  # fmt: skip
 
 
@@ -139,6 +139,18 @@ def _only_site(application: Application, sites: set[Application], finished: set[
             return None
         application = application.operands[0].application
     return application
+
+
+def scheduled_in(*values: Value) -> list[Application]:
+    """Return where schedules stand in what values derive from, in the steps of cells, too."""
+    found = []
+    for application in applications_of(*values):
+        operation = application.operation
+        if isinstance(operation, Scheduled):
+            found.append(application)
+        elif isinstance(operation, Recurrence):
+            found += scheduled_in(*operation.results, *(state.after for state in operation.states))
+    return found
 
 
 def gradient_flows(*values: Value) -> bool:

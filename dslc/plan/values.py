@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from dslc.library.operation import Operation, Variable
+from dslc.library.schedules.schedule import Schedule
 from dslc.source import Span
 from dslc.types import Dimension, TensorType
 
@@ -90,6 +91,15 @@ class ParameterOf(_Leaf):
 
     name: ClassVar[str] = "parameter"
     path: str
+    given: TensorType
+
+
+@dataclass(frozen=True)
+class Scheduled(_Leaf):
+    """The value of a schedule in an update, as a scalar tensor; only where there are updates."""
+
+    name: ClassVar[str] = "schedule"
+    schedule: Schedule
     given: TensorType
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,10 @@ from dslc.diagnostics import Diagnostic
 from dslc.errors.environment import NO_RUN
 from dslc.errors.objectives import RESUME_DIFFERS
 from dslc.errors.runs import DAMAGED_FILE, ENDS_EARLIER, GROUP_CUT_SHORT, RATE_CHANGES
-from dslc.library.schedules.schedule import FigureSchedule
-from dslc.plan.training import TrainPlan
+from dslc.library.schedules.schedule import FigureSchedule, Schedule
+from dslc.plan.terms import scheduled_in
+from dslc.plan.training import Objective, TrainPlan
+from dslc.plan.values import Scheduled
 from dslc.rewrite.passes import text_of
 from dslc.run.folder_files import Compiled
 from dslc.run.progress import Progress
@@ -203,22 +205,31 @@ def changed_rates(
         return []
     found = []
     for objective in train.objectives:
-        for group, name, value in schedules_of(objective):
-            if not value.needs_total:
-                continue
-            whose = f" of '{objective.name}'" if len(train.objectives) > 1 else ""
-            if len(objective.groups) > 1:
-                whose += f" over '{group.paths[0]}'" + f" and {len(group.paths) - 1} more" * (len(group.paths) > 1)
+        whose = f" of '{objective.name}'" if len(train.objectives) > 1 else ""
+        for name, over, value in _lasting(objective):
             old, new = float(value.at(step - 1, before, host)), float(value.at(step, now, host))
             jump = f"it goes on with {new:.3g} at step {step:,}, and was {old:.3g} one step before"
             if new == float(value.at(step, before, host)):
                 jump = f"it is {new:.3g} at step {step:,} all the same, and differs later"
             found.append(RATE_CHANGES(
-                f"the schedule of '{name}'{whose} lasts to the end of training, which has moved from step {before:,} "
-                f"to {now:,}: {jump}",
+                f"the schedule of {name}{whose}{over} lasts to the end of training, which has moved from step "
+                f"{before:,} to {now:,}: {jump}",
                 hint="a run of the new length would be there too; 'steps' in the schedule gives it a length of its own",
             ).diagnostic)  # fmt: skip
     return found
+
+
+def _lasting(objective: Objective) -> Iterator[tuple[str, str, Schedule]]:
+    """Yield the schedules that last to the end of training: what each is of, and over which parameters."""
+    for group, name, value in schedules_of(objective):
+        if value.needs_total:
+            more = f" and {len(group.paths) - 1} more" * (len(group.paths) > 1)
+            yield f"'{name}'", f" over '{group.paths[0]}'{more}" if len(objective.groups) > 1 else "", value
+    for application in scheduled_in(objective.loss):
+        operation = application.operation
+        if isinstance(operation, Scheduled) and operation.schedule.needs_total:
+            place = f"line {application.span.first[0]}" if application.span else "the objective"
+            yield f"a number in {place}", "", operation.schedule
 
 
 def cut_short(train: TrainPlan, progress: Progress) -> list[Diagnostic]:

@@ -117,7 +117,7 @@ def test_a_param_of_that_name_is_the_param() -> None:
     ("text", "code"),
     [
         ("step > 3", "E0216"), ("epoch + none", "E0216"), ('"a" + step', "E0216"), ("not step", "E0216"),
-        ("sum(step)", "E0374"), ("step and true", "E0216"),
+        ("sum(step)", "E0364"), ("step and true", "E0216"),
     ],
 )  # fmt: skip
 def test_what_has_no_value_is_refused(text: str, code: str) -> None:

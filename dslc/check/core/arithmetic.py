@@ -8,10 +8,12 @@ from typing import Any
 
 from dslc.check.core.values import is_number, kind_of, whole_number
 from dslc.dimensions import same_value
-from dslc.errors import names
-from dslc.types import Symbolic, symbols_in
+from dslc.errors import losses, matching, names
+from dslc.library.schedules.schedule import Schedule
+from dslc.source import Span
+from dslc.types import ElementType, Symbolic, symbols_in
 
-__all__ = ["COMPUTED", "bounded", "compute", "work_of"]
+__all__ = ["COMPUTED", "bounded", "compute", "settled_value", "work_of"]
 
 LARGEST = 2**63 - 1
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -125,3 +127,21 @@ def bounded(computation: Callable[[], Any]) -> Any:
     if isinstance(result, float) and not abs(result) < float("inf"):
         raise names.BAD_ARITHMETIC("the result is not a finite number")
     return result
+
+
+def settled_value(schedule: Schedule, element: ElementType, span: Span | None, *, of_field: bool) -> float:
+    """Return the value that a schedule keeps in the end, where it stands beside tensors of an element type.
+
+    Raises:
+        Problem: it keeps none, or it stands in a field or beside whole numbers.
+    """
+    if of_field or not element.is_float:
+        what = "a field has no updates" if of_field else f"beside it stand numbers of {element}"
+        raise matching.NOT_A_TENSOR(f"a schedule is a number of each update, and {what}").at(span)
+    if schedule.host_values():
+        message = f"{kind_of(schedule)} follows validation figures, which only an optimizer's numbers can do"
+        raise losses.NEEDS_END(message, hint="'piecewise' and 'linear' follow updates").at(span)
+    if schedule.settled is None:
+        message = f"{kind_of(schedule.last)} has no value that it keeps in the end, which evaluation would take"
+        raise losses.NEEDS_END(message, hint="say what it ends with: ..., steps = 100) then 1.0").at(span)
+    return schedule.settled

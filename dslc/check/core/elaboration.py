@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dslc.check.core.arithmetic import settled_value
 from dslc.check.core.budget import Budget, Exhausted
 from dslc.check.core.values import POISON, Outputs, RawColumn, Silent, kind_of
 from dslc.diagnostics import Basis, Diagnostics, Label, Problem, Repair
@@ -17,10 +18,21 @@ from dslc.errors import matching, names, objectives, types
 from dslc.errors.types import NOT_COMPUTABLE
 from dslc.library.kernels import need_kernels
 from dslc.library.operation import Operation
+from dslc.library.schedules.chains import ended
+from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import FUNCTIONS
 from dslc.limits import Limits
 from dslc.plan.examples import is_batch
-from dslc.plan.values import Application, DimensionOf, Literal, ParameterOf, ParameterRecord, Placeholder, Value
+from dslc.plan.values import (
+    Application,
+    DimensionOf,
+    Literal,
+    ParameterOf,
+    ParameterRecord,
+    Placeholder,
+    Scheduled,
+    Value,
+)
 from dslc.source import Span
 from dslc.types import (
     BOOL,
@@ -157,6 +169,13 @@ class Elaboration:
             raise matching.BAD_LITERAL(f"the number {number} does not fit a tensor of {element}", hint=hint).at(span)
         return self._leaf(Literal(array=np.asarray(number, element.numpy), given=type), type, span)
 
+    def scheduled(self, schedule: Schedule, element: ElementType, span: Span | None) -> Value:
+        """Return a schedule as a scalar tensor: in training as it is at each update, else as it is in the end."""
+        last = settled_value(schedule, element, span, of_field=self.widening is not None)
+        if not self.training:
+            return self.literal(last, element, span)
+        return self._leaf(Scheduled(schedule=schedule, given=TensorType(element)), TensorType(element), span)
+
     def _leaf(self, operation: Operation, type: TensorType, span: Span | None) -> Value:
         return Application(operation, (), (type,), span, self.budget.count_node(span)).outputs[0]
 
@@ -179,6 +198,8 @@ class Elaboration:
                 found.append(value)
             elif isinstance(value, bool):
                 found.append(self.literal(value, BOOL, span))
+            elif isinstance(value, Schedule):
+                found.append(self.scheduled(ended(value), FLOAT32 if element is BOOL else element, span))
             elif isinstance(value, (int, float, Symbolic)):
                 adopted = element if element is not BOOL else (INT64 if isinstance(value, int) else FLOAT32)
                 if self.widening is not None and not isinstance(value, Symbolic) and not _representable(value, adopted):

@@ -135,7 +135,7 @@ class ExpressionEvaluator(Evaluator):
         if isinstance(left, (Value, RawColumn)) or isinstance(right, (Value, RawColumn)):
             if (left is None or right is None) and e.operator in ("==", "!="):
                 return e.operator == "!="  # a tensor is never none
-            if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic)) for v in (left, right)):
+            if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic, Schedule)) for v in (left, right)):
                 lists = any(isinstance(side, (list, tuple)) for side in (left, right))
                 raise names.BAD_ARITHMETIC(
                     f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}",

@@ -49,6 +49,10 @@ class Chain(Schedule):
     def last(self) -> Schedule:
         return self.after.last
 
+    @property
+    def settled(self) -> float | None:
+        return self.after.settled
+
     def host_values(self) -> dict[FigureSchedule, float]:
         return {**self.before.host_values(), **self.after.host_values()}
 
@@ -93,6 +97,11 @@ def as_schedule(value: Schedule | float) -> Schedule:
         return value
     made: Schedule = SCHEDULES["constant"](value=float(value))
     return made
+
+
+def ended(schedule: Schedule) -> Schedule:
+    """Return a schedule with 1 behind it, where it rises to what follows and nothing does: a factor."""
+    return chain(schedule, 1.0) if schedule.last.leads else schedule
 
 
 def check_complete(schedule: Schedule) -> None:

@@ -19,6 +19,10 @@ class constant(Schedule):
     value: float = option("The value.")
     steps: int | None = option("How many updates it lasts, where another schedule follows.", default=None, minimum=1)
 
+    @property
+    def settled(self) -> float:
+        return self.value
+
     def formula(self, moment: Moment) -> Number:
         return self.value
 
@@ -61,6 +65,10 @@ class _Ramp(Schedule):
     @property
     def needs_total(self) -> bool:
         return self.steps is None
+
+    @property
+    def settled(self) -> float:
+        return self.end
 
     def first(self, moment: Moment) -> Number:
         return self.start
@@ -166,6 +174,10 @@ class piecewise(Schedule):
             raise errors.CONTRADICTION(
                 "'boundaries' are numbers of updates that rise", hint="boundaries = [1_000, 2_000]"
             )
+
+    @property
+    def settled(self) -> float:
+        return self.values[-1]
 
     def formula(self, moment: Moment) -> Number:
         m = mathematics(moment.step)

@@ -39,6 +39,10 @@ class one_cycle(Schedule):
     def needs_total(self) -> bool:
         return self.steps is None
 
+    @property
+    def settled(self) -> float:
+        return self.peak / self.div_factor / self.final_div_factor
+
     def first(self, moment: Moment) -> Number:
         return self.peak / self.div_factor
 

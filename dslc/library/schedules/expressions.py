@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dslc.library.schedules.chains import chain
+import numpy as np
+
+from dslc.library.schedules.chains import ended
 from dslc.library.schedules.schedule import FigureSchedule, Moment, Number, Schedule, mathematics
 
 __all__ = ["FUNCTIONS", "SIGNS", "Calculation", "StepCount", "calculation", "epoch"]
@@ -81,6 +83,13 @@ class Calculation(Schedule):
     def needs_total(self) -> bool:
         return any(part.needs_total for part in self._parts)
 
+    @property
+    def settled(self) -> float | None:
+        values = [operand.settled if isinstance(operand, Schedule) else operand for operand in self.operands]
+        if None in values:
+            return None
+        return float((SIGNS.get(self.sign) or FUNCTIONS[self.sign])(*map(np.float64, values)))
+
     def host_values(self) -> dict[FigureSchedule, float]:
         return {driven: value for part in self._parts for driven, value in part.host_values().items()}
 
@@ -94,7 +103,7 @@ def calculation(sign: str, operands: Sequence[Any]) -> Schedule:
     parts: list[Schedule | float] = []
     for operand in operands:
         if isinstance(operand, Schedule):
-            parts.append(chain(operand, 1.0) if operand.last.leads else operand)
+            parts.append(ended(operand))
         else:
             parts.append(float(operand))
     return Calculation(sign=sign, operands=tuple(parts))

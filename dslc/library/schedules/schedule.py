@@ -68,6 +68,11 @@ class Schedule(Word):
         """Whether its value depends on how many updates the training has in all."""
         return False
 
+    @property
+    def settled(self) -> float | None:
+        """The value that it keeps once it has come to its end, None where it has none."""
+        return None
+
     def formula(self, moment: Moment) -> Number:
         """Return the value at a moment; the formula, over numbers and tensors alike."""
         raise NotImplementedError
