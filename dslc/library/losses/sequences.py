@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
@@ -20,22 +20,22 @@ NEVER = -1e30
 """The logarithm of a probability of 0; sums of two are finite."""
 
 
-@loss
-class ctc(Mean):
-    """How unlikely it is that a sequence of logits [N, T, K] spells its labels [N, S], over how many these are.
+def blank_option() -> Any:
+    """Return the option that says which class is no label."""
+    return option("The class that stands for no label.", default=0, minimum=0)
 
-    The negative logarithm of the sum over all paths of T classes that are the labels once repeated classes are joined
-    and blanks left out; the mean over examples. Of each example the first ``lengths`` [N] steps count, and the labels
-    before its padding, ``ignore_index``, which stands at the end. It takes logits; logarithms of probabilities, as
-    PyTorch's takes them with time first, are their own. Where no path has the labels, the steps being too few, it is
-    infinite. Graves et al., Connectionist Temporal Classification, 2006.
-    """
 
-    aliases = {"ctcloss": "of logits [N, T, K]"}
+def padding_option() -> Any:
+    """Return the option that says what labels end with."""
+    return option("What stands behind the labels of an example that has fewer.", default=-100)
+
+
+class OfSpelling(Mean):
+    """The mean over examples of how a sequence of logits [N, T, K] spells its labels [N, S]."""
+
     spreads: ClassVar[tuple[int, ...]] = ()
-    blank: int = option("The class that stands for no label.", default=0, minimum=0)
-    ignore_index: int = option("What stands behind the labels of an example that has fewer.", default=-100)
-    zero_infinity: bool = option("Count examples as 0 whose labels no path has?", default=False)
+    blank: int
+    ignore_index: int
 
     def takes(self, *operands: TensorType) -> Scale:
         return Scale.LOGIT
@@ -70,6 +70,23 @@ class ctc(Mean):
             IndexUse(1, classes, f"is given {classes} classes", self.ignore_index, looks_up=False),
             IndexUse(2, steps + 1, f"is given {steps} steps", looks_up=False),
         ]
+
+
+@loss
+class ctc(OfSpelling):
+    """How unlikely it is that a sequence of logits [N, T, K] spells its labels [N, S], over how many these are.
+
+    The negative logarithm of the sum over all paths of T classes that are the labels once repeated classes are joined
+    and blanks left out; the mean over examples. Of each example the first ``lengths`` [N] steps count, and the labels
+    before its padding, ``ignore_index``, which stands at the end. It takes logits; logarithms of probabilities, as
+    PyTorch's takes them with time first, are their own. Where no path has the labels, the steps being too few, it is
+    infinite. Graves et al., Connectionist Temporal Classification, 2006.
+    """
+
+    aliases = {"ctcloss": "of logits [N, T, K]"}
+    blank: int = blank_option()
+    ignore_index: int = padding_option()
+    zero_infinity: bool = option("Count examples as 0 whose labels no path has?", default=False)
 
     def accumulate(
         self, logits: g.Tensor, target: g.Tensor, lengths: g.Tensor, weight: g.Tensor | None = None
