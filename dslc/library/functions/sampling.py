@@ -54,8 +54,8 @@ class affine_grid(Function):
 class grid_sample(Function):
     """What lies at places in between: x [N, C, *spatial] at grid [N, *points, axes] is [N, C, *points].
 
-    A place is given by coordinates from -1 to 1, with the last axis of x first: x, y, z. A place that is not a number
-    ends the run.
+    A place is given by coordinates from -1 to 1, with the last axis of x first: x, y, z. At one that is not a number
+    neither is the result, but for the nearest point, which is the first one then, or 0 with zeros outside.
     """
 
     aliases = {"gridsampler": ""}
