@@ -43,6 +43,12 @@ WORDS: dict[str, tuple[str, str]] = {
         ("minmaxscaler", "write minmax(x)"), ("simpleimputer", 'write impute(x, "mean")'),
         ("todatetime", 'write datetime(column("when"), "%d/%m/%Y")'),
         ("tonumeric", "numbers are read as they are; column(...) has their type"),
+        ("lbfgs", "its search along a line evaluates the objective a number of times that differs from step to step"),
+        (
+            "shampoo soap kfac",
+            "roots and eigenvectors of matrices are no operators of ONNX: Muon makes matrices orthogonal by products",
+        ),
+        ("sparseadam lazyadam", "gradients are never sparse here: write Adam"),
         ("fillna", "write impute(x, 0)"), ("log1p", "write log(1 + x)"), ("expm1", "write exp(x) - 1"),
         ("log10", "write log(x) / log(10)"), ("log2", "write log(x) / log(2)"), ("col feature", 'write column("name")'),
     )
