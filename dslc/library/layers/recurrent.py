@@ -54,7 +54,7 @@ class _Recurrent(Layer):
 
     random = True
     gates: ClassVar[Sequence[int]]
-    """In ONNX's order, by their places in PyTorch's: there, those of one activation lie side by side."""
+    """In the order of ONNX's operator, by their places in PyTorch's."""
     states: ClassVar[int] = 1
     """How many tensors are carried."""
 
@@ -188,14 +188,6 @@ class _Recurrent(Layer):
         result = g.concat([h for h, *_ in ends[-self._directions :]], -1) if self.last else exchanged(sequence)
         return (result, *map(_joined, zip(*ends, strict=True))) if self.return_state else result
 
-    def _parameter(self, context: Context, name: str, one: _Pass) -> Tensor:
-        """Return a parameter of a pass, its gates in ONNX's order."""
-        weight = context[name + one.suffix]
-        if list(self.gates) == sorted(self.gates):
-            return weight
-        parts = g.split(weight, [self.units] * len(self.gates), 0)
-        return g.concat([parts[gate] for gate in self.gates], 0)
-
     def _by_steps(
         self, context: Context, passes: Sequence[_Pass], x: Tensor, first: Sequence[States], lengths: Tensor | None,
         *, on_the_way: bool,
@@ -208,7 +200,7 @@ class _Recurrent(Layer):
                 g.full(x, 0, x.type.with_shape((x.shape[1], size)))
                 for size in (self._output, self.units)[: self.states]
             ]
-            cell, inputs = self._cell(context, one, x @ self._parameter(context, "weight_ih", one).mT)
+            cell, inputs = self._cell(context, one, x @ context["weight_ih" + one.suffix].mT)
 
             def step(before: States, now: States, cell: Cell = cell) -> tuple[States, States]:
                 after = cell(before, now)
@@ -277,7 +269,7 @@ class RNN(_Recurrent):
         return self._type(x, h, lengths)
 
     def _cell(self, context: Context, one: _Pass, projected: Tensor) -> tuple[Cell, States]:
-        weight = self._parameter(context, "weight_hh", one).mT
+        weight = context["weight_hh" + one.suffix].mT
         if self.bias:
             projected = projected + (context["bias_ih" + one.suffix] + context["bias_hh" + one.suffix])
         bent = g.relu if self.activation == "relu" else g.tanh
@@ -303,20 +295,19 @@ class GRU(_Recurrent):
         return self._type(x, h, lengths)
 
     def _cell(self, context: Context, one: _Pass, projected: Tensor) -> tuple[Cell, States]:
-        weight, bias = self._parameter(context, "weight_hh", one).mT, None
+        weight, bias = context["weight_hh" + one.suffix].mT, None
         if self.bias:
-            projected = projected + self._parameter(context, "bias_ih", one)
-            bias = self._parameter(context, "bias_hh", one)
+            projected = projected + context["bias_ih" + one.suffix]
+            bias = context["bias_hh" + one.suffix]
 
         def cell(states: States, inputs: States) -> States:
-            (h,), (gates_of_x, new_of_x) = states, inputs
-            product = h @ weight if bias is None else h @ weight + bias
-            gates_of_h, new_of_h = g.split(product, [2 * self.units, self.units], -1)
-            update, reset = g.split(g.sigmoid(gates_of_x + gates_of_h), [self.units] * 2, -1)
-            new = g.tanh(new_of_x + reset * new_of_h)
-            return [new + update * (h - new)]
+            (h,), (of_x,) = states, inputs
+            of_h = h @ weight if bias is None else h @ weight + bias
+            (r, z, n), (rh, zh, nh) = (g.split(gates, [self.units] * 3, -1) for gates in (of_x, of_h))
+            new = g.tanh(n + g.sigmoid(r + rh) * nh)
+            return [new + g.sigmoid(z + zh) * (h - new)]
 
-        return cell, g.split(projected, [2 * self.units, self.units], -1)
+        return cell, [projected]
 
     def _by_operator(self, *given: Any, **more: Any) -> Along:
         return super()._by_operator(*given, linear_before_reset=1, **more)
@@ -351,18 +342,16 @@ class LSTM(_Recurrent):
         return self._type(x, h, c, lengths)
 
     def _cell(self, context: Context, one: _Pass, projected: Tensor) -> tuple[Cell, States]:
-        weight = self._parameter(context, "weight_hh", one).mT
+        weight = context["weight_hh" + one.suffix].mT
         smaller = None if self.projection is None else context["weight_hr" + one.suffix].mT
         if self.bias:
-            biases = [self._parameter(context, name, one) for name in ("bias_ih", "bias_hh")]
-            projected = projected + (biases[0] + biases[1])
+            projected = projected + (context["bias_ih" + one.suffix] + context["bias_hh" + one.suffix])
 
         def cell(states: States, inputs: States) -> States:
             h, c = states
-            gates, new = g.split(inputs[0] + h @ weight, [3 * self.units, self.units], -1)
-            enter, leave, keep = g.split(g.sigmoid(gates), [self.units] * 3, -1)
-            c = keep * c + enter * g.tanh(new)
-            h = leave * g.tanh(c)
+            i, f, new, o = g.split(inputs[0] + h @ weight, [self.units] * 4, -1)
+            c = g.sigmoid(f) * c + g.sigmoid(i) * g.tanh(new)
+            h = g.sigmoid(o) * g.tanh(c)
             return [h if smaller is None else h @ smaller, c]
 
         return cell, [projected]
