@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from dslc.graph.values import bodies_of, constant_value, detach, operands_of, stamp, type_of
+from dslc.graph.values import bodies_of, constant_value, detach, operands_of, stamp, succeed, type_of
 from dslc.types import Dimension
 
 __all__ = [
     "Rounds", "Scanned", "Stacked", "State", "add_scanned", "add_stacked", "counts_only", "depending", "discard",
-    "keep", "length_of", "lift", "mark_length", "set_directions",
+    "keep", "length_of", "lift", "mark_length", "remake", "set_directions",
 ]  # fmt: skip
 
 
@@ -198,24 +198,31 @@ def add_stacked(node: ir.Node, part: ir.Value, *, backward: bool) -> ir.Value:
 
 def keep(rounds: Rounds, states: Sequence[State], scanned: Sequence[Scanned], stacked: Sequence[Stacked]) -> None:
     """Put a Scan in place of another that has these only; what it leaves keeps its name."""
-    old, body = rounds.node, rounds.body
-    inputs = [*(s.first for s in states), *(one.whole for one in scanned)]
-    attributes = [ir.AttrInt64("num_scan_inputs", len(scanned))]
+    new = remake(rounds.node, states, scanned, stacked)
     results = [*(s.last for s in states), *(one.whole for one in stacked)]
-    old.attributes.pop("body")
-    attributes.append(ir.AttrGraph("body", body))
-    new = ir.Node("", "Scan", inputs, attributes, num_outputs=len(results), name=old.name)
+    for known, value in zip(results, new.outputs, strict=True):
+        succeed(known, value)
+    assert new.graph is not None
+    new.graph.remove(rounds.node, safe=True)
+
+
+def remake(old: ir.Node, states: Sequence[State], scanned: Sequence[Scanned], stacked: Sequence[Stacked]) -> ir.Node:
+    """Put a new Scan in front of another, whose body it takes over, with these; return it."""
+    body = old.attributes.pop("body")
+    graph, length = body.as_graph(), length_of(old)
+    graph.inputs[:] = [*(s.before for s in states), *(one.part for one in scanned)]
+    graph.outputs[:] = [*(s.after for s in states), *(one.part for one in stacked)]
+    inputs = [*(s.first for s in states), *(one.whole for one in scanned)]
+    attributes = [ir.AttrInt64("num_scan_inputs", len(scanned)), body]
+    new = ir.Node("", "Scan", inputs, attributes, num_outputs=len(graph.outputs), name=old.name)
     new.metadata_props.update(old.metadata_props)
-    mark_length(new, length_of(old))
+    mark_length(new, length)
     set_directions(new, "input", [one.backward for one in scanned])
     set_directions(new, "output", [one.backward for one in stacked])
-    body.inputs[:] = [*(s.before for s in states), *(one.part for one in scanned)]
-    body.outputs[:] = [*(s.after for s in states), *(one.part for one in stacked)]
-    for value, known in zip(new.outputs, results, strict=True):
-        stamp(value, str(known.name), type_of(known))
-        value.meta.update(known.meta)
-        value.doc_string = known.doc_string
-        known.replace_all_uses_with(value, replace_graph_outputs=True)
+    for index, (part, value) in enumerate(zip(graph.outputs, new.outputs, strict=True)):
+        type = type_of(part)
+        stacks = index >= len(states)
+        stamp(value, f"{old.name}/{index}", type.with_shape((length, *type.shape)) if stacks else type)
     assert old.graph is not None
     old.graph.insert_before(old, new)
-    old.graph.remove(old, safe=True)
+    return new

@@ -15,7 +15,7 @@ from dslc.types import ElementType, TensorType
 __all__ = [
     "NESTING", "Attribute", "add_constant", "add_initializer", "attribute_of", "become", "bodies_of", "captured_by",
     "constant_value", "detach", "drop_unused_weights", "makers_of", "nodes_of", "onnx_type", "operand", "operands_of",
-    "stamp", "target_of", "type_of",
+    "stamp", "succeed", "target_of", "type_of",
 ]  # fmt: skip
 
 Attribute = int | float | str | Sequence[int] | Sequence[float] | np.ndarray | ir.Graph
@@ -124,6 +124,20 @@ def become(node: ir.Node, operator: str, operands: Sequence[ir.Value | None], **
     node.attributes.clear()
     node.attributes.update((name, attribute_of(name, value)) for name, value in attributes.items())
     return True
+
+
+def succeed(value: ir.Value, by: ir.Value) -> None:
+    """Let a value take the place of another, which it may be computed from, and its name if that is an output's."""
+    for use in value.uses():
+        if use.node is not by.producer():
+            use.node.replace_input_with(use.idx, by)
+    by.meta.update((key, known) for key, known in value.meta.items() if key != "type")
+    if value.is_graph_output():
+        assert value.graph is not None
+        value.name, by.name = f"{value.name}/inside", value.name
+        by.doc_string = value.doc_string
+        outputs = value.graph.outputs
+        outputs[outputs.index(value)] = by
 
 
 # --- graphs in the graph ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from dslc.dimensions import evaluate, symbols_of
 from dslc.graph.rounds import Rounds, Stacked, State, add_scanned, depending, keep, length_of, lift
-from dslc.graph.values import detach, nodes_of, operands_of, stamp, type_of
+from dslc.graph.values import detach, nodes_of, operands_of, stamp, succeed, type_of
 from dslc.rewrite.outside import Outside
 from dslc.rewrite.stacking import Place, can_stack, stack
 from dslc.rewrite.totals import take_totals
@@ -130,7 +130,7 @@ def _take_after(outside: Outside) -> bool:
             stacks.update(zip(node.outputs, outside.apply(node, stacks), strict=True))
     for one in outside.rounds.stacked:
         if one.part in stacks:
-            outside.replace(one.whole, stacks[one.part])
+            succeed(one.whole, stacks[one.part])
     return bool(taken)
 
 

@@ -71,13 +71,3 @@ class Outside:
             for value, is_stack in zip(node.inputs, inside, strict=True)
         ]
         return stack(node, operands, inside, length_of(self.node), self.place)
-
-    def replace(self, value: ir.Value, by: ir.Value) -> None:
-        """Give what takes something that the loop leaves another value, which may be computed from that."""
-        for use in value.uses():
-            if use.node is not by.producer():
-                use.node.replace_input_with(use.idx, by)
-        if value.is_graph_output():
-            assert value.graph is not None
-            value.name, by.name = f"{value.name}/inside", value.name
-            value.graph.outputs[value.graph.outputs.index(value)] = by

@@ -34,6 +34,7 @@ from dslc.rewrite import algebra, forms, sums
 from dslc.rewrite.algebra import Rule, Rules
 from dslc.rewrite.loops import take_out
 from dslc.rewrite.scaling import scale_and_shift
+from dslc.rewrite.unrolling import unroll
 from dslc.targets import Target
 
 __all__ = ["PASSES", "Pass", "chosen_passes", "shipped", "simplify", "text_of"]
@@ -324,6 +325,7 @@ _ALL = (
         for_training=True,
     ),
     Pass("take-out-of-loops", "What need not be in a loop is computed for all rounds at once.", function=take_out),
+    Pass("unroll-loops", "Loops of few rounds become these.", function=unroll, for_training=True),
     Pass("merge-common", "Compute once what is computed twice from the same operands.", function=merge_common),
     Pass("scale-and-shift", "x * a + b, by channel, becomes a Conv.", function=scale_and_shift, for_training=True),
     Pass("widen-scalars", "Numbers get axes where that is faster.", forms.WIDENING, for_training=True),

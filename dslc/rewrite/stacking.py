@@ -78,7 +78,7 @@ def _along_axes(node: ir.Node, stacked: Stacked) -> _Form | None:
     if axes is None or not _first_only(stacked):
         return None
     rank = type_of(node.outputs[0]).rank if node.op_type == "Unsqueeze" else _rank(node, 0)
-    return _Form(constants={index: axes % rank + 1})
+    return _Form(constants={index: np.asarray(axes % rank + 1)})
 
 
 def _along_axis(node: ir.Node, stacked: Stacked) -> _Form | None:
@@ -123,12 +123,11 @@ def _padded(node: ir.Node, stacked: Stacked) -> _Form | None:
 
 
 _RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(BROADCASTING, _element_by_element),
-    **dict.fromkeys(("And", "Or", "Xor", "Mod", "BitwiseAnd", "BitwiseOr", "BitwiseXor"), _element_by_element),
     **dict.fromkeys(
         (
-            "Abs", "Cast", "Ceil", "Cos", "Elu", "Erf", "Exp", "Floor", "HardSigmoid", "Identity", "IsNaN", "LeakyRelu",
-            "Log", "Neg", "Not", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Tanh",
+            *BROADCASTING, "Abs", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Cast", "Ceil", "Cos", "Elu", "Erf",
+            "Exp", "Floor", "HardSigmoid", "Identity", "IsNaN", "LeakyRelu", "Log", "Mod", "Neg", "Not", "Or",
+            "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Tanh", "Xor",
         ),
         _element_by_element,
     ),
@@ -136,7 +135,7 @@ _RULES: Mapping[str, Rule] = {
     "MatMul": _product,
     "Transpose": _permuted,
     **dict.fromkeys(
-        ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Slice", "Squeeze", "Unsqueeze"), _along_axes
+        ("CumSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Slice", "Squeeze", "Unsqueeze"), _along_axes
     ),
     **dict.fromkeys(
         ("ArgMax", "Concat", "GatherElements", "LogSoftmax", "ScatterElements", "Softmax", "Split", "TopK"), _along_axis

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from dslc.graph.rounds import State
-from dslc.graph.values import constant_value, operand, type_of
+from dslc.graph.values import constant_value, operand, succeed, type_of
 from dslc.rewrite.outside import Outside
 from dslc.rewrite.stacking import Place
 from dslc.types import TensorType
@@ -40,7 +40,7 @@ def _take_total(outside: Outside, state: State) -> bool:
         add.replace_input_with(place, _sum(Place(add, behind=False), add, kept))
     if kept or not _is_zero(state.first):
         totals.append(state.last if kept else state.first)
-    outside.replace(state.last, _sum(outside.place, add, totals))
+    succeed(state.last, _sum(outside.place, add, totals))
     return True
 
 
@@ -79,62 +79,59 @@ def _total(outside: Outside, value: ir.Value) -> ir.Value:
     maker = value.producer()
     assert maker is not None
     if maker.op_type == "MatMul":
-        left, right = _rows(outside, maker, 0), _columns(outside, maker, 1)
-        product = ir.Node("", "MatMul", [left, right])
+        product = ir.Node("", "MatMul", [_rows(outside, maker), _columns(outside, maker)])
     else:
         given = [_total(outside, one) if one and outside.is_inside(one) else one for one in maker.inputs]
         product = ir.Node("", maker.op_type, given, list(maker.attributes.values()))
     return outside.place.put(product, f"{maker.name}/total", [type_of(value)], maker)[0]
 
 
-def _rows(outside: Outside, product: ir.Node, index: int) -> ir.Value:
-    """Return the matrices [m, k] of all rounds side by side: [m, rounds * k]."""
-    matrix = operand(product, index)
+def _rows(outside: Outside, product: ir.Node) -> ir.Value:
+    """Return the left operands [m, k] of a product in all rounds side by side: [m, rounds * k].
+
+    A transpose is computed, and not left to the runtime's product, which takes longer with one on its left.
+    """
+    matrix = operand(product, 0)
+    if _is_transposed(outside, matrix):
+        return _laid(outside, product, 0, operand(_maker(matrix), 0), [2, 0, 1], 1)
+    return _laid(outside, product, 0, matrix, [1, 0, 2], 1)
+
+
+def _columns(outside: Outside, product: ir.Node) -> ir.Value:
+    """Return the right operands [k, n] of a product in all rounds one below the other: [rounds * k, n]."""
+    matrix = operand(product, 1)
+    if _is_transposed(outside, matrix):
+        return _laid(outside, product, 1, operand(_maker(matrix), 0), [0, 2, 1], 0)
+    return _laid(outside, product, 1, matrix, [0, 1, 2], 0)
+
+
+def _maker(value: ir.Value) -> ir.Node:
+    maker = value.producer()
+    assert maker is not None
+    return maker
+
+
+def _is_transposed(outside: Outside, matrix: ir.Value) -> bool:
     maker = matrix.producer()
-    if maker is not None and maker.op_type == "Transpose" and outside.is_inside(matrix):
-        return _transposed(outside, product, index, _below(outside, product, index, operand(maker, 0)))
-    return _beside(outside, product, index, matrix)
+    return maker is not None and maker.op_type == "Transpose" and outside.is_inside(matrix)
 
 
-def _columns(outside: Outside, product: ir.Node, index: int) -> ir.Value:
-    """Return the matrices [k, n] of all rounds one below the other: [rounds * k, n]."""
-    matrix = operand(product, index)
-    maker = matrix.producer()
-    if maker is not None and maker.op_type == "Transpose" and outside.is_inside(matrix):
-        return _transposed(outside, product, index, _beside(outside, product, index, operand(maker, 0)))
-    return _below(outside, product, index, matrix)
-
-
-def _below(outside: Outside, product: ir.Node, index: int, matrix: ir.Value) -> ir.Value:
-    """Return the stack of matrices as one with all their rows."""
-    stack = outside.stacked(matrix)
-    length, rows, columns = type_of(stack).shape
-    return _reshaped(outside, product, f"{index}/rows", stack, type_of(stack).with_shape((length * rows, columns)), 0)
-
-
-def _beside(outside: Outside, product: ir.Node, index: int, matrix: ir.Value) -> ir.Value:
-    """Return the stack of matrices as one with all their columns."""
-    stack = outside.stacked(matrix)
+def _laid(
+    outside: Outside, product: ir.Node, index: int, matrix: ir.Value, permutation: Sequence[int], merged: int
+) -> ir.Value:
+    """Return the stack of matrices with its axes in an order, two of which are then merged to that axis."""
+    stack, name = outside.stacked(matrix), f"{product.name}/{index}"
     type = type_of(stack)
-    length, rows, columns = type.shape
-    swap = ir.Node("", "Transpose", [stack], [ir.AttrInt64s("perm", [1, 0, 2])])
-    swapped_type, name = type.with_shape((rows, length, columns)), f"{product.name}/{index}/swapped"
-    (swapped,) = outside.place.put(swap, name, [swapped_type], product)
-    return _reshaped(outside, product, f"{index}/columns", swapped, type.with_shape((rows, length * columns)), 1)
-
-
-def _reshaped(outside: Outside, product: ir.Node, name: str, value: ir.Value, type: TensorType, free: int) -> ir.Value:
-    sizes = [-1 if axis == free else size for axis, size in enumerate(type.shape)]
-    name = f"{product.name}/{name}"
+    if list(permutation) != [0, 1, 2]:
+        turn = ir.Node("", "Transpose", [stack], [ir.AttrInt64s("perm", permutation)])
+        type = type.with_shape(type.shape[axis] for axis in permutation)
+        (stack,) = outside.place.put(turn, f"{name}/turned", [type], product)
+    kept = type.shape[0 if merged else 2]
+    sizes = [kept, -1] if merged else [-1, kept]
     shape = outside.place.constant(f"{name}/shape", np.array(sizes, np.int64))
-    return outside.place.put(ir.Node("", "Reshape", [value, shape]), name, [type], product)[0]
-
-
-def _transposed(outside: Outside, product: ir.Node, index: int, matrix: ir.Value) -> ir.Value:
-    rows, columns = type_of(matrix).shape
-    node = ir.Node("", "Transpose", [matrix], [ir.AttrInt64s("perm", [1, 0])])
-    name, type = f"{product.name}/{index}/transposed", type_of(matrix).with_shape((columns, rows))
-    return outside.place.put(node, name, [type], product)[0]
+    count = type.shape[merged] * type.shape[merged + 1]
+    flat = type.with_shape((kept, count) if merged else (count, kept))
+    return outside.place.put(ir.Node("", "Reshape", [stack, shape]), f"{name}/flat", [flat], product)[0]
 
 
 def _sum(place: Place, origin: ir.Node, terms: Sequence[ir.Value]) -> ir.Value:

@@ -50,6 +50,8 @@ class Target:
     """From so many elements of a result on, giving a number that is computed more axes is worth a Reshape."""
     laid_out: int
     """Up to so many numbers in all tensors of a run, these lie in one block, which the first run lays out."""
+    unrolled_rounds: int
+    """Loops of up to so many rounds are written as these, one after the other."""
     split_threads: int
     """So many threads, which fill all cores, keep to a part of every tensor each."""
 

@@ -36,7 +36,14 @@ CPU = Target(
         "Softplus": _FLOAT64,  # overflows in exp(x)
     },
     passes=frozenset(
-        {"multiply-by-ones", "multiply-by-identity", "scale-and-shift", "widen-scalars", "expand-softplus"}
+        {
+            "expand-softplus",
+            "multiply-by-identity",
+            "multiply-by-ones",
+            "scale-and-shift",
+            "unroll-loops",
+            "widen-scalars",
+        }
     ),
     convolved_run=16,  # the runtime copies that many at a time
     convolved_run_or_stacks=24,
@@ -51,5 +58,6 @@ CPU = Target(
     moved_points=64,  # with fewer both take no time
     widened_elements=64,
     laid_out=4_000_000,  # what the first run took tensor by tensor stays beside the block
+    unrolled_rounds=8,  # 1.0 to 1.1 times as fast; at 16 0.9 to 1.1 times, at 64 0.7 to 1.0 times
     split_threads=2,  # of more, pieces would depend on timing, and so would the last bits of a logarithm
 )

@@ -93,7 +93,8 @@ def test_simplified_graphs_compute_the_same(case: Case) -> None:
     built = build(case, FLOAT64)
     before, count = runner(built.model)(built.feeds), len(built.model.graph)
     names = [value.name for value in built.model.graph.outputs]
-    model = simplify(built.model, [name for name, one in PASSES.items() if not one.for_training])
+    longer = {name for name, one in PASSES.items() if one.for_training} | {"take-out-of-loops"}
+    model = simplify(built.model, [name for name in PASSES if name not in longer])
     verify(model)
     assert len(model.graph) <= count
     model = simplify(model)

@@ -116,6 +116,11 @@ ALONE: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
         3,
         4,
     ),
+    "unroll-loops": (
+        lambda x: g.scan(lambda h, row: ([g.tanh(h + row)], []), [g.reduce_max(x, [0])], [x])[0][0],
+        2,
+        12,
+    ),
     "merge-common": (lambda x: (g.exp(x) + x) * (x + g.exp(x)), 5, 3),
     "expand-softplus": (lambda x: last(g.softplus(x)), 2, 12),
     "widen-scalars": (lambda x: g.reduce_sum(x, [1], True) * 2.0 + g.reduce_max(x), 4, 5),
@@ -126,6 +131,7 @@ SHAPES: dict[str, Shape] = {
     "scale-and-shift": (2, 3, 32, 32),
     "widen-scalars": (300, 4),
     "multiply-by-identity": (2, 3, 8, 9),
+    "take-out-of-loops": (12, 4),
 }
 """What x is, if not (3, 4)."""
 
@@ -174,6 +180,7 @@ def test_passes_are_told_as_they_are_asked_for(text: str) -> None:
 def test_shipped_models_take_no_pass_that_is_for_training() -> None:
     assert set(PASSES) - set(shipped(None)) == {
         "multiply-by-ones", "multiply-by-identity", "scale-and-shift", "widen-scalars", "expand-softplus",
+        "unroll-loops",
     }  # fmt: skip
     assert shipped(["merge-common", "expand-softplus"]) == ("merge-common",)
 

@@ -115,6 +115,7 @@ APPLIED: dict[str, Sequence[Callable[..., Tensor]]] = {
             ("ReduceMin", g.reduce_min),
         )
     },
+    "CumSum": [lambda x: g.cumulative_sum(x, 0), lambda x: g.cumulative_sum(x, -1)],
     "Softmax": [lambda x: g.softmax(x, 0), lambda x: x.builder.node("Softmax", [x], [x.type])],
     "LogSoftmax": [lambda x: g.log_softmax(x, 1)],
     "ArgMax": [lambda x: g.argmax(x, 0)],
