@@ -120,6 +120,11 @@ def _alone(elaboration: Elaboration, block: BlockDeclaration) -> Any:
     evaluator = ExpressionEvaluator(elaboration, Scope(block.file))
     try:
         arguments = bind_formals(evaluator, block, [], block.node.name_span)
-        return POISON if arguments is POISON else elaborate_alone(evaluator, block, arguments, block.node.name)
+        if arguments is POISON:
+            return POISON
+        optional = [s.name for s in block.node.body if isinstance(s, tree.Input) and s.default is not None]
+        if optional:  # both ways through it
+            elaborate_alone(evaluator, block, arguments, block.node.name, optional)
+        return elaborate_alone(evaluator, block, arguments, block.node.name, ())
     except Problem as problem:
         return elaboration.report(problem, block.node.name_span)

@@ -168,7 +168,16 @@ NOT_AVAILABLE = register(
     "E0225", "the language knows this, this version does not do it yet",
     "The form is part of the language and is checked as far as that goes, but what it asks for is not built in this "
     "version of dslc.",
-    wrong="model Net {\n  input x: float32[N, 4] = none\n  output y = x -> Relu\n}",
+    wrong="data d {\n  source csv(\"d.csv\")\n  field x: float32[4] = past(column(\"x\"), 4)\n  split train = 100%\n}",
+)  # fmt: skip
+BAD_INPUT = register(
+    "E0232", "an input that can't be left away",
+    "An input with the default `none` may be left away where a block or a model is applied; its name is `none` then, which an `if` "
+    "asks for when the spec is compiled. Such inputs stand behind all others, and a cell has none of them, since what "
+    "flows in is cut into steps.",
+    wrong="model Net {\n  input scale: float32[N, 4] = none\n  input x: float32[N, 4]\n  output y = x\n}",
+    right="model Net {\n  input x: float32[N, 4]\n  input scale: float32[N, 4] = none\n  y = x\n  if scale != none {\n"
+    "    y = x * scale\n  }\n  output y = y\n}",
 )  # fmt: skip
 BAD_CELL = register(
     "E0231", "a cell that cannot go along a sequence",

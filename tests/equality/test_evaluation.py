@@ -105,6 +105,12 @@ def figures(artifacts: Artifacts, state: dict[str, np.ndarray]) -> dict[int, dic
     return {size: evaluator.run(cut(size), state) for size in (ROWS, 1, 7, 40)}
 
 
+def test_of_no_batches_nothing_is_measured(artifacts: Artifacts, state: dict[str, np.ndarray]) -> None:
+    evaluator = MetricRunner(artifacts.models["eval.onnx"], artifacts.models["metrics.onnx"], ENGINE)
+    found = evaluator.run([], state)
+    assert all(np.isnan(found[name]) for name in ("accuracy", "area", "areas", "half"))
+
+
 @pytest.mark.parametrize("size", [1, 7, 40])
 def test_batches_do_not_matter(figures: dict[int, dict[str, np.ndarray]], size: int) -> None:
     whole, parts = figures[ROWS], figures[size]

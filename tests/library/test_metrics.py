@@ -44,7 +44,7 @@ def test_every_metric_has_a_row() -> None:
 IDS = [f"{case[0]}-{i}" for i, case in enumerate(CASES)]
 REAL = {
     "mse", "mae", "rmse", "r2", "mape", "smape", "rmsle", "explained_variance", "median_absolute_error", "pearson",
-    "spearman", "ndcg", "mrr", "brier", "calibration_error", "perplexity",
+    "spearman", "ndcg", "group_ndcg", "mrr", "brier", "calibration_error", "perplexity",
 }  # fmt: skip
 OF_COUNTS = [case for case in CASES if len(case[2]) == 2 and case[0] not in REAL]
 
@@ -181,6 +181,8 @@ def typed(element: ElementType, *shape: Dimension) -> TensorType:
         (made("spearman"), [typed(FLOAT32, N, T), typed(FLOAT32, N, T)], "E0343"),
         (made("ndcg"), [typed(FLOAT32, N), typed(FLOAT32, N)], "E0341"),
         (made("ndcg"), [typed(FLOAT32, N, 5), typed(INT64, N)], "E0340"),
+        (made("group_ndcg"), [typed(FLOAT32, N), typed(INT64, N), typed(INT64, N, 1)], "E0340"),
+        (made("group_ndcg"), [typed(FLOAT32, N), typed(INT64, N), typed(FLOAT32, N)], "E0303"),
         (made("mrr"), [typed(FLOAT32, N, 5), typed(FLOAT32, N)], "E0340"),
         (made("hit_rate", k=1), [typed(FLOAT32, N, 5), typed(INT64, N), typed(FLOAT32, N, 5)], "E0344"),
         (made("brier"), [typed(FLOAT32, N, 5), typed(FLOAT32, N)], "E0342"),

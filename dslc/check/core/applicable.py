@@ -17,7 +17,10 @@ from dslc.plan.values import Value
 from dslc.source import Span
 from dslc.syntax import tree
 
-__all__ = ["Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator", "LayerInstance", "Refinable"]
+__all__ = [
+    "Applicable", "CallSite", "Configured", "ContextFunction", "Evaluator", "LayerInstance", "Refinable",
+    "without_none",
+]  # fmt: skip
 
 
 @dataclass
@@ -116,12 +119,21 @@ class CallSite:
         return any(argument.value is POISON for argument in self.arguments)
 
     def tensors(self, flows: Sequence[Given]) -> list[Value]:
-        """Return what flows in as tensors.
+        """Return what flows in as tensors; what is none at the end is left away, as an optional input.
 
         Raises:
             Problem: one of them can't be a tensor.
         """
+        flows = without_none(flows)
         return self.elaboration.tensors([flow.value for flow in flows], [flow.span for flow in flows])
+
+
+def without_none(flows: Sequence[Given]) -> Sequence[Given]:
+    """Leave away what is none behind the first and at the end."""
+    count = len(flows)
+    while count > 1 and flows[count - 1].value is None:
+        count -= 1
+    return flows[:count]
 
 
 Configured = Callable[[CallSite, Sequence[Value], tuple[str, ...]], Any]

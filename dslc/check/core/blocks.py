@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -89,10 +89,12 @@ def elaborate(
     path: tuple[str, ...],
     network: str,
     kind: Callable[..., Body] = Body,
+    optional: Collection[str] = (),
 ) -> Any:
-    """Elaborate a body for operands (by position or by input name; None: for its declared types).
+    """Elaborate a body for operands: by position or by input name; None: for its declared types.
 
-    Returns its output, an :class:`Outputs` if it has several, or POISON; another ``kind`` of body what it runs to.
+    ``optional`` are the inputs that may be left away and are there, if it is elaborated for declared types. Returns its
+    output, an :class:`Outputs` if it has several, or POISON; another ``kind`` of body what it runs to.
     """
     outer.elaboration.elaborated.add(id(block))
     scope = Scope(block.file, values=dict(arguments), elsewhere=block.bound)
@@ -101,6 +103,7 @@ def elaborate(
         block=block,
         operands=operands,
         span=span,
+        optional=optional,
     )
     for doubt in block.doubts:
         outer.elaboration.report(block.file.shadowed(doubt.name, doubt.declared, doubt.used), doubt.declared)
@@ -109,9 +112,14 @@ def elaborate(
         return body.run()
 
 
-def elaborate_alone(outer: Evaluator, block: BlockDeclaration, arguments: Mapping[str, Any], name: str) -> Any:
-    """Elaborate a model for its declared input types, symbols left free: the network as it ships."""
-    return elaborate(outer, block, arguments, None, block.node.name_span, (name,), name)
+def elaborate_alone(
+    outer: Evaluator, block: BlockDeclaration, arguments: Mapping[str, Any], name: str, optional: Collection[str] = ()
+) -> Any:
+    """Elaborate a model for its declared input types, symbols left free: the network as it ships.
+
+    Of the inputs that may be left away the ``optional`` ones are there.
+    """
+    return elaborate(outer, block, arguments, None, block.node.name_span, (name,), name, optional=optional)
 
 
 @dataclass(eq=False)
@@ -124,6 +132,8 @@ class Network(Applicable):
     span: Span
     fed_by: dict[str, str] = field(default_factory=dict)
     """The data field that each input was first called with, where it was a field as it stands."""
+    called_with: set[str] = field(default_factory=set)
+    """The inputs that some call has given."""
 
     @property
     def described(self) -> str:
@@ -136,29 +146,32 @@ class Network(Applicable):
         self.refuse_arguments(site)
         operands = site.tensors(flows)
         # elaborating it reports a wrong number of them
-        return self._run(site, operands, dict(zip(self._inputs(), operands, strict=False)))
+        return self._run(site, operands, {s.name: o for s, o in zip(self._inputs(), operands, strict=False)})
 
     def call(self, site: CallSite) -> Any:
         """Run it on tensors by position or by the names of its inputs."""
         if site.failed:
             return POISON
-        inputs = self._inputs()
+        inputs = [s.name for s in self._inputs()]
         bound = bind(site.arguments, inputs, (), of=self.name, report=site.elaboration.report)
         if bound.failed:
             return POISON
-        missing = [name for name in inputs if name not in bound.by_name]
+        optional = {s.name for s in self._inputs() if s.default is not None}
+        found = {name: one for name, one in bound.by_name.items() if one.value is not None or name not in optional}
+        missing = [name for name in inputs if name not in found and name not in optional]
         if missing:
             raise names.MISSING_ARGUMENT(
                 f"{self.name} needs {' and '.join(repr(m) for m in missing)}",
                 hint=f"call it with its inputs: {self.name}({', '.join(inputs)})",
             ).at(site.span)
-        operands = dict(zip(inputs, site.tensors([bound.by_name[name] for name in inputs]), strict=True))
+        operands = dict(zip(found, site.tensors(list(found.values())), strict=True))
         return self._run(site, operands, operands)
 
-    def _inputs(self) -> list[str]:
-        return [s.name for s in self.declaration.node.body if isinstance(s, tree.Input)]
+    def _inputs(self) -> list[tree.Input]:
+        return [s for s in self.declaration.node.body if isinstance(s, tree.Input)]
 
     def _run(self, site: CallSite, operands: list[Value] | dict[str, Value], by_name: Mapping[str, Value]) -> Any:
+        self.called_with |= by_name.keys()
         for name, operand in by_name.items():
             if isinstance(operand.application.operation, Placeholder):
                 self.fed_by.setdefault(name, operand.application.operation.key)

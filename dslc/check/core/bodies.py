@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -36,6 +36,8 @@ class Body:
     outputs: dict[str | None, Any] = field(default_factory=dict)
     output_spans: dict[str | None, Span] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    optional: Collection[str] = ()
+    """Those of the inputs that may be left away which are there, elaborated for its declared types."""
     input_statements: dict[str, tree.Input] = field(default_factory=dict)
     """The first of each name."""
 
@@ -77,13 +79,15 @@ class Body:
         node, operands = self.block.node, self.operands
         assert operands is not None
         if isinstance(operands, list):
-            if len(operands) != len(inputs):
-                takes = f"{len(inputs)} tensor{'s' * (len(inputs) != 1)} ({', '.join(i.name for i in inputs)})"
+            least = sum(i.default is None for i in inputs)
+            if not least <= len(operands) <= len(inputs):
+                most = f"{len(inputs)} tensor{'s' * (len(inputs) != 1)} ({', '.join(i.name for i in inputs)})"
+                takes = most if least == len(inputs) else f"{least} to {most}"
                 raise matching.WRONG_COUNT(
                     f"{node.name} takes {takes}, and {len(operands)} flow{'s' * (len(operands) == 1)} into it",
                     hint=f"write ({', '.join(i.name for i in inputs)}) -> {node.name}" if len(inputs) > 1 else None,
                 ).at(self.span)
-            operands = {i.name: o for i, o in zip(inputs, operands, strict=True)}
+            operands = {i.name: o for i, o in zip(inputs, operands, strict=False)}
         self.inputs = dict(operands)
 
     # --- statements ----------------------------------------------------------------------------
@@ -165,9 +169,9 @@ class Body:
             raise names.DUPLICATE(
                 f"'{s.name}' is an argument of {self.block.node.name} already", hint="choose another name"
             ).at(s.name_span, Label(formal.span, "the argument"))
-        if s.default is not None:
-            message = f"the input '{s.name}' is optional, which this version does not build yet"
-            raise names.NOT_AVAILABLE(message, hint="leave the default away").at(s.default.span)
+        if s.default is not None and s.name not in (self.optional if self.operands is None else self.inputs):
+            scope.values[s.name] = None
+            return
         if self.operands is None:
             type = declared_type(s.type, scope, evaluator.evaluate)
             self.elaboration.check_size(type, s.type.span)

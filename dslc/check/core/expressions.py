@@ -137,11 +137,12 @@ class ExpressionEvaluator(Evaluator):
                 return e.operator == "!="  # a tensor is never none
             if not all(isinstance(v, (Value, RawColumn, int, float, Symbolic, Schedule)) for v in (left, right)):
                 lists = any(isinstance(side, (list, tuple)) for side in (left, right))
+                absent = next((side.span.text for side, v in ((e.left, left), (e.right, right)) if v is None), None)
                 raise names.BAD_ARITHMETIC(
                     f"'{e.operator}' does not work on {kind_of(left)} and {kind_of(right)}",
                     hint="a list is no tensor; what it is of is taken apart: stack(2 * x[:, 0], 3 * x[:, 1], axis = 1)"
                     if lists
-                    else None,
+                    else absent and f"whether it is there is asked first: if {absent} != none {{ ... }}",
                 )
             operands = self.elaboration.tensors([left, right], [e.left.span, e.right.span])
             return self.elaboration.apply(word_of_symbol(e.operator, 2)(), operands, e.span, sign=e.operator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dslc.diagnostics import Problem
+from dslc.diagnostics import Label, Problem
 from dslc.errors import names
 from dslc.source import Span
 from dslc.syntax import tree
@@ -22,7 +22,7 @@ def problem_of_form(block: tree.Block) -> Problem | None:
     if block.kind == "cell":
         missing += ["no state"] * (tree.State not in kinds)
     if not missing:
-        return _taken_name(block) if block.kind == "cell" else None
+        return _optional_input(block) or (_taken_name(block) if block.kind == "cell" else None)
     hint = "add: input x: float32[N, 4], in its true shape"
     if tree.Input in kinds:
         hint = "add: output y = ..." if block.kind == "model" else "add: output ..."
@@ -30,6 +30,31 @@ def problem_of_form(block: tree.Block) -> Problem | None:
             hint = "add: state h: [N, units] = zeros; what carries nothing from step to step is a block"
     message = f"{block.kind} {block.name} has {' and '.join(missing)}"
     return names.MISSING_STATEMENT(message, hint=hint).at(block.name_span)
+
+
+def _optional_input(block: tree.Block) -> Problem | None:
+    """Return what is wrong with the inputs of a block that may be left away."""
+    before: tree.Input | None = None
+    for statement in block.body:
+        if not isinstance(statement, tree.Input):
+            continue
+        if statement.default is None:
+            if before is not None:
+                message = f"the input '{statement.name}' can't be left away, and stands behind one that can"
+                label = Label(before.name_span, "this one")
+                return names.BAD_INPUT(message, hint="inputs that may be left away stand last").at(
+                    statement.name_span, label
+                )
+            continue
+        before = statement
+        if block.kind == "cell":
+            message = f"the input '{statement.name}' of a cell can't be left away"
+            return names.BAD_INPUT(message, hint="leave the default away").at(statement.default.span)
+        if not isinstance(statement.default, tree.Constant) or statement.default.value is not None:
+            message = f"the input '{statement.name}' that is left away is none, and nothing else"
+            hint = f"its default is none; the body asks for that: if {statement.name} == none {{ ... }}"
+            return names.BAD_INPUT(message, hint=hint).at(statement.default.span)
+    return None
 
 
 def _taken_name(cell: tree.Block) -> Problem | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from dslc.check.core.applicable import Applicable, CallSite, Configured
+from dslc.check.core.applicable import Applicable, CallSite, Configured, without_none
 from dslc.check.core.arguments import Given, bind_word
 from dslc.check.core.arithmetic import COMPUTED, bounded, compute
 from dslc.check.core.blocks import Network
@@ -141,7 +141,7 @@ class FunctionWord(LibraryWord):
         values: list[Any] = []
         spans: list[Span] = []
         variadic = any(spec.variadic for spec in operands_of(word))
-        for one in found:
+        for one in found if variadic else without_none(found):
             if word.of_networks:
                 parts = _penalized(word, one, elaboration)
             else:

@@ -74,7 +74,8 @@ def networks_alone(train: TrainEvaluation) -> Models:
 def _alone(train: TrainEvaluation, evaluator: Evaluator, network: Network) -> dict[str, Value]:
     """Return a network's outputs, none (reported) where they can't be."""
     elaboration = train.elaboration
-    alone = partial(elaborate_alone, evaluator, network.declaration, network.arguments, network.name)
+    declared, called = (network.declaration, network.arguments, network.name), network.called_with
+    alone = partial(elaborate_alone, evaluator, *declared, called)
     with elaboration.graph(training=False):
         value = elaboration.attempt(alone, network.span)
     if isinstance(value, Outputs):

@@ -186,6 +186,7 @@ class accuracy(Share):
         "binaryaccuracy": "and takes logits",
         "categoricalaccuracy": "and takes logits",
         "sparsecategoricalaccuracy": "and takes logits",
+        "tokenaccuracy": "and takes logits: axis = -1 suits [N, T, K], and ignore_index the padding",
     }
     axis: int | None = axis_option()
     ignore_index: int = ignore_option()

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dslc import graph as g
 from dslc.errors import losses as errors
+from dslc.library.checks import need_integer
 from dslc.library.losses.mean import Mean, match_weight, nonzero, weighted_mean
-from dslc.library.metrics.ranks import dense_ranks, tied_sums
+from dslc.library.metrics.ranks import dense_ranks, tied_sums, with_nan_of
 from dslc.library.operation import IndexUse, option
-from dslc.library.statistic import Accumulators, Typed, metric
-from dslc.types import BOOL, FLOAT64, INT64, Dimension, TensorType, shape_text
+from dslc.library.statistic import Accumulators, Statistic, Typed, metric
+from dslc.types import BOOL, FLOAT64, INT64, Dimension, ElementType, TensorType, shape_text
+
+
+def k_option() -> Any:
+    """Return the option that says how much of a list counts."""
+    return option("How many things in front count: all of them unless said.", default=None, minimum=1)
+
+
+def exponential_option() -> Any:
+    """Return the option that says what a relevance gains."""
+    return option("Whether a relevance r gains ``2 ** r - 1`` in place of r.", default=False)
 
 
 class OfLists(Mean):
@@ -70,34 +81,85 @@ class ndcg(OfLists):
         "ndcgscore": "which is given the scores first",
         "retrievalnormalizeddcg": "which is given the scores first",
     }
-    k: int | None = option("How many things in front count: all of them unless said.", default=None, minimum=1)
-    exponential: bool = option("Whether a relevance r gains ``2 ** r - 1`` in place of r.", default=False)
+    k: int | None = k_option()
+    exponential: bool = exponential_option()
 
     def of_lists(self, scores: g.Tensor, relevance: g.Tensor) -> g.Tensor:
-        gain = g.cast(relevance, FLOAT64)
-        if self.exponential:
-            gain = g.exp(gain * math.log(2.0)) - 1.0
-        best = self.gained(gain, gain)
-        return self.gained(scores, gain) / nonzero(best)
+        gain = _gains(relevance, exponential=self.exponential)
+        return self.gained(scores, gain) / nonzero(self.gained(gain, gain))
 
     def gained(self, scores: g.Tensor, gain: g.Tensor) -> g.Tensor:
         """Return the discounted gains of things in the order of their scores."""
         ranks = dense_ranks(scores)
         count = tied_sums(scores.builder.constant(1.0, FLOAT64), ranks)
-        behind = g.cumulative_sum(count, -1)
-        worth = self.worth(scores.shape[-1], behind)
+        end = g.cumulative_sum(count, -1)
+        worth = _worth(scores.shape[-1], self.k, end - count, end)
         return g.reduce_sum(tied_sums(gain, ranks) * worth / nonzero(count), [-1])
 
-    def worth(self, count: Dimension, behind: g.Tensor) -> g.Tensor:
-        """Return the sum of what the places of things with one score are worth, given where those behind begin."""
-        builder = behind.builder
-        one = builder.constant(1.0, FLOAT64)
-        place = g.cumulative_sum(g.expand(one, (count,)), 0)
-        each = math.log(2.0) / g.log(place + 1.0)
-        if self.k is not None:
-            each = each * g.cast(g.less_equal(place, float(self.k)), FLOAT64)
-        total = g.gather(g.cumulative_sum(each, 0), g.cast(behind, INT64) - 1)
-        return total - g.pad(total, [0, 1], [0, -1])
+
+def _gains(relevance: g.Tensor, *, exponential: bool) -> g.Tensor:
+    """Return what things gain by their relevance (float64)."""
+    gain = g.cast(relevance, FLOAT64)
+    return g.exp(gain * math.log(2.0)) - 1.0 if exponential else gain
+
+
+def _worth(most: Dimension, k: int | None, begin: g.Tensor, end: g.Tensor) -> g.Tensor:
+    """Return the sum of what places are worth, from one (0 is the first) to before another, of at most so many."""
+    place = g.cumulative_sum(g.expand(end.builder.constant(1.0, FLOAT64), (most,)), 0)
+    each = math.log(2.0) / g.log(place + 1.0)
+    if k is not None:
+        each = each * g.cast(g.less_equal(place, float(k)), FLOAT64)
+    before = g.pad(g.cumulative_sum(each, 0), [1], [0])
+    return g.gather(before, g.cast(end, INT64)) - g.gather(before, g.cast(begin, INT64))
+
+
+@metric
+class group_ndcg(Statistic):
+    """``ndcg`` of lists that examples are the things of: each has a score, a relevance and the number of its group.
+
+    It is the mean over the groups that occur, wherever in the split their examples lie. Scores, relevance and groups of
+    the whole split are kept in memory until its end.
+    """
+
+    collects = True
+    differentiable = False
+    direction: ClassVar[str | None] = "highest"
+    k: int | None = k_option()
+    exponential: bool = exponential_option()
+
+    def type(self, scores: TensorType, relevance: TensorType, group: TensorType) -> TensorType:
+        if not scores.element.is_float or scores.rank != 1:
+            raise errors.NOT_FLOAT(f"'{self.name}' takes one score for each example, [N], and is given {scores}")
+        need_integer(self.name, group)
+        for what, operand in (("relevance", relevance), ("group", group)):
+            if operand.shape != scores.shape:
+                raise errors.SHAPES_DIFFER(
+                    f"'{self.name}' is given scores {scores}, and {operand} as the {what} of each",
+                    hint="lists that lie beside each other, [N, L], are for 'ndcg'" if operand.rank > 1 else None,
+                )
+        return TensorType(scores.element)
+
+    def accumulate(self, scores: g.Tensor, relevance: g.Tensor, group: g.Tensor) -> Accumulators:
+        return {"scores": scores, "relevance": relevance, "group": g.cast(group, INT64)}
+
+    def finish(self, accumulators: Accumulators, element: ElementType) -> g.Tensor:
+        scores, relevance, group = (g.unsqueeze(accumulators[name], [0]) for name in ("scores", "relevance", "group"))
+        gain, groups = _gains(relevance, exponential=self.exponential), dense_ranks(group)
+        count = tied_sums(gain.builder.constant(1.0, FLOAT64), groups)
+        value = self.gained(scores, gain, groups, count) / nonzero(self.gained(gain, gain, groups, count))
+        occur = g.reduce_sum(g.cast(g.greater(count, 0.0), FLOAT64))
+        return g.cast(with_nan_of(scores, g.reduce_sum(value) / nonzero(occur)), element)
+
+    def gained(self, scores: g.Tensor, gain: g.Tensor, groups: g.Tensor, sizes: g.Tensor) -> g.Tensor:
+        """Return the discounted gains of each group's things in the order of their scores."""
+        size = g.reshape(scores.builder.dimension(scores.shape[-1]), ())
+        ranks = dense_ranks(0 - (groups * size + dense_ranks(scores)))  # by groups, then by scores
+        tied = tied_sums(scores.builder.constant(1.0, FLOAT64), ranks)
+        first = g.gather_elements(g.cumulative_sum(sizes, -1) - sizes, groups, -1)
+        end = g.gather_elements(g.cumulative_sum(tied, -1), ranks, -1) - first
+        count = g.gather_elements(tied, ranks, -1)
+        worth = _worth(scores.shape[-1], self.k, end - count, end)
+        return tied_sums(gain * worth / count, groups)
 
 
 class FirstRelevant(OfLists):
@@ -137,7 +199,7 @@ class mrr(FirstRelevant):
     """
 
     aliases = {"meanreciprocalrank": "", "reciprocalrank": "", "retrievalmrr": "which is given the scores first"}
-    k: int | None = option("How many things in front count: all of them unless said.", default=None, minimum=1)
+    k: int | None = k_option()
 
     def of_place(self, place: g.Tensor) -> g.Tensor:
         value = 1.0 / place

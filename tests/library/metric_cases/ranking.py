@@ -33,7 +33,22 @@ def mean(value: Callable[[np.ndarray], Any]) -> Callable[[Arrays], Any]:
     return lambda x: np.average(value(places(x)), weights=weight_of(x))
 
 
+def of_groups(x: Arrays, k: int | None = None) -> float:
+    """The mean of scikit-learn's value of each group, of one thing alone as it would be."""
+    found = []
+    for number in np.unique(x[2]):
+        scores, relevance = x[0][x[2] == number], x[1][x[2] == number].astype(float)
+        alone = float(relevance[0] > 0)
+        found.append(sk.ndcg_score([relevance], [scores], k=k) if len(scores) > 1 else alone)
+    return float(np.mean(found))
+
+
 ROWS: list[Case] = [
+    *(("group_ndcg", {"k": k}, data, lambda x, k=k: of_groups(x, k)) for k in (None, 1, 2) for data in (
+        (f32(23), labels(4, 23), labels(5, 23) * 7 - 9), (STEPS[0][:, 0], labels(3, 23), labels(4, 23)),
+        (STEPS[0][:, 1], labels(3, 23) > 0, np.arange(23)),
+        (STEPS[0][:, 2], labels(3, 23).astype(np.float32), labels(1, 23)),
+    )),
     *(("ndcg", {"k": k}, data, lambda x, k=k: sk.ndcg_score(x[1], x[0], k=k, sample_weight=weight_of(x)))
       for k in (None, 3, 9) for data in (GRADED, STEPS, RARE, (*GRADED, WEIGHT))),
     ("ndcg", {"exponential": True}, STEPS, lambda x: sk.ndcg_score(2.0 ** x[1] - 1, x[0])),
