@@ -406,8 +406,42 @@ class Options:
         return found
 
 
+def sequences() -> dict[str, Any]:
+    """Train PyTorch's recurrent modules on rows of several lengths; their state is stored under its own names."""
+    generator = np.random.default_rng(21)
+    x = generator.standard_normal((STATES, 16, 9, 5)).astype(np.float32)
+    n = generator.integers(1, 10, (STATES, 16))
+    ends = np.take_along_axis(x[..., 0], n[..., None] - 1, axis=2)[..., 0]
+    label = (x[:, :, 0, 1] > 0) + (ends > 0).astype(np.int64)
+    torch.manual_seed(3)
+    lstm = torch.nn.LSTM(5, 12, num_layers=2, bidirectional=True, batch_first=True)
+    gru, last = torch.nn.GRU(24, 8, batch_first=True), torch.nn.Linear(8, 3)
+    modules = {"Net.h.lstm": lstm, "Net.summary.gru": gru, "Net.logits.dense": last}
+
+    def state() -> dict[str, np.ndarray]:
+        found = {f"{path}.{key}": t.numpy().copy() for path, m in modules.items() for key, t in m.state_dict().items()}
+        return {**found, "Net.logits.dense.weight": found["Net.logits.dense.weight"].T.copy()}
+
+    start, losses = state(), []
+    optimizer = torch.optim.Adam([p for m in modules.values() for p in m.parameters()], 0.01)
+    for one, lengths, target in zip(x, n, label, strict=True):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            torch.tensor(one), torch.tensor(lengths), batch_first=True, enforce_sorted=False
+        )
+        optimizer.zero_grad()
+        loss = F.cross_entropy(last(gru(lstm(packed)[0])[1][0]), torch.tensor(target))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    found = {f"start/{name}": array for name, array in start.items()} | {
+        f"end/{name}": a for name, a in state().items()
+    }
+    return {**found, "x": x, "n": n, "label": label, "loss": np.array(losses)}
+
+
 torch.set_num_threads(1)
 DATA.mkdir(parents=True, exist_ok=True)
 for title, model in models().items():
     np.savez_compressed(DATA / f"{title}.npz", **trajectories(model))
 np.savez_compressed(DATA / "options.npz", **Options().all())
+np.savez_compressed(DATA / "sequences.npz", **sequences())
