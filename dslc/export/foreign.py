@@ -18,8 +18,8 @@ from dslc.graph.model import proto_nodes
 
 __all__ = ["Ports", "check_model", "is_emitted"]
 
-WITHOUT_RULES = frozenset({"ConstantOfShape", "Gemm"})
-"""Operators that are not in the table of gradients, since only passes make them."""
+WITHOUT_RULES = frozenset({"ConstantOfShape", "GRU", "Gemm", "LSTM", "RNN"})
+"""Operators that are not in the table of gradients: passes make them, or models that are not differentiated."""
 LOOP = "Scan"
 """The one operator with a graph inside that words make: it ends, with what it goes along."""
 DOMAINS = frozenset({"", "ai.onnx.ml"})
