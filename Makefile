@@ -20,7 +20,7 @@ demo: .venv/.runtime ## train specs/digits.dl and show how well it does
 
 test: lint ## run every check and every test, the slow ones last
 	-$(PYTHON) tools/fetch_data.py $(DATA)  # without it tests are skipped, or fail where CI=true
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
 	$(BIN)/pytest -n 0 -m slow  # one at a time, since each fills the machine by itself
 
 lint: .venv/.dev ## check style, types and the direction of imports

@@ -24,8 +24,8 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
 
 
 def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
-    """Return cases for ``parametrize``, of which the first and each ``every``-th are quick and all others slow."""
-    return [one if i % every == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(cases)]
+    """Return cases for ``parametrize``, of which plain ``pytest`` runs the first and each ``every``-th."""
+    return [one if i % every == 0 else pytest.param(one, marks=pytest.mark.alike) for i, one in enumerate(cases)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,8 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the quick tests compute with one thread, where they ask for no number: idle ones wait awake, and cost."""
-    if config.option.markexpr == "not slow":
+    """Let tests that run side by side compute with one thread, where they ask for no number: idle ones wait awake."""
+    if "not slow" in config.option.markexpr:
         os.environ.setdefault("DSLC_THREADS", "1")
 
 
