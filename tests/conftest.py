@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,16 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
 def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
     """Return cases for ``parametrize``, of which plain ``pytest`` runs the first and each ``every``-th."""
     return [one if i % every == 0 else pytest.param(one, marks=pytest.mark.alike) for i, one in enumerate(cases)]
+
+
+def first_of_each(cases: Sequence[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
+    """Return cases for ``parametrize``, of which the first of each kind is quick and all others slow."""
+    seen: set[Hashable] = set()
+    marked = []
+    for one in cases:
+        marked.append(pytest.param(one, marks=pytest.mark.slow) if kind(one) in seen else one)
+        seen.add(kind(one))
+    return marked
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,6 @@
-"""float64 is PyTorch's float64, to 1e-10, of every layer, function and loss, and of four optimizers.
+"""float64 is PyTorch's float64, to 1e-10, of every loss, and of four optimizers.
 
-The values are stored; those of the other optimizers with their rows, see test_updates.py.
+The values are stored; for layers and functions see test_kernels.py, for the other optimizers test_updates.py.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from dslc.graph import Builder, Tensor
 from dslc.library.operation import Context
 from dslc.library.optimizers.optimizer import Update
 from dslc.library.word import FUNCTIONS, LOSSES, OPTIMIZERS
-from dslc.targets.cpu import CPU
 from dslc.types import FLOAT64, INT64, TensorType
-from tests.library.cases import ROWS, stored_results
-from tests.library.cases.rows import Row
+from tests.conftest import first_of_each
+from tests.library.cases import ROWS
 from tests.library.graphs import array_of, compiled, listless, loss_rows, stored, type_of_array
-from tests.library.test_kernels import FLOATS, computed
-from tests.library.test_words import instance_of
+from tests.library.test_kernels import FLOATS
 from tests.library.updates import ROWS as UPDATES
 
 LOSS_ROWS = loss_rows()
@@ -34,21 +32,11 @@ def wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-WORDS = stored_results("words64")
-IN_FLOAT64 = [row for row in FLOATS if not any(CPU.lacks(o, FLOAT64) for o in instance_of(row).operators)]
-"""The others are refused, see test_kernels.py."""
-
-
-@pytest.mark.parametrize("row", IN_FLOAT64, ids=lambda row: row.id)
-def test_layers_and_functions_and_their_gradients(row: Row) -> None:
-    for name, value in computed(row, instance_of(row), FLOAT64).items():
-        if value.dtype == np.float64:
-            wanted = WORDS[f"{row.id}|{name}"]
-            scale = max(1.0, float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0)))
-            np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12 * scale, err_msg=name)
-
-
-@pytest.mark.parametrize("row", LOSS_ROWS, ids=[f"{row['word']}-{i}" for i, row in enumerate(LOSS_ROWS)])
+@pytest.mark.parametrize(
+    "row",
+    first_of_each(LOSS_ROWS, lambda row: row["word"]),
+    ids=[f"{row['word']}-{i}" for i, row in enumerate(LOSS_ROWS)],
+)
 def test_losses_and_their_gradients(row: dict[str, Any]) -> None:
     word = FUNCTIONS[row["word"]](**listless(row["options"]))
     arrays = [wide(array_of(operand)) for operand in row["operands"]]

@@ -31,6 +31,7 @@ from dslc.library.word import (
 )
 from dslc.source import Source, Span
 from dslc.types import FLOAT32, ElementType, TensorType
+from tests.conftest import first_of_each
 from tests.library.cases import RANDOM, ROWS, stored_results
 from tests.library.cases.rows import Row
 from tests.library.graphs import compiled, type_of_array
@@ -95,8 +96,10 @@ def types_of(arrays: Sequence[np.ndarray], *, symbolic: bool) -> list[TensorType
     return [type_of_array(a, symbolic=symbolic and a.ndim == len(first) and a.shape[:1] == first[:1]) for a in arrays]
 
 
-@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.slow), pytest.param(True, id="symbolic")]
+)
+@pytest.mark.parametrize("row", first_of_each(ROWS, lambda row: row.word), ids=lambda row: row.id)
 def test_results_gradients_and_types_are_pytorchs(row: Row, symbolic: bool) -> None:
     arrays, variables = row.draw()
     word = instance_of(row)
