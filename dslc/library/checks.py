@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from dslc.dimensions import Undecided, is_class_count, same_value, symbols_of
 from dslc.errors import types as errors
 from dslc.types import (
@@ -25,8 +27,8 @@ from dslc.types import (
 
 __all__ = [
     "Axes", "Sizes", "agree", "axes_of", "axis_of", "broadcast_shapes", "compute", "decide", "divides", "need_bool",
-    "need_float", "need_integer", "need_no_text", "need_number", "need_rank", "per_axis", "same_elements",
-    "weight_size",
+    "need_float", "need_integer", "need_no_text", "need_number", "need_rank", "need_room", "per_axis",
+    "same_elements", "weight_size",
 ]  # fmt: skip
 
 Sizes = int | tuple[int, ...]
@@ -65,6 +67,20 @@ def need_number(word: str, x: TensorType) -> None:
     if not (x.element.is_float or x.element in (INT32, INT64)):
         example = "int32" if x.element.is_integer else "float32"
         raise errors.ELEMENT(f"{word} is not defined for {x}", hint=_cast_hint(example))
+
+
+def need_room(word: str, x: TensorType, **values: float | None) -> None:
+    """Refuse options that x's element type does not hold; floating-point ones round."""
+    if x.element.is_float:
+        return
+    least, most = (0, 0) if x.element is STRING else (0, 1)  # of text, 0 is the empty one
+    if x.element.is_integer:
+        least, most = (int(limit) for limit in (np.iinfo(x.element.value).min, np.iinfo(x.element.value).max))
+    for name, value in values.items():
+        if value is not None and not (least <= value <= most and int(value) == value):
+            raise errors.COMBINATION(
+                f"{word}: {name} = {value} is no {x.element}, of which this is: {x}", hint=_cast_hint("float32")
+            )
 
 
 def need_no_text(word: str, x: TensorType) -> None:

@@ -219,6 +219,8 @@ class Operation(Word):
     """Whether it divides by its second operand: whole numbers by 0 end the run."""
     tells_missing: ClassVar[bool] = False
     """Whether it is made for NaN, so that none is lost in silence where that becomes a truth or a whole number."""
+    hides_missing: ClassVar[Sequence[int]] = ()
+    """The operands whose NaN a result may not show though it is floating-point."""
     wraps: ClassVar[bool] = True
     """Whether a whole number that it computes may leave its type; those of words with ``carries`` don't."""
     wraps_exactly: ClassVar[bool] = False

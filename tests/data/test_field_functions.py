@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,154 +11,14 @@ import numpy as np
 import pytest
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
-from dslc.library.word import FUNCTIONS, LOSSES, METRICS
-from tests.conftest import compile_spec
+from dslc.library.word import FUNCTIONS
+from tests.conftest import compile_spec, mostly_slow
+from tests.data.field_functions import TABLE, Array
 from tests.data.test_columns import ROWS, SPEC, wide
 
 KINDS = ("int64", "int32", "int8", "uint8", "bool", "float16", "float32", "float64", "text")
 SHAPES = {"A": (), "B": (), "M": (4,), "K": (3, 3), "U": (1,), "I": (4,), "P": ()}
 ELEMENTS = ("float64", "int64")
-Array = np.ndarray
-
-
-def erf(x: Array) -> Array:
-    return np.vectorize(math.erf)(x)
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def whole(x: Array) -> Array:
-    return x if x.dtype.kind in "iu" else np.full(x.shape, np.nan)
-
-
-def moment(unit: str, within: str) -> Callable[..., Array]:
-    """Parts of moments, by NumPy's calendar."""
-
-    def part(A: Array) -> Array:
-        at = np.floor(A.astype(np.float64)).astype("datetime64[s]")
-        return (at.astype(f"datetime64[{unit}]") - at.astype(f"datetime64[{within}]")).astype(np.float64)
-
-    return part
-
-
-def one_more(found: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda A: found(A) + 1
-
-
-TABLE: dict[str, Callable[..., Any] | None] = {
-    "relu(A)": lambda A: np.maximum(A, 0),
-    "leaky_relu(A)": lambda A: np.where(A > 0, A, A * 0.01),
-    "elu(A)": lambda A: np.where(A > 0, A, np.expm1(np.minimum(A, 0))),
-    "gelu(cast(A, float32))": lambda A: A * (1 + erf(A / math.sqrt(2))) / 2,
-    "gelu(A)": lambda A: A * (1 + erf(A / math.sqrt(2))) / 2,
-    "silu(A)": lambda A: A * sigmoid(A),
-    "sigmoid(A)": sigmoid,
-    "tanh(A)": np.tanh,
-    "softplus(A)": lambda A: np.logaddexp(A, 0),
-    "softmax(M)": softmax,
-    "log_softmax(M)": lambda M: np.log(softmax(M)),
-    "A + B": lambda A, B: A + B,
-    "A - B": lambda A, B: A - B,
-    "A - 300": lambda A: A - 300,
-    "A * B": lambda A, B: A * B,
-    "A * 0.5": lambda A: A * 0.5,
-    "A / B": lambda A, B: A / B,
-    "A / 3": lambda A: A / 3,
-    "A // B": lambda A, B: A // B,
-    "A // 3": lambda A: A // 3,
-    "7 // A": lambda A: 7 // A,
-    "A % B": lambda A, B: A % B,
-    "A % 3": lambda A: A % 3,
-    "-7 % A": lambda A: -7 % A,
-    "A ** B": lambda A, B: A.astype(np.float64) ** B,
-    "A ** 3": lambda A: A**3,
-    "2 ** A": lambda A: 2.0**A,
-    "A ** -1": lambda A: A.astype(np.float64) ** -1,
-    "A ** 0.5": lambda A: A**0.5,
-    "-A": lambda A: -A,
-    "A == B": lambda A, B: A == B,
-    "A != 3": lambda A: A != 3,
-    "A < B": lambda A, B: A < B,
-    "A <= 3": lambda A: A <= 3,
-    "A > B": lambda A, B: A > B,
-    "A >= 3.5": lambda A: A >= 3.5,
-    "A and B": lambda A, B: A & B,
-    "A or B": lambda A, B: A | B,
-    "not A": lambda A: ~A,
-    "A > 2 and not (B > 2)": lambda A, B: (A > 2) & ~(B > 2),
-    "K @ K": lambda K: K @ K,
-    "year(A * 86400000)": lambda A: (A * 86400000).astype("datetime64[s]").astype("datetime64[Y]").astype(float) + 1970,
-    "month(A * 864000)": lambda A: one_more(moment("M", "Y"))(A * 864000),
-    "day(A * 86400)": lambda A: one_more(moment("D", "M"))(A * 86400),
-    "weekday(A * 86400)": lambda A: (np.floor(A) + 3) % 7,
-    "hour(A * 5000)": lambda A: moment("h", "D")(A * 5000),
-    "minute(A * 500)": lambda A: moment("m", "h")(A * 500),
-    "second(A * 9)": lambda A: np.floor(A * 9) % 60,
-    "day_of_year(A * 86400)": lambda A: one_more(moment("D", "Y"))(A * 86400),
-    "cyclic(A, 24)": lambda A: np.stack([np.sin(A / 24 * 2 * np.pi), np.cos(A / 24 * 2 * np.pi)], -1),
-    "where(P, A, B)": np.where,
-    "where(A > 3, A, 0.5)": lambda A: np.where(A > 3, A, 0.5),
-    "where(A == 0, 0, B // A)": lambda A, B: np.where(A == 0, 0, B // np.where(A == 0, 1, A)),
-    "cast(A, float64)": lambda A: A,
-    "cast(A * 1.0, int8)": np.trunc,
-    "cast(A > 2, float32)": lambda A: (A > 2).astype(float),
-    "detach(A)": lambda A: A,
-    "is_missing(A)": lambda A: np.zeros(A.shape, bool) if A.dtype.kind not in "fU" else A != A,
-    "one_hot(A, 9)": lambda A: np.eye(9)[A.astype(int)],
-    "positions(M, axis = 1)": None,
-    "M * 0.0 + cast(positions(M, axis = 1), float64)": lambda M: M * 0.0 + np.arange(4),
-    "zeros_like(A)": np.zeros_like,
-    "ones_like(A)": np.ones_like,
-    "normal_like(A)": None,
-    "uniform_like(A)": None,
-    "M[:, 1]": lambda M: M[:, 1],
-    "M[:, none, ::2]": lambda M: M[:, None, ::2],
-    "reshape(M, [-1, 2, 2])": lambda M: M.reshape(-1, 2, 2),
-    "transpose(K, axes = [0, 2, 1])": lambda K: K.transpose(0, 2, 1),
-    "squeeze(U, axis = 1)": lambda U: U[:, 0],
-    "unsqueeze(A, axis = 1)": lambda A: A[:, None],
-    "expand(U, [-1, 3])": None,
-    "expand(M, [2, -1, 4])": None,
-    "concat(M, U, axis = 1)": lambda M, U: np.concatenate([M, U], 1),
-    "stack(A, B, axis = 1)": lambda A, B: np.stack([A, B], 1),
-    "split(M, [1, 3], axis = 1)": None,
-    "pad(M, [0, 0, 1, 2])": None,
-    "gather(M, I, axis = 1)": lambda M, I: np.take_along_axis(M, I, 1),
-    "exp(A)": np.exp,
-    "log(A)": np.log,
-    "sqrt(A)": np.sqrt,
-    "sin(A)": np.sin,
-    "cos(A)": np.cos,
-    "erf(A)": erf,
-    "erf(cast(A, float32))": erf,
-    "floor(A)": np.floor,
-    "ceil(A)": np.ceil,
-    "round(A)": np.round,
-    "sign(A)": np.sign,
-    "abs(A)": np.abs,
-    "clip(A, min = 2, max = 5)": lambda A: np.clip(A, 2, 5),
-    "clip(A, min = 2.5)": lambda A: np.clip(A, 2.5, None),
-    'einsum("bij,bj->bi", K, M[:, :3])': lambda K, M: np.einsum("bij,bj->bi", K, M[:, :3]),
-    'rearrange(M, "n (a b) -> n b a", a = 2)': lambda M: M.reshape(-1, 2, 2).transpose(0, 2, 1),
-    "sum(M, axis = 1)": lambda M: M.sum(1),
-    "mean(M, axis = 1)": lambda M: M.mean(1),
-    "var(M, axis = 1)": lambda M: M.var(1, ddof=1),
-    "min(M, axis = 1)": lambda M: M.min(1),
-    "max(M, axis = 1)": lambda M: M.max(1),
-    "argmax(M, axis = 1)": lambda M: M.argmax(1),
-}  # fmt: skip
-TABLE |= dict.fromkeys(
-    f"{name}({operands})"
-    for name, operands in zip((*LOSSES, *METRICS), cycle(("A, B", "M, B", "M", "", "A, B, A")))
-)  # fmt: skip
-"""Expressions, and what NumPy makes of the columns; None where it is refused, or what it gives is of another kind."""
 
 
 def test_every_function_is_tried() -> None:
@@ -275,3 +132,34 @@ def test_each_function_of_every_kind(kind: str, element: str, hostile: bool, tmp
     computed = sum(check(tmp_path, arrays, field, kind) for field in fields(arrays, element))
     least = {"text": 1, "bool": 12}.get(kind, 30 if element == "int64" else 70)
     assert hostile or computed >= least, computed
+
+
+LOST = {
+    'grid_sample(ones_like(M)[:, none], M[:, :, none], mode = "nearest")': 1,
+    "where(is_missing(M), cast(positions(M, axis = 1), float64), M)": None,
+}
+"""Expressions that NaN of a column could leave no trace in; those that do without, None."""
+
+
+@pytest.mark.parametrize("names", mostly_slow(["M", "A", "B", "K"], 4))
+def test_no_missing_value_is_lost(names: str, tmp_path: Path) -> None:
+    """Of one missing number, a result is missing too where NumPy's is, so that it is refused, or the step is."""
+    arrays = columns("float64", hostile=False)
+    arrays[names].reshape(ROWS, -1)[5, -1] = np.nan
+    for field in fields(arrays, "float64"):
+        if f'"{names}"' in field.text and np.isnan(field.expected.astype(float)).any():
+            assert not check(tmp_path, arrays, field, "float64"), field.text
+
+
+@pytest.mark.parametrize("text", LOST)
+def test_a_missing_value_that_would_not_show(text: str, tmp_path: Path) -> None:
+    arrays = columns("float64", hostile=False)
+    arrays["M"][5, 2] = np.nan
+    shape = [1, 4] if "[:, none]" in text else [4]
+    field = Field(f"float64{shape}", re.sub(r"\bM\b", 'column("M")', text), arrays["M"])
+    result = refusal(tmp_path, arrays, field)
+    if LOST[text] is None:
+        np.testing.assert_array_equal(result, np.where(np.isnan(arrays["M"]), np.arange(4), arrays["M"]))
+    else:
+        assert isinstance(result, Diagnostic)
+        assert result.code.id == "E0415"

@@ -74,6 +74,15 @@ def test_every_result_is_exact_or_refused(expression: str, tmp_path: Path) -> No
         assert f"and {len(bad) - 5} more like it" in str(told[-1].hint)
 
 
+@pytest.mark.parametrize(
+    "text", ["resize(x, size = 4)[:, 0, 2]", "pad(x, [0, 1], value = 7)[:, 0, 1]", f"clip(x, max = {HIGH})[:, 0, 1]"]
+)
+def test_what_is_only_moved_does_not_wrap(text: str, tmp_path: Path) -> None:
+    ends = [LOW, LOW + 1, HIGH - 1, HIGH]
+    expression = text.replace("x,", 'unsqueeze(columns("a", "b"), axis = 1),')
+    assert field(tmp_path, expression, a=ends[::-1], b=ends).tolist() == ends
+
+
 def test_sums_and_powers_are_exact(tmp_path: Path) -> None:
     """ONNX Runtime computes both through float64."""
     a, b = [300_001, 2**53 + 1, 208_065], [2**53 + 1, 2, -(2**60) - 1]

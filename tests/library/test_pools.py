@@ -59,6 +59,8 @@ def test_places_far_away_and_such_that_are_no_numbers(mode: str, padding: str) -
     np.testing.assert_allclose(run(x, far)[0], 0 if padding == "zeros" else 1, rtol=1e-5)
     nowhere = (0 if padding == "zeros" else 1) if mode == "nearest" else np.nan
     np.testing.assert_array_equal(run(x, far * np.float32(np.nan))[0].ravel(), [nowhere])
+    np.testing.assert_array_equal(run(x, np.array([[[np.nan, 0]]], np.float32))[0].ravel(), [nowhere])
+    np.testing.assert_array_equal(run(x, np.array([[[0, np.nan]]], np.float32))[0].ravel(), [nowhere])
 
 
 def test_padding_learns_nothing() -> None:

@@ -205,6 +205,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[TensorType, ...], str, str]] = [
     ("clip", {}, (f(N),), "E0312", "clip without a limit"),
     ("clip", {"min": 2, "max": 1}, (f(N),), "E0312", "the lower limit, 2, is above the upper one, 1"),
     ("clip", {"min": 0.5}, (i(N),), "E0312", "takes whole numbers as limits"),
+    ("clip", {"max": 3_000_000_000}, (TensorType(ElementType.INT32, (N,)),), "E0312", "max = 3000000000 is no int32"),
     # reductions
     ("mean", {"axis": 2}, (f(N, 4),), "E0305", "mean: axis 2 of a tensor of rank 2"),
     ("sum", {"axis": (0, -2)}, (f(N, 4),), "E0305", "named twice in [0, -2]"),
@@ -233,6 +234,9 @@ WRONG: list[tuple[str, dict[str, Any], tuple[TensorType, ...], str, str]] = [
     ("split", {"sizes": 2}, (f(N, 4),), "E0308", "axis 0 of float32[N, 4] must be a number, but is N"),
     ("split", {"sizes": 0, "axis": 1}, (f(N, 4),), "E0306", "at least 1"),
     ("pad", {"padding": (1,)}, (f(N, 4),), "E0312", "two numbers for each padded axis"),
+    ("pad", {"padding": (1, 1), "value": 0.5}, (i(N, 4),), "E0312", "value = 0.5 is no int64"),
+    ("pad", {"padding": (1, 1), "value": 300}, (TensorType(ElementType.INT8, (N, 4)),), "E0312", "= 300 is no int8"),
+    ("Pad", {"padding": 1, "value": 2}, (TensorType(BOOL, (N, 3, 4)),), "E0312", "value = 2 is no bool"),
     ("pad", {"padding": (-3, -2)}, (f(N, 4),), "E0306", "leaves nothing of axis 1"),
     ("pad", {"padding": (-5, 3)}, (f(N, 4),), "E0306", "leaves nothing of axis 1"),
     ("pad", {"padding": (0, 0, -5, -5)}, (f(N, 4),), "E0308", "whether axis 0"),

@@ -17,7 +17,7 @@ from dslc.elsewhere import argument_hint
 from dslc.errors import names, objectives
 from dslc.library.checks import axes_of
 from dslc.library.fits.step import Coding, FittedStep
-from dslc.library.word import FITS, FUNCTIONS, options_of
+from dslc.library.word import FITS, options_of
 from dslc.plan.columns import Form
 from dslc.plan.data import Fit
 from dslc.plan.values import FITTED, Placeholder, Value
@@ -37,13 +37,12 @@ class FieldWords(FieldColumns):
 
     def words(self) -> Mapping[str, ContextFunction]:
         """Return the words by their names, with those that are known and do not belong into a field."""
-        random = (name for name, word in FUNCTIONS.items() if word.random)
         return {
             name: ContextFunction(function)
             for name, function in {
                 **dict.fromkeys(("column", "columns"), self.column), **dict.fromkeys(FITS, self.step),
                 "is_missing": self.is_missing, "datetime": self.datetime,
-                **dict.fromkeys(("past", "future", "classes", "original", *random), self.elsewhere),
+                **dict.fromkeys(("past", "future", "classes", "original"), self.elsewhere),
             }.items()
         }  # fmt: skip
 
@@ -205,11 +204,6 @@ class FieldWords(FieldColumns):
         if call.name in ("past", "future"):
             message = f"windows over rows, such as {call.name}, are not built in this version"
             raise names.NOT_AVAILABLE(message, hint="make the windows outside, and read them as columns").at(call.span)
-        if call.name in FUNCTIONS:
-            raise names.NOT_APPLICABLE(
-                f"{call.name} draws anew at each step, and a field is computed once",
-                hint="draw in a model or in 'train', where the field is used",
-            ).at(call.span)
         raise names.NOT_APPLICABLE(f"{call.name} belongs into 'train' or a model, not into a field").at(call.span)
 
 

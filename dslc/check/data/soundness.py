@@ -59,6 +59,8 @@ class _Follower:
 
     def _of(self, value: Value) -> Value | None:
         application = value.application
+        if application.operation.of_shapes:
+            return None
         found = self.arises(self, application)
         if application.operation.selects:
             condition, a, b = application.operands
@@ -187,10 +189,11 @@ def _hides_missing(follower: _Follower, application: Application) -> Value | Non
     if operation.tells_missing or operation.selects or not application.operands:
         return None
     (output,) = application.outputs[:1]
+    operands = application.operands
     if output.type.element.is_float:
-        return None
+        operands = tuple(operands[place] for place in operation.hides_missing)
     found = None
-    for operand in application.operands:
+    for operand in operands:
         if operand.type.element.is_float and not isinstance(operand.application.operation, Literal):
             missing = follower.call("is_missing", operand)
             if not operation.elementwise:

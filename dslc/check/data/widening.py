@@ -12,6 +12,7 @@ from dslc import graph as g
 from dslc.check.core.elaboration import Elaboration
 from dslc.diagnostics import Problem
 from dslc.dimensions import Undecided
+from dslc.errors.names import NOT_APPLICABLE
 from dslc.library.operation import Context, Operation
 from dslc.plan.values import Literal, Placeholder, Value
 from dslc.source import Span
@@ -58,7 +59,16 @@ class Widening:
     def __call__(
         self, elaboration: Elaboration, operation: Operation, operands: Sequence[Value], span: Span
     ) -> Sequence[Value]:
-        """Return the operands in types that the operation takes, or as they are; a whole divisor is guarded."""
+        """Return the operands in types that the operation takes, or as they are; a whole divisor is guarded.
+
+        Raises:
+            Problem: the operation draws random numbers.
+        """
+        if operation.draws(training=True):
+            raise NOT_APPLICABLE(
+                f"{operation.name} draws anew at each step, and a field is computed once",
+                hint="draw in a model or in 'train', where the field is used",
+            ).at(span)
         found = self.widened(elaboration, operation, operands, span)
         if operation.divides and len(found) == 2 and found[1].type.element.is_integer:
             divisor = found[1]

@@ -7,7 +7,7 @@ import math
 from dslc import graph as g
 from dslc.dimensions import Undecided
 from dslc.errors.types import COMBINATION
-from dslc.library.checks import need_number
+from dslc.library.checks import need_number, need_room
 from dslc.library.operation import Context, Function, OfFloats, function, option
 from dslc.types import Symbolic, TensorType
 
@@ -138,6 +138,7 @@ class clip(Function):
             raise COMBINATION(f"clip: the lower limit, {self.min}, is above the upper one, {self.max}")
         if x.element.is_integer and any(isinstance(limit, float) for limit in (self.min, self.max)):
             raise COMBINATION(f"clip of {x} takes whole numbers as limits")
+        need_room(self.name, x, min=self.min, max=self.max)
         return x
 
     def emit(self, context: Context, x: g.Tensor) -> g.Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dslc import graph as g
 from dslc.dimensions import bounds
 from dslc.errors.types import COMBINATION, SIZE, UNDECIDED
+from dslc.library.checks import need_room
 from dslc.library.operation import Context, Function, function, option
 from dslc.types import TensorType
 
@@ -25,6 +26,7 @@ def padded_type(
         raise COMBINATION(
             f'{word}: mode = "{mode}" puts elements of x around it, so that value = {value:g} has no place'
         )
+    need_room(word, x, value=value)
     for axis, (size, widths) in enumerate(zip(x.shape, zip(before, after, strict=True), strict=True)):
         if mode == "constant" or widths == (0, 0):
             continue

@@ -81,6 +81,10 @@ class grid_sample(Function):
             raise COMBINATION(f'{self.name}: mode = "cubic" takes one or two spatial axes, but this is {x}')
         return x.with_shape((*x.shape[:2], *grid.shape[1:-1]))
 
+    @property
+    def hides_missing(self) -> Sequence[int]:
+        return (1,) if self.mode == "nearest" else ()
+
     def joined_axes(self, x: TensorType, grid: TensorType) -> Sequence[int]:
         return range(2, x.rank)
 
@@ -104,8 +108,7 @@ class grid_sample(Function):
         index: g.Tensor | None = None
         weight: g.Tensor | None = None
         for (place, share), size in zip(taps, spatial, strict=True):
-            whole = g.cast(place, INT64)
-            index = whole if index is None else index * _number(flat, size, INT64) + whole
+            index = place if index is None else index * _number(flat, size, INT64) + place
             if share is not None:
                 weight = share if weight is None else weight * share
         assert index is not None
@@ -114,7 +117,7 @@ class grid_sample(Function):
         return found if weight is None else found * g.cast(g.unsqueeze(weight, [1]), found.element)
 
     def _taps(self, coordinate: g.Tensor, size: Dimension) -> Iterator[tuple[g.Tensor, g.Tensor | None]]:
-        """Return the points of an axis that count at a place, each with its weight; None: 1."""
+        """Return the indices of the points of an axis that count at a place, each with its weight; None: 1."""
         count = _number(coordinate, size, coordinate.element)
         if self.align_corners:
             place = (coordinate + 1.0) * ((count - 1.0) * 0.5)
@@ -154,12 +157,13 @@ class grid_sample(Function):
         return g.with_gradients(clipped, [(place, lambda dy: dy * g.cast(inside, dy.element))])
 
     def _inside(self, place: g.Tensor, count: g.Tensor, weight: g.Tensor | None) -> tuple[g.Tensor, g.Tensor | None]:
-        """Bring a point to one that there is; outside of zeros its weight is 0."""
+        """Return the index of a point, brought to one that there is; outside of zeros its weight is 0."""
         within = g.minimum(g.maximum(place, 0.0), count - 1.0)
+        index = g.maximum(g.cast(within, INT64), 0)  # of what is no number, the least that there is or 0
         if self.padding != "zeros":
-            return within, weight
+            return index, weight
         counts = g.cast(g.equal(place, within), place.element)
-        return within, counts if weight is None else weight * counts
+        return index, counts if weight is None else weight * counts
 
 
 _SHARPNESS = -0.75

@@ -27,6 +27,7 @@ _ANTIALIAS = "Where axes become smaller, widen what is weighed, so that no point
 class _Resizing(Operation):
     """What both have in common."""
 
+    wraps = False  # whole numbers are only moved
     size: Dimension | tuple[Dimension, ...] | None
     factor: float | tuple[float, ...] | None
     mode: str
