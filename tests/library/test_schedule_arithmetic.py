@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from dslc.library.schedules.expressions import FUNCTIONS, SIGNS, StepCount, calc
 from dslc.library.schedules.schedule import Schedule
 from dslc.plan.coding import read, written
 from tests.check.checking import train_of
-from tests.library.test_schedules import in_graph, made
+from tests.library.test_schedules import STORED, in_graph, made, of_row
 from tests.runs.driving import outcome, spec_of, trained, write_spec
 from tests.runs.test_resuming import interrupted, resumed, save_often
 
@@ -107,6 +108,17 @@ train t {{
 def test_a_spec_says_them(text: str, expected: Callable[[Any], Any]) -> None:
     lr: Any = optimizer_of(f"SGD(lr = {text})").lr
     np.testing.assert_allclose(lr.at(STEPS, 60), expected(STEPS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("row", {row["word"]: row for row in STORED["rows"]}.values(), ids=lambda row: row["word"])
+def test_a_spec_says_every_schedule(row: dict[str, Any]) -> None:
+    """Also ``cyclic``, which is a function of tensors too."""
+    options = {name: value for name, value in row["options"].items() if name != "then"}
+    text = ", ".join(f"{name} = {json.dumps(value).replace('null', 'none')}" for name, value in options.items())
+    follows = " then 0.5" if row["word"] == "warmup" else ""
+    lr: Any = optimizer_of(f"SGD(lr = {row['word']}({text}){follows})").lr
+    parts = of_row({**row, "options": options | ({"then": 0.5} if follows else {})})
+    assert lr == parts
 
 
 def test_a_param_of_that_name_is_the_param() -> None:

@@ -12,7 +12,7 @@ from dslc.check.core.arguments import Given, bind_word
 from dslc.check.core.arithmetic import COMPUTED, bounded, compute
 from dslc.check.core.blocks import Network
 from dslc.check.core.elaboration import Elaboration
-from dslc.check.core.values import POISON, is_number, is_scheduled, kind_of
+from dslc.check.core.values import POISON, RawColumn, is_number, is_scheduled, kind_of
 from dslc.diagnostics import Problem, did_you_mean
 from dslc.elsewhere import word_hint
 from dslc.errors import losses as loss_errors
@@ -135,6 +135,10 @@ class FunctionWord(LibraryWord):
         if site.failed:
             return POISON
         word, elaboration = self.word, site.elaboration
+        if word.name in SCHEDULES and not any(isinstance(one.value, (Value, RawColumn)) for one in site.arguments):
+            return ConfiguredWord(SCHEDULES[word.name]).call(
+                site
+            )  # without a tensor, the schedule of that name is meant
         operation, found = bind_word(word, site.arguments, site.span, elaboration.report, operands=True)
         if operation is POISON:
             return POISON
