@@ -290,7 +290,7 @@ def _range(entry: Entry) -> Mapping[str, Any]:
     signs = entry.get("signs")
     if signs is not None and signs.value is not True:
         signs.refuse("true, or left out")
-    return {"ignored": None, "signs": False, **entry.object()}
+    return {"ignored": None, **entry.object()}
 
 
 def _contract(entry: Entry) -> Contract:
