@@ -83,6 +83,27 @@ def test_sizes_known_at_run_time_only(word: str, differentiated: bool) -> None:
             np.testing.assert_allclose(found, one[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("word", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("differentiated", [True, False])
+def test_a_row_without_steps_ends_where_it_starts(word: str, differentiated: bool) -> None:
+    layer = LAYERS[word](units=3, bidirectional=True, last=True, return_state=True)
+    drawn = np.random.default_rng(2)
+    x, lengths = drawn.normal(size=(2, 4, 2)).astype(np.float32), np.array([0, 4])
+    starts = [drawn.normal(size=(2, 2, 3)).astype(np.float32) for _ in range(layer.states)]
+    types = [type_of_array(array, symbolic=False) for array in (x, *starts, lengths)]
+    arrays = {v.name: drawn.normal(size=v.shape).astype(np.float32) for v in layer.variables(*types)}
+
+    def build(builder: Builder, *inputs: Tensor) -> list[Tensor]:
+        weights = {name: builder.parameter(name, array) for name, array in arrays.items()}
+        return emitted(layer, Context(builder, differentiated=differentiated, variables=weights), inputs)
+
+    last, *states = compiled(build, types)(x, *starts, lengths)
+    np.testing.assert_array_equal(last[0], starts[0][0].reshape(-1))
+    for found, start in zip(states, starts, strict=True):
+        np.testing.assert_array_equal(found[0], start[0])
+        assert (found[1] != start[1]).all()
+
+
 def test_dropout_acts_between_layers_in_training() -> None:
     layer = LAYERS["GRU"](units=200, layers=2, dropout=0.25)
     type = TensorType(FLOAT64, (1, 1, 2))

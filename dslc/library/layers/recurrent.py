@@ -231,6 +231,10 @@ class _Recurrent(Layer):
         names = [["weight_ih"], ["weight_hh"], *([["bias_ih", "bias_hh"]] if self.bias else [])]
         weights = [[[context[name + one.suffix] for name in each] for one in passes] for each in names]
         y, ends = g.recurrent(self.name, x, weights, self.gates, first, lengths, self.states, **attributes)
+        if lengths is not None:
+            ends = [
+                _kept_without_steps(*both, lengths) if both[1] else both[0] for both in zip(ends, first, strict=True)
+            ]
         if not on_the_way:
             return x, list(ends)
         joined = (*x.shape[:2], len(passes) * self.units)
@@ -242,6 +246,12 @@ def _part(starts: States, place: int, passes: int) -> States:
     if passes == 1:
         return starts
     return [g.squeeze(g.slice_(start, [place], [place + 1], [1], [1]), [1]) for start in starts]
+
+
+def _kept_without_steps(ends: States, starts: States, lengths: Tensor) -> list[Tensor]:
+    """Return the final states, of a row without steps those at the start: the runtime's operators leave 0 there."""
+    has_steps = g.unsqueeze(g.greater(lengths, 0), [1])
+    return [g.where(has_steps, end, start) for end, start in zip(ends, starts, strict=True)]
 
 
 def _joined(states: States) -> Tensor:
