@@ -29,11 +29,11 @@ def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
 
 
 def first_of_each(cases: Sequence[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
-    """Return cases for ``parametrize``, of which the first of each kind is quick and all others slow."""
+    """Return cases for ``parametrize``, of which plain ``pytest`` runs the first of each kind."""
     seen: set[Hashable] = set()
     marked = []
     for one in cases:
-        marked.append(pytest.param(one, marks=pytest.mark.slow) if kind(one) in seen else one)
+        marked.append(pytest.param(one, marks=pytest.mark.alike) if kind(one) in seen else one)
         seen.add(kind(one))
     return marked
 

@@ -44,7 +44,7 @@ NAMES = {
 OUTPUTS = "output {shipped} = {let}.{first}\n  output zz = {field} + 1"
 
 
-@pytest.mark.parametrize("outputs", ["", OUTPUTS], ids=["networks", "outputs"])
+@pytest.mark.parametrize("outputs", mostly_slow(["", OUTPUTS], every=2), ids=["networks", "outputs"])
 @pytest.mark.parametrize("role", mostly_slow(["first", "metric", "field", "objective", "input", "shipped"], every=3))
 def test_any_name_for_anything(role: str, outputs: str) -> None:
     taken = ["f", "i", "o1", "z", "seed", "Shape"]

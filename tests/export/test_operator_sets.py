@@ -108,7 +108,7 @@ def model_of(row: Row, *, symbolic: bool, double: bool = False) -> tuple[bytes, 
 
 
 @pytest.mark.parametrize(
-    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.slow), pytest.param(True, id="symbolic")]
+    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.alike), pytest.param(True, id="symbolic")]
 )
 @pytest.mark.parametrize("row", mostly_slow(ROWS, every=8), ids=lambda row: row.id)
 def test_words(row: Row, symbolic: bool) -> None:
@@ -138,7 +138,7 @@ def test_options_of_float64(word: str, option: str, value: float) -> None:
     check_sets(save_model(builder.model()), feeds, (9, 13, 17, NEWEST))
 
 
-@pytest.mark.slow
+@pytest.mark.alike
 def test_words_in_all_sets() -> None:
     rest = sorted({*range(OLDEST, NEWEST + 1)} - {*LATEST_CHANGES})
     for row, symbolic in itertools.product(ROWS, [False, True]):
@@ -149,7 +149,7 @@ FIRST = list({row.word: row for row in reversed(ROWS)}.values())
 
 
 @pytest.mark.parametrize(
-    "rows", [pytest.param(FIRST, id="first-of-each-word"), pytest.param(ROWS, id="all", marks=pytest.mark.slow)]
+    "rows", [pytest.param(FIRST, id="first-of-each-word"), pytest.param(ROWS, id="all", marks=pytest.mark.alike)]
 )
 def test_words_of_the_table_are_expressed_in_the_oldest_set(rows: Sequence[Row]) -> None:
     for row in rows:

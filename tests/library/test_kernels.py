@@ -66,7 +66,7 @@ def computed(row: Row, word: Operation, element: ElementType) -> dict[str, np.nd
     return dict(zip(names, run(*arrays), strict=True))
 
 
-FLOAT16 = pytest.param(ElementType.FLOAT16, marks=pytest.mark.slow)
+FLOAT16 = pytest.param(ElementType.FLOAT16, marks=pytest.mark.alike)
 
 
 @pytest.mark.parametrize("element", [FLOAT64, FLOAT16], ids=str)

@@ -54,11 +54,11 @@ def sized() -> list[Any]:
     seen: set[str] = set()
     cases = []
     for i, row in enumerate(ROWS):
-        marks = [pytest.mark.slow] if row["word"] in seen else []
+        marks = [pytest.mark.alike] if row["word"] in seen else []
         cases.append(pytest.param(row, True, id=f"{row['word']}-{i}-N", marks=marks))
         seen.add(row["word"])
         if issubclass(FUNCTIONS[row["word"]], Statistic):
-            cases.append(pytest.param(row, False, id=f"{row['word']}-{i}-fixed", marks=pytest.mark.slow))
+            cases.append(pytest.param(row, False, id=f"{row['word']}-{i}-fixed", marks=pytest.mark.alike))
     return cases
 
 

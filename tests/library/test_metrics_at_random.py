@@ -234,7 +234,7 @@ def test_random_cases_are_scikit_learn_s(seed: int) -> None:
     check(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.alike
 @pytest.mark.parametrize("seed", range(20, 320))
 def test_more_random_cases_are_scikit_learn_s(seed: int) -> None:
     check(seed)

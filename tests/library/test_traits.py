@@ -71,7 +71,7 @@ FIRST = list({row.word: row for row in reversed(ROWS)}.values())
 
 
 @pytest.mark.parametrize(
-    "rows", [pytest.param(FIRST, id="first-of-each-word"), pytest.param(ROWS, id="all", marks=pytest.mark.slow)]
+    "rows", [pytest.param(FIRST, id="first-of-each-word"), pytest.param(ROWS, id="all", marks=pytest.mark.alike)]
 )
 def test_words_that_keep_examples_apart_do_so(rows: Sequence[Row]) -> None:
     tried, turned = set(), set()

@@ -87,7 +87,7 @@ def of_row(row: Row, key: str) -> np.ndarray:
     return STORED[f"{row.id}|{key}"]
 
 
-@pytest.mark.parametrize("element", [FLOAT32, pytest.param(FLOAT64, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("element", [FLOAT32, pytest.param(FLOAT64, marks=pytest.mark.alike)], ids=str)
 @pytest.mark.parametrize("row", first_of_each(ROWS, lambda row: row.word), ids=lambda row: row.id)
 def test_fifty_updates_are_the_peer_s(row: Row, element: ElementType) -> None:
     weights, state = run(row, element)

@@ -97,7 +97,7 @@ def types_of(arrays: Sequence[np.ndarray], *, symbolic: bool) -> list[TensorType
 
 
 @pytest.mark.parametrize(
-    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.slow), pytest.param(True, id="symbolic")]
+    "symbolic", [pytest.param(False, id="static", marks=pytest.mark.alike), pytest.param(True, id="symbolic")]
 )
 @pytest.mark.parametrize("row", first_of_each(ROWS, lambda row: row.word), ids=lambda row: row.id)
 def test_results_gradients_and_types_are_pytorchs(row: Row, symbolic: bool) -> None:
