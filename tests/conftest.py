@@ -23,7 +23,7 @@ def compile_spec(path: Path, options: Options | None = None) -> Compilation:
     return compile_bound(bind_data(check_spec(path, options), path.parent))
 
 
-def mostly_slow(cases: Sequence[Any], every: int) -> list[Any]:
+def mostly_alike(cases: Sequence[Any], every: int) -> list[Any]:
     """Return cases for ``parametrize``, of which plain ``pytest`` runs the first and each ``every``-th."""
     return [one if i % every == 0 else pytest.param(one, marks=pytest.mark.alike) for i, one in enumerate(cases)]
 

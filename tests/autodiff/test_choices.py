@@ -72,7 +72,7 @@ def model_of(seed: int, choose: Choice) -> ir.Model:
     return builder.model()
 
 
-@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(s, marks=pytest.mark.slow) for s in (0, *range(3, 100)))])
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(s, marks=pytest.mark.alike) for s in (0, *range(3, 100)))])
 def test_choices_are_differentiated_as_if_both_sides_were_computed(seed: int) -> None:
     plain, simplified, expected = model_of(seed, g.branch), simplify(model_of(seed, g.branch)), model_of(seed, by_where)
     for model in (plain, simplified):

@@ -20,7 +20,7 @@ from tests.autodiff.cases import CASES as PLAIN
 from tests.autodiff.cases import SIZES, Case, Draw, H, N, normal
 from tests.autodiff.harness import finish, runner
 from tests.autodiff.loop_cases import LOOPS
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.graph.verifying import verify
 
 CASES = [*PLAIN, *LOOPS]
@@ -88,7 +88,7 @@ def test_every_rule_has_cases_and_every_case_a_rule() -> None:
     assert {case.operator for case in CASES} == passing | INSIDE.keys()
 
 
-@pytest.mark.parametrize("case", [*mostly_slow(PLAIN, every=3), *LOOPS], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*mostly_alike(PLAIN, every=3), *LOOPS], ids=lambda case: case.name)
 def test_simplified_graphs_compute_the_same(case: Case) -> None:
     built = build(case, FLOAT64)
     before, count = runner(built.model)(built.feeds), len(built.model.graph)
@@ -106,7 +106,7 @@ def test_simplified_graphs_compute_the_same(case: Case) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [*mostly_slow([c for c in PLAIN if c.operator != "Cast"], every=3), *LOOPS],
+    [*mostly_alike([c for c in PLAIN if c.operator != "Cast"], every=3), *LOOPS],
     ids=lambda case: case.name,
 )
 def test_runtime_agrees_in_float32(case: Case) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SPEC, Dslc, codes, write_spec
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 
 PROGRAM = [sys.executable, "-m", "dslc"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names of files are bytes on Unix only")
@@ -97,7 +97,7 @@ def test_a_device_without_an_end_is_not_read_to_its_end(dslc: Dslc, command: str
     assert codes(done.err) == ["E0116"]
 
 
-@pytest.mark.parametrize("command", mostly_slow(["check", "show", "fmt", "train"], 4))
+@pytest.mark.parametrize("command", mostly_alike(["check", "show", "fmt", "train"], 4))
 def test_a_pipe_that_nobody_writes_into(dslc: Dslc, tmp_path: Path, command: str) -> None:
     os.mkfifo(tmp_path / "pipe.dl")
     begun = time.monotonic()
@@ -107,7 +107,7 @@ def test_a_pipe_that_nobody_writes_into(dslc: Dslc, tmp_path: Path, command: str
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.parametrize("command", mostly_slow(["check", "show", "compile -o {}", "fmt"], every=2))
+@pytest.mark.parametrize("command", mostly_alike(["check", "show", "compile -o {}", "fmt"], every=2))
 def test_a_pipe_is_read_once(spec: Path, tmp_path: Path, command: str) -> None:
     given = command.replace("{}", str(tmp_path / "out")).split()
     name, *more = given

@@ -10,7 +10,7 @@ from dslc.compile.inference import inference_models
 from dslc.compile.step import step_graphs
 from dslc.diagnostics import Failure
 from tests.check.checking import train_of
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.graph.verifying import verify
 
 SPEC = """\
@@ -44,8 +44,8 @@ NAMES = {
 OUTPUTS = "output {shipped} = {let}.{first}\n  output zz = {field} + 1"
 
 
-@pytest.mark.parametrize("outputs", mostly_slow(["", OUTPUTS], every=2), ids=["networks", "outputs"])
-@pytest.mark.parametrize("role", mostly_slow(["first", "metric", "field", "objective", "input", "shipped"], every=3))
+@pytest.mark.parametrize("outputs", mostly_alike(["", OUTPUTS], every=2), ids=["networks", "outputs"])
+@pytest.mark.parametrize("role", mostly_alike(["first", "metric", "field", "objective", "input", "shipped"], every=3))
 def test_any_name_for_anything(role: str, outputs: str) -> None:
     taken = ["f", "i", "o1", "z", "seed", "Shape"]
     compiled = 0

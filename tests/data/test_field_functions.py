@@ -12,7 +12,7 @@ import pytest
 
 from dslc.diagnostics import Diagnostic, Failure, Problem
 from dslc.library.word import FUNCTIONS
-from tests.conftest import compile_spec, mostly_slow
+from tests.conftest import compile_spec, mostly_alike
 from tests.data.field_functions import TABLE, Array
 from tests.data.test_columns import ROWS, SPEC, wide
 
@@ -141,7 +141,7 @@ LOST = {
 """Expressions that NaN of a column could leave no trace in; those that do without, None."""
 
 
-@pytest.mark.parametrize("names", mostly_slow(["M", "A", "B", "K"], 4))
+@pytest.mark.parametrize("names", mostly_alike(["M", "A", "B", "K"], 4))
 def test_no_missing_value_is_lost(names: str, tmp_path: Path) -> None:
     """Of one missing number, a result is missing too where NumPy's is, so that it is refused, or the step is."""
     arrays = columns("float64", hostile=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dslc.engine.protocol import Runner
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 
 from .stepping import compiled_text, largest, train_step
 from .test_accumulation import said, step_of, write_examples
@@ -66,10 +66,10 @@ def compare(step: Runner, batch: dict[str, np.ndarray], cuts: list[int], expecte
             assert largest(end[name] - expected[name]) <= 3e-6 * max(1.0, largest(expected[name])), name
 
 
-@pytest.mark.parametrize("limit", mostly_slow(["clip norm 0.01", "clip norm 100", "clip value 0.003"], every=2))
+@pytest.mark.parametrize("limit", mostly_alike(["clip norm 0.01", "clip norm 100", "clip value 0.003"], every=2))
 @pytest.mark.parametrize(
     "objective",
-    mostly_slow([
+    mostly_alike([
         "mse(out, y, weight = Scale(x))", "mse(out, y)", "cross_entropy(out, label, weight = w)",
         "cross_entropy(out, label) + 0.1 * mse(out, y)", "sqrt(mse(out, y, weight = w))",
         "cross_entropy(out, label) + 1e-2 * l2(Net)",

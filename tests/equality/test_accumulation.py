@@ -13,7 +13,7 @@ from dslc.diagnostics import Diagnostics
 from dslc.engine.protocol import Runner
 from dslc.library.word import OPTIMIZERS as LIBRARY
 from dslc.pipeline import check_spec
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.optimizers import EVALUATED, OPTIMIZERS
 
 from .stepping import compiled_text, largest, train_step
@@ -116,7 +116,7 @@ def step_of(folder: Path, objective: str, more: str = "", optimizer: str = "SGD(
     return train_step(compiled_text(folder, SPEC.format(objective=objective, more=more, optimizer=optimizer)))
 
 
-@pytest.mark.parametrize("objective", mostly_slow(EXACT, every=4))
+@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=4))
 def test_batches_in_turn_add_up(objective: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)
     whole = step_of(tmp_path, objective)
@@ -167,7 +167,7 @@ def test_what_is_left_over_makes_an_update_of_its_own_weight(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "optimizer", mostly_slow([o for name, o in OPTIMIZERS.items() if not LIBRARY[name].perturbs], every=4)
+    "optimizer", mostly_alike([o for name, o in OPTIMIZERS.items() if not LIBRARY[name].perturbs], every=4)
 )
 def test_batches_with_nothing_to_learn_from_make_no_update(optimizer: str, tmp_path: Path) -> None:
     """Neither weights nor moments, averages and counters move."""

@@ -11,7 +11,7 @@ import pytest
 
 from dslc.engine.protocol import Runner
 from dslc.pipeline import Compilation, Options
-from tests.conftest import compile_spec, mostly_slow
+from tests.conftest import compile_spec, mostly_alike
 
 from .stepping import ENGINE, HERE, compiled_text, stored, subset, train_step
 
@@ -56,7 +56,7 @@ def test_equals_pytorch(block: str) -> None:
         np.testing.assert_allclose(found[name], array, rtol=1e-9, atol=1e-10, err_msg=name)
 
 
-@pytest.mark.parametrize("block", mostly_slow(BLOCKS, every=3))
+@pytest.mark.parametrize("block", mostly_alike(BLOCKS, every=3))
 def test_float32_is_near(block: str, tmp_path: Path) -> None:
     expected = subset(stored("cells"), f"{block}/")
     artifacts = compiled_text(tmp_path, SPEC.read_text(encoding="utf-8").replace("float64", "float32"), block)

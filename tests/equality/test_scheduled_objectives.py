@@ -15,7 +15,7 @@ from dslc.library.word import SCHEDULES
 from dslc.plan.coding import read, written
 from dslc.report.dumps import model_text
 from tests.check.checking import train_of
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import evaluations, opened, outcome, spec_of, trained, write_spec
 from tests.runs.test_resuming import interrupted, resumed, save_often, told
 
@@ -74,7 +74,7 @@ SCHEDULES_OF = {
 FACTORS = [(schedule, batches) for batches in (1, 3) for schedule in SCHEDULES_OF]
 
 
-@pytest.mark.parametrize("case", mostly_slow(FACTORS, every=5), ids=str)
+@pytest.mark.parametrize("case", mostly_alike(FACTORS, every=5), ids=str)
 def test_a_factor_of_the_loss_is_one_of_the_rate(case: tuple[str, int], tmp_path: Path) -> None:
     """For SGD, weight * loss at a rate is the loss at weight * rate; the batches of an update see one weight."""
     written_, accumulate = case

@@ -23,7 +23,7 @@ from dslc.library.operation import Context
 from dslc.library.word import FUNCTIONS, LAYERS
 from dslc.targets.cpu import CPU
 from dslc.types import FLOAT32, FLOAT64, INT32, INT64, ElementType, TensorType, symbol
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.library.cases import RANDOM, ROWS
 from tests.library.cases.rows import Row
 from tests.library.test_words import instance_of, types_of
@@ -110,7 +110,7 @@ def model_of(row: Row, *, symbolic: bool, double: bool = False) -> tuple[bytes, 
 @pytest.mark.parametrize(
     "symbolic", [pytest.param(False, id="static", marks=pytest.mark.alike), pytest.param(True, id="symbolic")]
 )
-@pytest.mark.parametrize("row", mostly_slow(ROWS, every=8), ids=lambda row: row.id)
+@pytest.mark.parametrize("row", mostly_alike(ROWS, every=8), ids=lambda row: row.id)
 def test_words(row: Row, symbolic: bool) -> None:
     check_sets(*model_of(row, symbolic=symbolic), LATEST_CHANGES)
 
@@ -121,7 +121,7 @@ def without_kernel(row: Row) -> bool:
 
 
 @pytest.mark.parametrize(
-    "row", mostly_slow([row for row in ROWS if not without_kernel(row)], every=16), ids=lambda row: row.id
+    "row", mostly_alike([row for row in ROWS if not without_kernel(row)], every=16), ids=lambda row: row.id
 )
 def test_words_of_float64(row: Row) -> None:
     check_sets(*model_of(row, symbolic=True, double=True), (9, 11, 13, 16, 17, NEWEST))
@@ -194,7 +194,7 @@ OF_INTEGERS = {"modulo"}
 
 
 @pytest.mark.parametrize("element", [FLOAT32, FLOAT64, INT32, INT64], ids=str)
-@pytest.mark.parametrize("name", mostly_slow(list(NUMBERS), every=5))
+@pytest.mark.parametrize("name", mostly_alike(list(NUMBERS), every=5))
 def test_numbers_at_the_edges(name: str, element: ElementType) -> None:
     if name in (OF_INTEGERS if element.is_float else OF_FLOATS):
         return
@@ -275,7 +275,7 @@ def test_shapes_known_at_run_time_only(size: int) -> None:
 
 
 @pytest.mark.parametrize("opset", [9, 10, 11, 18])
-@pytest.mark.parametrize("index", mostly_slow([-7, -6, -1, 0, 5, 6], every=3))
+@pytest.mark.parametrize("index", mostly_alike([-7, -6, -1, 0, 5, 6], every=3))
 @pytest.mark.parametrize("word", ["gather", "gather_elements", "scatter_elements_add"])
 def test_indices_outside_are_refused_in_every_set(word: str, index: int, opset: int) -> None:
     builder = Builder("indices")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.library.metric_cases.curves import best_point, rates_of
 from tests.library.metric_cases.rows import in_batches, made, whole
 
@@ -43,7 +43,7 @@ def mean_of(values: list[float], shares: list[float]) -> float:
     return sum(value * share for value, share in kept) / total if kept else math.nan
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(60), every=20))
+@pytest.mark.parametrize("seed", mostly_alike(range(60), every=20))
 def test_random_columns_are_scikit_learn_s(seed: int) -> None:
     random = np.random.default_rng([seed, 5])
     name = list(WORDS)[seed % 2 if random.random() < 0.7 else seed % 4]

@@ -10,7 +10,7 @@ from dslc.diagnostics import Problem
 from dslc.library.operation import Function
 from dslc.library.word import FUNCTIONS, METRICS
 from dslc.types import BOOL, FLOAT32, INT64, Dimension, ElementType, TensorType, symbol
-from tests.conftest import first_of_each, mostly_slow
+from tests.conftest import first_of_each, mostly_alike
 from tests.library.metric_cases import CASES
 from tests.library.metric_cases.rows import CLASSES, Case, f32, generator, in_batches, labels, made, whole
 
@@ -66,7 +66,7 @@ def test_real_values_keep_the_digits_of_float64(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", mostly_slow(OF_COUNTS, every=12), ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)]
+    "case", mostly_alike(OF_COUNTS, every=12), ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_COUNTS)]
 )
 def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case: Case) -> None:
     name, options, arrays, _ = case
@@ -76,7 +76,7 @@ def test_counts_give_the_same_value_to_the_last_bit_whatever_the_batches(case: C
     assert (values[0] == values[2]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.alike
 def test_counts_of_more_positions_than_float32_tells_apart() -> None:
     count = 2**24 + 3
     found = whole(made("confusion"), [np.ones(count, np.float32), np.ones(count, np.int64)])
@@ -90,7 +90,7 @@ def test_the_variance_of_far_numbers_survives_in_batches() -> None:
     np.testing.assert_allclose(value, sk.r2_score(arrays[1].astype(float), arrays[0].astype(float)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(20), every=10))
+@pytest.mark.parametrize("seed", mostly_alike(range(20), every=10))
 def test_a_constant_column_explains_all_or_nothing_whatever_the_weights(seed: int) -> None:
     random = np.random.default_rng(seed)
     size = int(random.integers(2, 60))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.library.metric_cases.rows import in_batches, made, whole
 
 IGNORED = (-100, -1, 0, 255)
@@ -229,7 +229,7 @@ def check(seed: int) -> None:
     np.testing.assert_allclose(in_batches(word, arrays, sizes), made_case.expected, rtol=rtol, atol=atol, err_msg=said)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(20), every=4))
+@pytest.mark.parametrize("seed", mostly_alike(range(20), every=4))
 def test_random_cases_are_scikit_learn_s(seed: int) -> None:
     check(seed)
 

@@ -14,7 +14,7 @@ from dslc.library.initializers import orthogonal
 from dslc.library.operation import Context
 from dslc.library.word import LAYERS
 from dslc.types import FLOAT32, FLOAT64, INT64, TensorType, symbol
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.library.cases import FAMILIES
 from tests.library.cases.rows import Row
 from tests.library.graphs import compiled, type_of_array
@@ -34,7 +34,7 @@ def emitted(word: Any, context: Context, inputs: Sequence[Tensor]) -> list[Tenso
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["weights-inside", "weights-given"])
-@pytest.mark.parametrize("row", mostly_slow(ROWS, every=6), ids=lambda row: row.id)
+@pytest.mark.parametrize("row", mostly_alike(ROWS, every=6), ids=lambda row: row.id)
 def test_onnx_operators_give_the_same(row: Row, inside: bool) -> None:
     arrays, variables = row.draw()
     found: set[str] = set()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.library.metric_cases.ranking import of_groups
 from tests.library.metric_cases.rows import in_batches, made, whole
 from tests.library.metric_cases.values import correlation, ranks
@@ -18,7 +18,7 @@ def sizes(random: np.random.Generator, count: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(24), every=6))
+@pytest.mark.parametrize("seed", mostly_alike(range(24), every=6))
 def test_lists_of_examples(seed: int) -> None:
     random = np.random.default_rng([seed, 1])
     count, most = int(random.integers(5, 60)), int(random.integers(1, 8))
@@ -32,7 +32,7 @@ def test_lists_of_examples(seed: int) -> None:
     assert in_batches(word, [a[order] for a in arrays], sizes(random, count)) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(24), every=6))
+@pytest.mark.parametrize("seed", mostly_alike(range(24), every=6))
 def test_lists_in_examples(seed: int) -> None:
     random = np.random.default_rng([seed, 2])
     count, size = int(random.integers(2, 30)), int(random.integers(2, 12))
@@ -45,7 +45,7 @@ def test_lists_in_examples(seed: int) -> None:
     assert found == pytest.approx(expected, rel=2e-6)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(24), every=6))
+@pytest.mark.parametrize("seed", mostly_alike(range(24), every=6))
 def test_correlation_and_the_middle(seed: int) -> None:
     random = np.random.default_rng([seed, 3])
     count = int(random.integers(3, 60))

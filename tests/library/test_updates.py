@@ -14,7 +14,7 @@ from dslc.library.optimizers.optimizer import Member, Optimizer, Slot, Update
 from dslc.library.schedules.schedule import Schedule
 from dslc.library.word import OPTIMIZERS, SCHEDULES, options_of
 from dslc.types import FLOAT32, FLOAT64, INT64, ElementType, TensorType
-from tests.conftest import first_of_each, mostly_slow
+from tests.conftest import first_of_each, mostly_alike
 from tests.library.graphs import compiled
 from tests.library.updates import KEPT, ROWS, STEPS, Row, first_weights, gradients
 
@@ -112,7 +112,7 @@ def test_every_option_of_every_optimizer_is_set_in_a_row() -> None:
     assert {(w, o.name) for w, word in OPTIMIZERS.items() if w not in earlier for o in options_of(word)} - set_ == set()
 
 
-@pytest.mark.parametrize("word", mostly_slow(list(OPTIMIZERS), every=6))
+@pytest.mark.parametrize("word", mostly_alike(list(OPTIMIZERS), every=6))
 def test_parameters_of_both_types_are_updated_in_one_group(word: str) -> None:
     """What the group has in common is of float64; each parameter keeps its own type, and goes where it would."""
     row = next(row for row in ROWS if row.word == word)
@@ -125,7 +125,7 @@ def test_parameters_of_both_types_are_updated_in_one_group(word: str) -> None:
         np.testing.assert_allclose(value, wanted, rtol=0, atol=row.close * np.abs(wanted).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("word", mostly_slow(list(OPTIMIZERS), every=6))
+@pytest.mark.parametrize("word", mostly_alike(list(OPTIMIZERS), every=6))
 def test_every_number_may_be_a_schedule(word: str) -> None:
     """A schedule that is constant, but not known to be, gives what the number gives."""
     row = max((row for row in ROWS if row.word == word), key=lambda row: len(row.options))

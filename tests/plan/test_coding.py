@@ -38,12 +38,12 @@ ALL = [
     *(pytest.param(SPECS / f"{name}.dl", None, id=name) for name in QUICK),
     *(
         pytest.param(
-            file, train, id=f"{file.stem}-{train}", marks=pytest.mark.slow if number % EVERY.get(file.stem, 3) else ()
+            file, train, id=f"{file.stem}-{train}", marks=pytest.mark.alike if number % EVERY.get(file.stem, 3) else ()
         )
         for file in sorted(EQUALITY.glob("*.dl"))
         for number, train in enumerate(re.findall(r"^train (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE))
     ),
-    *(pytest.param(file, None, id=file.stem, marks=pytest.mark.slow) for file in LONG),
+    *(pytest.param(file, None, id=file.stem, marks=pytest.mark.alike) for file in LONG),
 ]
 """Specs, and the train block of each where it has several."""
 

@@ -19,7 +19,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.run.finished import FinishedRun
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import opened, trained
 
 ROWS = 40
@@ -223,7 +223,7 @@ def all_refuse(made: Made, run: FinishedRun, folder: Path) -> None:
             run.predict(path)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(3), every=2))
+@pytest.mark.parametrize("seed", mostly_alike(range(3), every=2))
 def test_all_readers_agree_or_refuse(seed: int, tmp_path: Path) -> None:
     made, run = agree(seed, tmp_path)
     all_refuse(made, run, tmp_path)

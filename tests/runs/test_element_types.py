@@ -11,7 +11,7 @@ import pytest
 
 from dslc.diagnostics import Failure, Problem
 from dslc.library.word import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.equality.stepping import compiled_text, train_step
 from tests.runs.driving import trained
 from tests.runs.optimizers import OPTIMIZERS as WRITTEN
@@ -186,7 +186,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", mostly_slow(CASES, every=8), ids=lambda case: "-".join(case.values()))
+@pytest.mark.parametrize("case", mostly_alike(CASES, every=8), ids=lambda case: "-".join(case.values()))
 def test_all_of_training_runs_in_float64(case: dict[str, str], tmp_path: Path) -> None:
     """And gives what it gives in float32, but for float32's rounding."""
     write_table(tmp_path)
@@ -305,7 +305,7 @@ def outcome_of(spec: Path, text: str, element: str) -> float | None:
         return None
 
 
-@pytest.mark.parametrize("case", mostly_slow(ALL_WORDS, 14), ids=lambda case: "-".join(case.values()))
+@pytest.mark.parametrize("case", mostly_alike(ALL_WORDS, 14), ids=lambda case: "-".join(case.values()))
 def test_in_float64_it_trains_or_is_refused_at_its_line(case: dict[str, str], tmp_path: Path) -> None:
     write_table(tmp_path)
     rest = {key: value for key, value in case.items() if key != "network"}
@@ -350,7 +350,7 @@ IN_FLOAT16 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", mostly_slow(IN_FLOAT16, 16), ids="-".join)
+@pytest.mark.parametrize("case", mostly_alike(IN_FLOAT16, 16), ids="-".join)
 def test_in_float16_it_trains_between_float32_weights_or_is_refused(case: tuple[str, str], tmp_path: Path) -> None:
     """Weights of float16 are refused; what has none gives what it gives in float32, but for float16's rounding."""
     objective, network = case

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dslc.cli import main
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.hostile import Watch, portions, watched, within
 from tests.runs.damaging import damaged
 
@@ -95,7 +95,7 @@ def attack(number: int, original: Path, folder: Path, watch: Watch, capsys: pyte
         assert b"nobody named this" not in path.read_bytes()
 
 
-@pytest.mark.parametrize("number", mostly_slow(range(6), every=3))
+@pytest.mark.parametrize("number", mostly_alike(range(6), every=3))
 def test_a_damaged_run(
     number: int, original: Path, tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:

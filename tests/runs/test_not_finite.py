@@ -10,7 +10,7 @@ import pytest
 
 from dslc.diagnostics import CODES, Diagnostic, Problem
 from dslc.render import render
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import DATA, MODEL, spec_of, trained, write_spec
 
 
@@ -184,7 +184,7 @@ PLACES: dict[str, tuple[str, str, str, float]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("at", mostly_slow([1, 5, 9], every=2))
+@pytest.mark.parametrize("at", mostly_alike([1, 5, 9], every=2))
 @pytest.mark.parametrize("place", PLACES)
 def test_nothing_not_finite_ever_ships(place: str, at: int, tmp_path: Path) -> None:
     layers, objective, optimizer, value = PLACES[place]

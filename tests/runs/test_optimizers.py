@@ -12,7 +12,7 @@ from dslc.compile.state import StateRole
 from dslc.library import word
 from dslc.library.optimizers.optimizer import Optimizer
 from dslc.run import loop
-from tests.conftest import compile_spec, mostly_slow
+from tests.conftest import compile_spec, mostly_alike
 from tests.equality.stepping import train_step
 from tests.runs.driving import evaluations, outcome, spec_of, trained, write_spec
 from tests.runs.optimizers import EVALUATED, OPTIMIZERS
@@ -37,7 +37,7 @@ def test_every_optimizer_is_here() -> None:
     assert saying == {*EVALUATED, "SAM"}
 
 
-@pytest.mark.parametrize("name", mostly_slow(list(OPTIMIZERS), every=6))
+@pytest.mark.parametrize("name", mostly_alike(list(OPTIMIZERS), every=6))
 def test_it_learns_and_is_resumed_bit_for_bit(name: str, tmp_path: Path) -> None:
     average = "" if name in EVALUATED else "average ema(0.9)"
     accumulate = "" if word.OPTIMIZERS[name].perturbs else "accumulate 2"
@@ -52,7 +52,7 @@ def test_it_learns_and_is_resumed_bit_for_bit(name: str, tmp_path: Path) -> None
 ALONE = [name for name, kind in word.OPTIMIZERS.items() if not kind.perturbs]
 
 
-@pytest.mark.parametrize("name", mostly_slow(ALONE, every=6))
+@pytest.mark.parametrize("name", mostly_alike(ALONE, every=6))
 def test_groups_have_states_of_their_own(name: str, tmp_path: Path) -> None:
     """Two groups of one optimizer move as they would beside another one, unless it looks at what is near both."""
     its = f'over "*.weight" using {OPTIMIZERS[name]}'

@@ -16,7 +16,7 @@ from dslc.diagnostics import Diagnostic, Problem
 from dslc.render import render_all
 from dslc.run import loop
 from dslc.run.progress import Progress
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import MODEL, Witness, lines_of, outcome, spec_of, trained, write_spec
 
 PLAIN = spec_of("minimize cross_entropy(logits, label) using Adam(lr = 1e-2) epochs 6 batch 8 seed 3")
@@ -353,7 +353,7 @@ def test_an_end_within_an_interrupted_run_is_refused(spec: Path, tmp_path: Path)
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("epochs", mostly_slow([4, 3, 5], every=3))
+@pytest.mark.parametrize("epochs", mostly_alike([4, 3, 5], every=3))
 @pytest.mark.parametrize("rate", ["1e-2", "cosine(1e-2)"])
 def test_an_interrupted_run_may_end_earlier_as_one_of_that_length(rate: str, epochs: int, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, PLAIN.replace("1e-2", rate))

@@ -14,7 +14,7 @@ import pytest
 
 from dslc.diagnostics import CODES, Failure, Problem
 from dslc.run.finished import FinishedRun
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import opened, spec_of, trained, write_spec
 
 HOUSES = """\
@@ -205,7 +205,9 @@ def test_with_the_fields_in_front(houses: Path) -> None:
 
 
 @pytest.mark.parametrize("fields", [pytest.param(False, marks=pytest.mark.slow), True])
-@pytest.mark.parametrize("opset", mostly_slow([*range(9, 18), *range(19, onnx.defs.onnx_opset_version() + 1)], every=3))
+@pytest.mark.parametrize(
+    "opset", mostly_alike([*range(9, 18), *range(19, onnx.defs.onnx_opset_version() + 1)], every=3)
+)
 def test_operator_sets(opset: int, fields: bool, houses: Path) -> None:
     """Every set that onnx knows here expresses the model, to the last bit or nearly."""
     plain, model = (opened(houses).export(fields=fields, opset=number) for number in (None, opset))

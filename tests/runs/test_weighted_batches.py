@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from dslc.diagnostics import Failure, Problem
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.runs.driving import found_in, lines_of, opened, trained
 
 SPEC = """\
@@ -109,7 +109,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(
-    "length", mostly_slow(["epochs 2", "steps 5", "steps 5\n  accumulate 3", "epochs 2\n  accumulate 3"], every=2)
+    "length", mostly_alike(["epochs 2", "steps 5", "steps 5\n  accumulate 3", "epochs 2\n  accumulate 3"], every=2)
 )
 @pytest.mark.parametrize("objective", NOTHING.values(), ids=NOTHING)
 def test_a_run_that_has_nothing_to_learn_from_ends_with_an_error(objective: str, length: str, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ WEIGHED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("figure", mostly_slow(WEIGHED, every=2), ids=lambda figure: figure.partition("(")[0])
+@pytest.mark.parametrize("figure", mostly_alike(WEIGHED, every=2), ids=lambda figure: figure.partition("(")[0])
 def test_a_metric_refuses_weights_below_0_wherever_they_come_from(figure: str, tmp_path: Path) -> None:
     """Given, computed from fields, and computed by a network, which the graph alone can tell."""
     write(tmp_path, [0, 1, 2, 1] * 4, [1.0] * 11 + [-0.5] + [1.0] * 4)

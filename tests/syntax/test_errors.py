@@ -14,7 +14,7 @@ from dslc.limits import Limits
 from dslc.render import render_all
 from dslc.source import Source
 from dslc.syntax import format_source, parse, tree
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 
 HERE = Path(__file__).parent
 DEFAULT = Limits()
@@ -79,7 +79,7 @@ TOO_DEEP = {
 }
 
 
-@pytest.mark.parametrize("kind", mostly_slow(list(TOO_DEEP), every=3))
+@pytest.mark.parametrize("kind", mostly_alike(list(TOO_DEEP), every=3))
 def test_deep_nesting_is_one_clean_error(kind: str) -> None:
     start = time.process_time()
     assert [code for code, _ in errors_of(TOO_DEEP[kind])] == ["E0111"]
@@ -87,7 +87,7 @@ def test_deep_nesting_is_one_clean_error(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", mostly_slow([" -> Relu", " + x", " then x", "(x)", ".a", "[0]", " or x", " * x"], every=2)
+    "link", mostly_alike([" -> Relu", " + x", " then x", "(x)", ".a", "[0]", " or x", " * x"], every=2)
 )
 def test_chains_are_no_nesting(link: str) -> None:
     assert errors_of(OUTPUT + "x" + link * 5000 + "}") == []

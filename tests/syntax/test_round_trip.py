@@ -16,7 +16,7 @@ from dslc.source import Source
 from dslc.syntax import format_source, parse, tree
 from dslc.syntax.language import language
 from dslc.syntax.tokens import read_tokens
-from tests.conftest import SPECS, mostly_slow
+from tests.conftest import SPECS, mostly_alike
 from tests.syntax.writing import Maker, text_of
 
 relaxed = settings(
@@ -88,7 +88,7 @@ ENDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("start", mostly_slow(STARTS, 5))
+@pytest.mark.parametrize("start", mostly_alike(STARTS, 5))
 def test_formatting_keeps_the_tree_of_whatever_stands_side_by_side(start: str) -> None:
     """A space between two words can mean something: `100% (x)` is no remainder, `1 .x` no broken number."""
     kept = 0

@@ -120,7 +120,7 @@ def check(data: bytes) -> None:
         assert operator != "Mod" or onnx.TensorProto.INT64 not in types
 
 
-@pytest.mark.slow
+@pytest.mark.alike
 @pytest.mark.parametrize("place", cases())
 def test_every_spec_can_be_said(request: pytest.FixtureRequest, place: tuple[Path, str]) -> None:
     require_data(place[0], request)

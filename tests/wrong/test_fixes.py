@@ -18,7 +18,7 @@ from dslc.pipeline import Options, check_source
 from dslc.render import render_changes
 from dslc.source import Source, Span
 from dslc.syntax import format_source
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.wrong.breaking import BREAKING
 from tests.wrong.test_mutations import GOOD, LIMITS, mutate
 from tests.wrong.test_wrong_specs import CASES, HERE, name_of
@@ -261,7 +261,7 @@ def check_broken(kind: str, random: random.Random) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", mostly_slow(list(BREAKING), 6))
+@pytest.mark.parametrize("kind", mostly_alike(list(BREAKING), 6))
 def test_what_was_broken_is_mended_to_what_it_was(kind: str) -> None:
     made = [check_broken(kind, random.Random(f"{kind} {number}")) for number in range(12)]
     assert all(made) if kind in ALWAYS else any(made)

@@ -10,7 +10,7 @@ from dslc.diagnostics import Diagnostics, Problem
 from dslc.limits import Limits
 from dslc.pipeline import Options, check_spec
 from dslc.render import render_all
-from tests.conftest import mostly_slow
+from tests.conftest import mostly_alike
 from tests.hostile import within
 from tests.wrong.large_specs import KINDS, large_spec
 
@@ -99,7 +99,7 @@ def check(folder: Path, text: str) -> Diagnostics:
     return check_spec(path, Options(limits=LIMITS)).findings
 
 
-@pytest.mark.parametrize("name", mostly_slow(list(IN_TIME), 5))
+@pytest.mark.parametrize("name", mostly_alike(list(IN_TIME), 5))
 def test_ends_soon_with_a_proper_error(name: str, tmp_path: Path) -> None:
     text, codes = IN_TIME[name]
     with within(name):
