@@ -184,6 +184,19 @@ def test_ctc_of_steps_that_are_too_few_is_infinite_and_sizes_may_be_symbols() ->
     np.testing.assert_allclose(value, np.mean([np.log(27) / 2, np.log(27 / 5) / 2]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("zero_infinity", [True, False])
+def test_ctc_of_what_is_not_a_number_is_none(zero_infinity: bool) -> None:
+    types = [TensorType(FLOAT32, (1, 4, 3)), TensorType(INT64, (1, 2)), TensorType(INT64, (1,))]
+
+    def build(builder: Builder, *inputs: Tensor) -> Sequence[Tensor]:
+        return with_gradient(word_of("ctc", zero_infinity=zero_infinity), builder, *inputs)
+
+    logits = np.zeros((1, 4, 3), np.float32)
+    logits[0, 1, 1] = np.nan
+    value, _ = compiled(build, types)(logits, np.array([[1, 2]]), np.array([4]))
+    assert np.isnan(value)
+
+
 def f32(*shape: Dimension) -> TensorType:
     return TensorType(FLOAT32, shape)
 

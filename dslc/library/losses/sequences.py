@@ -92,10 +92,10 @@ class ctc(OfSpelling):
         self, logits: g.Tensor, target: g.Tensor, lengths: g.Tensor, weight: g.Tensor | None = None
     ) -> Accumulators:
         paths = _Paths.of(logits, target, lengths, self.blank, self.ignore_index)
-        possible = g.greater(paths.total, NEVER / 10)
-        cost = g.where(possible, -paths.total, 0.0 if self.zero_infinity else math.inf)
+        impossible = g.less_equal(paths.total, NEVER / 10)  # what is not a number isn't
+        cost = g.where(impossible, 0.0 if self.zero_infinity else math.inf, -paths.total)
         cost = g.with_gradients(
-            cost, [(logits, lambda dy: paths.slopes() * g.unsqueeze(g.where(possible, dy, 0.0), [1, 2]))]
+            cost, [(logits, lambda dy: paths.slopes() * g.unsqueeze(g.where(impossible, 0.0, dy), [1, 2]))]
         )
         return weighted_mean(cost / g.maximum(paths.labels, 1.0), weight)
 
