@@ -42,7 +42,7 @@ def _unroll(node: ir.Node) -> None:
         for inner in rounds.body:
             given = [value if value is None else known.get(value, value) for value in inner.inputs]
             made = ir.Node("", inner.op_type, given, list(inner.attributes.values()), num_outputs=len(inner.outputs))
-            results = place.put(made, f"{inner.name}/{number}", [type_of(value) for value in inner.outputs], inner)
+            results = place.put(made, f"{inner.name}/round{number}", [type_of(value) for value in inner.outputs], inner)
             known.update(zip(inner.outputs, results, strict=True))
         carried = [known[s.after] for s in rounds.states]
         for one, values in zip(rounds.stacked, left, strict=True):
@@ -69,7 +69,7 @@ def _slices(one: Scanned, length: int, place: Place) -> list[ir.Value]:
             thin = place.put(split, name, [type.with_shape((1, *type.shape))] * length, origin)
         axis = place.constant(f"{name}/axis", np.zeros(1, np.int64))
         known = [
-            place.put(ir.Node("", "Squeeze", [value, axis]), f"{name}/{number}", [type], origin)[0]
+            place.put(ir.Node("", "Squeeze", [value, axis]), f"{name}/slice{number}", [type], origin)[0]
             for number, value in enumerate(thin)
         ]
     return list(reversed(known)) if one.backward else known
@@ -90,11 +90,11 @@ def _joined(whole: ir.Value, type: TensorType) -> list[ir.Value] | None:
 def _together(stack: Stacked, values: Sequence[ir.Value], node: ir.Node, place: Place) -> ir.Value:
     """Return the stack of what the rounds leave."""
     values = list(reversed(values)) if stack.backward else values
-    type, name = type_of(stack.part), f"{stack.part.name}/stack"
+    type, name = type_of(stack.part), f"{stack.whole.name}/stack"  # what a round leaves may leave it twice
     axis = place.constant(f"{name}/axis", np.zeros(1, np.int64))
     thin = type.with_shape((1, *type.shape))
     parts = [
-        place.put(ir.Node("", "Unsqueeze", [value, axis]), f"{name}/{number}", [thin], node)[0]
+        place.put(ir.Node("", "Unsqueeze", [value, axis]), f"{name}/part{number}", [thin], node)[0]
         for number, value in enumerate(values)
     ]
     joined = ir.Node("", "Concat", parts, [ir.AttrInt64("axis", 0)])

@@ -35,7 +35,12 @@ def reference(data: bytes, feeds: Arrays) -> Arrays:
 def compare(data: bytes, available: Mapping[str, np.ndarray]) -> Arrays:
     """Run a graph both ways and compare; return what ONNX Runtime computes."""
     feeds = {port.name: available[port.name] for port in proto(data).graph.input}
-    found, expected = runtime(data, feeds), reference(data, feeds)
+    try:
+        found, expected = runtime(data, feeds), reference(data, feeds)
+    except RuntimeError as error:
+        if "input_direction" not in str(error):
+            raise
+        pytest.skip("onnx's reference evaluator has no Scan that goes backwards")
     assert found.keys() == expected.keys()
     gradients = max((largest(array) for name, array in expected.items() if is_gradient(name)), default=0.0)
     noise = 4e-6 * gradients  # what is left where gradients cancel, as those of a bias before BatchNorm
