@@ -12,10 +12,11 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.autodiff import rules  # noqa: F401 - fills the table
+from dslc.autodiff.operands import operands_of
 from dslc.autodiff.table import INSIDE, RULES, Following
 from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
-from dslc.graph.values import makers_of, operands_of
+from dslc.graph.values import makers_of
 from dslc.types import Shape
 
 __all__ = ["gradients"]

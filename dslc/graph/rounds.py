@@ -148,8 +148,12 @@ def lift(body: ir.Graph) -> list[ir.Node]:
 
     What leaves the loop as it is stays.
     """
-    varying = depending(body, [*body.inputs, *body.outputs])
-    same = [node for node in body if varying.isdisjoint(node.outputs)]
+    varying, same = {*body.inputs, *body.outputs}, []
+    for node in body:
+        if varying.isdisjoint(operands_of(node)) and varying.isdisjoint(node.outputs):
+            same.append(node)
+        else:
+            varying.update(node.outputs)
     body.remove(same)
     return same
 

@@ -32,6 +32,8 @@ def take_out(model: ir.Model) -> bool:
     """Take out of the loops of a model what need not be there; say whether anything was."""
     changed = False
     for node in [one for one in nodes_of(model.graph) if one.op_type == "Scan"]:
+        if None in node.inputs:
+            continue  # it has gone with the loop that it was in
         if len(Rounds.of(node).ways) == 1:
             outside = Outside(node)
             for step in (_lift, _take_before, take_totals, _take_after):

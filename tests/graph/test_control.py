@@ -315,3 +315,48 @@ def test_second_derivatives_go_through_a_choice() -> None:
         for condition, expected in due.items():
             for value, right in zip(runner(model)({"x": at, "c": np.array(condition)}), expected, strict=True):
                 np.testing.assert_allclose(value, right, rtol=1e-12, atol=1e-12)
+
+
+def test_second_derivatives_of_what_brings_its_gradient_along_go_through_a_choice() -> None:
+    """The gradient of Elu brings its own along in float64, which reads what is inside of the branch."""
+
+    def bent(x: Tensor) -> Tensor:
+        return g.elu(x * 2.0, 1.0) * x
+
+    builder = Builder("second")
+    x, c = builder.input("x", TensorType(FLOAT64, (N,))), builder.input("c", TensorType(BOOL))
+    h = g.sin(x)
+    for name, y in (("chosen", g.branch(c, lambda: [bent(h)], lambda: [h])[0]), ("plain", bent(h))):
+        (first,) = gradients(g.reduce_sum(y), [x])
+        assert first is not None
+        (second,) = gradients(g.reduce_sum(first), [x])
+        assert second is not None
+        builder.output(name, second)
+    chosen, plain = runner(builder.model())({"x": np.linspace(-2, 2, 7), "c": np.array(True)})
+    np.testing.assert_allclose(chosen, plain, rtol=1e-12, atol=1e-12)
+
+
+def test_what_leaves_a_loop_keeps_a_gradient_that_it_brings_along() -> None:
+    """What lies between it and what the gradient belongs to is the same in all rounds, and computed before the loop."""
+    builder = Builder("leaving")
+    w, x = builder.input("w", TensorType(FLOAT64, (3,))), builder.input("x", TensorType(FLOAT64, (K, 3)))
+    (last,), (stack,) = g.scan(lambda h, row: ([h + row], [g.softplus(w)]), [w], [x])
+    (found,) = gradients(g.reduce_sum(stack * x) + g.reduce_sum(last), [w])
+    assert found is not None
+    builder.output("found", found)
+    feeds = {"w": X[0].astype(np.float64), "x": X.astype(np.float64)}
+    expected = 1 + feeds["x"].sum(0) / (1 + np.exp(-feeds["w"]))
+    for model in (builder.model(), simplify(builder.model())):
+        verify(model)
+        np.testing.assert_allclose(runner(model)(feeds)[0], expected, rtol=1e-12)
+
+
+def test_all_results_of_a_node_stay_in_a_loop_that_one_of_them_leaves() -> None:
+    def body(h: Tensor, row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        first, second = g.split(g.exp(h.builder.constant(np.ones(4), FLOAT32)), [1, 3], 0)
+        return [h + row * g.sin(second)], [first]
+
+    model = model_of(lambda x, c, k: [y for part in g.scan(body, [g.reduce_sum(x, [0])], [x]) for y in part])
+    verify(model)
+    (loop,) = (node for node in model.graph if bodies_of(node))
+    assert [node.op_type for node in bodies_of(loop)[0]] == ["Split", "Sin", "Mul", "Add"]

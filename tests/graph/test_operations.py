@@ -27,8 +27,8 @@ def pooled(pool: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
 
 
 UNARY = (
-    "absolute", "exp", "log", "sqrt", "reciprocal", "relu", "sigmoid", "tanh", "softplus", "erf", "sign", "floor",
-    "ceil", "round_half_even", "sin", "cos", "identity", "is_nan", "positive", "steep", "detach",
+    "absolute", "exp", "log", "log1p", "sqrt", "reciprocal", "relu", "sigmoid", "tanh", "softplus", "erf", "sign",
+    "floor", "ceil", "round_half_even", "sin", "cos", "identity", "is_nan", "positive", "steep", "detach",
 )  # fmt: skip
 BINARY = ("maximum", "minimum", "equal", "less", "less_equal", "greater", "greater_equal")
 

@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from dslc import graph as g
 from dslc.autodiff.handing_over import hand_over
+from dslc.autodiff.operands import taken_by
 from dslc.autodiff.table import Following, vjp_inside
 from dslc.errors.objectives import NO_GRADIENT
 from dslc.graph import Builder, Tensor, type_of
@@ -31,7 +32,6 @@ from dslc.graph.rounds import (
     mark_length,
     set_directions,
 )  # fmt: skip
-from dslc.graph.values import captured_by
 from dslc.types import INT64, TensorType
 
 Gradients = Sequence["Tensor | None"]
@@ -74,7 +74,7 @@ class _Backward:
         builder, rounds = self.builder, self.rounds
         sought, arrived = set(wanted), dict(zip(self.node.outputs, dy, strict=True))
         scanned = [one for one in rounds.scanned if one.whole in sought]
-        outside = [value for value in captured_by(self.node) if value in sought]
+        outside = [value for value in taken_by(self.node) if value in sought]
         sources = [*(one.part for one in scanned), *outside]
         states = _flowing(rounds, sources, sought, arrived, self.following)
         with builder.into(self.body):
