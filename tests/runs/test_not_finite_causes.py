@@ -54,6 +54,11 @@ GROWING = "cell Growing {{\n  input x: [N, D]\n  state h: [N, D] = zeros\n  h = 
 SGD = "using SGD(lr = 1e-9)"
 
 
+def looped(model: str) -> str:
+    """Give it more steps than are written one after the other."""
+    return model.replace("x, x, x", ", ".join("x" * 12))
+
+
 @dataclass(frozen=True)
 class Case:
     """A spec in which a value of x goes wrong."""
@@ -122,6 +127,8 @@ CASES = {
     ),
     "state-of-a-cell": Case(f"minimize mean(p) {SGD}", 812, STEPWISE, more=GROWING.format("exp(h) + x")),
     "gradient-of-a-cell": Case(f"minimize mean(p) {SGD}", 0, BEFORE_STEPS, more=GROWING.format("sqrt(h + x)")),
+    "state-of-a-loop": Case(f"minimize mean(p) {SGD}", 812, looped(STEPWISE), more=GROWING.format("exp(h) + x")),
+    "gradient-of-a-loop": Case(f"minimize mean(p) {SGD}", 0, looped(BEFORE_STEPS), more=GROWING.format("sqrt(h + x)")),
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,7 +15,8 @@ from dslc.engine.protocol import Engine
 from dslc.graph.model import load_model
 from dslc.graph.probes import ProbedNode, Probes, probed
 from dslc.plan.measures import applications_of
-from dslc.plan.values import Value
+from dslc.plan.recurrence import Recurrence
+from dslc.plan.values import Application, Value
 from dslc.source import Span
 
 __all__ = ["Birth", "LaidOpen", "operands_at", "reach", "span_of", "trace"]
@@ -141,6 +142,15 @@ def span_of(value: Value, node: ProbedNode | None) -> Span | None:
     """Return the span of the application, of those that a value derives from, that a node comes from."""
     if node is None or node.origin is None:
         return None
-    found = [a for a in applications_of(value) if a.span is not None and origin_of(a.span) == node.origin]
+    everything = _with_steps(applications_of(value))
+    found = [a for a in everything if a.span is not None and origin_of(a.span) == node.origin]
     named = [a for a in found if (a.site or a.operation.name) in node.name.split("/")]
     return next((a.span for a in [*named, *found]), None)
+
+
+def _with_steps(applications: Iterable[Application]) -> Iterator[Application]:
+    """Yield applications, and those in the steps of cells, which graphs may hold one after the other."""
+    for application in applications:
+        yield application
+        if isinstance(application.operation, Recurrence):
+            yield from _with_steps(application.operation.body)
