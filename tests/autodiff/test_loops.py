@@ -18,6 +18,7 @@ from dslc.types import FLOAT64, ElementType, Shape, TensorType
 from tests.autodiff.cases import SIZES, Case, Draw, H
 from tests.autodiff.harness import runner
 from tests.autodiff.loop_cases import LOOPS
+from tests.conftest import mostly_alike
 from tests.graph.verifying import verify
 
 Body = Callable[..., tuple[Sequence[Tensor], Sequence[Tensor]]]
@@ -58,7 +59,7 @@ def model_of(case: Case) -> tuple[ir.Model, dict[str, np.ndarray]]:
     return builder.model(), feeds
 
 
-@pytest.mark.parametrize("case", KNOWN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", mostly_alike(KNOWN, every=3), ids=lambda case: case.name)
 def test_a_loop_has_the_derivatives_of_its_rounds(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, feeds = model_of(case)
     simplified, _ = model_of(case)

@@ -116,7 +116,7 @@ def step_of(folder: Path, objective: str, more: str = "", optimizer: str = "SGD(
     return train_step(compiled_text(folder, SPEC.format(objective=objective, more=more, optimizer=optimizer)))
 
 
-@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=4))
+@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=8))
 def test_batches_in_turn_add_up(objective: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)
     whole = step_of(tmp_path, objective)

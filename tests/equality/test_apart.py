@@ -121,7 +121,7 @@ SAME_BITS = {
 """All examples count alike, and 16 of them: to multiply by it and to divide by it again changes no bit."""
 
 
-@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=5))
+@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=10))
 def test_one_worker_makes_the_joined_step(objective: str, tmp_path: Path) -> None:
     """But for rounding, since a gradient is multiplied by its weight to be added up, and the sum divided by it."""
     batch = write_examples(tmp_path, 16)
@@ -140,7 +140,7 @@ CUTS = ([0, 12, 24], [0, 3, 24], [0, 1, 6, 7, 24])
 """Halves; a worker whose targets are all ignored; several of unequal sizes, one with an example that has no weight."""
 
 
-@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=5))
+@pytest.mark.parametrize("objective", mostly_alike(EXACT, every=10))
 def test_workers_make_the_step_of_one_large_batch(objective: str, tmp_path: Path) -> None:
     batch = write_examples(tmp_path)
     text = SPEC.format(objective=objective, more=ALL_ELSE, optimizer="SGD(lr = 0.5, momentum = 0.9)")
@@ -287,7 +287,7 @@ def test_nothing_to_learn_from_makes_no_update(tmp_path: Path) -> None:
         compare(loop.state, start, 0)
 
 
-@pytest.mark.parametrize("block", mostly_alike(BLOCKS, every=2))
+@pytest.mark.parametrize("block", mostly_alike(BLOCKS, every=4))
 def test_every_option_of_a_step(block: str) -> None:
     compilation = compile_spec(OPTIONS, Options(train=block))
     joined, loop = Loop(compilation.artifacts), Loop(compilation.artifacts_apart)

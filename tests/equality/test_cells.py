@@ -37,7 +37,7 @@ def stepped(step: Runner, arrays: Mapping[str, np.ndarray], fields: Collection[s
     return losses
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", mostly_alike(BLOCKS, every=3))
 def test_equals_pytorch(block: str) -> None:
     expected, compilation = subset(stored("cells"), f"{block}/"), compiled(block)
     artifacts = compilation.artifacts

@@ -56,7 +56,7 @@ def batch_of(model: str, number: int) -> dict[str, np.ndarray]:
     return {name: stored(model)[name][number] for name in ("x", "label")}
 
 
-@pytest.mark.parametrize("case", mostly_alike(CASES, every=3), ids="-".join)
+@pytest.mark.parametrize("case", mostly_alike(CASES, every=6), ids="-".join)
 def test_one_step_from_each_state(case: tuple[str, str]) -> None:
     model, optimizer = case
     known, step = states(model, optimizer), step_of(model, optimizer)
@@ -78,7 +78,7 @@ def test_one_step_from_each_state(case: tuple[str, str]) -> None:
             assert error <= tolerance, f"{name} after step {number}: {error:.2g} off, of a change of {change:.2g}"
 
 
-@pytest.mark.parametrize("case", mostly_alike(CASES, every=3), ids="-".join)
+@pytest.mark.parametrize("case", mostly_alike(CASES, every=6), ids="-".join)
 def test_left_running(case: tuple[str, str]) -> None:
     model, optimizer = case
     steps, tolerance = (10, 1e-3) if model == "cnn" else (50, 1e-4)

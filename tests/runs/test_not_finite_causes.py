@@ -20,6 +20,7 @@ from dslc.graph.probes import probed
 from dslc.render import render
 from dslc.run.explaining.causes import cause_of
 from dslc.types import FLOAT32, TensorType
+from tests.conftest import mostly_alike
 from tests.runs.driving import trained
 
 HERE = Path(__file__).parent
@@ -148,7 +149,7 @@ def write(folder: Path, case: Case) -> Path:
     return folder / "spec.dl"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", mostly_alike(list(CASES), every=3))
 def test_what_is_said(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, Path], None]
 ) -> None:

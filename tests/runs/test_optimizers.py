@@ -37,7 +37,7 @@ def test_every_optimizer_is_here() -> None:
     assert saying == {*EVALUATED, "SAM"}
 
 
-@pytest.mark.parametrize("name", mostly_alike(list(OPTIMIZERS), every=6))
+@pytest.mark.parametrize("name", mostly_alike(list(OPTIMIZERS), every=12))
 def test_it_learns_and_is_resumed_bit_for_bit(name: str, tmp_path: Path) -> None:
     average = "" if name in EVALUATED else "average ema(0.9)"
     accumulate = "" if word.OPTIMIZERS[name].perturbs else "accumulate 2"

@@ -261,7 +261,7 @@ def check_broken(kind: str, random: random.Random) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", mostly_alike(list(BREAKING), 6))
+@pytest.mark.parametrize("kind", mostly_alike(list(BREAKING), 12))
 def test_what_was_broken_is_mended_to_what_it_was(kind: str) -> None:
     made = [check_broken(kind, random.Random(f"{kind} {number}")) for number in range(12)]
     assert all(made) if kind in ALWAYS else any(made)
