@@ -128,7 +128,7 @@ CASES = {
     ),
     "state-of-a-cell": Case(f"minimize mean(p) {SGD}", 812, STEPWISE, more=GROWING.format("exp(h) + x")),
     "gradient-of-a-cell": Case(f"minimize mean(p) {SGD}", 0, BEFORE_STEPS, more=GROWING.format("sqrt(h + x)")),
-    "state-of-a-loop": Case(f"minimize mean(p) {SGD}", 812, looped(STEPWISE), more=GROWING.format("exp(h) + x")),
+    "state-of-a-loop": Case(f"minimize mean(p) {SGD}", 812, looped(STEPWISE), more=GROWING.format("exp(h - 5) + x")),
     "gradient-of-a-loop": Case(f"minimize mean(p) {SGD}", 0, looped(BEFORE_STEPS), more=GROWING.format("sqrt(h + x)")),
 }  # fmt: skip
 
