@@ -5,7 +5,7 @@ Axes may be negative. Shapes may be symbolic; what the runtime must know is read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -146,19 +146,19 @@ def gather_elements(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 
 def scatter_elements(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
     """Put single elements at indices along an axis; where indices repeat, they should hold one value."""
-    axis = normal_axis(axis, x.rank)
-    return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis})
+    return _scattered(x, indices, updates, {"axis": normal_axis(axis, x.rank)})
 
 
 def scatter_elements_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int) -> Tensor:
-    """Add single elements at indices along an axis; the inverse of :func:`gather_elements`.
+    """Add single elements at indices along an axis; the inverse of :func:`gather_elements`."""
+    return _scattered(x, indices, updates, {"axis": normal_axis(axis, x.rank), "reduction": "add"})
 
-    Where the target has no kernel for it, it is added in float32.
-    """
-    axis = normal_axis(axis, x.rank)
+
+def _scattered(x: Tensor, indices: Tensor, updates: Tensor, attributes: Mapping[str, int | str]) -> Tensor:
+    """Put or add elements; where the target has no kernel for that, in float32."""
     if x.builder.target.lacks("ScatterElements", x.element):
-        return cast(scatter_elements_add(cast(x, FLOAT32), indices, cast(updates, FLOAT32), axis), x.element)
-    return x.builder.node("ScatterElements", [x, indices, updates], [x.type], {"axis": axis, "reduction": "add"})
+        return cast(_scattered(cast(x, FLOAT32), indices, cast(updates, FLOAT32), attributes), x.element)
+    return x.builder.node("ScatterElements", [x, indices, updates], [x.type], attributes)
 
 
 def one_hot(indices: Tensor, depth: int, like: Tensor) -> Tensor:

@@ -156,7 +156,6 @@ class MaxUnpool(_Pool):
     """
 
     aliases = {"maxunpooling": ""}
-    operators = ("ScatterElements",)
     size: Sizes = option("Size of the window that was pooled: a number, or one for each axis.", minimum=1)
     stride: int | tuple[int, ...] | None = option(_STRIDE, default=None, minimum=1)
     padding: Sizes = option("How much was padded on both sides: a number, or one for each axis.", default=0, minimum=0)
