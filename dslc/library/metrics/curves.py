@@ -191,8 +191,7 @@ class average_precision(Curve):
     average: str | None = average_option("")
 
     def values(self, positive: g.Tensor, negative: g.Tensor) -> g.Tensor:
-        hits = _hits(positive)
-        precision = hits / nonzero(hits + _hits(negative))
+        precision = _precision(positive, negative)
         return g.reduce_sum(precision * positive, [-1]) / nonzero(g.reduce_sum(positive, [-1]))
 
 
@@ -213,7 +212,9 @@ class BestPoint(Curve):
 
 
 def _precision(positive: g.Tensor, negative: g.Tensor) -> g.Tensor:
-    return _hits(positive) / nonzero(_hits(positive) + _hits(negative))
+    """Return the share of what is predicted at each threshold that is right."""
+    hits = _hits(positive)
+    return hits / nonzero(hits + _hits(negative))
 
 
 def _rate(x: g.Tensor) -> g.Tensor:
